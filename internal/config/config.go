@@ -1,0 +1,101 @@
+// Package config reads Pinflow's settings from the environment. Every program reads the same names, which .env.example explains.
+//
+// The names of the field are kept where there are any: TEMPORAL_* is read by the Temporal SDK's envconfig, DATABRICKS_* by the Databricks SDK
+// and AWS_* by the AWS SDK. What is Pinflow's own starts with PINFLOW_.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/joho/godotenv"
+)
+
+// Config is what a program of Pinflow needs to know about its surroundings.
+type Config struct {
+	// UserID is the prefix of the topics and streams, as in <UserId>.pin.
+	UserID string `env:"PINFLOW_USER_ID" envDefault:"pinflow"`
+	// Brokers are the Kafka bootstrap addresses, host:port.
+	Brokers []string `env:"PINFLOW_KAFKA_BROKERS" envDefault:"127.0.0.1:9092"`
+	// Partitions is how many partitions `starter setup` gives a new topic.
+	Partitions int `env:"PINFLOW_KAFKA_PARTITIONS" envDefault:"3"`
+	// Bucket holds the landed objects, boundaries, manifests and the ledger.
+	Bucket string `env:"PINFLOW_BUCKET" envDefault:"pinflow"`
+	// S3PathStyle addresses buckets as host/bucket, as S3 servers other than AWS want it.
+	S3PathStyle bool `env:"PINFLOW_S3_PATH_STYLE" envDefault:"false"`
+	// Schema is the schema of the tables, or catalog.schema.
+	Schema string `env:"PINFLOW_SCHEMA" envDefault:"pinterest"`
+	// Notebooks is the workspace folder to which the notebooks are pushed.
+	Notebooks string `env:"PINFLOW_NOTEBOOKS" envDefault:"/Shared/pinflow"`
+	// Compute says where notebooks run: serverless, warehouse:<id>, cluster:<id>, or the JSON of a new cluster.
+	Compute string `env:"PINFLOW_COMPUTE" envDefault:"serverless"`
+	// Warehouse is the id of the SQL warehouse that answers `starter answers`.
+	Warehouse string `env:"PINFLOW_WAREHOUSE_ID"`
+	// InvalidFollowers is what cleaning does with a follower count that cannot be read: quarantine or null.
+	InvalidFollowers string `env:"PINFLOW_INVALID_FOLLOWERS" envDefault:"quarantine"`
+
+	// GatewayAddress is where the gateway listens.
+	GatewayAddress string `env:"PINFLOW_GATEWAY_ADDRESS" envDefault:"127.0.0.1:8082"`
+	// GatewayURL is where clients find the gateway.
+	GatewayURL string `env:"PINFLOW_GATEWAY_URL" envDefault:"http://127.0.0.1:8082"`
+	// APIKeys are the keys that the gateway accepts; clients send the first.
+	APIKeys []string `env:"PINFLOW_API_KEYS"`
+	// WorkerAddress is where the worker serves /healthz and /metrics.
+	WorkerAddress string `env:"PINFLOW_WORKER_ADDRESS" envDefault:"127.0.0.1:9464"`
+	// UIURL is the address of the Temporal Web UI, for links.
+	UIURL string `env:"PINFLOW_TEMPORAL_UI_URL" envDefault:"http://127.0.0.1:8233"`
+	// LogLevel is debug, info, warn or error.
+	LogLevel string `env:"PINFLOW_LOG_LEVEL" envDefault:"info"`
+}
+
+// Topic returns the name of the topic of one kind of record: pin, geo or user.
+func (c Config) Topic(kind string) string { return c.UserID + "." + kind }
+
+// RawPath is the root of the landed objects as the notebooks see it.
+func (c Config) RawPath() string { return "s3://" + c.Bucket }
+
+// DefaultFiles are read, in this order, where no file is named: the user's own settings, then those of a running embedded stack.
+var DefaultFiles = []string{".env", ".local/stack.env"}
+
+// Load reads the settings. Variables of the environment come first, then those of the files, earlier files before later ones.
+// A named file must exist; the default ones need not.
+func Load(files ...string) (Config, error) {
+	named := len(files) > 0
+	if !named {
+		files = DefaultFiles
+	}
+	for _, file := range files {
+		if err := godotenv.Load(file); err != nil && (named || !errors.Is(err, fs.ErrNotExist)) {
+			return Config{}, fmt.Errorf("settings file %s: %w", file, err)
+		}
+	}
+	c, err := env.ParseAs[Config]()
+	if err != nil {
+		return Config{}, fmt.Errorf("settings in the environment (see .env.example): %w", err)
+	}
+	return c, c.validate()
+}
+
+// validate reports all settings that cannot work, at once and by their names.
+func (c Config) validate() error {
+	var errs []error
+	wrong := func(name, value, want string) {
+		errs = append(errs, fmt.Errorf("%s=%q: want %s", name, value, want))
+	}
+	if c.UserID == "" || strings.ContainsAny(c.UserID, "/+* ") {
+		wrong("PINFLOW_USER_ID", c.UserID, "the prefix of the topics, with letters, digits, '.', '_' and '-'")
+	}
+	if c.Partitions < 1 {
+		wrong("PINFLOW_KAFKA_PARTITIONS", fmt.Sprint(c.Partitions), "1 or more")
+	}
+	if c.Bucket == "" {
+		wrong("PINFLOW_BUCKET", c.Bucket, "the name of a bucket")
+	}
+	if c.InvalidFollowers != "quarantine" && c.InvalidFollowers != "null" {
+		wrong("PINFLOW_INVALID_FOLLOWERS", c.InvalidFollowers, "quarantine or null")
+	}
+	return errors.Join(errs...)
+}
