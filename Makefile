@@ -1,0 +1,50 @@
+# Pinflow. `make` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/pinflow/pinflow/internal/config.Version=$(VERSION)
+BIN     := bin
+
+# Knobs of demo and stack.
+DATA ?= .local#          directory of the state
+POSTS ?=#                directory with pin.jsonl, geo.jsonl, user.jsonl, posted in place of the built-in posts
+OUT ?=#                  directory for answers.json
+EXIT ?=#                 1: end after the answers
+PORT_OFFSET ?= 0#        added to every default port
+DATA := $(strip $(DATA))
+
+.PHONY: help demo stack build test lint bench clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  knobs of demo: EXIT=1 POSTS=dir OUT=dir DATA=dir PORT_OFFSET=n"
+
+demo: build ## the main job on an embedded stack: post, run the DAG, show the answers
+	@exec $(BIN)/starter demo --data "$(DATA)" --posts "$(POSTS)" --out "$(OUT)" --port-offset $(PORT_OFFSET) $(if $(filter 1 yes true,$(EXIT)),--exit)
+
+stack: build ## the embedded stack alone (Temporal, Kafka, S3, workspace)
+	@exec $(BIN)/local stack --data "$(DATA)" --port-offset $(PORT_OFFSET)
+
+build: ## build all programs into bin/
+	@scripts/check-tools
+	@scripts/build . ./starter ./workers ./gateway -- -trimpath -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(BIN)/
+	@scripts/build local . -- -trimpath -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(BIN)/local
+
+test: ## all tests, with the race detector
+	@scripts/check-tools
+	go vet ./... && (cd local && go vet ./...)
+	go test -race -timeout 20m ./...
+	cd local && go test -race -timeout 40m ./...
+
+lint: ## golangci-lint, workflowcheck and tidy modules, as CI does
+	scripts/lint
+
+bench: ## benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+	cd local && go test -run '^$$' -bench . -benchmem ./...
+
+clean: ## remove programs and the state of the embedded stack
+	rm -rf $(BIN) "$(DATA)"
