@@ -1,0 +1,146 @@
+// Package engine runs Databricks SQL notebooks on DuckDB: the notebooks' cells and statements, the few spellings in which the two
+// dialects differ (see rewriter), and read_files over an object store.
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// Options say where the tables are and how much the engine may take.
+type Options struct {
+	// Path is the database file; empty keeps the tables in memory.
+	Path string
+	// Objects is the store behind the paths that notebooks read.
+	Objects ObjectStore
+	// MemoryLimit is DuckDB's, as in 2GB; what does not fit goes to disk beside the file. Empty means 2GB.
+	MemoryLimit string
+	// Threads is how many cores a statement may use; 0 means all.
+	Threads int
+}
+
+// Engine runs notebooks and statements. It is safe for concurrent use; each call is a session of its own.
+type Engine struct {
+	db      *sql.DB
+	objects ObjectStore
+}
+
+// Open opens or makes the database.
+func Open(ctx context.Context, o Options) (*Engine, error) {
+	settings := url.Values{
+		// An extension would be downloaded; json, parquet and icu are built in.
+		"autoinstall_known_extensions": {"false"},
+		"autoload_known_extensions":    {"false"},
+		"preserve_insertion_order":     {"false"},
+		"memory_limit":                 {"2GB"},
+	}
+	if o.MemoryLimit != "" {
+		settings.Set("memory_limit", o.MemoryLimit)
+	}
+	if o.Threads > 0 {
+		settings.Set("threads", strconv.Itoa(o.Threads))
+	}
+	if o.Path != "" {
+		settings.Set("temp_directory", filepath.Join(filepath.Dir(o.Path), "spill"))
+	}
+	connector, err := duckdb.NewConnector(o.Path+"?"+settings.Encode(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", o.Path, err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxIdleConns(0) // a session's settings and temporary views must not reach the next one
+	e := &Engine{db: db, objects: o.Objects}
+	// One connection stays open: the database closes with its last one.
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", o.Path, err), db.Close())
+	}
+	return e, nil
+}
+
+// Close closes the database; running statements are interrupted.
+func (e *Engine) Close() error { return e.db.Close() }
+
+// Query is one statement of Databricks SQL.
+type Query struct {
+	SQL string
+	// Catalog and Schema are where unqualified names are looked for; a catalog is not known here, and is ignored.
+	Catalog, Schema string
+	// Params are the values of named parameters.
+	Params map[string]string
+	// RowLimit cuts the result; 0 means all rows.
+	RowLimit int64
+}
+
+// RunNotebook runs the statements of a notebook, one after the other, and returns the result of the last. The first statement that fails
+// ends the run with a *StatementError. When ctx ends, the running statement is interrupted and ctx's error returned.
+func (e *Engine) RunNotebook(ctx context.Context, source string, params map[string]string) (*Table, error) {
+	statements, err := splitNotebook(source)
+	if err != nil {
+		return nil, &StatementError{Cell: 1, Message: err.Error()}
+	}
+	s, err := e.newSession(ctx, params)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	var last *Table
+	for _, st := range statements {
+		if last, err = s.run(ctx, st.toks, 0); err != nil {
+			return nil, failed(ctx, st, err)
+		}
+	}
+	return last, nil
+}
+
+// Query runs one statement and returns its result. A failure is a *StatementError.
+func (e *Engine) Query(ctx context.Context, q Query) (*Table, error) {
+	statements := splitStatements(q.SQL)
+	if len(statements) != 1 {
+		return nil, &StatementError{SQL: q.SQL, Message: fmt.Sprintf("[PARSE_SYNTAX_ERROR] want one statement, got %d", len(statements))}
+	}
+	s, err := e.newSession(ctx, q.Params)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	st := statement{cell: 1, number: 1, toks: statements[0]}
+	if q.Schema != "" {
+		if _, err := s.conn.ExecContext(ctx, "USE "+quoteName(q.Schema)); err != nil {
+			return nil, failed(ctx, st, fmt.Errorf("[SCHEMA_NOT_FOUND] the schema %s cannot be found: %w", q.Schema, err))
+		}
+	}
+	table, err := s.run(ctx, st.toks, q.RowLimit)
+	if err != nil {
+		return nil, failed(ctx, st, err)
+	}
+	return table, nil
+}
+
+// StatementError is a statement that failed: where it stands (cell and statement count from 1), its text, and what the engine said.
+type StatementError struct {
+	Cell, Statement int
+	SQL, Message    string
+}
+
+func (e *StatementError) Error() string {
+	if e.SQL == "" {
+		return e.Message
+	}
+	return fmt.Sprintf("cell %d, statement %d: %s\n\n%s", e.Cell, e.Statement, e.Message, e.SQL)
+}
+
+// failed is the error of a statement, or of the caller who gave up.
+func failed(ctx context.Context, st statement, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &StatementError{Cell: st.cell, Statement: st.number, SQL: text(st.toks), Message: strings.TrimSpace(err.Error())}
+}

@@ -1,0 +1,228 @@
+package engine_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/reference"
+	"github.com/pinflow/pinflow/notebooks"
+)
+
+const user = "u1"
+
+// store is an object store in memory.
+type store map[string][]byte
+
+func (s store) List(_ context.Context, pattern string) ([]engine.Object, error) {
+	var found []engine.Object
+	for uri, content := range s {
+		if ok, err := path.Match(pattern, uri); err != nil {
+			return nil, err
+		} else if ok {
+			found = append(found, engine.Object{URI: uri, Size: int64(len(content))})
+		}
+	}
+	slices.SortFunc(found, func(a, b engine.Object) int { return strings.Compare(a.URI, b.URI) })
+	return found, nil
+}
+
+func (s store) Read(_ context.Context, uri string) ([]byte, error) { return s[uri], nil }
+
+// land writes records as landing does, an object a topic, date and partition.
+func (s store) land(t require.TestingT, records []reference.Record, name string) {
+	for _, date := range dates(records) {
+		for _, kind := range []string{"pin", "geo", "user"} {
+			s[fmt.Sprintf("s3://b/topics/%s.%s/dt=%s/partition=0/%s.%s+0+empty.json", user, kind, date, user, kind)] = nil
+		}
+	}
+	for _, r := range records {
+		topic := user + "." + r.Kind
+		key := fmt.Sprintf("s3://b/topics/%s/dt=%s/partition=%d/%s+%d+%s.json", topic, r.Date, r.Partition, topic, r.Partition, name)
+		line, err := reference.Line(topic, r)
+		require.NoError(t, err)
+		s[key] = append(append(s[key], line...), '\n')
+	}
+}
+
+func dates(records []reference.Record) []string {
+	var all []string
+	for _, r := range records {
+		if !slices.Contains(all, r.Date) {
+			all = append(all, r.Date)
+		}
+	}
+	return all
+}
+
+func open(t testing.TB, objects engine.ObjectStore) *engine.Engine {
+	e, err := engine.Open(t.Context(), engine.Options{Objects: objects, Threads: 2})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	_, err = e.Query(t.Context(), engine.Query{SQL: "CREATE SCHEMA IF NOT EXISTS pins"})
+	require.NoError(t, err)
+	return e
+}
+
+// runDate runs the notebooks of the daily DAG, in its order.
+func runDate(t require.TestingT, ctx context.Context, e *engine.Engine, date, invalid string) {
+	sources := map[string]string{}
+	for _, n := range notebooks.All() {
+		sources[n.Name] = n.Source
+	}
+	for _, name := range []string{"load", "clean_pin", "clean_geo", "clean_user", "query"} {
+		_, err := e.RunNotebook(ctx, sources[name], map[string]string{
+			"schema": "pins", "raw_path": "s3://b", "user_id": user, "logical_date": date, "invalid_followers": invalid,
+		})
+		require.NoError(t, err, name)
+	}
+}
+
+// read returns what the tables hold, in the shape of the reference.
+func read(t require.TestingT, ctx context.Context, e *engine.Engine) reference.Expected {
+	got := reference.Expected{Rows: map[string]int{}, Rejected: map[string]int{}, Answers: map[string][][]any{}}
+	ask := func(sql string) [][]any {
+		table, err := e.Query(ctx, engine.Query{SQL: sql, Schema: "pins"})
+		require.NoError(t, err)
+		if table.Rows == nil {
+			return [][]any{}
+		}
+		return table.Rows
+	}
+	for _, kind := range []string{"pin", "geo", "user"} {
+		got.Rows[kind] = int(ask("SELECT count(*) FROM `" + kind + "`")[0][0].(int64))
+		for _, row := range ask("SELECT reason, count(*) FROM " + kind + "_quarantine GROUP BY reason") {
+			got.Rejected[kind+":"+row[0].(string)] = int(row[1].(int64))
+		}
+	}
+	for answer := range reference.Answers(nil, reference.Options{}).Answers {
+		got.Answers[answer] = ask("SELECT * FROM " + answer + " ORDER BY ALL")
+	}
+	return got
+}
+
+func requireSame(t require.TestingT, want, got reference.Expected) {
+	require.Equal(t, toJSON(t, want), toJSON(t, got))
+}
+
+func toJSON(t require.TestingT, e reference.Expected) string {
+	b, err := json.MarshalIndent(e, "", " ")
+	require.NoError(t, err)
+	return string(b)
+}
+
+// wireRecords are the real records where they are, else generated ones, in the order in which they were sent.
+func wireRecords(t testing.TB, date string) []reference.Record {
+	lines := reference.Generate(100, 1300)
+	if dir := reference.SharedPosts(); dir != "" {
+		t.Log("records: real ones")
+		for kind := range lines {
+			lines[kind] = readLines(t, filepath.Join(dir, kind+".jsonl"))
+		}
+	} else {
+		t.Log("records: generated ones")
+	}
+	var records []reference.Record
+	for _, kind := range []string{"pin", "geo", "user"} {
+		for i, line := range lines[kind] {
+			records = append(records, reference.Record{Kind: kind, Date: date, Offset: int64(i), Timestamp: int64(i), Value: []byte(line)})
+		}
+	}
+	return records
+}
+
+func readLines(t testing.TB, file string) []string {
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var lines []string
+	scanner := bufio.NewScanner(bytes.NewReader(content))
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		lines = append(lines, scanner.Text())
+	}
+	return lines
+}
+
+func TestNotebooks_GiveTheExpectedAnswers(t *testing.T) {
+	records := wireRecords(t, "2022-10-18")
+	objects := store{}
+	objects.land(t, records, "0000000000")
+	e := open(t, objects)
+	runDate(t, t.Context(), e, "2022-10-18", "quarantine")
+	first := read(t, t.Context(), e)
+	requireSame(t, reference.Answers(records, reference.Options{}), first)
+	if dir := reference.SharedPosts(); dir != "" {
+		want, err := os.ReadFile(filepath.Join(dir, "expected.json"))
+		require.NoError(t, err)
+		require.JSONEq(t, string(want), toJSON(t, first))
+	}
+	t.Run("a second run changes nothing", func(t *testing.T) {
+		runDate(t, t.Context(), e, "2022-10-18", "quarantine")
+		requireSame(t, first, read(t, t.Context(), e))
+	})
+	t.Run("objects that land later are added", func(t *testing.T) {
+		again := slices.Clone(records)
+		for i := range again {
+			again[i].Offset += 100_000
+			again[i].Timestamp += 100_000
+			again[i].Partition = i % 3
+		}
+		objects.land(t, again, "0000100000")
+		runDate(t, t.Context(), e, "2022-10-18", "quarantine")
+		requireSame(t, reference.Answers(append(again, records...), reference.Options{}), read(t, t.Context(), e))
+	})
+}
+
+func TestNotebooks_InvalidFollowersCanBeKept(t *testing.T) {
+	records := wireRecords(t, "2022-10-18")
+	objects := store{}
+	objects.land(t, records, "0000000000")
+	e := open(t, objects)
+	runDate(t, t.Context(), e, "2022-10-18", "null")
+	requireSame(t, reference.Answers(records, reference.Options{KeepInvalidFollowers: true}), read(t, t.Context(), e))
+}
+
+// The property: whatever the records, however they are spread over partitions and dates, and in whatever order the dates run, the SQL and the
+// reference agree.
+func TestNotebooks_AgreeWithTheReference(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		lines := reference.Generate(rapid.Uint64().Draw(t, "seed"), rapid.IntRange(1, 120).Draw(t, "posts"))
+		spread := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "spread"), 2))
+		var records []reference.Record
+		for _, kind := range []string{"pin", "geo", "user"} {
+			for i, line := range lines[kind] {
+				records = append(records, reference.Record{
+					Kind: kind, Date: fmt.Sprintf("2022-10-%02d", 10+spread.IntN(3)), Partition: spread.IntN(3),
+					Offset: int64(i), Timestamp: int64(spread.IntN(50)), Value: []byte(line),
+				})
+			}
+		}
+		objects := store{}
+		objects.land(t, records, "0000000000")
+		ctx := context.Background()
+		e, err := engine.Open(ctx, engine.Options{Objects: objects, Threads: 2})
+		require.NoError(t, err)
+		defer e.Close()
+		_, err = e.Query(ctx, engine.Query{SQL: "CREATE SCHEMA pins"})
+		require.NoError(t, err)
+		order := dates(records)
+		spread.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		for _, date := range order {
+			runDate(t, ctx, e, date, "quarantine")
+		}
+		requireSame(t, reference.Answers(records, reference.Options{}), read(t, ctx, e))
+	})
+}

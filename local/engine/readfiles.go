@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/duckdb/duckdb-go/v2"
+	"golang.org/x/sync/errgroup"
+)
+
+// Object is one object of a store.
+type Object struct {
+	// URI is its full name, as in s3://bucket/key.
+	URI string
+	// Size is in bytes.
+	Size     int64
+	Modified time.Time
+}
+
+// ObjectStore is where read_files reads.
+type ObjectStore interface {
+	// List returns the objects that a pattern matches, sorted by URI. * stands for any characters but the slash.
+	List(ctx context.Context, pattern string) ([]Object, error)
+	// Read returns the content of an object.
+	Read(ctx context.Context, uri string) ([]byte, error)
+}
+
+// readAhead is how many objects are fetched side by side. It bounds the memory: an object is at most some megabytes.
+const readAhead = 4
+
+func readTable(n int) string { return fmt.Sprintf("temp.main._read_files_%d", n) }
+
+// readFiles makes a temporary table of the objects that the pattern matches: a row a line, or a row an object if wholeText.
+// The relation that it returns has the columns that Databricks gives: value, and _metadata. No object is an error, as there.
+func (s *session) readFiles(ctx context.Context, pattern string, wholeText bool) (string, error) {
+	if s.engine.objects == nil {
+		return "", errors.New("read_files: this engine has no object store")
+	}
+	objects, err := s.engine.objects.List(ctx, pattern)
+	if err != nil {
+		return "", fmt.Errorf("read_files %s: %w", pattern, err)
+	}
+	if len(objects) == 0 {
+		return "", fmt.Errorf("[PATH_NOT_FOUND] path does not exist: %s", pattern)
+	}
+	s.reads++
+	table := readTable(s.reads)
+	if _, err := s.conn.ExecContext(ctx, "CREATE TEMP TABLE "+table[len("temp.main."):]+" (value VARCHAR, file_path VARCHAR, file_name VARCHAR, file_size BIGINT, modified TIMESTAMP)"); err != nil {
+		return "", err
+	}
+	if err := s.conn.Raw(func(conn any) error { return s.fill(ctx, conn.(driver.Conn), objects, wholeText) }); err != nil {
+		return "", err
+	}
+	return "(SELECT value, struct_pack(file_path := file_path, file_name := file_name, file_size := file_size, file_modification_time := modified) AS _metadata FROM " + table + ")", nil
+}
+
+// fill appends the objects, fetched side by side, one after the other.
+func (s *session) fill(ctx context.Context, conn driver.Conn, objects []Object, wholeText bool) error {
+	appender, err := duckdb.NewAppender(conn, "temp", "main", fmt.Sprintf("_read_files_%d", s.reads))
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	ahead := make(chan struct{}, readAhead) // objects fetched and not appended yet
+	contents := make([]chan []byte, len(objects))
+	for i := range contents {
+		contents[i] = make(chan []byte, 1)
+	}
+	group.Go(func() error {
+		for i, object := range objects {
+			select {
+			case content := <-contents[i]:
+				if err := appendObject(appender, object, content, wholeText); err != nil {
+					return err
+				}
+				<-ahead
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+fetching:
+	for i, object := range objects {
+		select {
+		case ahead <- struct{}{}:
+		case <-ctx.Done():
+			break fetching
+		}
+		group.Go(func() error {
+			content, err := s.engine.objects.Read(ctx, object.URI)
+			if err != nil {
+				return fmt.Errorf("read %s: %w", object.URI, err)
+			}
+			contents[i] <- content
+			return nil
+		})
+	}
+	return errors.Join(group.Wait(), appender.Close())
+}
+
+func appendObject(appender *duckdb.Appender, object Object, content []byte, wholeText bool) error {
+	name := object.URI[bytes.LastIndexByte([]byte(object.URI), '/')+1:]
+	add := func(value []byte) error {
+		return appender.AppendRow(validUTF8(value), object.URI, name, object.Size, object.Modified.UTC())
+	}
+	if wholeText {
+		return add(content)
+	}
+	for len(content) > 0 {
+		line, rest, _ := bytes.Cut(content, []byte("\n"))
+		if err := add(bytes.TrimSuffix(line, []byte("\r"))); err != nil {
+			return err
+		}
+		content = rest
+	}
+	return nil
+}
+
+// validUTF8 replaces what is no UTF-8 by U+FFFD, as Databricks does: DuckDB would refuse the whole file.
+func validUTF8(value []byte) string {
+	if utf8.Valid(value) {
+		return string(value)
+	}
+	return string(bytes.ToValidUTF8(value, []byte("\uFFFD")))
+}

@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// S3Options say where an S3 server is, and with which key it is read.
+type S3Options struct{ Endpoint, Region, AccessKey, SecretKey string }
+
+// s3Store reads s3://bucket/key.
+type s3Store struct{ client *s3.Client }
+
+// NewS3Store returns the objects of an S3 server, addressed by path.
+func NewS3Store(_ context.Context, o S3Options) (ObjectStore, error) {
+	if o.Endpoint == "" {
+		return nil, fmt.Errorf("no S3 endpoint given")
+	}
+	return &s3Store{s3.New(s3.Options{
+		BaseEndpoint: aws.String(o.Endpoint), Region: o.Region, UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(o.AccessKey, o.SecretKey, ""),
+	})}, nil
+}
+
+// List asks for the keys that begin with the pattern's fixed part, and keeps those that match.
+func (s *s3Store) List(ctx context.Context, pattern string) ([]Object, error) {
+	bucket, key, err := splitURI(pattern)
+	if err != nil {
+		return nil, err
+	}
+	prefix := key
+	if star := strings.IndexAny(key, "*?["); star >= 0 {
+		prefix = key[:star]
+	}
+	var objects []Object
+	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range page.Contents {
+			matches, err := path.Match(key, aws.ToString(o.Key))
+			if err != nil {
+				return nil, fmt.Errorf("pattern %s: %w", pattern, err)
+			}
+			if matches {
+				objects = append(objects, Object{URI: "s3://" + bucket + "/" + aws.ToString(o.Key), Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)})
+			}
+		}
+	}
+	slices.SortFunc(objects, func(a, b Object) int { return strings.Compare(a.URI, b.URI) })
+	return objects, nil
+}
+
+// Read returns an object's content.
+func (s *s3Store) Read(ctx context.Context, uri string) ([]byte, error) {
+	bucket, key, err := splitURI(uri)
+	if err != nil {
+		return nil, err
+	}
+	object, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return nil, err
+	}
+	defer object.Body.Close()
+	return io.ReadAll(object.Body)
+}
+
+// splitURI takes s3://bucket/key apart; s3a:// is Hadoop's name for the same.
+func splitURI(uri string) (bucket, key string, err error) {
+	scheme, rest, _ := strings.Cut(uri, "://")
+	bucket, key, ok := strings.Cut(rest, "/")
+	if (scheme != "s3" && scheme != "s3a") || !ok || bucket == "" {
+		return "", "", fmt.Errorf("%q is not of the form s3://bucket/key", uri)
+	}
+	return bucket, key, nil
+}

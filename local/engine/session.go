@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// session is one connection, with its own schema, temporary views and files read.
+type session struct {
+	engine *Engine
+	conn   *sql.Conn
+	params map[string]string
+	reads  int // how many relations read_files has made
+}
+
+func (e *Engine) newSession(ctx context.Context, params map[string]string) (*session, error) {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open a session: %w", err)
+	}
+	s := &session{engine: e, conn: conn, params: params}
+	for _, setting := range prelude {
+		if _, err := conn.ExecContext(ctx, setting); err != nil {
+			s.close()
+			return nil, fmt.Errorf("open a session: %w", err)
+		}
+	}
+	return s, nil
+}
+
+func (s *session) close() { _ = s.conn.Close() } // nothing is left to be written
+
+// run runs one statement. One that becomes several in DuckDB runs in a transaction, so that it is done whole or not at all.
+func (s *session) run(ctx context.Context, toks []token, rowLimit int64) (*Table, error) {
+	first := s.reads + 1
+	r := &rewriter{params: s.params, readFiles: func(pattern string, wholeText bool) (string, error) {
+		return s.readFiles(ctx, pattern, wholeText)
+	}}
+	defer s.forget(first)
+	statements, err := r.rewrite(toks)
+	if err != nil {
+		return nil, err
+	}
+	if len(statements) == 1 {
+		return query(ctx, s.conn, statements[0], rowLimit)
+	}
+	tx, err := s.conn.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return nil, err
+		}
+	}
+	return nil, tx.Commit()
+}
+
+// forget drops the files that a statement has read.
+func (s *session) forget(first int) {
+	for n := first; n <= s.reads; n++ {
+		_, _ = s.conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+readTable(n)) // the session's end drops it at the latest
+	}
+}

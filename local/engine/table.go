@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"math/big"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// Table is the result of a statement.
+type Table struct {
+	Columns []Column
+	// Rows hold a value a column: nil, int64, float64, string, bool, time.Time, or []any of those.
+	Rows [][]any
+}
+
+// Column is one column of a result. Type is Databricks' name of its type, as in ARRAY<DOUBLE>.
+type Column struct{ Name, Type string }
+
+// query runs a statement of DuckDB's and reads at most limit rows of its result; 0 reads all.
+func query(ctx context.Context, conn *sql.Conn, statement string, limit int64) (*Table, error) {
+	rows, err := conn.QueryContext(ctx, statement)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return nil, err
+	}
+	table := &Table{}
+	for _, t := range types {
+		table.Columns = append(table.Columns, Column{t.Name(), databricksType(t.DatabaseTypeName())})
+	}
+	for rows.Next() && (limit == 0 || int64(len(table.Rows)) < limit) {
+		row, targets := make([]any, len(types)), make([]any, len(types))
+		for i := range row {
+			targets[i] = &row[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			return nil, err
+		}
+		for i := range row {
+			row[i] = plain(row[i])
+		}
+		table.Rows = append(table.Rows, row)
+	}
+	return table, rows.Err()
+}
+
+// databricksTypes are DuckDB's types that Databricks names otherwise.
+var databricksTypes = map[string]string{
+	"VARCHAR": "STRING", "INTEGER": "INT", "HUGEINT": "DECIMAL(38,0)", "UBIGINT": "DECIMAL(20,0)", "BLOB": "BINARY", "REAL": "FLOAT",
+	"TIMESTAMPTZ": "TIMESTAMP", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
+}
+
+func databricksType(duck string) string {
+	if element, ok := strings.CutSuffix(duck, "[]"); ok {
+		return "ARRAY<" + databricksType(element) + ">"
+	}
+	if name, ok := databricksTypes[duck]; ok {
+		return name
+	}
+	return duck
+}
+
+// plain turns the driver's value into one of those that Table documents.
+func plain(value any) any {
+	switch v := value.(type) {
+	case int8:
+		return int64(v)
+	case int16:
+		return int64(v)
+	case int32:
+		return int64(v)
+	case uint8:
+		return int64(v)
+	case uint16:
+		return int64(v)
+	case uint32:
+		return int64(v)
+	case float32:
+		return float64(v)
+	case *big.Int:
+		if v.IsInt64() {
+			return v.Int64()
+		}
+		return v.String()
+	case duckdb.Decimal:
+		return v.Float64()
+	case []byte:
+		return string(v)
+	case []any:
+		for i := range v {
+			v[i] = plain(v[i])
+		}
+	}
+	return value
+}

@@ -1,0 +1,320 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/pinflow/pinflow/internal/clients/kafka"
+)
+
+// messages makes n messages whose keys take turns; the value counts up.
+func messages(from, n, keys int) []kafka.Message {
+	made := make([]kafka.Message, n)
+	for i := range made {
+		made[i] = kafka.Message{Partition: kafka.AnyPartition, Key: []byte("key-" + strconv.Itoa((from+i)%keys)), Value: []byte(strconv.Itoa(from + i))}
+	}
+	return made
+}
+
+func requireAcked(t *testing.T, acks []kafka.Ack, err error) {
+	t.Helper()
+	require.NoError(t, err)
+	for i, ack := range acks {
+		require.NoError(t, ack.Err, "record %d", i)
+	}
+}
+
+func TestProduce_AnswersWithThePlaceWhereEachRecordIs(t *testing.T) {
+	cluster := broker(t, 3)
+	producer := produces(t, cluster, kafka.ProducerConfig{})
+	sent := messages(0, 500, 50)
+	sent[7].Value, sent[8].Key = nil, nil
+	sent[9].Key = []byte{}
+	sent[10].Partition = 2
+	acks, err := producer.Produce(deadline(t), topic, sent)
+	requireAcked(t, acks, err)
+
+	type place struct {
+		partition int
+		offset    int64
+	}
+	log := map[place]*kgo.Record{}
+	for _, r := range readAll(t, cluster, len(sent)) {
+		log[place{int(r.Partition), r.Offset}] = r
+	}
+	for i, ack := range acks {
+		r := log[place{ack.Partition, ack.Offset}]
+		require.NotNil(t, r, "record %d at %+v", i, ack)
+		require.Equal(t, sent[i].Value, r.Value)
+		require.Equal(t, sent[i].Key, r.Key)
+	}
+	require.Equal(t, 2, acks[10].Partition)
+	require.Len(t, log, len(sent))
+}
+
+func TestProduce_PutsAKeyWhereKafkasOwnClientsPutIt(t *testing.T) {
+	cluster := broker(t, 7)
+	producer := produces(t, cluster, kafka.ProducerConfig{})
+	sent := messages(0, 200, 200)
+	acks, err := producer.Produce(deadline(t), topic, sent)
+	requireAcked(t, acks, err)
+
+	other, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil))) // murmur2, as in Java
+	require.NoError(t, err)
+	defer other.Close()
+	for i, m := range sent {
+		record, err := other.ProduceSync(deadline(t), &kgo.Record{Topic: topic, Key: m.Key, Value: m.Value}).First()
+		require.NoError(t, err)
+		require.Equal(t, int(record.Partition), acks[i].Partition, "key %s", m.Key)
+	}
+}
+
+// requireOrdered checks that within each key the first copies of the values count up, and that no value is missing.
+func requireOrdered(t *testing.T, records []*kgo.Record, n int) {
+	t.Helper()
+	seen := map[string]bool{}
+	last := map[string]int{}
+	for _, r := range records {
+		if seen[string(r.Value)] {
+			continue // at least once
+		}
+		seen[string(r.Value)] = true
+		value, err := strconv.Atoi(string(r.Value))
+		require.NoError(t, err)
+		if before, ok := last[string(r.Key)]; ok {
+			require.Greater(t, value, before, "key %s", r.Key)
+		}
+		last[string(r.Key)] = value
+	}
+	require.Len(t, seen, n)
+}
+
+func TestProduce_KeepsTheOrderOfAKeyFromCallToCall(t *testing.T) {
+	cluster := broker(t, 3)
+	producer := produces(t, cluster, kafka.ProducerConfig{})
+	const callers, calls, records = 8, 20, 25
+	var wg sync.WaitGroup
+	for caller := range callers { // each with keys of its own
+		wg.Go(func() {
+			for call := range calls {
+				batch := messages(call*records, records, 5)
+				for i := range batch {
+					batch[i].Key = fmt.Appendf(nil, "%d-%s", caller, batch[i].Key)
+					batch[i].Value = fmt.Appendf(nil, "%d%06d", caller+1, call*records+i)
+				}
+				acks, err := producer.Produce(deadline(t), topic, batch)
+				if err != nil || acks[0].Err != nil {
+					t.Errorf("call %d of caller %d: %v %+v", call, caller, err, acks)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, callers*calls*records, count(t, cluster), "without faults nothing stands twice")
+	requireOrdered(t, readAll(t, cluster, callers*calls*records), callers*calls*records)
+}
+
+func TestProduce_JoinsWhatArrivesWhileARequestIsOnItsWay(t *testing.T) {
+	cluster := broker(t, 1)
+	var requests atomic.Int64
+	producer := produces(t, cluster, kafka.ProducerConfig{OnBatch: func(kafka.Batch) { requests.Add(1) }})
+	held, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.SleepControl(func() { once.Do(func() { close(held) }); <-release })
+		return nil, nil, false
+	})
+	var wg sync.WaitGroup
+	produce := func(i int) {
+		wg.Go(func() {
+			acks, err := producer.Produce(deadline(t), topic, messages(i, 1, 1))
+			if err != nil || acks[0].Err != nil {
+				t.Errorf("produce %d: %v %+v", i, err, acks)
+			}
+		})
+	}
+	produce(0)
+	<-held
+	const joined = 200
+	for i := range joined {
+		produce(i + 1)
+	}
+	require.Eventually(t, func() bool { return producer.Queued() == joined }, patience, time.Millisecond)
+	close(release)
+	wg.Wait()
+	require.EqualValues(t, 2, requests.Load(), "one for the first record and one for all the others")
+	require.Equal(t, joined+1, count(t, cluster))
+}
+
+func TestProduce_LosesNothingWhenConnectionsAreCutAndLeadersMove(t *testing.T) {
+	cluster := broker(t, 3, kfake.NumBrokers(3))
+	producer := produces(t, cluster, kafka.ProducerConfig{RequestTimeout: patience, DeliveryTimeout: patience})
+	const calls, records = 60, 20
+	for call := range calls {
+		switch call % 6 {
+		case 1: // the request arrives, its answer does not
+			cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+				return nil, fmt.Errorf("cut"), true
+			})
+		case 2:
+			cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotLeaderForPartition, Count: 2})
+		case 3:
+			for partition := range int32(3) {
+				require.NoError(t, cluster.MoveTopicPartition(topic, partition, int32(call)%3))
+			}
+		case 4: // the broker writes the records and says that it does not know
+			cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicasAfterAppend, Count: 1})
+		case 5:
+			cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.UnknownTopicOrPartition, Count: 1})
+		}
+		acks, err := producer.Produce(deadline(t), topic, messages(call*records, records, 10))
+		requireAcked(t, acks, err)
+	}
+	total := count(t, cluster)
+	require.GreaterOrEqual(t, total, calls*records)
+	requireOrdered(t, readAll(t, cluster, total), calls*records)
+}
+
+func TestProduce_ASingleRefusedRecordHarmsNoOther(t *testing.T) {
+	cluster := broker(t, 1)
+	producer := produces(t, cluster, kafka.ProducerConfig{})
+	poison := []byte("poison")
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.InvalidRecord, Count: -1, When: func(r kmsg.Request) bool {
+		return bytes.Contains(r.(*kmsg.ProduceRequest).Topics[0].Partitions[0].Records, poison)
+	}})
+	sent := messages(0, 100, 1)
+	sent[42].Value = poison
+	acks, err := producer.Produce(deadline(t), topic, sent)
+	require.NoError(t, err)
+	for i, ack := range acks {
+		if i == 42 {
+			require.Equal(t, kafka.FaultRecord, kafka.Classify(ack.Err))
+			continue
+		}
+		require.NoError(t, ack.Err, "record %d", i)
+	}
+	require.Equal(t, 99, count(t, cluster))
+}
+
+func TestProduce_TakesTheLargestRecordAndRefusesALargerOne(t *testing.T) {
+	cluster := broker(t, 1)
+	producer := produces(t, cluster, kafka.ProducerConfig{})
+	key := []byte("k")
+	acks, err := producer.Produce(deadline(t), topic, []kafka.Message{
+		{Partition: kafka.AnyPartition, Key: key, Value: []byte(strings.Repeat("x", kafka.MaxMessageBytes-1))},
+		{Partition: kafka.AnyPartition, Key: key, Value: []byte(strings.Repeat("x", kafka.MaxMessageBytes))},
+		{Partition: kafka.AnyPartition, Key: key, Value: []byte("small")},
+	})
+	require.NoError(t, err)
+	require.NoError(t, acks[0].Err)
+	require.ErrorIs(t, acks[1].Err, kafka.ErrTooLarge)
+	require.NoError(t, acks[2].Err)
+	require.EqualValues(t, 1, acks[2].Offset)
+}
+
+func TestProduce_SendsNothingIfTopicOrPartitionIsUnknown(t *testing.T) {
+	cluster := broker(t, 2)
+	producer := produces(t, cluster, kafka.ProducerConfig{})
+	_, err := producer.Produce(deadline(t), "pinflow.nothing", messages(0, 1, 1))
+	require.ErrorIs(t, err, kafka.ErrUnknownTopic)
+	wrong := messages(0, 3, 3)
+	wrong[2].Partition = 2
+	_, err = producer.Produce(deadline(t), topic, wrong)
+	require.ErrorIs(t, err, kafka.ErrUnknownPartition)
+	require.Zero(t, count(t, cluster))
+}
+
+func TestProduce_FindsATopicThatHasJustBeenMade(t *testing.T) {
+	cluster := broker(t, 1)
+	producer := produces(t, cluster, kafka.ProducerConfig{})
+	_, err := producer.Produce(deadline(t), "pinflow.new", messages(0, 1, 1))
+	require.ErrorIs(t, err, kafka.ErrUnknownTopic)
+	_, err = kafka.NewAdmin(kafka.Connection{Brokers: cluster.ListenAddrs()}).CreateTopics(deadline(t), kafka.Topic{Name: "pinflow.new", Partitions: 2})
+	require.NoError(t, err)
+	acks, err := producer.Produce(deadline(t), "pinflow.new", messages(0, 1, 1))
+	requireAcked(t, acks, err)
+}
+
+func TestProduce_SaysWhenNoBrokerAnswers(t *testing.T) {
+	cluster := broker(t, 1)
+	config := kafka.ProducerConfig{DeliveryTimeout: time.Second}
+	known, unknown := produces(t, cluster, config), produces(t, cluster, config)
+	acks, err := known.Produce(deadline(t), topic, messages(0, 1, 1))
+	requireAcked(t, acks, err)
+	cluster.Close()
+
+	_, err = unknown.Produce(deadline(t), topic, messages(0, 1, 1))
+	require.ErrorIs(t, err, kafka.ErrUnreachable)
+	acks, err = known.Produce(deadline(t), topic, messages(1, 2, 1))
+	require.NoError(t, err, "the topic is known, so its records are tried")
+	require.Equal(t, kafka.FaultTransient, kafka.Classify(acks[0].Err))
+	require.Equal(t, kafka.FaultTransient, kafka.Classify(acks[1].Err))
+	require.Error(t, acks[0].Err)
+}
+
+func TestClose_WaitsForWhatIsUnderWay(t *testing.T) {
+	cluster := broker(t, 1)
+	producer := produces(t, cluster, kafka.ProducerConfig{})
+	held, release := make(chan struct{}), make(chan struct{})
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.SleepControl(func() { close(held); <-release })
+		return nil, nil, false
+	})
+	answered, closed := make(chan []kafka.Ack, 1), make(chan error, 1)
+	go func() {
+		acks, _ := producer.Produce(deadline(t), topic, messages(0, 1, 1))
+		answered <- acks
+	}()
+	<-held
+	go func() { closed <- producer.Close(deadline(t)) }()
+	require.Eventually(t, func() bool {
+		_, err := producer.Produce(deadline(t), topic, nil)
+		return err == kafka.ErrClosed
+	}, patience, time.Millisecond)
+	require.Empty(t, closed, "a record is still under way")
+	close(release)
+	require.NoError(t, <-closed)
+	require.NoError(t, (<-answered)[0].Err)
+}
+
+func TestCreateTopics_IsIdempotent(t *testing.T) {
+	cluster := broker(t, 1)
+	admin := kafka.NewAdmin(kafka.Connection{Brokers: cluster.ListenAddrs()})
+	want := []kafka.Topic{
+		{Name: topic, Partitions: 3, Config: kafka.LogAppendTime},
+		{Name: "pinflow.geo", Partitions: 3, Config: kafka.LogAppendTime},
+	}
+	created, err := admin.CreateTopics(deadline(t), want...)
+	require.NoError(t, err)
+	require.Equal(t, []string{"pinflow.geo"}, created)
+	created, err = admin.CreateTopics(deadline(t), want...)
+	require.NoError(t, err)
+	require.Empty(t, created)
+
+	topics, err := admin.ListTopics(deadline(t))
+	require.NoError(t, err)
+	require.Equal(t, []kafka.TopicInfo{{Name: "pinflow.geo", Partitions: 3}, {Name: topic, Partitions: 1}}, topics)
+	for _, name := range []string{topic, "pinflow.geo"} {
+		require.Equal(t, "LogAppendTime", *cluster.TopicInfo(name).Configs["message.timestamp.type"])
+	}
+
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Topic: "pinflow.user", Err: kerr.PolicyViolation})
+	created, err = admin.CreateTopics(deadline(t), kafka.Topic{Name: "pinflow.user", Partitions: 1}, kafka.Topic{Name: "pinflow.other", Partitions: 1})
+	require.ErrorContains(t, err, "create topic pinflow.user")
+	require.Equal(t, []string{"pinflow.other"}, created)
+	cluster.Close()
+	require.ErrorIs(t, admin.Ping(deadline(t)), kafka.ErrUnreachable)
+}

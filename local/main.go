@@ -1,0 +1,132 @@
+// Command local is Pinflow's embedded stack: one program that is Temporal, its Web UI, Kafka, S3 and a Databricks-compatible workspace.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pinflow/pinflow/local/s3"
+	"github.com/pinflow/pinflow/local/stack"
+	"github.com/pinflow/pinflow/local/temporal"
+	"github.com/pinflow/pinflow/local/workspace"
+)
+
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := untilTold()
+	defer stop()
+	root := &cobra.Command{
+		Use: "local", Short: "Pinflow's embedded stack, on loopback and without Docker",
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.AddCommand(stackCommand(), temporal.NewServerCommand(serveTemporal), workspaceCommand(), s3Command())
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		os.Exit(exitCode(err))
+	}
+}
+
+// exitCode is 2 for what the caller can change in the call: a flag, a port, the data directory.
+func exitCode(err error) int {
+	var busy *stack.BusyError
+	var inUse *stack.InUseError
+	var usage *usageError
+	if errors.As(err, &busy) || errors.As(err, &inUse) || errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+type usageError struct{ error }
+
+// untilTold returns a context that ends on SIGINT and SIGTERM, and at the end of standard input if a parent process asked for that.
+// A second signal ends the process at once.
+func untilTold() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if os.Getenv("PINFLOW_EXIT_WITH_STDIN") == "1" && !(len(os.Args) > 1 && os.Args[1] == s3.Subcommand) {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			stop()
+		}()
+	}
+	return ctx, stop
+}
+
+func stackCommand() *cobra.Command {
+	o := stack.Options{Progress: os.Stdout}
+	cmd := &cobra.Command{
+		Use: "stack", Short: "Run the whole stack; its settings are in <data>/stack.env while it runs", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.Ports.Resolve(os.Getenv); err != nil {
+				return &usageError{err}
+			}
+			return stack.Run(cmd.Context(), o)
+		},
+	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	cmd.Flags().StringVar(&o.Data, "data", ".local", "directory of all state")
+	o.Ports.Flags(cmd.Flags())
+	return cmd
+}
+
+// serveTemporal runs Temporal's server alone until it is told to end.
+func serveTemporal(cmd *cobra.Command, o temporal.Options, ui *temporal.UIOptions) error {
+	server, err := temporal.Start(o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Temporal server: %s:%d\n", o.IP, o.Port)
+	if ui != nil {
+		web := temporal.StartUI(*ui)
+		defer web.Stop()
+		fmt.Fprintf(cmd.OutOrStdout(), "Web UI: http://%s:%s\n", ui.IP, strconv.Itoa(ui.Port))
+	}
+	<-cmd.Context().Done()
+	return server.Stop()
+}
+
+// workspaceCommand runs the workspace alone, as a container does. It takes the settings of .env.example from the environment.
+func workspaceCommand() *cobra.Command {
+	o := workspace.Options{
+		Token: os.Getenv("DATABRICKS_TOKEN"), WarehouseID: os.Getenv("PINFLOW_WAREHOUSE_ID"), PublicURL: os.Getenv("DATABRICKS_HOST"),
+		S3: workspace.S3Options{
+			Endpoint: os.Getenv("AWS_ENDPOINT_URL_S3"), Region: os.Getenv("AWS_REGION"),
+			AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"), SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		},
+		Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
+	}
+	cmd := &cobra.Command{
+		Use: "workspace", Short: "Run the Databricks-compatible workspace alone, with settings from the environment", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			server, err := workspace.New(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			return server.Serve(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&o.Address, "address", "127.0.0.1:8090", "where to listen")
+	cmd.Flags().StringVar(&o.DataDir, "data", ".local/workspace", "directory of its state")
+	return cmd
+}
+
+func s3Command() *cobra.Command {
+	return &cobra.Command{
+		Use: s3.Subcommand, Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s3.Serve(cmd.Context(), os.Stdin) },
+	}
+}

@@ -1,0 +1,35 @@
+package stack
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// InUseError says that another stack runs on the same directory.
+type InUseError struct{ Dir, PID string }
+
+func (e *InUseError) Error() string {
+	return fmt.Sprintf("another stack (process %s) runs on the data directory %s: end it, or choose another directory with --data (DATA=dir of make)", e.PID, e.Dir)
+}
+
+// lock keeps a second stack from the same directory. The kernel drops the lock when the process ends, however it ends.
+func lock(dir string) (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(dir, "stack.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		defer file.Close()
+		pid, _ := os.ReadFile(file.Name()) // only to say more
+		return nil, &InUseError{Dir: dir, PID: strings.TrimSpace(string(pid))}
+	}
+	if err := file.Truncate(0); err != nil {
+		return nil, err
+	}
+	_, err = file.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+	return file, err
+}

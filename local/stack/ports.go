@@ -1,0 +1,97 @@
+// Package stack is the embedded stack as a whole: Temporal and its Web UI, Kafka, S3 and the workspace, on loopback, with their state in one directory.
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/spf13/pflag"
+)
+
+const loopback = "127.0.0.1"
+
+// Ports are where the parts listen on 127.0.0.1.
+type Ports struct {
+	Temporal, UI, Kafka, S3, Workspace int
+	// Offset is added to the default of each port that was not set.
+	Offset int
+}
+
+// part is one part of the stack that listens.
+type part struct {
+	name   string
+	option string // the flag that sets its port
+	env    string // the variable that does
+	port   int    // the default
+	set    *int
+}
+
+func (p *Ports) parts() []part {
+	return []part{
+		{"Temporal", "--temporal-port", "PINFLOW_TEMPORAL_PORT", 7233, &p.Temporal},
+		{"Temporal Web UI", "--ui-port", "PINFLOW_UI_PORT", 8233, &p.UI},
+		{"Kafka", "--kafka-port", "PINFLOW_KAFKA_PORT", 9092, &p.Kafka},
+		{"S3", "--s3-port", "PINFLOW_S3_PORT", 9000, &p.S3},
+		{"workspace", "--workspace-port", "PINFLOW_WORKSPACE_PORT", 8090, &p.Workspace},
+	}
+}
+
+// BusyError says which ports are in use by other programs.
+type BusyError struct{ errs []error }
+
+func (e *BusyError) Error() string { return errors.Join(e.errs...).Error() }
+
+// check returns a BusyError that names all ports that cannot be listened on. A part of the stack that ends over a busy port
+// would say so less clearly, and after others have started.
+func (p *Ports) check() error {
+	var busy []error
+	for _, part := range p.parts() {
+		l, err := net.Listen("tcp", address(*part.set))
+		if err != nil {
+			busy = append(busy, fmt.Errorf("port %d of %s is in use by another program: end that, or choose another with %s (or %s), or all with --port-offset",
+				*part.set, part.name, part.option, part.env))
+			continue
+		}
+		if err := l.Close(); err != nil {
+			return err
+		}
+	}
+	if len(busy) > 0 {
+		return &BusyError{busy}
+	}
+	return nil
+}
+
+func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
+
+// Flags adds a flag for each port. Call Resolve after parsing.
+func (p *Ports) Flags(flags *pflag.FlagSet) {
+	for _, part := range p.parts() {
+		flags.IntVar(part.set, part.option[len("--"):], 0, fmt.Sprintf("port of %s (default %d, or %s)", part.name, part.port, part.env))
+	}
+	flags.IntVar(&p.Offset, "port-offset", 0, "added to every default port, of the gateway and the worker too")
+}
+
+// Resolve gives each port that no flag has set its variable of the environment, or its default with the offset.
+func (p *Ports) Resolve(getenv func(string) string) error {
+	var errs []error
+	for _, part := range p.parts() {
+		if *part.set != 0 {
+			continue
+		}
+		*part.set = part.port + p.Offset
+		if text := getenv(part.env); text != "" {
+			port, err := strconv.Atoi(text)
+			if err != nil || port < 1 {
+				errs = append(errs, fmt.Errorf("%s=%q is not a port", part.env, text))
+			}
+			*part.set = port
+		}
+		if *part.set > 65535 {
+			errs = append(errs, fmt.Errorf("%s: there is no port %d; choose a smaller --port-offset", part.name, *part.set))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,59 @@
+package stack
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The fixed names and secrets of the embedded stack. It listens on loopback only.
+const (
+	accessKey   = "local"
+	secretKey   = "local-secret"
+	region      = "us-east-1"
+	token       = "dapi-local"
+	warehouseID = "local"
+	apiKey      = "local-key"
+	bucket      = "pinflow"
+	namespace   = "default"
+
+	gatewayPort = 8082
+	workerPort  = 9464
+)
+
+// settingsFile is where the other programs find the running stack.
+const settingsFile = "stack.env"
+
+// writeSettings writes the stack's addresses under the names of .env.example, in one step: a reader sees all of the file or none.
+func writeSettings(dir string, p Ports, workspaceURL string) error {
+	gateway, worker := address(gatewayPort+p.Offset), address(workerPort+p.Offset)
+	var b strings.Builder
+	b.WriteString("# Written by the embedded stack while it runs.\n")
+	for _, setting := range [][2]string{
+		{"TEMPORAL_ADDRESS", address(p.Temporal)},
+		{"TEMPORAL_NAMESPACE", namespace},
+		{"PINFLOW_TEMPORAL_UI_URL", "http://" + address(p.UI)},
+		{"AWS_REGION", region},
+		{"AWS_ACCESS_KEY_ID", accessKey},
+		{"AWS_SECRET_ACCESS_KEY", secretKey},
+		{"AWS_ENDPOINT_URL_S3", "http://" + address(p.S3)},
+		{"PINFLOW_BUCKET", bucket},
+		{"PINFLOW_S3_PATH_STYLE", "true"},
+		{"DATABRICKS_HOST", workspaceURL},
+		{"DATABRICKS_TOKEN", token},
+		{"PINFLOW_WAREHOUSE_ID", warehouseID},
+		{"PINFLOW_KAFKA_BROKERS", address(p.Kafka)},
+		{"PINFLOW_GATEWAY_ADDRESS", gateway},
+		{"PINFLOW_GATEWAY_URL", "http://" + gateway},
+		{"PINFLOW_API_KEYS", apiKey},
+		{"PINFLOW_WORKER_ADDRESS", worker},
+	} {
+		fmt.Fprintf(&b, "%s=%s\n", setting[0], setting[1])
+	}
+	file := filepath.Join(dir, settingsFile)
+	if err := os.WriteFile(file+".new", []byte(b.String()), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}

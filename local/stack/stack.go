@@ -1,0 +1,220 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pinflow/pinflow/local/kafka"
+	"github.com/pinflow/pinflow/local/s3"
+	"github.com/pinflow/pinflow/local/temporal"
+	"github.com/pinflow/pinflow/local/workspace"
+)
+
+// retention is how long the stack keeps closed workflows. The server's own default, one day, would forget last week's runs.
+const retention = 30 * 24 * time.Hour
+
+// startLimit bounds the start of all parts: what is not up by then will not come up.
+const startLimit = 2 * time.Minute
+
+// searchAttributes are those that Pinflow's workflows set. `starter setup` adds them to a namespace without them, so here they only save a step.
+var searchAttributes = map[string]enumspb.IndexedValueType{
+	"PinflowDag":     enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+	"PinflowDate":    enumspb.INDEXED_VALUE_TYPE_DATETIME,
+	"PinflowState":   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+	"PinflowTrigger": enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+	"PinflowPartial": enumspb.INDEXED_VALUE_TYPE_BOOL,
+}
+
+// Options say where the stack keeps its state, where it listens, and where it says how far it is.
+type Options struct {
+	Data     string
+	Ports    Ports
+	Progress io.Writer
+}
+
+// stack is the parts that have started so far, in that order.
+type stack struct {
+	Options
+	log   *slog.Logger
+	begun time.Time
+	mu    sync.Mutex
+	stops []func()
+	lost  chan error // a part that ended unasked
+}
+
+// Run starts the stack, writes its settings, and keeps it up until ctx ends. It returns a BusyError or an InUseError before anything has started.
+func Run(ctx context.Context, o Options) (err error) {
+	if o.Data, err = filepath.Abs(o.Data); err != nil {
+		return err
+	}
+	logs := filepath.Join(o.Data, "logs")
+	if err := os.MkdirAll(logs, 0o755); err != nil {
+		return err
+	}
+	held, err := lock(o.Data)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	// A stack that was killed could not remove its settings; they must not be taken for this one's.
+	settings := filepath.Join(o.Data, settingsFile)
+	if err := os.Remove(settings); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := o.Ports.check(); err != nil {
+		return err
+	}
+	logFile, err := os.OpenFile(filepath.Join(logs, "stack.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+
+	s := &stack{Options: o, begun: time.Now(), lost: make(chan error, 4), log: slog.New(slog.NewJSONHandler(logFile, nil))}
+	defer s.stop()
+	url, err := s.start(ctx, logFile)
+	if err != nil {
+		return err
+	}
+	if err := writeSettings(o.Data, o.Ports, url); err != nil {
+		return err
+	}
+	defer os.Remove(settings)
+	s.say("ready: settings in %s", settings)
+	select {
+	case <-ctx.Done():
+		s.say("stopping")
+		return nil
+	case err := <-s.lost:
+		return err
+	}
+}
+
+// start starts all parts side by side and returns the workspace's address when each of them answers.
+func (s *stack) start(ctx context.Context, log io.Writer) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(s.startTemporal)
+	group.Go(func() error { return s.startUI(ctx) })
+	group.Go(func() error { return s.startKafka(log) })
+	var url string
+	group.Go(func() (err error) { // the workspace reads from S3
+		if err = s.startS3(log); err == nil {
+			url, err = s.startWorkspace(ctx)
+		}
+		return err
+	})
+	return url, group.Wait()
+}
+
+func (s *stack) startTemporal() error {
+	server, err := temporal.Start(temporal.Options{
+		IP: loopback, Port: s.Ports.Temporal, Namespaces: []string{namespace}, Retention: retention, SearchAttributes: searchAttributes,
+		DatabaseFile: filepath.Join(s.Data, "temporal", temporal.DatabaseName()),
+		LogFile:      filepath.Join(s.Data, "logs", "temporal.log"), LogLevel: "warn",
+	})
+	if err != nil {
+		return err
+	}
+	s.started(func() { s.note("stop Temporal", server.Stop()) })
+	s.say("Temporal        %s", address(s.Ports.Temporal))
+	return nil
+}
+
+func (s *stack) startUI(ctx context.Context) error {
+	ui := temporal.StartUI(temporal.UIOptions{IP: loopback, Port: s.Ports.UI, Frontend: address(s.Ports.Temporal), Namespace: namespace})
+	s.started(ui.Stop)
+	if err := temporal.WaitUI(ctx, loopback, s.Ports.UI); err != nil {
+		return err
+	}
+	s.say("Temporal Web UI http://%s", address(s.Ports.UI))
+	return nil
+}
+
+func (s *stack) startKafka(log io.Writer) error {
+	broker, err := kafka.Start(s.Ports.Kafka, filepath.Join(s.Data, "kafka"), log)
+	if err != nil {
+		return err
+	}
+	s.started(broker.Stop)
+	s.say("Kafka           %s", address(s.Ports.Kafka))
+	return nil
+}
+
+func (s *stack) startS3(log io.Writer) error {
+	server, err := s3.Start(s3.Options{
+		Address: address(s.Ports.S3), Dir: filepath.Join(s.Data, "s3"), AccessKey: accessKey, SecretKey: secretKey, Region: region,
+	}, log)
+	if err != nil {
+		return err
+	}
+	s.started(server.Stop)
+	go func() {
+		<-server.Done()
+		s.lost <- fmt.Errorf("the S3 server has ended; the end of its log is in %s", filepath.Join(s.Data, "logs", "stack.log"))
+	}()
+	s.say("S3              http://%s", address(s.Ports.S3))
+	return nil
+}
+
+func (s *stack) startWorkspace(ctx context.Context) (string, error) {
+	server, err := workspace.New(ctx, workspace.Options{
+		Address: address(s.Ports.Workspace), DataDir: filepath.Join(s.Data, "workspace"), Token: token, WarehouseID: warehouseID, Logger: s.log,
+		S3: workspace.S3Options{Endpoint: "http://" + address(s.Ports.S3), Region: region, AccessKey: accessKey, SecretKey: secretKey},
+	})
+	if err != nil {
+		return "", fmt.Errorf("workspace: %w", err)
+	}
+	serving, end := context.WithCancel(context.WithoutCancel(ctx)) // it outlives the start
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := server.Serve(serving); err != nil {
+			s.lost <- fmt.Errorf("workspace: %w", err)
+		}
+	}()
+	s.started(func() { end(); <-ended })
+	if err := server.Ready(ctx); err != nil {
+		return "", fmt.Errorf("workspace: %w", err)
+	}
+	s.say("workspace       %s", server.URL())
+	return server.URL(), nil
+}
+
+func (s *stack) started(stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stops = append(s.stops, stop)
+}
+
+// stop ends the parts, the last started first.
+func (s *stack) stop() {
+	for i := len(s.stops) - 1; i >= 0; i-- {
+		s.stops[i]()
+	}
+}
+
+// say writes a line of progress, with the seconds since the start.
+func (s *stack) say(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fmt.Fprintf(s.Progress, "%6.2fs  %s\n", time.Since(s.begun).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (s *stack) note(what string, err error) {
+	if err != nil {
+		s.log.Warn(what, "error", err)
+	}
+}

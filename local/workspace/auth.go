@@ -1,0 +1,31 @@
+package workspace
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"strings"
+)
+
+// authorize checks the personal access token, sent as a bearer token or as the password of the user "token".
+// The service answers a wrong token with 403, not 401; 401 is for a request without credentials. In both, error_code is a number.
+func (s *Server) authorize(r *http.Request) *apiError {
+	token, ok := bearerToken(r)
+	if !ok {
+		return &apiError{http.StatusUnauthorized, http.StatusUnauthorized, "Credential was not sent or was of an unsupported type for this API."}
+	}
+	if subtle.ConstantTimeCompare([]byte(token), []byte(s.options.Token)) != 1 {
+		return &apiError{http.StatusForbidden, http.StatusForbidden, "Invalid access token."}
+	}
+	return nil
+}
+
+func bearerToken(r *http.Request) (string, bool) {
+	if user, password, ok := r.BasicAuth(); ok && user == "token" {
+		return password, true
+	}
+	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(token) == "" {
+		return "", false
+	}
+	return strings.TrimSpace(token), true
+}

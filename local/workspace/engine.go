@@ -1,0 +1,75 @@
+package workspace
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/pinflow/pinflow/local/engine"
+)
+
+// Engine runs SQL for the workspace; [engine.Engine] is one. Each call is a session of its own. When ctx ends, the running statement is
+// interrupted and the call returns.
+type Engine interface {
+	// RunNotebook runs a Databricks SQL notebook in source format and returns the result of its last statement, which may be nil.
+	// A statement that fails comes back as *engine.StatementError.
+	RunNotebook(ctx context.Context, source string, params map[string]string) (*engine.Table, error)
+	// Query runs one statement. A statement that fails comes back as *engine.StatementError.
+	Query(ctx context.Context, q engine.Query) (*engine.Table, error)
+}
+
+// guarded is an engine whose panics are errors: one statement must not end the process that all runs share.
+type guarded struct {
+	Engine
+	log *slog.Logger
+}
+
+func (g guarded) RunNotebook(ctx context.Context, source string, params map[string]string) (table *engine.Table, err error) {
+	defer g.recover(&err)
+	return g.Engine.RunNotebook(ctx, source, params)
+}
+
+func (g guarded) Query(ctx context.Context, q engine.Query) (table *engine.Table, err error) {
+	defer g.recover(&err)
+	return g.Engine.Query(ctx, q)
+}
+
+func (g guarded) recover(err *error) {
+	if p := recover(); p != nil {
+		g.log.Error("the SQL engine panicked", "panic", p, "stack", string(debug.Stack()))
+		*err = fmt.Errorf("the SQL engine panicked: %v", p)
+	}
+}
+
+// S3Options says where the object store is that s3:// paths in notebooks lead to.
+type S3Options struct {
+	Endpoint  string
+	Region    string
+	AccessKey string
+	SecretKey string
+}
+
+// openEngine opens the SQL engine that keeps its tables in dir.
+func openEngine(ctx context.Context, o Options, dir string) (*engine.Engine, error) {
+	objects, err := engine.NewS3Store(ctx, engine.S3Options{
+		Endpoint:  o.S3.Endpoint,
+		Region:    o.S3.Region,
+		AccessKey: o.S3.AccessKey,
+		SecretKey: o.S3.SecretKey,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the object store at %s: %w", o.S3.Endpoint, err)
+	}
+	e, err := engine.Open(ctx, engine.Options{
+		Path:        filepath.Join(dir, "warehouse.duckdb"),
+		Objects:     objects,
+		MemoryLimit: o.MemoryLimit,
+		Threads:     o.Threads,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the SQL engine in %s: %w", dir, err)
+	}
+	return e, nil
+}

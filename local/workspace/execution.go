@@ -1,0 +1,216 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+	"github.com/databricks/databricks-sdk-go/service/workspace"
+
+	"github.com/pinflow/pinflow/local/engine"
+)
+
+// execution is a run in progress. mu guards the run; every change under it is saved before it can be seen.
+type execution struct {
+	runner *runner
+	cancel context.CancelCauseFunc
+	tasks  map[int64]*execTask
+
+	mu  sync.Mutex
+	run *run
+}
+
+type execTask struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+}
+
+func (x *execution) update(change func(r *run, now int64)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	change(x.run, x.runner.now().UnixMilli())
+	// A state that cannot be saved must not stop the run; the next change saves it again.
+	if err := x.runner.store.save(context.Background(), x.run); err != nil {
+		x.runner.log.Error("the state of a run could not be saved", "run_id", x.run.ID, "error", err)
+	}
+}
+
+// perform runs the tasks in the order of their dependencies, side by side where they allow it.
+func (x *execution) perform(ctx context.Context) {
+	defer x.runner.forget(x.run)
+	defer x.cancel(nil)
+	if seconds := x.run.TimeoutSeconds; seconds > 0 {
+		timer := time.AfterFunc(time.Duration(seconds)*time.Second, func() { x.cancel(errTimedOut) })
+		defer timer.Stop()
+	}
+	var group sync.WaitGroup
+	for _, t := range x.run.Tasks {
+		group.Go(func() {
+			defer close(x.tasks[t.ID].done)
+			x.performTask(t)
+		})
+	}
+	group.Wait()
+	x.update(func(r *run, now int64) {
+		o := rollUp(r.Tasks)
+		if cause := context.Cause(ctx); cause != nil && o.Result != jobs.RunResultStateSuccess {
+			o = stoppedOutcome(cause)
+		}
+		r.end(o, now)
+	})
+	x.runner.log.Info("run ended", "run_id", x.run.ID, "run_name", x.run.Name, "result", x.run.Outcome.Result, "message", x.run.Outcome.Message)
+}
+
+// performTask waits for the tasks before it, for a slot, and runs the notebook.
+func (x *execution) performTask(t *taskRun) {
+	parents := x.waitForParents(t)
+	ctx := x.tasks[t.ID].ctx
+	if ctx.Err() != nil {
+		x.endTask(t, stoppedOutcome(context.Cause(ctx)), "", "")
+		return
+	}
+	if skip := skipReason(t.Spec.RunIf, parents); skip != nil {
+		x.endTask(t, *skip, "", "")
+		return
+	}
+	x.update(func(*run, int64) {
+		if t.Phase == phaseBlocked {
+			t.Phase = phasePending
+		}
+	})
+	select {
+	case x.runner.slots <- struct{}{}:
+		defer func() { <-x.runner.slots }()
+	case <-ctx.Done():
+		x.endTask(t, stoppedOutcome(context.Cause(ctx)), "", "")
+		return
+	}
+	if seconds := t.Spec.TimeoutSeconds; seconds > 0 {
+		var release context.CancelFunc
+		ctx, release = context.WithTimeoutCause(ctx, time.Duration(seconds)*time.Second, errTimedOut)
+		defer release()
+	}
+	x.runNotebook(ctx, t)
+}
+
+// waitForParents waits until the tasks that t depends on have ended, or t is to stop. It returns how those ended that did.
+func (x *execution) waitForParents(t *taskRun) []outcome {
+	var outcomes []outcome
+	for _, dependency := range t.Spec.DependsOn {
+		for _, parent := range x.run.Tasks {
+			if parent.Spec.TaskKey != dependency.TaskKey {
+				continue
+			}
+			select {
+			case <-x.tasks[parent.ID].done:
+				outcomes = append(outcomes, parent.Outcome)
+			case <-x.tasks[t.ID].ctx.Done():
+				return outcomes
+			}
+		}
+	}
+	return outcomes
+}
+
+func (x *execution) runNotebook(ctx context.Context, t *taskRun) {
+	started := false
+	x.update(func(r *run, now int64) {
+		if r.Phase == phaseTerminating || t.Phase == phaseTerminating {
+			return
+		}
+		started = true
+		r.Phase, t.Phase, t.Started = phaseRunning, phaseRunning, now
+	})
+	if !started {
+		x.endTask(t, canceled, "", "")
+		return
+	}
+	path := t.Spec.NotebookTask.NotebookPath
+	source, language, err := x.runner.tree.notebook(path)
+	switch {
+	case errors.Is(err, errPathMissing):
+		x.endTask(t, notebookMissing(path), "", "")
+		return
+	case err != nil:
+		x.endTask(t, internalError(fmt.Sprintf("The notebook %q could not be read: %v.", path, err)), err.Error(), "")
+		return
+	case language != workspace.LanguageSql:
+		x.endTask(t, notebookUnsupported(path, language.String()), "", "")
+		return
+	}
+	table, err := x.runner.engine.RunNotebook(ctx, source, t.Spec.NotebookTask.BaseParameters)
+	switch {
+	case err == nil:
+		x.update(func(_ *run, now int64) {
+			t.Preview = newPreview(table)
+			t.end(succeeded, now)
+		})
+	case ctx.Err() != nil:
+		x.endTask(t, stoppedOutcome(context.Cause(ctx)), "", "")
+	default:
+		x.endTask(t, workloadFailed, errorText(err), errorTrace(path, err))
+	}
+}
+
+func (x *execution) endTask(t *taskRun, o outcome, message, trace string) {
+	x.update(func(_ *run, now int64) {
+		t.Error, t.Trace = message, trace
+		t.end(o, now)
+	})
+}
+
+// requestCancel shows the run, or one task of it, as TERMINATING and interrupts it.
+func (x *execution) requestCancel(runID int64) {
+	ended := false
+	x.update(func(r *run, _ int64) {
+		ended = !r.active()
+		if r.ID == runID && r.active() {
+			r.Phase = phaseTerminating
+		}
+		for _, t := range r.Tasks {
+			if t.active() && (t.ID == runID || r.ID == runID) {
+				t.Phase = phaseTerminating
+			}
+		}
+	})
+	if ended {
+		return
+	}
+	if task, ok := x.tasks[runID]; ok {
+		task.cancel(errCanceled)
+		return
+	}
+	x.cancel(errCanceled)
+}
+
+func stoppedOutcome(cause error) outcome {
+	switch {
+	case errors.Is(cause, errCanceled):
+		return canceled
+	case errors.Is(cause, errTimedOut):
+		return timedOut
+	}
+	return internalError("The workspace was stopped while the run was in progress. Submit the run again under a new idempotency token.")
+}
+
+// errorText is a run output's error: what the engine says of the failing statement, without the statement.
+func errorText(err error) string {
+	var failed *engine.StatementError
+	if errors.As(err, &failed) {
+		return failed.Message
+	}
+	return err.Error()
+}
+
+// errorTrace is a run output's trace: where in the notebook the failing statement is, the statement and the error.
+func errorTrace(path string, err error) string {
+	var failed *engine.StatementError
+	if !errors.As(err, &failed) {
+		return fmt.Sprintf("%s\n\n%v", path, err)
+	}
+	return fmt.Sprintf("%s, cell %d, statement %d:\n\n%s\n\n%s", path, failed.Cell, failed.Statement, failed.SQL, failed.Message)
+}

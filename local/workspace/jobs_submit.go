@@ -1,0 +1,181 @@
+package workspace
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+)
+
+// Limits of jobs/runs/submit, as the Jobs API documents them.
+const (
+	maxTokenLength  = 64      // characters of an idempotency_token
+	maxRunName      = 4096    // bytes of a run_name
+	maxTasks        = 100     // tasks of a one-time run
+	maxParameters   = 1 << 20 // bytes of a notebook's base_parameters as JSON
+	defaultRunName  = "Untitled"
+	conditionsOfRun = "ALL_SUCCESS, ALL_DONE, NONE_FAILED, AT_LEAST_ONE_SUCCESS, ALL_FAILED, AT_LEAST_ONE_FAILED"
+)
+
+var taskKeyPattern = regexp.MustCompile(`^[\w-]{1,100}$`)
+
+// submitRun starts a one-time run and answers with its id before it has run. A second request with the same idempotency token gets the
+// id of the first run, whatever else it holds; a token whose run was deleted is an error.
+//
+// Compute settings (clusters, environments, libraries), access control and notifications are accepted: all runs share the one SQL engine of this
+// workspace. What would change what a run does and is not done here is refused.
+func (s *Server) submitRun(r *http.Request) (any, error) {
+	var request jobs.SubmitRun
+	if err := readBody(r, &request); err != nil {
+		return nil, err
+	}
+	if err := s.checkSubmit(request); err != nil {
+		return nil, err
+	}
+	id, created, err := s.submit(r, request)
+	if errors.Is(err, errTokenDeleted) {
+		return nil, invalidParameter("The run with the idempotency token %q was deleted. Use another token to start a new run.", request.IdempotencyToken)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !created {
+		s.log.Info("run found by its idempotency token", "run_id", id, "run_name", request.RunName)
+	}
+	return jobs.SubmitRunResponse{RunId: id}, nil
+}
+
+func (s *Server) submit(r *http.Request, request jobs.SubmitRun) (id int64, created bool, err error) {
+	submitted := &run{
+		Name:           request.RunName,
+		Token:          request.IdempotencyToken,
+		TimeoutSeconds: request.TimeoutSeconds,
+		Submitted:      s.now().UnixMilli(),
+		Phase:          phasePending,
+	}
+	if submitted.Name == "" {
+		submitted.Name = defaultRunName
+	}
+	for _, spec := range request.Tasks {
+		t := &taskRun{Spec: spec, Phase: phasePending}
+		if len(spec.DependsOn) > 0 {
+			t.Phase = phaseBlocked
+		}
+		submitted.Tasks = append(submitted.Tasks, t)
+	}
+	// A run that is stored must also start: a client that goes away must not come between.
+	id, created, err = s.store.submit(context.WithoutCancel(r.Context()), submitted)
+	if err != nil || !created {
+		return id, created, err
+	}
+	s.log.Info("run submitted", "run_id", id, "run_name", submitted.Name, "tasks", len(submitted.Tasks))
+	s.runner.start(submitted)
+	return id, true, nil
+}
+
+func (s *Server) checkSubmit(request jobs.SubmitRun) error {
+	switch {
+	case utf8.RuneCountInString(request.IdempotencyToken) > maxTokenLength:
+		return invalidParameter("idempotency_token must have at most %d characters, it has %d.", maxTokenLength, utf8.RuneCountInString(request.IdempotencyToken))
+	case len(request.RunName) > maxRunName:
+		return invalidParameter("run_name must have at most %d bytes, it has %d.", maxRunName, len(request.RunName))
+	case request.TimeoutSeconds < 0:
+		return invalidParameter("timeout_seconds must not be negative, it is %d.", request.TimeoutSeconds)
+	case request.GitSource != nil:
+		return invalidParameter("git_source is not supported by this workspace; import the notebook and use the source WORKSPACE.")
+	case len(request.Tasks) == 0:
+		return missingField("tasks")
+	case len(request.Tasks) > maxTasks:
+		return invalidParameter("A run can have at most %d tasks, this one has %d.", maxTasks, len(request.Tasks))
+	}
+	keys := map[string]bool{}
+	for _, task := range request.Tasks {
+		if err := s.checkTask(task); err != nil {
+			return err
+		}
+		if keys[task.TaskKey] {
+			return invalidParameter("The task_key %q is used by more than one task.", task.TaskKey)
+		}
+		keys[task.TaskKey] = true
+	}
+	return checkDependencies(request.Tasks)
+}
+
+func (s *Server) checkTask(task jobs.SubmitTask) error {
+	if task.TaskKey == "" {
+		return missingField("tasks.task_key")
+	}
+	if !taskKeyPattern.MatchString(task.TaskKey) {
+		return invalidParameter("Invalid task_key %q: it must have 1 to 100 letters, digits, hyphens and underscores.", task.TaskKey)
+	}
+	notebook := task.NotebookTask
+	if notebook == nil {
+		return invalidParameter("Task %s has no notebook_task, the one type of task that this workspace runs.", task.TaskKey)
+	}
+	parameters, err := json.Marshal(notebook.BaseParameters)
+	if err != nil {
+		return err
+	}
+	switch {
+	case notebook.NotebookPath == "":
+		return missingField("tasks.notebook_task.notebook_path")
+	case notebook.Source == jobs.SourceGit:
+		return invalidParameter("Task %s has the source GIT, which this workspace does not support; use WORKSPACE.", task.TaskKey)
+	case notebook.Source != "" && notebook.Source != jobs.SourceWorkspace:
+		return invalidParameter("Invalid source %q of task %s: it must be WORKSPACE.", notebook.Source, task.TaskKey)
+	case !strings.HasPrefix(notebook.NotebookPath, "/"):
+		return invalidParameter("The notebook_path %q of task %s must be absolute and begin with a slash.", notebook.NotebookPath, task.TaskKey)
+	case len(parameters) > maxParameters:
+		return invalidParameter("The base_parameters of task %s have %d bytes as JSON; the limit is %d.", task.TaskKey, len(parameters), maxParameters)
+	case notebook.WarehouseId != "" && notebook.WarehouseId != s.options.WarehouseID:
+		return invalidParameter("%s is not a valid endpoint id.", notebook.WarehouseId)
+	case task.TimeoutSeconds < 0:
+		return invalidParameter("timeout_seconds of task %s must not be negative, it is %d.", task.TaskKey, task.TimeoutSeconds)
+	case task.MaxRetries != 0 || task.Disabled:
+		return invalidParameter("Task %s sets max_retries or disabled, which this workspace does not support.", task.TaskKey)
+	}
+	switch task.RunIf {
+	case "", jobs.RunIfAllSuccess, jobs.RunIfAllDone, jobs.RunIfNoneFailed, jobs.RunIfAtLeastOneSuccess, jobs.RunIfAllFailed, jobs.RunIfAtLeastOneFailed:
+		return nil
+	}
+	return invalidParameter("Invalid run_if %q of task %s: it must be one of %s.", task.RunIf, task.TaskKey, conditionsOfRun)
+}
+
+// checkDependencies refuses dependencies on tasks that are not there, and circles: it takes away tasks without open dependencies until none is left.
+func checkDependencies(tasks []jobs.SubmitTask) error {
+	open := map[string]bool{}
+	for _, task := range tasks {
+		open[task.TaskKey] = true
+	}
+	for _, task := range tasks {
+		for _, parent := range task.DependsOn {
+			if !open[parent.TaskKey] {
+				return invalidParameter("Task %s depends on the task %q, which is not in the run.", task.TaskKey, parent.TaskKey)
+			}
+			if parent.Outcome != "" {
+				return invalidParameter("Task %s sets the outcome of a dependency, which is for condition tasks only.", task.TaskKey)
+			}
+		}
+	}
+	for len(open) > 0 {
+		before := len(open)
+		for _, task := range tasks {
+			ready := true
+			for _, parent := range task.DependsOn {
+				ready = ready && !open[parent.TaskKey]
+			}
+			if ready {
+				delete(open, task.TaskKey)
+			}
+		}
+		if len(open) == before {
+			return invalidParameter("The dependencies of the tasks form a circle.")
+		}
+	}
+	return nil
+}

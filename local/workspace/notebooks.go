@@ -1,0 +1,251 @@
+package workspace
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/databricks/databricks-sdk-go/service/workspace"
+)
+
+// maxNotebook is the largest content that import and export take: 10 MB (Workspace API, import and export, MAX_NOTEBOOK_SIZE_EXCEEDED).
+const maxNotebook = 10 << 20
+
+func pathMissing(p string) *apiError {
+	return &apiError{http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "Path (" + p + ") doesn't exist."}
+}
+
+func pathTaken(p string) *apiError {
+	return &apiError{http.StatusBadRequest, "RESOURCE_ALREADY_EXISTS", "Path (" + p + ") already exists."}
+}
+
+func tooLarge(size int) *apiError {
+	return &apiError{http.StatusBadRequest, "MAX_NOTEBOOK_SIZE_EXCEEDED",
+		"File size imported is (" + strconv.Itoa(size) + " bytes), exceeded max size (" + strconv.Itoa(maxNotebook) + " bytes)"}
+}
+
+// findObject looks up the object at a path as a client writes it.
+func (s *Server) findObject(text string) (object, error) {
+	p, err := cleanPath(text)
+	if err != nil {
+		return object{}, err
+	}
+	o, err := s.tree.find(p)
+	if errors.Is(err, errPathMissing) {
+		return object{}, pathMissing(text)
+	}
+	return o, err
+}
+
+// importObject stores a notebook (format SOURCE with a language) or what its ending and first line say it is (AUTO). The content comes as base64
+// in JSON, or as a file in a multipart form.
+func (s *Server) importObject(r *http.Request) (any, error) {
+	request, content, err := readImport(r)
+	if err != nil {
+		return nil, err
+	}
+	p, err := cleanPath(request.Path)
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > maxNotebook {
+		return nil, tooLarge(len(content))
+	}
+	switch request.Format {
+	case "", workspace.ImportFormatSource:
+		format, ok := formatOf(request.Language)
+		if !ok {
+			return nil, invalidParameter("The language must be set to SQL, PYTHON, SCALA or R to import a notebook as SOURCE; it is %q.", request.Language)
+		}
+		err = s.tree.writeNotebook(p, format, content, request.Overwrite)
+	case workspace.ImportFormatAuto:
+		format, ok := formatByEnding(path.Ext(p))
+		if ok && hasHeader(content, format.header) {
+			p = strings.TrimSuffix(p, path.Ext(p))
+			err = s.tree.writeNotebook(p, format, content, request.Overwrite)
+		} else {
+			err = s.tree.writeFile(p, content, request.Overwrite)
+		}
+	default:
+		return nil, invalidParameter("The format %q is not supported by this workspace; use SOURCE or AUTO.", request.Format)
+	}
+	switch {
+	case errors.Is(err, errPathMissing):
+		return nil, &apiError{http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "The parent folder (" + path.Dir(p) + ") does not exist."}
+	case errors.Is(err, errPathTaken):
+		return nil, pathTaken(p)
+	}
+	return struct{}{}, err
+}
+
+func readImport(r *http.Request) (workspace.Import, []byte, error) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind == "multipart/form-data" {
+		return readImportForm(r)
+	}
+	var request workspace.Import
+	if err := readBody(r, &request); err != nil {
+		return request, nil, err
+	}
+	content, err := base64.StdEncoding.DecodeString(request.Content)
+	if err != nil {
+		return request, nil, invalidParameter("The content is not valid base64: %v", err)
+	}
+	return request, content, nil
+}
+
+func readImportForm(r *http.Request) (workspace.Import, []byte, error) {
+	if err := r.ParseMultipartForm(maxBody); err != nil {
+		return workspace.Import{}, nil, malformedRequest("The form could not be read: %v", err)
+	}
+	overwrite, err := strconv.ParseBool(r.FormValue("overwrite"))
+	if err != nil && r.FormValue("overwrite") != "" {
+		return workspace.Import{}, nil, invalidParameter("Invalid value %q for the parameter overwrite: expected true or false.", r.FormValue("overwrite"))
+	}
+	request := workspace.Import{
+		Path:      r.FormValue("path"),
+		Format:    workspace.ImportFormat(r.FormValue("format")),
+		Language:  workspace.Language(r.FormValue("language")),
+		Overwrite: overwrite,
+	}
+	file, _, err := r.FormFile("content")
+	if err != nil {
+		return request, nil, missingField("content")
+	}
+	defer file.Close()
+	content, err := io.ReadAll(file)
+	return request, content, err
+}
+
+// exportObject gives a notebook's source or a file's content, as base64 in JSON or, with direct_download, as it is.
+func (s *Server) exportObject(r *http.Request) (any, error) {
+	q := newQuery(r)
+	text, format, direct := q.text("path"), workspace.ExportFormat(q.text("format")), q.boolean("direct_download")
+	if q.err != nil {
+		return nil, q.err
+	}
+	switch format {
+	case "", workspace.ExportFormatSource, workspace.ExportFormatAuto:
+	default:
+		return nil, invalidParameter("The format %q is not supported by this workspace; use SOURCE or AUTO.", format)
+	}
+	o, err := s.findObject(text)
+	if err != nil {
+		return nil, err
+	}
+	if o.kind == workspace.ObjectTypeDirectory {
+		return nil, invalidParameter("Path (%s) is a directory. This workspace exports single notebooks and files; list the directory and export each.", text)
+	}
+	content, err := s.tree.read(o)
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > maxNotebook {
+		return nil, tooLarge(len(content))
+	}
+	if direct {
+		return download{name: path.Base(o.disk), content: content}, nil
+	}
+	return workspace.ExportResponse{
+		Content:  base64.StdEncoding.EncodeToString(content),
+		FileType: strings.TrimPrefix(path.Ext(o.disk), "."),
+	}, nil
+}
+
+func (s *Server) getStatus(r *http.Request) (any, error) {
+	o, err := s.findObject(newQuery(r).text("path"))
+	if err != nil {
+		return nil, err
+	}
+	return o.info(), nil
+}
+
+// info is the object as the API shows it. created_at is left out: the directory that keeps the tree does not know it.
+func (o object) info() workspace.ObjectInfo {
+	info := workspace.ObjectInfo{
+		ObjectId:   objectID(o.path),
+		ObjectType: o.kind,
+		Path:       o.path,
+		Language:   o.language,
+		ResourceId: strconv.FormatInt(objectID(o.path), 10),
+	}
+	if o.kind != workspace.ObjectTypeDirectory {
+		info.ModifiedAt = o.modified.UnixMilli()
+	}
+	if o.kind == workspace.ObjectTypeFile {
+		info.Size = o.size
+	}
+	return info
+}
+
+// listObjects lists a directory, or the one object if the path is not a directory.
+func (s *Server) listObjects(r *http.Request) (any, error) {
+	q := newQuery(r)
+	modifiedAfter := q.integer("notebooks_modified_after")
+	if q.err != nil {
+		return nil, q.err
+	}
+	o, err := s.findObject(q.text("path"))
+	if err != nil {
+		return nil, err
+	}
+	objects := []object{o}
+	if o.kind == workspace.ObjectTypeDirectory {
+		if objects, err = s.tree.children(o); err != nil {
+			return nil, err
+		}
+	}
+	var response workspace.ListResponse
+	for _, o := range objects {
+		if o.kind == workspace.ObjectTypeNotebook && o.modified.UnixMilli() < modifiedAfter {
+			continue
+		}
+		response.Objects = append(response.Objects, o.info())
+	}
+	return response, nil
+}
+
+func (s *Server) makeDirectories(r *http.Request) (any, error) {
+	var request workspace.Mkdirs
+	if err := readBody(r, &request); err != nil {
+		return nil, err
+	}
+	p, err := cleanPath(request.Path)
+	if err != nil {
+		return nil, err
+	}
+	taken, err := s.tree.makeDirectories(p)
+	if errors.Is(err, errPathTaken) {
+		return nil, &apiError{http.StatusBadRequest, "RESOURCE_ALREADY_EXISTS", taken + " already exists and it is not a folder"}
+	}
+	return struct{}{}, err
+}
+
+func (s *Server) deleteObject(r *http.Request) (any, error) {
+	var request workspace.Delete
+	if err := readBody(r, &request); err != nil {
+		return nil, err
+	}
+	o, err := s.findObject(request.Path)
+	if err != nil {
+		return nil, err
+	}
+	switch o.path {
+	case "/", "/Shared", "/Users":
+		return nil, &apiError{http.StatusBadRequest, "DIRECTORY_PROTECTED", "Folder (" + request.Path + ") is protected"}
+	}
+	if o.kind == workspace.ObjectTypeDirectory && !request.Recursive {
+		inside, err := s.tree.children(o)
+		if err != nil {
+			return nil, err
+		}
+		if len(inside) > 0 {
+			return nil, &apiError{http.StatusBadRequest, "DIRECTORY_NOT_EMPTY", "Folder (" + request.Path + ") is not empty"}
+		}
+	}
+	return struct{}{}, s.tree.remove(o)
+}

@@ -1,0 +1,147 @@
+package workspace
+
+import (
+	"bytes"
+	_ "embed" // the pages' template
+	"errors"
+	"html/template"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// indexRuns is how many runs the index page shows.
+const indexRuns = 100
+
+//go:embed pages.html
+var pagesText string
+
+var pages = template.Must(template.New("pages").Funcs(template.FuncMap{
+	"time":     pageTime,
+	"took":     pageDuration,
+	"state":    pageState,
+	"settings": func(params map[string]string) []string { return slices.Sorted(maps.Keys(params)) },
+}).Parse(pagesText))
+
+// page is what a page's template gets. Refresh is set while something on the page is still going on.
+type page struct {
+	Title   string
+	Refresh bool
+	Now     int64
+	Runs    []*run
+	Run     *run
+	Message string
+}
+
+func (s *Server) handlePages(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", s.localOnly(s.indexPage))
+	mux.HandleFunc("GET /jobs/{job_id}/runs/{run_id}", s.localOnly(s.runPageHandler))
+	mux.HandleFunc("/", s.localOnly(func(w http.ResponseWriter, r *http.Request) {
+		s.showMissing(w, "There is no page at "+r.URL.Path+".")
+	}))
+}
+
+// localOnly keeps the pages, which need no token, from sites that point a name of theirs at this machine: a browser is answered only if it asks
+// for localhost, an IP address or the configured address.
+func (s *Server) localOnly(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		host = strings.Trim(host, "[]")
+		if host != "localhost" && net.ParseIP(host) == nil && !strings.Contains(s.options.PublicURL, "//"+r.Host) {
+			http.Error(w, "This workspace answers at "+s.URL()+" only.", http.StatusMisdirectedRequest)
+			return
+		}
+		next(w, r)
+	}
+}
+
+func (s *Server) indexPage(w http.ResponseWriter, r *http.Request) {
+	runs, _, err := s.store.list(r.Context(), listFilter{limit: indexRuns})
+	if err != nil {
+		s.showError(w, err)
+		return
+	}
+	active := slices.ContainsFunc(runs, (*run).active)
+	s.show(w, http.StatusOK, "index", page{Title: "Runs", Refresh: active, Runs: runs})
+}
+
+func (s *Server) runPageHandler(w http.ResponseWriter, r *http.Request) {
+	id, err := strconv.ParseInt(r.PathValue("run_id"), 10, 64)
+	if err != nil {
+		s.showMissing(w, "A run's id is a number.")
+		return
+	}
+	found, err := s.store.find(r.Context(), id)
+	switch {
+	case errors.Is(err, errRunMissing):
+		s.showMissing(w, "Run "+strconv.FormatInt(id, 10)+" does not exist. Runs are removed 60 days after they ended.")
+	case err != nil:
+		s.showError(w, err)
+	default:
+		s.show(w, http.StatusOK, "run", page{Title: found.Name, Refresh: found.active(), Run: found})
+	}
+}
+
+func (s *Server) showMissing(w http.ResponseWriter, message string) {
+	s.show(w, http.StatusNotFound, "message", page{Title: "Not found", Message: message})
+}
+
+func (s *Server) showError(w http.ResponseWriter, err error) {
+	s.log.Error("a page failed", "error", err)
+	s.show(w, http.StatusInternalServerError, "message", page{Title: "Something failed", Message: err.Error()})
+}
+
+func (s *Server) show(w http.ResponseWriter, status int, name string, p page) {
+	p.Now = s.now().UnixMilli()
+	var body bytes.Buffer
+	if err := pages.ExecuteTemplate(&body, name, p); err != nil {
+		s.log.Error("a page failed", "page", name, "error", err)
+		http.Error(w, "The page could not be written.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if _, err := w.Write(body.Bytes()); err != nil {
+		s.log.Debug("a page could not be sent", "error", err)
+	}
+}
+
+// pageTime shows milliseconds since the epoch in UTC, with a dash for none.
+func pageTime(millis int64) string {
+	if millis == 0 {
+		return "–"
+	}
+	return time.UnixMilli(millis).UTC().Format("2006-01-02 15:04:05 UTC")
+}
+
+// pageDuration shows how long something took, or has taken so far.
+func pageDuration(from, to, now int64) string {
+	if from == 0 {
+		return "–"
+	}
+	if to == 0 {
+		to = now
+	}
+	took := time.Duration(to-from) * time.Millisecond
+	if took < time.Second {
+		return took.String()
+	}
+	return took.Round(100 * time.Millisecond).String()
+}
+
+// pageState is the one word for a state: the result of what has ended, the phase of what has not.
+func pageState(p phase, o outcome) string {
+	if p == phaseTerminated {
+		return string(o.Result)
+	}
+	return string(p)
+}

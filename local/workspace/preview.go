@@ -1,0 +1,55 @@
+package workspace
+
+import "github.com/pinflow/pinflow/local/engine"
+
+// How much of a notebook's last result is kept for the run's page.
+const (
+	previewRows  = 50
+	previewCell  = 400 // bytes of a cell
+	previewWidth = 40  // columns
+)
+
+// preview is the beginning of a result, as text. A nil cell is NULL.
+type preview struct {
+	Columns   []string    `json:"columns"`
+	Rows      [][]*string `json:"rows"`
+	TotalRows int         `json:"total_rows"`
+}
+
+// newPreview keeps the beginning of a table; nil if there is nothing to show.
+func newPreview(table *engine.Table) *preview {
+	if table == nil || len(table.Columns) == 0 {
+		return nil
+	}
+	p := &preview{TotalRows: len(table.Rows)}
+	columns := table.Columns[:min(len(table.Columns), previewWidth)]
+	for _, c := range columns {
+		p.Columns = append(p.Columns, c.Name)
+	}
+	for _, row := range table.Rows[:min(len(table.Rows), previewRows)] {
+		cells := make([]*string, len(columns))
+		for i, c := range columns {
+			if text := cellText(row[i], c.Type); text != nil {
+				cut := shorten(*text, previewCell)
+				cells[i] = &cut
+			}
+		}
+		p.Rows = append(p.Rows, cells)
+	}
+	return p
+}
+
+// shorten cuts a text after at most limit bytes, at the end of a character.
+func shorten(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	end := 0
+	for i := range text {
+		if i > limit {
+			break
+		}
+		end = i
+	}
+	return text[:end] + "…"
+}

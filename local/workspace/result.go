@@ -1,0 +1,148 @@
+package workspace
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/databricks/databricks-sdk-go/service/sql"
+
+	"github.com/pinflow/pinflow/local/engine"
+)
+
+// chunkSize is the bytes of cells after which a result goes on in another chunk. The API leaves it open; clients follow next_chunk_index.
+const chunkSize = 4 << 20
+
+// resultSet is the result of a statement in the form of the wire: texts in chunks.
+type resultSet struct {
+	manifest sql.ResultManifest
+	chunks   [][][]*string
+}
+
+// resultData is sql.ResultData with rows that can hold NULL, which the SDK's own type reads as an empty text.
+type resultData struct {
+	ChunkIndex            int         `json:"chunk_index"`
+	RowOffset             int64       `json:"row_offset"`
+	RowCount              int64       `json:"row_count"`
+	NextChunkIndex        int         `json:"next_chunk_index,omitempty"`
+	NextChunkInternalLink string      `json:"next_chunk_internal_link,omitempty"`
+	DataArray             [][]*string `json:"data_array"`
+}
+
+// newResultSet turns a table into texts, up to the limits, which are nil if there are none. A result above the INLINE limit is an error, unless
+// byte_limit asks for what fits.
+func newResultSet(table *engine.Table, rowLimit, byteLimit *int64) (*resultSet, error) {
+	if table == nil {
+		table = &engine.Table{}
+	}
+	set := &resultSet{manifest: sql.ResultManifest{
+		Format: sql.FormatJsonArray,
+		Schema: resultSchema(table.Columns),
+		// The service sends these also when they are zero.
+		ForceSendFields: []string{"TotalChunkCount", "TotalRowCount", "Truncated"},
+	}}
+	rows := table.Rows
+	if rowLimit != nil && int64(len(rows)) > *rowLimit {
+		rows, set.manifest.Truncated = rows[:*rowLimit], true
+	}
+	var chunk [][]*string
+	var total, inChunk int64
+	for _, row := range rows {
+		cells, size := encodeRow(row, table.Columns)
+		if byteLimit != nil && total+size > *byteLimit {
+			set.manifest.Truncated = true
+			break
+		}
+		if total += size; total > maxInlineResult {
+			return nil, statementFailed("Inline byte limit exceeded. Statements executed with disposition=INLINE can have a result size of at most %d bytes. Set a row_limit or narrow the query.", maxInlineResult)
+		}
+		if inChunk > 0 && inChunk+size > chunkSize {
+			set.add(chunk)
+			chunk, inChunk = nil, 0
+		}
+		chunk, inChunk = append(chunk, cells), inChunk+size
+	}
+	if len(chunk) > 0 {
+		set.add(chunk)
+	}
+	return set, nil
+}
+
+func (set *resultSet) add(chunk [][]*string) {
+	set.manifest.Chunks = append(set.manifest.Chunks, sql.BaseChunkInfo{
+		ChunkIndex:      len(set.chunks),
+		RowOffset:       set.manifest.TotalRowCount,
+		RowCount:        int64(len(chunk)),
+		ForceSendFields: []string{"ChunkIndex", "RowOffset"},
+	})
+	set.manifest.TotalChunkCount++
+	set.manifest.TotalRowCount += int64(len(chunk))
+	set.chunks = append(set.chunks, chunk)
+}
+
+// chunk is one chunk as it is sent; without any rows it is {}.
+func (set *resultSet) chunk(statementID string, index int) any {
+	if index >= len(set.chunks) {
+		return struct{}{}
+	}
+	info := set.manifest.Chunks[index]
+	data := resultData{ChunkIndex: index, RowOffset: info.RowOffset, RowCount: info.RowCount, DataArray: set.chunks[index]}
+	if next := index + 1; next < len(set.chunks) {
+		data.NextChunkIndex = next
+		data.NextChunkInternalLink = fmt.Sprintf("/api/2.0/sql/statements/%s/result/chunks/%d", statementID, next)
+	}
+	return data
+}
+
+func encodeRow(row []any, columns []engine.Column) (cells []*string, size int64) {
+	cells = make([]*string, len(row))
+	for i, value := range row {
+		cells[i] = cellText(value, columns[i].Type)
+		size += 4
+		if cells[i] != nil {
+			size += int64(len(*cells[i]))
+		}
+	}
+	return cells, size
+}
+
+func resultSchema(columns []engine.Column) *sql.ResultSchema {
+	schema := &sql.ResultSchema{ColumnCount: len(columns), ForceSendFields: []string{"ColumnCount"}}
+	for i, c := range columns {
+		info := sql.ColumnInfo{Name: c.Name, Position: i, TypeText: c.Type, TypeName: typeName(c.Type), ForceSendFields: []string{"Position"}}
+		if found := decimalPattern.FindStringSubmatch(c.Type); found != nil {
+			// The pattern admits only short digits, so these cannot fail.
+			info.TypePrecision, _ = strconv.Atoi(found[1])
+			info.TypeScale, _ = strconv.Atoi(found[2])
+			info.ForceSendFields = append(info.ForceSendFields, "TypeScale")
+		}
+		schema.Columns = append(schema.Columns, info)
+	}
+	return schema
+}
+
+var decimalPattern = regexp.MustCompile(`^DECIMAL\((\d{1,2}), ?(\d{1,2})\)$`)
+
+// typeName is the base type of a Databricks type text. Some integers have another name there than in SQL.
+func typeName(typeText string) sql.ColumnInfoTypeName {
+	base := typeText
+	if end := strings.IndexAny(base, "(< "); end >= 0 {
+		base = base[:end]
+	}
+	switch base {
+	case "TINYINT":
+		return sql.ColumnInfoTypeNameByte
+	case "SMALLINT":
+		return sql.ColumnInfoTypeNameShort
+	case "BIGINT":
+		return sql.ColumnInfoTypeNameLong
+	case "VARCHAR":
+		return sql.ColumnInfoTypeNameString
+	case "TIMESTAMP_NTZ":
+		return sql.ColumnInfoTypeNameTimestamp
+	case "VOID":
+		return sql.ColumnInfoTypeNameNull
+	}
+	return sql.ColumnInfoTypeName(base)
+}

@@ -1,0 +1,72 @@
+package workspace
+
+import (
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+)
+
+// run is a one-time job run as it is stored: what was submitted and how far it is. Times are milliseconds since the epoch, 0 for not yet.
+type run struct {
+	ID             int64      `json:"run_id"`
+	JobID          int64      `json:"job_id"`
+	Name           string     `json:"name"`
+	Token          string     `json:"token,omitempty"`
+	TimeoutSeconds int        `json:"timeout_seconds,omitempty"`
+	Submitted      int64      `json:"submitted"`
+	Ended          int64      `json:"ended,omitempty"`
+	Phase          phase      `json:"phase"`
+	Outcome        outcome    `json:"outcome"`
+	Tasks          []*taskRun `json:"tasks"`
+}
+
+// taskRun is the run of one task. It has a run id of its own, under which its output is asked for.
+type taskRun struct {
+	ID      int64           `json:"run_id"`
+	Spec    jobs.SubmitTask `json:"spec"`
+	Started int64           `json:"started,omitempty"`
+	Ended   int64           `json:"ended,omitempty"`
+	Phase   phase           `json:"phase"`
+	Outcome outcome         `json:"outcome"`
+	Error   string          `json:"error,omitempty"`
+	Trace   string          `json:"trace,omitempty"`
+	Preview *preview        `json:"preview,omitempty"`
+}
+
+// phase is how far a run is, as its status object says it: BLOCKED or PENDING, RUNNING, TERMINATING, TERMINATED.
+type phase = jobs.RunLifecycleStateV2State
+
+const (
+	phaseBlocked     = jobs.RunLifecycleStateV2StateBlocked
+	phasePending     = jobs.RunLifecycleStateV2StatePending
+	phaseRunning     = jobs.RunLifecycleStateV2StateRunning
+	phaseTerminating = jobs.RunLifecycleStateV2StateTerminating
+	phaseTerminated  = jobs.RunLifecycleStateV2StateTerminated
+)
+
+func (r *run) active() bool { return r.Phase != phaseTerminated }
+
+func (t *taskRun) active() bool { return t.Phase != phaseTerminated }
+
+// end closes the task with its outcome at a time in milliseconds.
+func (t *taskRun) end(o outcome, now int64) {
+	t.Phase, t.Outcome, t.Ended = phaseTerminated, o, now
+}
+
+// end closes the run and whatever of it is still open.
+func (r *run) end(o outcome, now int64) {
+	for _, t := range r.Tasks {
+		if t.active() {
+			t.end(o, now)
+		}
+	}
+	r.Phase, r.Outcome, r.Ended = phaseTerminated, o, now
+}
+
+// task finds a task by its run id, or gives nil.
+func (r *run) task(taskRunID int64) *taskRun {
+	for _, t := range r.Tasks {
+		if t.ID == taskRunID {
+			return t
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package workspace
+
+import (
+	"math"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/service/sql"
+	"github.com/google/uuid"
+)
+
+// Limits of the Statement Execution API, as it documents them.
+const (
+	maxStatement       = 16 << 20 // bytes of query text
+	maxInlineResult    = 25 << 20 // bytes of a result with the disposition INLINE
+	defaultWaitTimeout = 10 * time.Second
+	minWaitTimeout     = 5 * time.Second
+	maxWaitTimeout     = 50 * time.Second
+)
+
+// statementRequest is an execute request with what the SDK's type cannot say: whether limits were given and parameters are NULL.
+type statementRequest struct {
+	sql.ExecuteStatementRequest
+	given struct {
+		Statement  *string     `json:"statement"`
+		RowLimit   *int64      `json:"row_limit"`
+		ByteLimit  *int64      `json:"byte_limit"`
+		Parameters []parameter `json:"parameters"`
+	}
+	wait time.Duration
+}
+
+// statementResponse is sql.StatementResponse with rows that can hold NULL.
+type statementResponse struct {
+	StatementID string               `json:"statement_id"`
+	Status      *sql.StatementStatus `json:"status"`
+	Manifest    *sql.ResultManifest  `json:"manifest,omitempty"`
+	Result      any                  `json:"result,omitempty"`
+}
+
+// executeStatement runs one statement and waits for it as long as wait_timeout says. A statement that fails is an answer, not an error: HTTP 200
+// with the state FAILED.
+func (s *Server) executeStatement(r *http.Request) (any, error) {
+	request, err := s.readStatement(r)
+	if err != nil {
+		return nil, err
+	}
+	st := s.statements.start(request)
+	if request.wait == 0 {
+		return statementResponse{StatementID: st.id, Status: &sql.StatementStatus{State: sql.StatementStatePending}}, nil
+	}
+	timer := time.NewTimer(request.wait)
+	defer timer.Stop()
+	select {
+	case <-st.done:
+	case <-r.Context().Done(): // the client has gone; the statement goes on, as documented
+	case <-timer.C:
+		if request.OnWaitTimeout == sql.ExecuteStatementRequestOnWaitTimeoutCancel {
+			st.cancel()
+			<-st.done
+		}
+	}
+	return st.response(), nil
+}
+
+func (s *Server) readStatement(r *http.Request) (*statementRequest, error) {
+	var request statementRequest
+	if err := readBody(r, &request.ExecuteStatementRequest, &request.given); err != nil {
+		return nil, err
+	}
+	rows, bytes := request.given.RowLimit, request.given.ByteLimit
+	switch {
+	case request.given.Statement == nil:
+		return nil, badRequest("The field statement is required.")
+	case request.WarehouseId == "":
+		return nil, badRequest("The field warehouse_id is required.")
+	case request.WarehouseId != s.options.WarehouseID:
+		return nil, invalidParameter("%s is not a valid endpoint id.", request.WarehouseId)
+	case len(request.Statement) > maxStatement:
+		return nil, invalidParameter("The statement has %d bytes; the maximum query text size is 16 MiB.", len(request.Statement))
+	case rows != nil && (*rows < 0 || *rows > math.MaxInt32):
+		return nil, invalidParameter("The row_limit field must be between 0 and %d, it is %d.", math.MaxInt32, *rows)
+	case bytes != nil && (*bytes < 1 || *bytes > maxInlineResult):
+		return nil, invalidParameter("The byte_limit field must be between 1 and %d, it is %d.", maxInlineResult, *bytes)
+	case request.Disposition == sql.DispositionExternalLinks:
+		return nil, invalidParameter("The disposition EXTERNAL_LINKS is not supported by this workspace; use INLINE.")
+	case request.Format == sql.FormatArrowStream || request.Format == sql.FormatCsv:
+		return nil, invalidParameter("Incompatible parameters: The format field must be JSON_ARRAY when the disposition field is INLINE.")
+	}
+	var err error
+	request.wait, err = parseWaitTimeout(request.WaitTimeout)
+	return &request, err
+}
+
+var secondsPattern = regexp.MustCompile(`^\d{1,9}s$`)
+
+func parseWaitTimeout(text string) (time.Duration, error) {
+	if text == "" {
+		return defaultWaitTimeout, nil
+	}
+	if !secondsPattern.MatchString(text) {
+		return 0, invalidParameter("Error while parsing type: duration.")
+	}
+	seconds, err := strconv.Atoi(strings.TrimSuffix(text, "s"))
+	wait := time.Duration(seconds) * time.Second
+	if err != nil || (wait != 0 && (wait < minWaitTimeout || wait > maxWaitTimeout)) {
+		return 0, invalidParameter("The wait_timeout field must be 0 seconds (disables wait), or between 5 seconds and 50 seconds.")
+	}
+	return wait, nil
+}
+
+func (s *Server) findStatement(r *http.Request) (*statement, error) {
+	id := r.PathValue("statement_id")
+	if uuid.Validate(id) != nil {
+		return nil, invalidParameter("Error while parsing type: statement_id.")
+	}
+	st := s.statements.find(id)
+	if st == nil {
+		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "The statement " + id + " was not found."}
+	}
+	return st, nil
+}
+
+func (s *Server) getStatement(r *http.Request) (any, error) {
+	st, err := s.findStatement(r)
+	if err != nil {
+		return nil, err
+	}
+	return st.response(), nil
+}
+
+func (s *Server) getStatementChunk(r *http.Request) (any, error) {
+	st, err := s.findStatement(r)
+	if err != nil {
+		return nil, err
+	}
+	index, err := strconv.Atoi(r.PathValue("chunk_index"))
+	if err != nil {
+		return nil, invalidParameter("Error while parsing type: chunk_index.")
+	}
+	result := st.currentResult()
+	if result == nil {
+		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "The result of the statement " + st.id + " was not found: the statement state should be SUCCEEDED before you can start fetching the result."}
+	}
+	if index < 0 || index >= len(result.chunks) {
+		return nil, invalidParameter("The chunk_index %d is out of bounds.", index)
+	}
+	return result.chunk(st.id, index), nil
+}
+
+// cancelStatement answers {} whatever the statement's state, and also if there is no such statement.
+func (s *Server) cancelStatement(r *http.Request) (any, error) {
+	if st := s.statements.find(r.PathValue("statement_id")); st != nil {
+		st.cancel()
+	}
+	return struct{}{}, nil
+}

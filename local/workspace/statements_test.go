@@ -1,0 +1,315 @@
+package workspace
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/service/sql"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/local/engine"
+)
+
+func answering(table *engine.Table) *fakeEngine {
+	return &fakeEngine{query: func(context.Context, engine.Query) (*engine.Table, error) { return table, nil }}
+}
+
+func (w *testWorkspace) execute(request sql.ExecuteStatementRequest) *sql.StatementResponse {
+	w.t.Helper()
+	request.WarehouseId = testWarehouse
+	response, err := w.statements.ExecuteStatement(w.t.Context(), request)
+	require.NoError(w.t, err)
+	return response
+}
+
+func (w *testWorkspace) statementEnded(id string) *sql.StatementResponse {
+	w.t.Helper()
+	for {
+		response, err := w.statements.GetStatementByStatementId(w.t.Context(), id)
+		require.NoError(w.t, err)
+		if state := response.Status.State; state != sql.StatementStatePending && state != sql.StatementStateRunning {
+			return response
+		}
+	}
+}
+
+func TestStatement_GivesRowsAsTexts(t *testing.T) {
+	var asked atomic.Pointer[engine.Query]
+	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
+		if q.SQL != "SELECT 1" {
+			asked.Store(&q)
+		}
+		return &engine.Table{
+			Columns: []engine.Column{{Name: "category", Type: "STRING"}, {Name: "n", Type: "BIGINT"}, {Name: "where", Type: "ARRAY<DOUBLE>"}, {Name: "d", Type: "DECIMAL(10,2)"}},
+			Rows:    [][]any{{"art", int64(7), []any{1.5, nil}, "1.50"}, {nil, nil, nil, nil}, {"", int64(0), []any{}, "0.00"}},
+		}, nil
+	}}})
+	response := w.execute(sql.ExecuteStatementRequest{
+		Statement: "SELECT * FROM t WHERE a = :a", Catalog: "main", Schema: "pinflow",
+		Parameters: []sql.StatementParameterListItem{{Name: "a", Value: "it's"}},
+	})
+	require.Equal(t, engine.Query{SQL: "SELECT * FROM t WHERE a = :a", Catalog: "main", Schema: "pinflow", Params: map[string]string{"a": "it's"}}, *asked.Load())
+	require.Equal(t, sql.StatementStateSucceeded, response.Status.State)
+	require.Equal(t, 4, response.Manifest.Schema.ColumnCount)
+	require.Equal(t, sql.FormatJsonArray, response.Manifest.Format)
+	require.EqualValues(t, 3, response.Manifest.TotalRowCount)
+	require.False(t, response.Manifest.Truncated)
+	var types []string
+	for i, c := range response.Manifest.Schema.Columns {
+		require.Equal(t, i, c.Position)
+		types = append(types, fmt.Sprint(c.Name, " ", c.TypeName, " ", c.TypeText))
+	}
+	require.Equal(t, []string{"category STRING STRING", "n LONG BIGINT", "where ARRAY ARRAY<DOUBLE>", "d DECIMAL DECIMAL(10,2)"}, types)
+	require.Equal(t, 10, response.Manifest.Schema.Columns[3].TypePrecision)
+	require.Equal(t, 2, response.Manifest.Schema.Columns[3].TypeScale)
+
+	_, _, body := w.call(http.MethodGet, "/api/2.0/sql/statements/"+response.StatementId, testToken, "")
+	rows, err := json.Marshal(body["result"].(map[string]any)["data_array"])
+	require.NoError(t, err)
+	require.JSONEq(t, `[["art","7","[\"1.5\",null]","1.50"],[null,null,null,null],["","0","[]","0.00"]]`, string(rows))
+}
+
+func TestStatement_WithoutRowsHasAnEmptyResult(t *testing.T) {
+	w := startWorkspace(t, Options{Engine: answering(nil)})
+	response := w.execute(sql.ExecuteStatementRequest{Statement: "CREATE SCHEMA s"})
+	require.Equal(t, sql.StatementStateSucceeded, response.Status.State)
+	_, _, body := w.call(http.MethodGet, "/api/2.0/sql/statements/"+response.StatementId, testToken, "")
+	require.Equal(t, map[string]any{}, body["result"])
+	require.EqualValues(t, 0, body["manifest"].(map[string]any)["total_row_count"])
+}
+
+func TestStatement_FailureIsAnAnswer(t *testing.T) {
+	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
+		switch q.SQL {
+		case "SELECT nothing":
+			return nil, &engine.StatementError{SQL: q.SQL, Message: "[UNRESOLVED_COLUMN] nothing. SQLSTATE: 42703"}
+		case "panic":
+			panic("out of luck")
+		case "broken":
+			return nil, errors.New("the disk is full")
+		}
+		return nil, nil
+	}}})
+	response := w.execute(sql.ExecuteStatementRequest{Statement: "SELECT nothing"})
+	require.Equal(t, sql.StatementStateFailed, response.Status.State)
+	require.Equal(t, sql.ServiceErrorCodeBadRequest, response.Status.Error.ErrorCode)
+	require.Equal(t, "[UNRESOLVED_COLUMN] nothing. SQLSTATE: 42703", response.Status.Error.Message)
+	require.Equal(t, "42703", response.Status.SqlState)
+	require.Nil(t, response.Manifest)
+	for statement, want := range map[string]string{"broken": "the disk is full", "panic": "out of luck"} {
+		response = w.execute(sql.ExecuteStatementRequest{Statement: statement})
+		require.Equal(t, sql.ServiceErrorCodeInternalError, response.Status.Error.ErrorCode)
+		require.Contains(t, response.Status.Error.Message, want)
+	}
+}
+
+func TestStatement_ZeroWaitAnswersAtOnce(t *testing.T) {
+	released := make(chan struct{})
+	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
+		if q.SQL == "slow" {
+			<-released
+		}
+		return &engine.Table{Columns: []engine.Column{{Name: "a", Type: "INT"}}, Rows: [][]any{{int64(1)}}}, nil
+	}}})
+	response := w.execute(sql.ExecuteStatementRequest{Statement: "slow", WaitTimeout: "0s"})
+	require.Equal(t, sql.StatementStatePending, response.Status.State)
+	require.Nil(t, response.Result)
+	_, err := w.statements.GetStatementResultChunkNByStatementIdAndChunkIndex(t.Context(), response.StatementId, 0)
+	requireAPIError(t, err, http.StatusNotFound, "NOT_FOUND")
+	close(released)
+	ended := w.statementEnded(response.StatementId)
+	require.Equal(t, sql.StatementStateSucceeded, ended.Status.State)
+	require.Equal(t, [][]string{{"1"}}, ended.Result.DataArray)
+}
+
+func TestStatement_WaitTimeoutContinuesOrCancels(t *testing.T) {
+	for action, want := range map[sql.ExecuteStatementRequestOnWaitTimeout]sql.StatementState{
+		sql.ExecuteStatementRequestOnWaitTimeoutContinue: sql.StatementStateRunning,
+		sql.ExecuteStatementRequestOnWaitTimeoutCancel:   sql.StatementStateCanceled,
+	} {
+		t.Run(string(action), func(t *testing.T) {
+			t.Parallel()
+			w := startWorkspace(t, Options{DrainTimeout: time.Millisecond, Engine: &fakeEngine{query: func(ctx context.Context, q engine.Query) (*engine.Table, error) {
+				if q.SQL != "slow" {
+					return nil, nil
+				}
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}}})
+			response := w.execute(sql.ExecuteStatementRequest{Statement: "slow", WaitTimeout: "5s", OnWaitTimeout: action})
+			require.Equal(t, want, response.Status.State)
+		})
+	}
+}
+
+func TestStatement_CancelInterrupts(t *testing.T) {
+	started, interrupted := make(chan struct{}), make(chan struct{})
+	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(ctx context.Context, q engine.Query) (*engine.Table, error) {
+		if q.SQL != "slow" {
+			return nil, nil
+		}
+		close(started)
+		<-ctx.Done()
+		close(interrupted)
+		return nil, ctx.Err()
+	}}})
+	response := w.execute(sql.ExecuteStatementRequest{Statement: "slow", WaitTimeout: "0s"})
+	<-started
+	require.NoError(t, w.statements.CancelExecution(t.Context(), sql.CancelExecutionRequest{StatementId: response.StatementId}))
+	<-interrupted
+	ended := w.statementEnded(response.StatementId)
+	require.Equal(t, sql.StatementStateCanceled, ended.Status.State)
+	require.Nil(t, ended.Status.Error)
+
+	done := w.execute(sql.ExecuteStatementRequest{Statement: "fast"})
+	require.NoError(t, w.statements.CancelExecution(t.Context(), sql.CancelExecutionRequest{StatementId: done.StatementId}))
+	require.Equal(t, sql.StatementStateSucceeded, w.statementEnded(done.StatementId).Status.State, "what has ended stays as it is")
+	require.NoError(t, w.statements.CancelExecution(t.Context(), sql.CancelExecutionRequest{StatementId: uuid.NewString()}), "as in the service")
+}
+
+func numbers(n int) *engine.Table {
+	table := &engine.Table{Columns: []engine.Column{{Name: "n", Type: "BIGINT"}}}
+	for i := range n {
+		table.Rows = append(table.Rows, []any{int64(i)})
+	}
+	return table
+}
+
+func TestStatement_RowLimitCutsAndSaysSo(t *testing.T) {
+	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
+		table := numbers(3)
+		if q.RowLimit > 0 && q.RowLimit < 3 {
+			table.Rows = table.Rows[:q.RowLimit]
+		}
+		return table, nil
+	}}})
+	for limit, want := range map[string]struct {
+		rows      float64
+		truncated bool
+	}{"0": {0, true}, "2": {2, true}, "3": {3, false}, "4": {3, false}} {
+		_, _, body := w.call(http.MethodPost, "/api/2.0/sql/statements", testToken, `{"warehouse_id":"local","statement":"q","row_limit":`+limit+`}`)
+		manifest := body["manifest"].(map[string]any)
+		require.Equal(t, want.rows, manifest["total_row_count"], limit)
+		require.Equal(t, want.truncated, manifest["truncated"], limit)
+	}
+	_, _, body := w.call(http.MethodPost, "/api/2.0/sql/statements", testToken, `{"warehouse_id":"local","statement":"q","byte_limit":10}`)
+	require.Equal(t, true, body["manifest"].(map[string]any)["truncated"])
+}
+
+func TestStatement_LargeResultsComeInChunks(t *testing.T) {
+	table := &engine.Table{Columns: []engine.Column{{Name: "text", Type: "STRING"}}}
+	for i := range 12 {
+		table.Rows = append(table.Rows, []any{fmt.Sprint(i, strings.Repeat("x", 1<<20))})
+	}
+	w := startWorkspace(t, Options{Engine: answering(table)})
+	response := w.execute(sql.ExecuteStatementRequest{Statement: "q"})
+	require.Greater(t, response.Manifest.TotalChunkCount, 1)
+	var texts []string
+	chunk := response.Result
+	for i := 0; ; i++ {
+		require.Equal(t, i, chunk.ChunkIndex)
+		require.EqualValues(t, len(texts), chunk.RowOffset)
+		require.Equal(t, response.Manifest.Chunks[i].RowCount, chunk.RowCount)
+		for _, row := range chunk.DataArray {
+			texts = append(texts, row[0])
+		}
+		if chunk.NextChunkIndex == 0 {
+			break
+		}
+		require.Equal(t, fmt.Sprintf("/api/2.0/sql/statements/%s/result/chunks/%d", response.StatementId, i+1), chunk.NextChunkInternalLink)
+		var err error
+		chunk, err = w.statements.GetStatementResultChunkNByStatementIdAndChunkIndex(t.Context(), response.StatementId, chunk.NextChunkIndex)
+		require.NoError(t, err)
+	}
+	require.Len(t, texts, 12)
+	for i, text := range texts {
+		require.True(t, strings.HasPrefix(text, fmt.Sprint(i, "x")))
+	}
+	_, err := w.statements.GetStatementResultChunkNByStatementIdAndChunkIndex(t.Context(), response.StatementId, 99)
+	require.Equal(t, "The chunk_index 99 is out of bounds.", requireAPIError(t, err, http.StatusBadRequest, "INVALID_PARAMETER_VALUE"))
+}
+
+func TestStatement_InlineResultHasALimit(t *testing.T) {
+	table := &engine.Table{Columns: []engine.Column{{Name: "text", Type: "STRING"}}}
+	large := strings.Repeat("x", 1<<20)
+	for range 26 {
+		table.Rows = append(table.Rows, []any{large})
+	}
+	w := startWorkspace(t, Options{Engine: answering(table)})
+	response := w.execute(sql.ExecuteStatementRequest{Statement: "q"})
+	require.Equal(t, sql.StatementStateFailed, response.Status.State)
+	require.Contains(t, response.Status.Error.Message, "Inline byte limit exceeded")
+	response = w.execute(sql.ExecuteStatementRequest{Statement: "q", ByteLimit: 2 << 20})
+	require.Equal(t, sql.StatementStateSucceeded, response.Status.State)
+	require.True(t, response.Manifest.Truncated)
+}
+
+func TestStatement_RefusesBadRequests(t *testing.T) {
+	w := startWorkspace(t, Options{})
+	for body, want := range map[string]struct{ code, message string }{
+		`{"statement":`:            {"MALFORMED_REQUEST", "Invalid JSON"},
+		`{}`:                       {"BAD_REQUEST", "statement"},
+		`{"warehouse_id":"local"}`: {"BAD_REQUEST", "statement"},
+		`{"statement":"q"}`:        {"BAD_REQUEST", "warehouse_id"},
+		`{"statement":"q","warehouse_id":"other"}`:                                     {"INVALID_PARAMETER_VALUE", "other is not a valid endpoint id."},
+		`{"statement":"q","warehouse_id":"local","wait_timeout":"4s"}`:                 {"INVALID_PARAMETER_VALUE", "between 5 seconds and 50 seconds"},
+		`{"statement":"q","warehouse_id":"local","wait_timeout":"51s"}`:                {"INVALID_PARAMETER_VALUE", "between 5 seconds and 50 seconds"},
+		`{"statement":"q","warehouse_id":"local","wait_timeout":"soon"}`:               {"INVALID_PARAMETER_VALUE", "duration"},
+		`{"statement":"q","warehouse_id":"local","row_limit":-1}`:                      {"INVALID_PARAMETER_VALUE", "row_limit"},
+		`{"statement":"q","warehouse_id":"local","byte_limit":0}`:                      {"INVALID_PARAMETER_VALUE", "byte_limit"},
+		`{"statement":"q","warehouse_id":"local","format":"CSV"}`:                      {"INVALID_PARAMETER_VALUE", "JSON_ARRAY"},
+		`{"statement":"q","warehouse_id":"local","disposition":"EXTERNAL_LINKS"}`:      {"INVALID_PARAMETER_VALUE", "EXTERNAL_LINKS"},
+		`{"statement":"` + strings.Repeat("x", 16<<20+1) + `","warehouse_id":"local"}`: {"INVALID_PARAMETER_VALUE", "16 MiB"},
+	} {
+		status, _, answer := w.call(http.MethodPost, "/api/2.0/sql/statements", testToken, body)
+		require.Equal(t, http.StatusBadRequest, status, shorten(body, 100))
+		require.Equal(t, want.code, answer["error_code"], shorten(body, 100))
+		require.Contains(t, answer["message"], want.message)
+	}
+	_, err := w.statements.GetStatementByStatementId(t.Context(), "abc")
+	require.Contains(t, requireAPIError(t, err, http.StatusBadRequest, "INVALID_PARAMETER_VALUE"), "statement_id")
+	_, err = w.statements.GetStatementByStatementId(t.Context(), uuid.NewString())
+	requireAPIError(t, err, http.StatusNotFound, "NOT_FOUND")
+}
+
+func TestStatement_ResultIsClosedAfterAnHourAndForgottenAfterTwelve(t *testing.T) {
+	clock := newClock()
+	w := startWorkspace(t, Options{now: clock.Now, Engine: answering(numbers(1))})
+	id := w.execute(sql.ExecuteStatementRequest{Statement: "q"}).StatementId
+	clock.advance(resultLifetime - time.Second)
+	require.Equal(t, sql.StatementStateSucceeded, w.statementEnded(id).Status.State)
+	clock.advance(time.Second)
+	closed := w.statementEnded(id)
+	require.Equal(t, sql.StatementStateClosed, closed.Status.State)
+	require.Nil(t, closed.Result)
+	clock.advance(statementLifetime - resultLifetime)
+	_, err := w.statements.GetStatementByStatementId(t.Context(), id)
+	requireAPIError(t, err, http.StatusNotFound, "NOT_FOUND")
+}
+
+func TestStatement_BadParametersFailTheStatement(t *testing.T) {
+	w := startWorkspace(t, Options{})
+	for name, test := range map[string]struct {
+		parameters []sql.StatementParameterListItem
+		message    string
+	}{
+		"twice":      {[]sql.StatementParameterListItem{{Name: "a", Value: "1"}, {Name: "a", Value: "2"}}, "DUPLICATE_NAME"},
+		"type":       {[]sql.StatementParameterListItem{{Name: "a", Value: "1", Type: "ARRAY<INT>"}}, "INVALID_DATA_TYPE"},
+		"injection":  {[]sql.StatementParameterListItem{{Name: "a", Value: "1", Type: "INT) OR (1=1"}}, "INVALID_DATA_TYPE"},
+		"positional": {[]sql.StatementParameterListItem{{Value: "1"}}, "Positional"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			response := w.execute(sql.ExecuteStatementRequest{Statement: "SELECT :a", Parameters: test.parameters})
+			require.Equal(t, sql.StatementStateFailed, response.Status.State)
+			require.Contains(t, response.Status.Error.Message, test.message)
+		})
+	}
+}

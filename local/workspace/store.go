@@ -1,0 +1,295 @@
+package workspace
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the database/sql driver of the store
+)
+
+// store keeps the runs in a SQLite database. Each change of a run is a transaction, so that a kill -9 leaves the last state that was answered.
+type store struct{ db *sql.DB }
+
+var (
+	errRunMissing = errors.New("no such run")
+	// errTokenDeleted says that the run of an idempotency token was deleted. The API documents an error for it, never a second run.
+	errTokenDeleted = errors.New("the run with this idempotency token was deleted")
+)
+
+const schema = `
+CREATE TABLE IF NOT EXISTS runs (
+	run_id     INTEGER PRIMARY KEY,
+	job_id     INTEGER NOT NULL,
+	start_time INTEGER NOT NULL,
+	end_time   INTEGER NOT NULL,
+	body       TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS runs_by_start ON runs (start_time, run_id);
+CREATE TABLE IF NOT EXISTS task_runs (
+	run_id        INTEGER PRIMARY KEY,
+	parent_run_id INTEGER NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS task_runs_by_parent ON task_runs (parent_run_id);
+CREATE TABLE IF NOT EXISTS tokens (
+	token   TEXT PRIMARY KEY,
+	run_id  INTEGER NOT NULL,
+	deleted INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS ids (next INTEGER NOT NULL);
+INSERT INTO ids (next) SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM ids);
+`
+
+func openStore(ctx context.Context, path string) (*store, error) {
+	dsn := (&url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": {
+		"journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(ON)", "busy_timeout(5000)",
+	}}.Encode()}).String()
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open the run store %s: %w", path, err)
+	}
+	// One connection makes the transactions follow one another, which is what makes two submits with one token safe.
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(ctx, schema); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the run store %s: %w", path, err), db.Close())
+	}
+	return &store{db: db}, nil
+}
+
+func (s *store) close() error { return s.db.Close() }
+
+// ping says whether the store answers.
+func (s *store) ping(ctx context.Context) error { return s.db.PingContext(ctx) }
+
+// submit stores a new run and gives it and its tasks their ids. If a run with the same token exists, it stores nothing and returns that run's id.
+func (s *store) submit(ctx context.Context, r *run) (id int64, created bool, err error) {
+	err = s.transaction(ctx, func(tx *sql.Tx) error {
+		if r.Token != "" {
+			var deleted bool
+			err := tx.QueryRowContext(ctx, `SELECT run_id, deleted FROM tokens WHERE token = ?`, r.Token).Scan(&id, &deleted)
+			switch {
+			case err == nil && deleted:
+				return errTokenDeleted
+			case err == nil:
+				return nil
+			case !errors.Is(err, sql.ErrNoRows):
+				return err
+			}
+		}
+		created = true
+		id, err = s.insert(ctx, tx, r)
+		return err
+	})
+	return id, created && err == nil, err
+}
+
+func (s *store) insert(ctx context.Context, tx *sql.Tx, r *run) (int64, error) {
+	var next int64
+	if err := tx.QueryRowContext(ctx, `UPDATE ids SET next = next + ? RETURNING next`, 2+len(r.Tasks)).Scan(&next); err != nil {
+		return 0, err
+	}
+	r.JobID, r.ID = next-2-int64(len(r.Tasks)), next-1-int64(len(r.Tasks))
+	for i, t := range r.Tasks {
+		t.ID = r.ID + 1 + int64(i)
+	}
+	body, err := json.Marshal(r)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO runs (run_id, job_id, start_time, end_time, body) VALUES (?, ?, ?, ?, ?)`,
+		r.ID, r.JobID, r.Submitted, r.Ended, string(body)); err != nil {
+		return 0, err
+	}
+	for _, t := range r.Tasks {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO task_runs (run_id, parent_run_id) VALUES (?, ?)`, t.ID, r.ID); err != nil {
+			return 0, err
+		}
+	}
+	if r.Token != "" {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO tokens (token, run_id) VALUES (?, ?)`, r.Token, r.ID); err != nil {
+			return 0, err
+		}
+	}
+	return r.ID, nil
+}
+
+// save writes the state of a run that was submitted.
+func (s *store) save(ctx context.Context, r *run) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("save run %d: %w", r.ID, err)
+	}
+	if _, err := s.db.ExecContext(ctx, `UPDATE runs SET end_time = ?, body = ? WHERE run_id = ?`, r.Ended, string(body), r.ID); err != nil {
+		return fmt.Errorf("save run %d: %w", r.ID, err)
+	}
+	return nil
+}
+
+// find reads a run by its own id or by the run id of one of its tasks. errRunMissing if there is none.
+func (s *store) find(ctx context.Context, runID int64) (*run, error) {
+	var body string
+	err := s.db.QueryRowContext(ctx, `SELECT body FROM runs WHERE run_id = ?1 OR run_id = (SELECT parent_run_id FROM task_runs WHERE run_id = ?1)`, runID).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, errRunMissing
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read run %d: %w", runID, err)
+	}
+	return decodeRun(body)
+}
+
+func decodeRun(body string) (*run, error) {
+	var r run
+	if err := json.Unmarshal([]byte(body), &r); err != nil {
+		return nil, fmt.Errorf("read a stored run: %w", err)
+	}
+	return &r, nil
+}
+
+// cursor is a place in the list of runs, which is ordered by start and id, newest first.
+type cursor struct{ start, id int64 }
+
+// listFilter says which runs to list. before and after are exclusive; with after, the runs next to it are listed, still newest first.
+type listFilter struct {
+	active, completed bool
+	jobID             int64
+	from, to          int64
+	before, after     *cursor
+	offset, limit     int
+}
+
+// list gives at most limit runs, newest first, and whether there are more in the direction of the listing.
+func (s *store) list(ctx context.Context, f listFilter) (runs []*run, more bool, err error) {
+	where, args := f.where()
+	order := "DESC"
+	if f.after != nil {
+		order = "ASC"
+	}
+	statement := fmt.Sprintf(`SELECT body FROM runs WHERE %[1]s ORDER BY start_time %[2]s, run_id %[2]s LIMIT ? OFFSET ?`, where, order)
+	rows, err := s.db.QueryContext(ctx, statement, append(args, f.limit+1, f.offset)...)
+	if err != nil {
+		return nil, false, fmt.Errorf("list runs: %w", err)
+	}
+	if runs, err = scanRuns(rows); err != nil {
+		return nil, false, fmt.Errorf("list runs: %w", err)
+	}
+	if more = len(runs) > f.limit; more {
+		runs = runs[:f.limit]
+	}
+	if f.after != nil {
+		slices.Reverse(runs)
+	}
+	return runs, more, nil
+}
+
+func (f listFilter) where() (string, []any) {
+	conditions, args := []string{"1 = 1"}, []any{}
+	add := func(condition string, values ...any) {
+		conditions, args = append(conditions, condition), append(args, values...)
+	}
+	if f.active {
+		add("end_time = 0")
+	}
+	if f.completed {
+		add("end_time > 0")
+	}
+	if f.jobID != 0 {
+		add("job_id = ?", f.jobID)
+	}
+	if f.from != 0 {
+		add("start_time >= ?", f.from)
+	}
+	if f.to != 0 {
+		add("start_time <= ?", f.to)
+	}
+	if f.before != nil {
+		add("(start_time, run_id) < (?, ?)", f.before.start, f.before.id)
+	}
+	if f.after != nil {
+		add("(start_time, run_id) > (?, ?)", f.after.start, f.after.id)
+	}
+	return strings.Join(conditions, " AND "), args
+}
+
+func scanRuns(rows *sql.Rows) (runs []*run, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var body string
+		if err := rows.Scan(&body); err != nil {
+			return nil, err
+		}
+		r, err := decodeRun(body)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	return runs, rows.Err()
+}
+
+// delete removes a run and remembers that its token was used.
+func (s *store) delete(ctx context.Context, runID int64) error {
+	return s.transaction(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE tokens SET deleted = 1 WHERE run_id = ?`, runID); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE run_id = ?`, runID)
+		return err
+	})
+}
+
+// endInterrupted ends the runs that were active when the last process died, so that nobody waits for them for ever. It returns how many.
+func (s *store) endInterrupted(ctx context.Context, now time.Time) (int, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT body FROM runs WHERE end_time = 0`)
+	if err != nil {
+		return 0, fmt.Errorf("read the active runs: %w", err)
+	}
+	runs, err := scanRuns(rows)
+	if err != nil {
+		return 0, fmt.Errorf("read the active runs: %w", err)
+	}
+	for _, r := range runs {
+		r.end(internalError("The workspace restarted while the run was in progress. Submit the run again under a new idempotency token."), now.UnixMilli())
+		if err := s.save(ctx, r); err != nil {
+			return 0, err
+		}
+	}
+	return len(runs), nil
+}
+
+// expire removes the runs that ended before a time, with their tokens. It returns how many runs.
+func (s *store) expire(ctx context.Context, before time.Time) (removed int64, err error) {
+	err = s.transaction(ctx, func(tx *sql.Tx) error {
+		const old = `SELECT run_id FROM runs WHERE end_time > 0 AND end_time < ?`
+		if _, err := tx.ExecContext(ctx, `DELETE FROM tokens WHERE run_id IN (`+old+`)`, before.UnixMilli()); err != nil {
+			return err
+		}
+		result, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE run_id IN (`+old+`)`, before.UnixMilli())
+		if err != nil {
+			return err
+		}
+		removed, err = result.RowsAffected()
+		return err
+	})
+	return removed, err
+}
+
+func (s *store) transaction(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("write to the run store: %w", err)
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("write to the run store: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,252 @@
+package workspace
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/service/workspace"
+)
+
+// tree keeps the workspace's notebooks and files in a directory, laid out as `databricks workspace export-dir` writes them: a notebook /a/b in
+// SQL is the file a/b.sql whose first line says that it is a notebook. So it can be read and edited with any editor.
+//
+// One thing follows that the service does not have: a notebook /a/b in SQL and a file /a/b.sql cannot exist side by side.
+type tree struct {
+	mu   sync.RWMutex
+	root *os.Root
+}
+
+var (
+	errPathMissing = errors.New("no such path")
+	errPathTaken   = errors.New("the path is taken")
+)
+
+// maxName is the bytes of one name of a path: what file systems take, less a notebook's ending.
+const maxName = 240
+
+// temporary is where files are written before they get their name. It is not part of the tree.
+const temporary = ".tmp"
+
+// object is a notebook, a file or a directory of the tree. disk is its place under the root.
+type object struct {
+	path     string
+	kind     workspace.ObjectType
+	language workspace.Language
+	size     int64
+	modified time.Time
+	disk     string
+}
+
+// notebookFormat is how a language's notebooks look as source: the file's ending and the first line.
+type notebookFormat struct {
+	language workspace.Language
+	ending   string
+	header   string
+}
+
+var notebookFormats = []notebookFormat{
+	{workspace.LanguageSql, ".sql", "-- Databricks notebook source"},
+	{workspace.LanguagePython, ".py", "# Databricks notebook source"},
+	{workspace.LanguageScala, ".scala", "// Databricks notebook source"},
+	{workspace.LanguageR, ".r", "# Databricks notebook source"},
+}
+
+func formatOf(language workspace.Language) (notebookFormat, bool) {
+	i := slices.IndexFunc(notebookFormats, func(f notebookFormat) bool { return f.language == language })
+	if i < 0 {
+		return notebookFormat{}, false
+	}
+	return notebookFormats[i], true
+}
+
+func formatByEnding(ending string) (notebookFormat, bool) {
+	i := slices.IndexFunc(notebookFormats, func(f notebookFormat) bool { return strings.EqualFold(f.ending, ending) })
+	if i < 0 {
+		return notebookFormat{}, false
+	}
+	return notebookFormats[i], true
+}
+
+// openTree opens the tree in dir and makes the folders that each workspace has.
+func openTree(dir string) (*tree, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("open the workspace tree: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the workspace tree: %w", err)
+	}
+	// What a killed process left half written is worth nothing.
+	if err := root.RemoveAll(temporary); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the workspace tree: %w", err), root.Close())
+	}
+	for _, folder := range []string{temporary, "Shared", path.Join("Users", userName)} {
+		if err := root.MkdirAll(folder, 0o755); err != nil {
+			return nil, errors.Join(fmt.Errorf("open the workspace tree: %w", err), root.Close())
+		}
+	}
+	return &tree{root: root}, nil
+}
+
+func (t *tree) close() error { return t.root.Close() }
+
+// cleanPath checks an absolute workspace path and brings it into one form. /Workspace is another name of the root, as in the service.
+func cleanPath(text string) (string, error) {
+	if text == "" {
+		return "", missingField("path")
+	}
+	if !strings.HasPrefix(text, "/") {
+		return "", invalidParameter("Path (%s) doesn't start with '/'", text)
+	}
+	for _, name := range strings.Split(text, "/") {
+		if name == ".." || name == "." || name == temporary || len(name) > maxName || strings.ContainsAny(name, "\x00\\") {
+			return "", invalidParameter("Path (%s) has an invalid name: %q", text, name)
+		}
+	}
+	clean := path.Clean(text)
+	if clean == "/Workspace" {
+		return "/", nil
+	}
+	return "/" + strings.TrimPrefix(strings.TrimPrefix(clean, "/Workspace/"), "/"), nil
+}
+
+func diskPath(p string) string {
+	if p == "/" {
+		return "."
+	}
+	return strings.TrimPrefix(p, "/")
+}
+
+// find looks a clean path up. errPathMissing if there is nothing.
+func (t *tree) find(p string) (object, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.lookup(p)
+}
+
+func (t *tree) lookup(p string) (object, error) {
+	disk := diskPath(p)
+	info, err := t.root.Stat(disk)
+	switch {
+	case err == nil && info.IsDir():
+		return object{path: p, kind: workspace.ObjectTypeDirectory, disk: disk}, nil
+	case err == nil:
+		if o := t.describe(disk, info); o.path == p {
+			return o, nil
+		}
+	case !isMissing(err):
+		return object{}, err
+	}
+	for _, format := range notebookFormats {
+		info, err := t.root.Stat(disk + format.ending)
+		if err != nil || info.IsDir() {
+			continue
+		}
+		if o := t.describe(disk+format.ending, info); o.path == p {
+			return o, nil
+		}
+	}
+	return object{}, errPathMissing
+}
+
+// isMissing says that there is nothing at a path, also because something on the way to it is not a folder.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// describe says which object a regular file is: a notebook if its ending and first line say so, else a file.
+func (t *tree) describe(disk string, info fs.FileInfo) object {
+	o := object{path: "/" + disk, kind: workspace.ObjectTypeFile, size: info.Size(), modified: info.ModTime(), disk: disk}
+	format, ok := formatByEnding(path.Ext(disk))
+	if !ok || !t.startsWith(disk, format.header) {
+		return o
+	}
+	o.path = strings.TrimSuffix(o.path, path.Ext(disk))
+	o.kind, o.language = workspace.ObjectTypeNotebook, format.language
+	return o
+}
+
+func (t *tree) startsWith(disk, header string) bool {
+	file, err := t.root.Open(disk)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	start := make([]byte, len(header)+2)
+	n, err := io.ReadFull(file, start)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	return hasHeader(start[:n], header)
+}
+
+func hasHeader(source []byte, header string) bool {
+	rest, found := bytes.CutPrefix(source, []byte(header))
+	return found && (len(rest) == 0 || rest[0] == '\n' || rest[0] == '\r')
+}
+
+// children lists a directory, sorted by path.
+func (t *tree) children(directory object) ([]object, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	entries, err := fs.ReadDir(t.root.FS(), directory.disk)
+	if err != nil {
+		return nil, err
+	}
+	var objects []object
+	for _, entry := range entries {
+		disk := path.Join(directory.disk, entry.Name())
+		info, err := entry.Info()
+		if disk == temporary || err != nil {
+			continue
+		}
+		if entry.IsDir() {
+			objects = append(objects, object{path: "/" + disk, kind: workspace.ObjectTypeDirectory, disk: disk})
+			continue
+		}
+		objects = append(objects, t.describe(disk, info))
+	}
+	slices.SortFunc(objects, func(a, b object) int { return strings.Compare(a.path, b.path) })
+	return objects, nil
+}
+
+func (t *tree) read(o object) ([]byte, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.root.ReadFile(o.disk)
+}
+
+// notebook reads a notebook by the path that a job gives. errPathMissing if there is no notebook.
+func (t *tree) notebook(text string) (source string, language workspace.Language, err error) {
+	p, err := cleanPath(text)
+	if err != nil {
+		return "", "", errPathMissing
+	}
+	o, err := t.find(p)
+	if err != nil {
+		return "", "", err
+	}
+	if o.kind != workspace.ObjectTypeNotebook {
+		return "", "", errPathMissing
+	}
+	data, err := t.read(o)
+	return string(data), o.language, err
+}
+
+// objectID is a number that stays the same as long as the object has its path. 53 bits, so that programs that read JSON numbers as doubles see it whole.
+func objectID(p string) int64 {
+	h := fnv.New64a()
+	h.Write([]byte(p))
+	return int64(h.Sum64() >> 11)
+}
