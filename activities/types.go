@@ -101,6 +101,8 @@ type TaskRecord struct {
 	Rows    int64      `json:"rows,omitempty"`
 	Link    string     `json:"link,omitempty"`
 	Error   string     `json:"error,omitempty"`
+	// Decision is what an operator decided about the task while it was held, who and why.
+	Decision string `json:"decision,omitempty"`
 }
 
 // LedgerEntry is what the ledger keeps of a logical date, at runs/<dag>/<date>.json: the latest run, beyond the namespace's retention.
@@ -127,6 +129,8 @@ type ReadLedgerInput struct {
 	DAG  string     `json:"dag"`
 	From dates.Date `json:"from"`
 	To   dates.Date `json:"to"`
+	// Brief leaves out tasks, parameters and errors, so that the entries of some thousand dates fit into one payload.
+	Brief bool `json:"brief,omitempty"`
 }
 
 // LedgerEntries are the entries that exist, in the order of their dates.

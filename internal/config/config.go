@@ -43,6 +43,8 @@ type Config struct {
 	GatewayURL string `env:"PINFLOW_GATEWAY_URL" envDefault:"http://127.0.0.1:8082"`
 	// APIKeys are the keys that the gateway accepts; clients send the first.
 	APIKeys []string `env:"PINFLOW_API_KEYS"`
+	// MySQLDSN is the database with the posts of `starter emulate --mysql`, as user:password@tcp(host:3306)/database.
+	MySQLDSN string `env:"PINFLOW_MYSQL_DSN"`
 	// WorkerAddress is where the worker serves /healthz and /metrics.
 	WorkerAddress string `env:"PINFLOW_WORKER_ADDRESS" envDefault:"127.0.0.1:9464"`
 	// UIURL is the address of the Temporal Web UI, for links.

@@ -1,0 +1,186 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+	"go.temporal.io/sdk/temporal"
+)
+
+const (
+	// maxErrorText and maxTraceText bound what of a failure goes into the workflow's history, in bytes. Temporal cuts larger
+	// messages in places of its own; the run's page has the whole.
+	maxErrorText = 1_500
+	maxTraceText = 2_500
+	// outputAttempts is how often a failed task's output is asked for. Without it the failure has only the run's own message.
+	outputAttempts = 4
+)
+
+// NotebookFailure is the details of an error of type ErrorNotebookFailed or ErrorNotebookConflict.
+type NotebookFailure struct {
+	RunID int64  `json:"runId"`
+	Link  string `json:"link"`
+	State string `json:"state"` // Databricks' result state, as in FAILED, TIMEDOUT, CANCELED
+	// Tasks are the tasks of the run that caused the failure. There are none if the run never got to one.
+	Tasks []NotebookTaskFailure `json:"tasks"`
+}
+
+// NotebookTaskFailure is one failed task: its error, and the trace with the statement that failed, both cut to a few kB.
+type NotebookTaskFailure struct {
+	Task  string `json:"task"`
+	State string `json:"state"`
+	Error string `json:"error"`
+	Trace string `json:"trace,omitempty"`
+}
+
+// hasEnded says whether a run will not change any more. Newer API versions have the state in Status, older ones in State.
+func hasEnded(run *jobs.Run) bool {
+	if run.State != nil {
+		switch run.State.LifeCycleState {
+		case jobs.RunLifeCycleStateTerminated, jobs.RunLifeCycleStateSkipped, jobs.RunLifeCycleStateInternalError:
+			return true
+		case "":
+		default:
+			return false
+		}
+	}
+	return run.Status != nil && run.Status.State == jobs.RunLifecycleStateV2StateTerminated
+}
+
+// resultState is how a run that has ended did end.
+func resultState(run *jobs.Run) string {
+	switch {
+	case run.State != nil && run.State.ResultState != "":
+		return string(run.State.ResultState)
+	case run.State != nil && run.State.LifeCycleState != "":
+		return string(run.State.LifeCycleState) // SKIPPED and INTERNAL_ERROR have no result
+	case run.Status != nil && run.Status.TerminationDetails != nil:
+		return string(run.Status.TerminationDetails.Code)
+	}
+	return "UNKNOWN"
+}
+
+func succeeded(run *jobs.Run, allowFailures bool) bool {
+	state := jobs.RunResultState(resultState(run))
+	return state == jobs.RunResultStateSuccess || allowFailures && state == jobs.RunResultStateSuccessWithFailures
+}
+
+// result is what WaitNotebook returns for a run that has ended.
+func (n *Notebooks) result(ctx context.Context, in WaitNotebookInput, run *jobs.Run) (NotebookResult, error) {
+	if succeeded(run, in.AllowFailures) {
+		return NotebookResult{Link: link(in.Run, run), Duration: duration(run)}, nil
+	}
+	failure := NotebookFailure{RunID: in.Run.RunID, Link: link(in.Run, run), State: resultState(run)}
+	for _, task := range run.Tasks {
+		if task.State != nil && task.State.ResultState == jobs.RunResultStateSuccess {
+			continue
+		}
+		failure.Tasks = append(failure.Tasks, n.taskFailure(ctx, task))
+	}
+	message := failure.message(run)
+	kind := ErrorNotebookFailed
+	if concurrent.MatchString(message) {
+		kind = ErrorNotebookConflict
+	}
+	return NotebookResult{}, temporal.NewNonRetryableApplicationError(message, kind, nil, failure)
+}
+
+// concurrent finds the errors of a Delta table that another transaction has changed meanwhile, by their error classes and by the
+// names of the exceptions that older runtimes give.
+var concurrent = regexp.MustCompile(`DELTA_CONCURRENT_\w+|Concurrent(Append|DeleteRead|DeleteDelete|Write|Transaction)Exception|MetadataChangedException|ProtocolChangedException`)
+
+func duration(run *jobs.Run) time.Duration {
+	if run.RunDuration > 0 {
+		return time.Duration(run.RunDuration) * time.Millisecond
+	}
+	if run.EndTime > run.StartTime && run.StartTime > 0 {
+		return time.Duration(run.EndTime-run.StartTime) * time.Millisecond
+	}
+	return time.Duration(run.SetupDuration+run.ExecutionDuration+run.CleanupDuration) * time.Millisecond
+}
+
+func (n *Notebooks) taskFailure(ctx context.Context, task jobs.RunTask) NotebookTaskFailure {
+	failure := NotebookTaskFailure{Task: taskName(task)}
+	if task.State != nil {
+		failure.State, failure.Error = string(task.State.ResultState), task.State.StateMessage
+	}
+	output, err := n.output(ctx, task.RunId)
+	if err != nil {
+		failure.Error = cut(strings.TrimSpace(failure.Error+"\n(its output cannot be read: "+err.Error()+")"), maxErrorText)
+		return failure
+	}
+	if output.Error != "" {
+		failure.Error = output.Error
+	}
+	failure.Error = cut(readable(failure.Error), maxErrorText)
+	failure.Trace = cut(readable(output.ErrorTrace), maxTraceText)
+	return failure
+}
+
+// taskName is the DAG's name of a task, which StartNotebook has put before the token in the task key.
+func taskName(task jobs.RunTask) string {
+	if end := strings.LastIndexByte(task.TaskKey, '-'); end > 0 {
+		return task.TaskKey[:end]
+	}
+	return task.TaskKey
+}
+
+func (n *Notebooks) output(ctx context.Context, runID int64) (output *jobs.RunOutput, err error) {
+	pace := pacing{}
+	for range outputAttempts {
+		err = n.call(ctx, func(ctx context.Context) error {
+			output, err = n.Jobs.GetRunOutput(ctx, runID)
+			return err
+		})
+		if err == nil || lasts(err) {
+			return output, err
+		}
+		if err := n.rest(ctx, max(pace.next(), min(retryAfter(err), heartbeatEvery))); err != nil {
+			return nil, err
+		}
+	}
+	return output, err
+}
+
+func (f NotebookFailure) message(run *jobs.Run) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s ended as %s", run.RunName, f.State)
+	for _, task := range f.Tasks {
+		fmt.Fprintf(&text, "\ntask %s: %s", task.Task, task.Error)
+		if task.Trace != "" && !strings.Contains(task.Error, task.Trace) {
+			fmt.Fprintf(&text, "\n%s", task.Trace)
+		}
+		if text.Len() > maxErrorText+maxTraceText {
+			break
+		}
+	}
+	if len(f.Tasks) == 0 && run.State != nil && run.State.StateMessage != "" {
+		fmt.Fprintf(&text, ": %s", run.State.StateMessage)
+	}
+	return cut(text.String(), maxErrorText+maxTraceText) + "\nrun page: " + f.Link
+}
+
+// escapes are the colours of a terminal, which notebooks put into traces.
+var escapes = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+
+func readable(text string) string {
+	return strings.TrimSpace(strings.ToValidUTF8(escapes.ReplaceAllString(text, ""), "\ufffd"))
+}
+
+// cut shortens a text to so many bytes at most, between characters, and says so.
+func cut(text string, limit int) string {
+	const mark = " … (cut)"
+	if len(text) <= limit {
+		return text
+	}
+	end := limit - len(mark)
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + mark
+}

@@ -1,0 +1,115 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+)
+
+// RunHeartbeat is how often AwaitRun says that it is alive. Its heartbeat timeout must be some times as long.
+const RunHeartbeat = 10 * time.Second
+
+// AwaitRunInput names a run to wait for: that of RunID, or without one the latest of the workflow id.
+type AwaitRunInput struct {
+	WorkflowID string `json:"workflowId"`
+	RunID      string `json:"runId,omitempty"`
+}
+
+// RunEnd is how a run ended.
+type RunEnd struct {
+	// Found says that Temporal still knows the run; it forgets closed runs after the namespace's retention.
+	Found   bool `json:"found"`
+	Success bool `json:"success"`
+	// Status is Temporal's: Completed, Failed, Canceled, Terminated or TimedOut.
+	Status string    `json:"status"`
+	RunID  string    `json:"runId"`
+	Closed time.Time `json:"closed"`
+	// Error is the message of a run that did not succeed.
+	Error string `json:"error,omitempty"`
+}
+
+// Runs asks Temporal about runs that are not children of the asking workflow.
+type Runs struct {
+	Client WorkflowClient
+}
+
+// AwaitRun waits until a run has ended, however long that takes, and says how. It heartbeats, and may be repeated at any time.
+func (r *Runs) AwaitRun(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		tick := time.NewTicker(RunHeartbeat)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				activity.RecordHeartbeat(ctx)
+			}
+		}
+	}()
+
+	before, err := r.Client.DescribeWorkflowExecution(ctx, in.WorkflowID, in.RunID)
+	if isNotFound(err) {
+		return RunEnd{}, nil
+	}
+	if err != nil {
+		return RunEnd{}, fmt.Errorf("look up run %s: %w", in.WorkflowID, err)
+	}
+	runID := before.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+	failure := r.Client.GetWorkflow(ctx, in.WorkflowID, runID).Get(ctx, nil)
+	if failure != nil && !isRunFailure(failure) {
+		return RunEnd{}, fmt.Errorf("wait for run %s: %w", in.WorkflowID, failure)
+	}
+	after, err := r.Client.DescribeWorkflowExecution(ctx, in.WorkflowID, runID)
+	if isNotFound(err) {
+		return RunEnd{}, nil
+	}
+	if err != nil {
+		return RunEnd{}, fmt.Errorf("look up run %s: %w", in.WorkflowID, err)
+	}
+	info := after.GetWorkflowExecutionInfo()
+	end := RunEnd{
+		Found:   true,
+		Success: info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED,
+		Status:  info.GetStatus().String(),
+		RunID:   runID,
+		Closed:  info.GetCloseTime().AsTime(),
+	}
+	if failure != nil {
+		end.Error = Reason(failure)
+	}
+	return end, nil
+}
+
+// isRunFailure says that the error is the end of the run itself, and not trouble on the way to Temporal.
+func isRunFailure(err error) bool {
+	var failed *temporal.WorkflowExecutionError
+	return errors.As(err, &failed)
+}
+
+// Reason is the text of an error that came over Temporal as its writer wrote it, without the layers that carried it.
+func Reason(err error) string {
+	for layer := err; layer != nil; layer = errors.Unwrap(layer) {
+		switch e := layer.(type) { //nolint:errorlint // each layer is looked at by itself: the outermost that a person wrote counts
+		case *temporal.ApplicationError:
+			return e.Message()
+		case *temporal.TimeoutError:
+			if last := errors.Unwrap(e); last != nil {
+				return fmt.Sprintf("not done in time (%s); the last attempt: %s", e.TimeoutType(), Reason(last))
+			}
+			return fmt.Sprintf("not done in time (%s): %s", e.TimeoutType(), e.Message())
+		case *temporal.CanceledError:
+			return "cancelled"
+		case *temporal.TerminatedError:
+			return "terminated"
+		}
+	}
+	return err.Error()
+}

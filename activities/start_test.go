@@ -1,0 +1,214 @@
+package activities
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+	"github.com/stretchr/testify/require"
+)
+
+// notebooks are Notebooks on a workspace in memory and a clock that stands still.
+func newNotebooks() (*Notebooks, *workspace, *hand) {
+	jobs, hand := newWorkspace(), &hand{}
+	return &Notebooks{
+		Jobs: jobs, Schema: "main.pinterest", RawPath: "s3://pinflow", UserID: "u", Folder: "/Shared/pinflow", Compute: "serverless",
+		InvalidFollowers: "quarantine", clock: hand.clock(),
+	}, jobs, hand
+}
+
+var cleanPin = StartNotebookInput{Notebook: "clean_pin", DAG: "pinterest-daily", Date: day, Task: "clean_pin", Try: 1, OriginalRunID: "run-a"}
+
+func start(n *Notebooks, in StartNotebookInput) (NotebookRun, error) {
+	return execute[NotebookRun](n.StartNotebook, in)
+}
+
+func TestStart_SubmitsTheNotebookWithItsParameters(t *testing.T) {
+	n, workspace, _ := newNotebooks()
+	in := cleanPin
+	in.Params = map[string]string{"invalid_followers": "null"}
+	run, err := start(n, in)
+	require.NoError(t, err)
+	require.Equal(t, NotebookRun{RunID: 1, Link: "https://workspace/run/1"}, run)
+	submitted := workspace.submitted[0]
+	require.Equal(t, "pinterest-daily 2022-10-18 clean_pin try 1", submitted.RunName)
+	require.Regexp(t, `^[0-9a-f]{64}$`, submitted.IdempotencyToken)
+	require.Len(t, submitted.Tasks, 1)
+	require.Equal(t, "clean_pin-"+submitted.IdempotencyToken[:16], submitted.Tasks[0].TaskKey)
+	require.Equal(t, &jobs.NotebookTask{NotebookPath: "/Shared/pinflow/clean_pin", Source: jobs.SourceWorkspace, BaseParameters: map[string]string{
+		"schema": "main.pinterest", "raw_path": "s3://pinflow", "user_id": "u", "logical_date": "2022-10-18", "invalid_followers": "null",
+	}}, submitted.Tasks[0].NotebookTask)
+}
+
+func TestStart_RetryRejoinsTheRunAndANewTryIsANewRun(t *testing.T) {
+	n, workspace, _ := newNotebooks()
+	workspace.script = []jobs.RunState{running}
+	first, err := start(n, cleanPin)
+	require.NoError(t, err)
+	again, err := start(n, cleanPin)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	require.Empty(t, workspace.cancelled, "the own run is not cancelled")
+
+	workspace.runs[1].states = []jobs.RunState{ended(jobs.RunResultStateFailed)}
+	for i, change := range []func(*StartNotebookInput){
+		func(in *StartNotebookInput) { in.Try = 2 },
+		func(in *StartNotebookInput) { in.OriginalRunID = "run-b" }, // an explicit rerun of the date
+		func(in *StartNotebookInput) { in.Task = "clean_geo" },
+	} {
+		in := cleanPin
+		change(&in)
+		run, err := start(n, in)
+		require.NoError(t, err)
+		require.EqualValues(t, i+2, run.RunID)
+	}
+}
+
+// The worker dies, or the answer is lost, after Databricks has started the run.
+func TestStart_LostAnswerStartsNoSecondRun(t *testing.T) {
+	n, workspace, _ := newNotebooks()
+	workspace.script = []jobs.RunState{running}
+	workspace.lost = func(string) error { return errors.New("connection reset by peer") }
+	_, err := start(n, cleanPin)
+	requireRetryable(t, err, "connection reset")
+	workspace.lost = nil
+	run, err := start(n, cleanPin)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, run.RunID)
+	require.Len(t, workspace.runs, 1)
+	require.Empty(t, workspace.cancelled)
+}
+
+func TestStart_CancelsAnActiveRunOfTheSameTaskAndDateFirst(t *testing.T) {
+	n, workspace, _ := newNotebooks()
+	workspace.script = []jobs.RunState{running}
+	terminated := cleanPin
+	terminated.OriginalRunID = "run-of-a-terminated-workflow" // its run has the very same name
+	_, err := start(n, terminated)
+	require.NoError(t, err)
+	for _, other := range []StartNotebookInput{
+		{Notebook: "clean_pin", DAG: "pinterest-daily", Date: day.Add(1), Task: "clean_pin", Try: 1},
+		{Notebook: "clean_geo", DAG: "pinterest-daily", Date: day, Task: "clean_geo", Try: 1},
+		{Notebook: "clean_pin", DAG: "other", Date: day, Task: "clean_pin", Try: 1},
+	} {
+		_, err := start(n, other)
+		require.NoError(t, err)
+	}
+	workspace.calls = nil
+	_, err = start(n, cleanPin)
+	require.NoError(t, err)
+	require.Equal(t, []int64{1}, workspace.cancelled)
+	require.Equal(t, ended(jobs.RunResultStateCanceled), workspace.runs[1].states[0])
+	require.Equal(t, []string{"list", "get", "cancel", "get", "get", "submit", "get"}, workspace.calls, "it has ended before the new one starts")
+}
+
+func TestStart_DoesNotStartBesideARunThatDoesNotEnd(t *testing.T) {
+	n, workspace, hand := newNotebooks()
+	workspace.script = []jobs.RunState{running}
+	other := cleanPin
+	other.Try = 2
+	_, err := start(n, other)
+	require.NoError(t, err)
+	hand.onWait = func() { workspace.runs[1].states = []jobs.RunState{{LifeCycleState: jobs.RunLifeCycleStateTerminating}} }
+	_, err = start(n, cleanPin)
+	requireRetryable(t, err, "https://workspace/run/1")
+	require.Len(t, workspace.submitted, 1)
+	require.GreaterOrEqual(t, hand.waited(), cancelTimeout)
+}
+
+func TestStart_Errors(t *testing.T) {
+	answer := func(status int, message string) error { return &apierr.APIError{StatusCode: status, Message: message} }
+	tests := []struct {
+		name  string
+		fault error
+		kind  string // "" is retryable
+		words string
+	}{
+		{"wrong token", answer(403, "Invalid access token"), ErrorDenied, "DATABRICKS_TOKEN"},
+		{"unknown token", answer(401, "Unauthorized"), ErrorDenied, "DATABRICKS_TOKEN"},
+		{"no such notebook", notFound("no notebook"), ErrorSettings, "starter notebooks push"},
+		{"no such cluster", answer(400, "Cluster x does not exist"), ErrorSettings, "PINFLOW_COMPUTE"},
+		{"too many requests", answer(429, "slow down"), "", "slow down"},
+		{"server error", answer(500, "oops"), "", "oops"},
+		{"unavailable", answer(503, "soon"), "", "soon"},
+		{"connection", errors.New("connection refused"), "", "connection refused"},
+	}
+	for _, request := range []string{"list", "submit"} {
+		for _, test := range tests {
+			t.Run(request+" "+test.name, func(t *testing.T) {
+				n, workspace, _ := newNotebooks()
+				workspace.fault = func(at string) error {
+					if at == request {
+						return test.fault
+					}
+					return nil
+				}
+				_, err := start(n, cleanPin)
+				if test.kind == "" {
+					requireRetryable(t, err, test.words)
+				} else {
+					requireFinal(t, err, test.kind, test.words)
+				}
+				require.Empty(t, workspace.submitted)
+			})
+		}
+	}
+}
+
+func TestStart_TroubleWithThePageDoesNotFailARunThatHasStarted(t *testing.T) {
+	n, workspace, _ := newNotebooks()
+	workspace.fault = func(request string) error {
+		if request == "get" {
+			return errors.New("timeout")
+		}
+		return nil
+	}
+	run, err := start(n, cleanPin)
+	require.NoError(t, err)
+	require.Equal(t, NotebookRun{RunID: 1}, run)
+}
+
+func TestCompute_IsConfiguration(t *testing.T) {
+	place := func(text string) jobs.SubmitTask {
+		n, workspace, _ := newNotebooks()
+		n.Compute = text
+		_, err := start(n, cleanPin)
+		require.NoError(t, err, text)
+		return workspace.submitted[0].Tasks[0]
+	}
+	task := place("serverless")
+	require.True(t, task.DisableAutoOptimization, "serverless would repeat failed tasks by itself")
+	require.Nil(t, task.NewCluster)
+	require.Equal(t, "abc", place("warehouse:abc").NotebookTask.WarehouseId)
+	require.Equal(t, "0123-abc", place("cluster:0123-abc").ExistingClusterId)
+	task = place(`{"spark_version": "17.3.x-scala2.13", "num_workers": 2}`)
+	require.Equal(t, 2, task.NewCluster.NumWorkers)
+
+	for _, wrong := range []string{"warehouse", "warehouse:", "cluster:", "big", `{"num_workers":`} {
+		n, workspace, _ := newNotebooks()
+		n.Compute = wrong
+		_, err := start(n, cleanPin)
+		requireFinal(t, err, ErrorSettings, "PINFLOW_COMPUTE")
+		require.Empty(t, workspace.calls)
+	}
+}
+
+func TestStart_LongTaskNamesFitIntoTheTaskKey(t *testing.T) {
+	n, workspace, _ := newNotebooks()
+	in := cleanPin
+	in.Task = strings.Repeat("a", 300)
+	_, err := start(n, in)
+	require.NoError(t, err)
+	require.Len(t, workspace.submitted[0].Tasks[0].TaskKey, 100)
+}
+
+func notFound(message string) error {
+	return &missing{APIError: &apierr.APIError{StatusCode: 404, ErrorCode: "RESOURCE_DOES_NOT_EXIST", Message: message}}
+}
+
+// missing is an error as the SDK makes it of an answer 404: apierr cannot be built so from outside.
+type missing struct{ *apierr.APIError }
+
+func (m *missing) Unwrap() []error { return []error{m.APIError, apierr.ErrNotFound} }

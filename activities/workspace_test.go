@@ -1,0 +1,161 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+)
+
+// workspace is the Jobs API of Databricks in memory. A run goes through its states, one a GetRun.
+type workspace struct {
+	mu        sync.Mutex
+	runs      map[int64]*fakeRun
+	tokens    map[string]int64
+	submitted []jobs.SubmitRun
+	cancelled []int64
+	calls     []string
+	script    []jobs.RunState // states of the next run, the last one stays; SUCCESS at once if empty
+	output    jobs.RunOutput
+	fault     func(request string) error
+	lost      func(request string) error // fails a request after it had its effect
+}
+
+type fakeRun struct {
+	name, key string
+	states    []jobs.RunState
+}
+
+func newWorkspace() *workspace {
+	return &workspace{runs: map[int64]*fakeRun{}, tokens: map[string]int64{}}
+}
+
+func ended(result jobs.RunResultState) jobs.RunState {
+	return jobs.RunState{LifeCycleState: jobs.RunLifeCycleStateTerminated, ResultState: result}
+}
+
+var running = jobs.RunState{LifeCycleState: jobs.RunLifeCycleStateRunning}
+
+func (w *workspace) begin(request string) error {
+	w.calls = append(w.calls, request)
+	if w.fault != nil {
+		return w.fault(request)
+	}
+	return nil
+}
+
+func (w *workspace) Submit(_ context.Context, run jobs.SubmitRun) (int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.begin("submit"); err != nil {
+		return 0, err
+	}
+	w.submitted = append(w.submitted, run)
+	id, ok := w.tokens[run.IdempotencyToken]
+	if !ok {
+		id = int64(len(w.runs) + 1)
+		w.tokens[run.IdempotencyToken] = id
+		states := w.script
+		if len(states) == 0 {
+			states = []jobs.RunState{ended(jobs.RunResultStateSuccess)}
+		}
+		w.runs[id] = &fakeRun{name: run.RunName, key: run.Tasks[0].TaskKey, states: states}
+	}
+	if w.lost != nil {
+		return 0, w.lost("submit")
+	}
+	return id, nil
+}
+
+func (w *workspace) GetRun(_ context.Context, id int64) (*jobs.Run, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.begin("get"); err != nil {
+		return nil, err
+	}
+	run, ok := w.runs[id]
+	if !ok {
+		return nil, fmt.Errorf("run %d: %w", id, &apierr.APIError{StatusCode: 404, ErrorCode: "RESOURCE_DOES_NOT_EXIST", Message: "no such run"})
+	}
+	state := run.states[0]
+	if len(run.states) > 1 {
+		run.states = run.states[1:]
+	}
+	return &jobs.Run{
+		RunId: id, RunName: run.name, RunPageUrl: fmt.Sprintf("https://workspace/run/%d", id), State: &state, RunDuration: 1500,
+		Tasks: []jobs.RunTask{{RunId: 1000 + id, TaskKey: run.key, State: &state}},
+	}, nil
+}
+
+func (w *workspace) GetRunOutput(context.Context, int64) (*jobs.RunOutput, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.begin("output"); err != nil {
+		return nil, err
+	}
+	output := w.output
+	return &output, nil
+}
+
+func (w *workspace) CancelRun(_ context.Context, id int64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.begin("cancel"); err != nil {
+		return err
+	}
+	w.cancelled = append(w.cancelled, id)
+	if run := w.runs[id]; !hasEnded(&jobs.Run{State: &run.states[0]}) {
+		run.states = []jobs.RunState{{LifeCycleState: jobs.RunLifeCycleStateTerminating}, ended(jobs.RunResultStateCanceled)}
+	}
+	return nil
+}
+
+func (w *workspace) ActiveRuns(context.Context) ([]jobs.BaseRun, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.begin("list"); err != nil {
+		return nil, err
+	}
+	var active []jobs.BaseRun
+	for id, run := range w.runs {
+		if !hasEnded(&jobs.Run{State: &run.states[0]}) {
+			active = append(active, jobs.BaseRun{RunId: id, RunName: run.name})
+		}
+	}
+	return active, nil
+}
+
+// hand is a clock that only its waits move on. It keeps the waits.
+type hand struct {
+	mu     sync.Mutex
+	waits  []time.Duration
+	onWait func()
+}
+
+func (h *hand) clock() clock {
+	return clock{wait: func(ctx context.Context, pause time.Duration) error {
+		h.mu.Lock()
+		h.waits = append(h.waits, pause)
+		hook := h.onWait
+		h.mu.Unlock()
+		if hook != nil {
+			hook()
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return nil
+	}}
+}
+
+func (h *hand) waited() (sum time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, wait := range h.waits {
+		sum += wait
+	}
+	return sum
+}

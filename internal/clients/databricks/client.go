@@ -1,0 +1,36 @@
+// Package databricks is Pinflow's way to a Databricks workspace: the SDK's client, set up, and the part of its Jobs API that
+// the activities need. Host and credentials are read by the SDK itself (DATABRICKS_HOST, DATABRICKS_TOKEN, or any of its other ways).
+package databricks
+
+import (
+	"fmt"
+
+	"github.com/databricks/databricks-sdk-go"
+	"github.com/databricks/databricks-sdk-go/useragent"
+)
+
+const (
+	// retrySeconds is how long a client repeats a call that met 429, 503 or a lost connection. The SDK's default of five
+	// minutes leaves an operator before a silent terminal.
+	retrySeconds = 30
+	// callSeconds limits one request in which nothing moves.
+	callSeconds = 30
+)
+
+// New makes a client of the workspace for people's commands: it repeats a call that meets a passing fault for up to 30 seconds.
+// It fails if the SDK finds no host or credentials. It does not connect yet.
+func New() (*databricks.WorkspaceClient, error) { return newClient(retrySeconds) }
+
+func newClient(retrySeconds int) (*databricks.WorkspaceClient, error) {
+	client, err := databricks.NewWorkspaceClient(&databricks.Config{
+		RetryTimeoutSeconds: retrySeconds,
+		HTTPTimeoutSeconds:  callSeconds,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("databricks: set DATABRICKS_HOST and DATABRICKS_TOKEN: %w", err)
+	}
+	return client, nil
+}
+
+// The user agent starts with pinflow, by which a workspace's audit log tells Pinflow's calls. The SDK keeps it per process.
+func init() { useragent.WithProduct("pinflow", "0.0.0") }

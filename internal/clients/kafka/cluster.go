@@ -1,0 +1,114 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	// layoutAge is how old the list of topics and partitions may grow before it is asked for again, in the background.
+	// New partitions of a topic get records after that time at the latest.
+	layoutAge = 5 * time.Second
+	// missPause is the least time between two questions for topics that are not there: a caller with a wrong name
+	// must not keep the brokers busy.
+	missPause = 200 * time.Millisecond
+	// metadataTimeout limits one question for the layout.
+	metadataTimeout = 5 * time.Second
+)
+
+// layout is the cluster as it was at one moment: the partition count of each topic.
+type layout struct {
+	partitions map[string]int
+	asked      time.Time
+}
+
+// infos lists the topics in the order of their names.
+func (l *layout) infos() []TopicInfo {
+	infos := make([]TopicInfo, 0, len(l.partitions))
+	for _, name := range slices.Sorted(maps.Keys(l.partitions)) {
+		infos = append(infos, TopicInfo{Name: name, Partitions: l.partitions[name]})
+	}
+	return infos
+}
+
+// cluster knows the topics of a cluster. kafka-go answers metadata requests from a cache that cannot be told to look again,
+// therefore this has connections of its own and drops them, and the cache with them, before it asks.
+type cluster struct {
+	client    *kafkago.Client
+	transport *kafkago.Transport
+	asking    singleflight.Group // who wants the layout at the same time gets the same answer, an error too
+	current   atomic.Pointer[layout]
+}
+
+func newCluster(connection Connection) *cluster {
+	transport := connection.transport()
+	return &cluster{client: connection.client(transport, metadataTimeout), transport: transport}
+}
+
+// partitions returns how many partitions a topic has, or ErrUnknownTopic, or ErrUnreachable. A topic that is known stays known
+// while Kafka is away for a moment; that a topic is missing is asked for after the call began, so a new topic is found at once.
+func (c *cluster) partitions(ctx context.Context, topic string) (int, error) {
+	began := time.Now()
+	known := c.current.Load()
+	if known != nil {
+		if count, ok := known.partitions[topic]; ok {
+			if began.Sub(known.asked) > layoutAge {
+				c.asking.DoChan("", c.ask) // without an answer the old layout stands, and the next request asks again
+			}
+			return count, nil
+		}
+		wait(ctx, missPause-began.Sub(known.asked))
+	}
+	fresh, err := c.layoutSince(ctx, began)
+	if err != nil {
+		return 0, err
+	}
+	if count, ok := fresh.partitions[topic]; ok {
+		return count, nil
+	}
+	return 0, fmt.Errorf("%w: %s", ErrUnknownTopic, topic)
+}
+
+// layoutSince returns the layout as it was at the given moment or later.
+func (c *cluster) layoutSince(ctx context.Context, moment time.Time) (*layout, error) {
+	for {
+		if known := c.current.Load(); known != nil && !known.asked.Before(moment) {
+			return known, nil
+		}
+		select {
+		case answer := <-c.asking.DoChan("", c.ask):
+			if answer.Err != nil {
+				return nil, answer.Err
+			}
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.client.Addr, context.Cause(ctx))
+		}
+	}
+}
+
+// ask gets the layout from the brokers.
+func (c *cluster) ask() (any, error) {
+	c.transport.CloseIdleConnections()
+	asked := time.Now()
+	answer, err := c.client.Metadata(context.Background(), &kafkago.MetadataRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.client.Addr, err)
+	}
+	fresh := &layout{partitions: make(map[string]int, len(answer.Topics)), asked: asked}
+	for _, topic := range answer.Topics {
+		if len(topic.Partitions) > 0 && !topic.Internal {
+			fresh.partitions[topic.Name] = len(topic.Partitions)
+		}
+	}
+	c.current.Store(fresh)
+	return fresh, nil
+}
+
+func (c *cluster) close() { c.transport.CloseIdleConnections() }

@@ -1,0 +1,123 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+)
+
+// none stands for an offset that is not there.
+const none = -1
+
+// FirstOffsets returns the first offset that is still there, of each partition; the index is the partition.
+func (r *Reader) FirstOffsets(ctx context.Context, topic string, partitions int) ([]int64, error) {
+	return r.offsets(ctx, topic, partitions, kafkago.FirstOffset, func(p kafkago.PartitionOffsets) int64 { return p.FirstOffset })
+}
+
+// StableOffsets returns the last stable offset of each partition: the offset after the last record that is replicated and not
+// in an open transaction.
+func (r *Reader) StableOffsets(ctx context.Context, topic string, partitions int) ([]int64, error) {
+	return r.offsets(ctx, topic, partitions, kafkago.LastOffset, func(p kafkago.PartitionOffsets) int64 { return p.LastOffset })
+}
+
+// OffsetsAt returns the first stable offset whose record has the time or a later one, of each partition; -1 if there is none.
+func (r *Reader) OffsetsAt(ctx context.Context, topic string, partitions int, at time.Time) ([]int64, error) {
+	return r.offsets(ctx, topic, partitions, at.UnixMilli(), func(p kafkago.PartitionOffsets) int64 {
+		for offset := range p.Offsets { // one was asked for
+			return offset
+		}
+		return none
+	})
+}
+
+// offsets asks for one offset of each partition. The timestamp is in milliseconds, or kafka-go's FirstOffset or LastOffset.
+func (r *Reader) offsets(ctx context.Context, topic string, partitions int, timestamp int64, pick func(kafkago.PartitionOffsets) int64) ([]int64, error) {
+	if timestamp < 0 && timestamp != kafkago.FirstOffset && timestamp != kafkago.LastOffset {
+		timestamp = 0 // Kafka has no records from before 1970, and meanings of its own for negative times
+	}
+	requests := make([]kafkago.OffsetRequest, partitions)
+	for partition := range partitions {
+		requests[partition] = kafkago.OffsetRequest{Partition: partition, Timestamp: timestamp}
+	}
+	answer, err := r.client.ListOffsets(ctx, &kafkago.ListOffsetsRequest{
+		Topics: map[string][]kafkago.OffsetRequest{topic: requests}, IsolationLevel: kafkago.ReadCommitted,
+	})
+	if err != nil {
+		r.refresh(err)
+		return nil, fmt.Errorf("list offsets of %s: %w", topic, err)
+	}
+	offsets := make([]int64, partitions)
+	for _, partition := range answer.Topics[topic] {
+		if partition.Error != nil {
+			r.transport.CloseIdleConnections() // kafka-go says only "unknown" where a broker was not reached
+			return nil, fmt.Errorf("list offsets of %s/%d: %w", topic, partition.Partition, partition.Error)
+		}
+		offsets[partition.Partition] = pick(partition)
+	}
+	return offsets, nil
+}
+
+const (
+	commitPause    = 50 * time.Millisecond
+	maxCommitPause = time.Second
+)
+
+// CommitGroup moves a consumer group's offsets forwards; an offset that is further already stays. The group must have no
+// members. A broker that has just started, or a coordinator that moves, refuses for a moment: this goes on trying until
+// the context is done.
+func (r *Reader) CommitGroup(ctx context.Context, group, topic string, offsets map[int]int64) error {
+	pause := commitPause
+	for {
+		err := r.commitGroup(ctx, group, topic, offsets)
+		if Classify(err) != FaultTransient {
+			return err
+		}
+		wait(ctx, pause)
+		if ctx.Err() != nil {
+			return err
+		}
+		pause = min(2*pause, maxCommitPause)
+	}
+}
+
+func (r *Reader) commitGroup(ctx context.Context, group, topic string, offsets map[int]int64) error {
+	partitions := make([]int, 0, len(offsets))
+	for partition := range offsets {
+		partitions = append(partitions, partition)
+	}
+	committed, err := r.client.OffsetFetch(ctx, &kafkago.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: partitions}})
+	if err == nil {
+		err = committed.Error
+	}
+	if err != nil {
+		return fmt.Errorf("read the offsets of group %s: %w", group, err)
+	}
+	var commits []kafkago.OffsetCommit
+	for _, partition := range committed.Topics[topic] {
+		if partition.Error != nil {
+			return fmt.Errorf("read the offset of group %s for %s/%d: %w", group, topic, partition.Partition, partition.Error)
+		}
+		if end := offsets[partition.Partition]; end > partition.CommittedOffset {
+			commits = append(commits, kafkago.OffsetCommit{Partition: partition.Partition, Offset: end})
+		}
+	}
+	if len(commits) == 0 {
+		return nil
+	}
+	answer, err := r.client.OffsetCommit(ctx, &kafkago.OffsetCommitRequest{
+		GroupID: group, GenerationID: none, Topics: map[string][]kafkago.OffsetCommit{topic: commits},
+	})
+	if err != nil {
+		return fmt.Errorf("commit the offsets of group %s: %w", group, err)
+	}
+	var errs []error
+	for _, partition := range answer.Topics[topic] {
+		if partition.Error != nil {
+			errs = append(errs, fmt.Errorf("commit the offset of group %s for %s/%d: %w", group, topic, partition.Partition, partition.Error))
+		}
+	}
+	return errors.Join(errs...)
+}

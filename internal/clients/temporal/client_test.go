@@ -1,0 +1,65 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+)
+
+func TestDial_SaysWhatToDoWhenNothingListens(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := free.Addr().String()
+	require.NoError(t, free.Close())
+	t.Setenv("TEMPORAL_ADDRESS", address)
+	t.Setenv("TEMPORAL_CONFIG_FILE", t.TempDir()+"/none.toml")
+
+	_, err = Dial(t.Context(), Options{})
+	var unreachable *UnreachableError
+	require.ErrorAs(t, err, &unreachable)
+	require.Equal(t, address, unreachable.Address)
+	require.ErrorContains(t, err, "cannot reach Temporal at "+address)
+	require.ErrorContains(t, err, "make stack")
+	require.ErrorContains(t, err, "TEMPORAL_ADDRESS")
+}
+
+func TestDial_NamesSettingsThatCannotBeRead(t *testing.T) {
+	t.Setenv("TEMPORAL_CONFIG_FILE", t.TempDir()+"/none.toml")
+	t.Setenv("TEMPORAL_PROFILE", "no-such-profile")
+	_, err := Dial(t.Context(), Options{})
+	require.ErrorContains(t, err, "TEMPORAL_")
+}
+
+func TestClassify_TellsWhatCannotBeReachedFromOtherErrors(t *testing.T) {
+	c := &Connection{Address: "temporal.example:7233", Namespace: "pins"}
+	for name, row := range map[string]struct {
+		err  error
+		next string // empty: the error stays as it is
+	}{
+		"no server":         {serviceerror.NewUnavailable("connection refused"), "make stack"},
+		"no answer":         {serviceerror.NewDeadlineExceeded("late"), "TEMPORAL_ADDRESS"},
+		"late context":      {context.DeadlineExceeded, "TEMPORAL_ADDRESS"},
+		"missing namespace": {serviceerror.NewNamespaceNotFound("pins"), "temporal operator namespace create -n pins"},
+		"wrong key":         {serviceerror.NewPermissionDenied("Request unauthorized.", ""), "TEMPORAL_API_KEY"},
+		"no such workflow":  {serviceerror.NewNotFound("workflow not found"), ""},
+		"any other":         {errors.New("run failed"), ""},
+		"none":              {nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := c.Classify(row.err)
+			if row.next == "" {
+				require.Equal(t, row.err, got)
+				return
+			}
+			require.ErrorAs(t, got, new(*UnreachableError))
+			require.ErrorIs(t, got, row.err)
+			require.ErrorContains(t, got, row.next)
+			require.ErrorContains(t, got, "temporal.example:7233")
+			require.Equal(t, got, c.Classify(got), "an error is put into words once")
+		})
+	}
+}

@@ -1,0 +1,21 @@
+package posts
+
+import (
+	"context"
+	"testing"
+)
+
+// BenchmarkGenerator makes the three lines of a post.
+func BenchmarkGenerator(b *testing.B) {
+	for _, kind := range Kinds {
+		b.Run(kind, func(b *testing.B) {
+			b.ReportAllocs()
+			n := 0
+			for range NewGenerator().Lines(context.Background(), kind) {
+				if n++; n > b.N {
+					break
+				}
+			}
+		})
+	}
+}

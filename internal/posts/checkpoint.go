@@ -1,0 +1,93 @@
+package posts
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// checkpoint keeps in a file how many lines of each kind the gateway has acknowledged. Its name is made of the source, what that
+// holds, and where it goes to: another source, other contents or another gateway begin anew.
+type checkpoint struct {
+	path string
+
+	mu    sync.Mutex
+	state checkpointState
+}
+
+// checkpointState is the file's content.
+type checkpointState struct {
+	Source string         `json:"source"`
+	URL    string         `json:"url"`
+	Topic  string         `json:"topic"`
+	Acked  map[string]int `json:"acked"` // lines by kind
+}
+
+// openCheckpoint reads the checkpoint of an emulation that is to be resumed, or begins a new one.
+func openCheckpoint(in EmitInput) (*checkpoint, error) {
+	c := &checkpoint{state: checkpointState{Source: in.Source.Name(), URL: in.URL, Topic: in.Topic("*"), Acked: map[string]int{}}}
+	if in.Checkpoints == "" {
+		return c, nil
+	}
+	identity := sha256.Sum256([]byte(in.Source.Fingerprint() + "\n" + in.URL + "\n" + in.Topic("*")))
+	c.path = filepath.Join(in.Checkpoints, "emulate-"+hex.EncodeToString(identity[:8])+".json")
+	if err := os.MkdirAll(in.Checkpoints, 0o755); err != nil {
+		return nil, fmt.Errorf("directory of the checkpoints: %w", err)
+	}
+	if !in.Resume {
+		return c, c.write()
+	}
+	content, err := os.ReadFile(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		in.Log.Info("there is no checkpoint of these posts and this gateway: the emulation begins with the first post")
+		return c, c.write()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := json.Unmarshal(content, &c.state); err != nil {
+		return nil, fmt.Errorf("checkpoint %s cannot be read: remove it to begin with the first post: %w", c.path, err)
+	}
+	if c.state.Acked == nil {
+		c.state.Acked = map[string]int{}
+	}
+	return c, nil
+}
+
+func (c *checkpoint) acked(kind string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state.Acked[kind]
+}
+
+// add counts lines that the gateway has acknowledged.
+func (c *checkpoint) add(kind string, lines int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state.Acked[kind] += lines
+	return c.write()
+}
+
+// write replaces the file in one step, so that a process that is killed leaves the old or the new one.
+func (c *checkpoint) write() error {
+	if c.path == "" {
+		return nil
+	}
+	content, err := json.Marshal(c.state)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := os.WriteFile(c.path+".new", content, 0o644); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := os.Rename(c.path+".new", c.path); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package posts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pinflow/pinflow/internal/clients/kafka"
+)
+
+const (
+	// batchBytes keeps a request well below the gateway's limit of 10 MB.
+	batchBytes = 4 << 20
+	// tick is the grain of the rate: posts of one tick share a request.
+	tick = 50 * time.Millisecond
+	// apart is the pause around a record that is sent alone. Cleaning orders records of different partitions by the broker's clock,
+	// which counts milliseconds.
+	apart = 3 * time.Millisecond
+)
+
+// emitter is one emulation under way.
+type emitter struct {
+	in         EmitInput
+	poster     poster
+	began      time.Time
+	checkpoint *checkpoint
+
+	mu     sync.Mutex
+	result EmitResult
+	reach  map[string]int // posts done, by kind
+}
+
+func newEmitter(in EmitInput) (*emitter, error) {
+	if ends := in.Source.Posts(); in.Posts == 0 || ends > 0 && ends < in.Posts {
+		in.Posts = ends
+	}
+	if in.Posts == 0 {
+		return nil, fmt.Errorf("%s does not end: say how many posts", in.Source.Name())
+	}
+	if in.Batch == 0 {
+		in.Batch = DefaultBatch
+	}
+	if in.Patience == 0 {
+		in.Patience = defaultPatience
+	}
+	if in.Log == nil {
+		in.Log = slog.Default()
+	}
+	if in.Client == nil {
+		in.Client = newClient()
+	}
+	e := &emitter{in: in, began: time.Now(), reach: map[string]int{},
+		poster: poster{client: in.Client, url: in.URL, key: in.APIKey}, result: EmitResult{Records: map[string]int{}}}
+	var err error
+	e.checkpoint, err = openCheckpoint(in)
+	return e, err
+}
+
+// emit sends the lines of one kind.
+func (e *emitter) emit(ctx context.Context, kind string) error {
+	skip := e.checkpoint.acked(kind)
+	e.resumed(skip)
+	batch, bytes := []Line(nil), 0
+	flush := func() error {
+		err := e.deliver(ctx, kind, batch)
+		batch, bytes = nil, 0
+		return err
+	}
+	first, number := -1, 0
+	for line, err := range e.in.Source.Lines(ctx, kind) {
+		if err != nil {
+			return err
+		}
+		if line.Post >= e.in.Posts {
+			break
+		}
+		if number++; number <= skip {
+			continue
+		}
+		if size := len(line.Key) + len(line.Value); size > kafka.MaxMessageBytes {
+			return fmt.Errorf("%s is %d bytes long: Kafka takes records of %d bytes", line.Origin, size, kafka.MaxMessageBytes)
+		}
+		if first < 0 {
+			first = line.Post
+		}
+		if due := e.due(line.Post - first); time.Now().Before(due) {
+			if err := flush(); err != nil {
+				return err
+			}
+			if err := sleep(ctx, time.Until(due)); err != nil {
+				return err
+			}
+		}
+		if line.Alone {
+			if err := flush(); err != nil {
+				return err
+			}
+			if err := e.apart(ctx, kind, line); err != nil {
+				return err
+			}
+			continue
+		}
+		batch, bytes = append(batch, line), bytes+len(line.Value)
+		if len(batch) >= e.in.Batch || bytes >= batchBytes {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	e.done(kind, e.in.Posts)
+	return ctx.Err()
+}
+
+// due is when a post is made, counted from the first one. At a rate, posts are made on the ticks of a clock.
+func (e *emitter) due(post int) time.Time {
+	if e.in.Rate <= 0 {
+		return e.began
+	}
+	return e.began.Add(time.Duration(float64(post) / e.in.Rate * float64(time.Second)).Truncate(tick))
+}
+
+// apart sends a line between two pauses, so that the broker's clock sets it apart from those before and after it.
+func (e *emitter) apart(ctx context.Context, kind string, line Line) error {
+	if err := sleep(ctx, apart); err != nil {
+		return err
+	}
+	if err := e.deliver(ctx, kind, []Line{line}); err != nil {
+		return err
+	}
+	return sleep(ctx, apart)
+}
+
+// deliver posts lines until the gateway has acknowledged all of them.
+func (e *emitter) deliver(ctx context.Context, kind string, lines []Line) error {
+	failing, pause := time.Time{}, firstPause
+	for len(lines) > 0 {
+		acked, err := e.poster.post(ctx, e.in.Topic(kind), lines)
+		if acked > 0 {
+			failing, pause = time.Time{}, firstPause
+			if err := e.acknowledged(kind, lines[:acked]); err != nil {
+				return err
+			}
+			lines = lines[acked:]
+		}
+		var later *tryLater
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !errors.As(err, &later):
+			return err
+		default:
+			if failing.IsZero() {
+				failing = time.Now()
+			}
+			if time.Since(failing) > e.in.Patience {
+				return fmt.Errorf("the gateway at %s: %w for %s, last: %w; go on later with --resume", e.in.URL, ErrUnreachable, e.in.Patience, err)
+			}
+			e.retried(kind, err)
+			if err := sleep(ctx, max(later.after, jitter(pause))); err != nil {
+				return err
+			}
+			pause = min(2*pause, lastPause)
+		}
+	}
+	return nil
+}
+
+// acknowledged counts lines and keeps how far the emulation is.
+func (e *emitter) acknowledged(kind string, lines []Line) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.result.Records[kind] += len(lines)
+	for _, line := range lines {
+		e.result.Bytes += int64(len(line.Value))
+	}
+	e.report(kind, lines[len(lines)-1].Post+1)
+	return e.checkpoint.add(kind, len(lines))
+}
+
+func (e *emitter) done(kind string, posts int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.report(kind, posts)
+}
+
+// report tells how far the kinds are. It is called with the lock held.
+func (e *emitter) report(kind string, posts int) {
+	e.reach[kind] = posts
+	if e.in.Progress == nil {
+		return
+	}
+	progress := EmitProgress{Total: e.in.Posts * len(Kinds)}
+	for _, kind := range Kinds {
+		progress.Done += e.reach[kind]
+	}
+	e.in.Progress(progress)
+}
+
+func (e *emitter) resumed(records int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.result.Resumed += records
+}
+
+func (e *emitter) retried(kind string, err error) {
+	e.mu.Lock()
+	e.result.Retries++
+	e.mu.Unlock()
+	e.in.Log.Warn("the gateway does not take posts now, they are sent again", "kind", kind, "error", err)
+}
+
+// allDone is the number of posts whose records have all been sent.
+func (e *emitter) allDone() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	least := e.in.Posts
+	for _, kind := range Kinds {
+		least = min(least, e.reach[kind])
+	}
+	return least
+}
+
+// sleep pauses, unless ctx ends.
+func sleep(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

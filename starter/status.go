@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var watch bool
+	c := &cobra.Command{
+		Use:   "status <date>",
+		Short: "Show the run of a date: its tasks, their states, times and links",
+		Long: "Status shows the latest run of a logical date, from the run itself or, if Temporal has forgotten it, from the ledger.\n\n" +
+			"The exit code is 1 if the run has failed, or if there is none.",
+		Example: "  starter status 2022-10-18\n  starter status 2022-10-18 --watch",
+		GroupID: groupRuns,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			date, err := a.parseDate("date", args[0])
+			if err != nil {
+				return err
+			}
+			return a.status(c, date, watch)
+		},
+	}
+	c.Flags().BoolVarP(&watch, "watch", "w", false, "follow the run until it has ended")
+	return prints(c, formTable, formJSON)
+}
+
+func (a *app) status(c *cobra.Command, date dates.Date, watch bool) error {
+	ctx := c.Context()
+	conn, err := a.temporal(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	status, err := a.runStatus(ctx, conn, date)
+	if watch && (err == nil && status.Ended.IsZero() || errors.As(err, new(*noWorkerError))) {
+		run := conn.GetWorkflow(ctx, workflows.RunID(dag, date), status.RunID)
+		status, err = a.watchRun(ctx, conn, run, date)
+	}
+	if err != nil {
+		return err
+	}
+	return a.showEnd(c, conn, status)
+}
+
+// trouble is an activity of a run that has failed and is tried again.
+type trouble struct {
+	Activity string `json:"activity"`
+	Attempt  int32  `json:"attempt"`
+	Error    string `json:"error"`
+}
+
+// troubles are the activities of an open run that do not get through: what an operator has to mend while the run waits.
+func troubles(ctx context.Context, conn *temporal.Connection, status workflows.RunStatus) ([]trouble, error) {
+	if status.State.Final() {
+		return nil, nil
+	}
+	description, err := conn.DescribeWorkflowExecution(ctx, status.WorkflowID, status.RunID)
+	if err != nil {
+		return nil, conn.Classify(err)
+	}
+	if description.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return nil, nil
+	}
+	var all []trouble
+	for _, pending := range description.GetPendingActivities() {
+		if failure := pending.GetLastFailure(); failure != nil {
+			all = append(all, trouble{pending.GetActivityType().GetName(), pending.GetAttempt(), failure.GetMessage()})
+		}
+	}
+	return all, nil
+}
+
+// showStatus prints a run.
+func (a *app) showStatus(c *cobra.Command, conn *temporal.Connection, status workflows.RunStatus) error {
+	link := a.uiLink(conn, status.WorkflowID, status.RunID)
+	retried, err := troubles(c.Context(), conn, status)
+	if err != nil {
+		return err
+	}
+	if a.form(c) == formJSON {
+		return a.printJSON(struct {
+			workflows.RunStatus
+			Troubles []trouble `json:"troubles,omitempty"`
+			UI       string    `json:"ui"`
+		}{status, retried, link})
+	}
+	a.printRun(status)
+	for _, t := range retried {
+		a.say("\n%s is tried again (attempt %d): %s", t.Activity, t.Attempt, t.Error)
+	}
+	a.say("\nWeb UI: %s", link)
+	return nil
+}
+
+// printRun prints a run's head, its tasks as a table, and their errors.
+func (a *app) printRun(status workflows.RunStatus) {
+	a.say("%s", a.runTitle(status))
+	g := grid{header: []string{"task", "state", "tries", "started (utc)", "took", "records", "link"}, right: []int{2, 4, 5}}
+	for _, task := range status.Tasks {
+		g.rows = append(g.rows, []string{
+			task.ID, a.paintState(task.State, string(task.State)), number(int64(task.Tries)), moment(task.Started), a.took(task.Started, task.Ended),
+			number(task.Rows), task.Link,
+		})
+	}
+	a.printGrid(g)
+	for _, task := range status.Tasks {
+		if task.Error != "" {
+			a.say("\n%s %s after %d tries:\n%s", task.ID, a.paintState(task.State, string(task.State)), task.Tries, indent(task.Error))
+		}
+	}
+	if status.Error != "" && !told(status) {
+		a.say("\n%s", status.Error)
+	}
+}
+
+// told says that the errors of the tasks say all that the run's error says.
+func told(status workflows.RunStatus) bool {
+	for _, task := range status.Tasks {
+		if task.Error != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// runTitle is a run in one line.
+func (a *app) runTitle(status workflows.RunStatus) string {
+	title := fmt.Sprintf("%s of %s: %s (%s", a.paint(text.Bold, status.DAG), a.paint(text.Bold, string(status.Date)),
+		a.paintState(status.State, string(status.State)), status.Trigger)
+	if took := a.took(status.Started, status.Ended); took != "" {
+		title += ", " + took
+	}
+	title += ")"
+	if status.Partial {
+		title += fmt.Sprintf(", partial: the date up to %s UTC", moment(status.Until))
+	}
+	return title
+}
+
+// took is how long something took, or has taken so far.
+func (a *app) took(started, ended time.Time) string {
+	switch {
+	case started.IsZero():
+		return ""
+	case ended.IsZero():
+		return duration(max(0, a.now().Sub(started))) // this machine's clock may be behind the server's
+	}
+	return duration(ended.Sub(started))
+}
+
+// number writes a number, and nothing for zero: in a table of tasks zero says that there is nothing to count.
+func number(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+func indent(s string) string {
+	return "  " + strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n  ")
+}
+
+// stateColours are the colours of states on a terminal.
+var stateColours = map[workflows.State]text.Color{
+	workflows.Success:        text.FgGreen,
+	workflows.Failed:         text.FgRed,
+	workflows.UpstreamFailed: text.FgYellow,
+	workflows.UpForRetry:     text.FgYellow,
+	workflows.Held:           text.FgMagenta,
+	workflows.Running:        text.FgCyan,
+	workflows.Queued:         text.FgHiBlack,
+	workflows.Skipped:        text.FgHiBlack,
+	workflows.None:           text.FgHiBlack,
+}
+
+// paintState colours a text in the colour of a state.
+func (a *app) paintState(state workflows.State, s string) string {
+	colour, ok := stateColours[state]
+	if !ok {
+		return s
+	}
+	return a.paint(colour, s)
+}

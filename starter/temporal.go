@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// dag is the DAG that the commands are about.
+const dag = workflows.DailyName
+
+// queryTimeout limits a question to a workflow: a worker has to answer it.
+const queryTimeout = 10 * time.Second
+
+// noRunError says that a date has never been run.
+type noRunError struct{ date dates.Date }
+
+func (e *noRunError) Error() string {
+	return fmt.Sprintf("%s has not been run: start it with `starter run %s`", e.date, e.date)
+}
+
+// noWorkerError says that a run is there, but no worker to tell about it.
+type noWorkerError struct{ err error }
+
+func (e *noWorkerError) Error() string {
+	return fmt.Sprintf("no worker answers on task queue %s: start one with `bin/workers`, or look at its log (%v)", workflows.TaskQueue, e.err)
+}
+
+func (e *noWorkerError) Unwrap() error { return e.err }
+
+// runStatus is the state of a date's latest run: from the run itself, or, if Temporal does not know it any more, from the ledger.
+// It is a *noRunError if there is none, and a *noWorkerError if no worker answers for a run that is going.
+func (a *app) runStatus(ctx context.Context, conn *temporal.Connection, date dates.Date) (workflows.RunStatus, error) {
+	id := workflows.RunID(dag, date)
+	description, err := conn.DescribeWorkflowExecution(ctx, id, "")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return a.ledgerStatus(ctx, date, "")
+	}
+	if err != nil {
+		return workflows.RunStatus{}, conn.Classify(err)
+	}
+	info := description.GetWorkflowExecutionInfo()
+	status, err := a.queryRun(ctx, conn, id, info.GetExecution().GetRunId())
+	closed := info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+	if err != nil && closed { // no worker is needed to know how it ended
+		if recorded, ledgerErr := a.ledgerStatus(ctx, date, info.GetExecution().GetRunId()); ledgerErr == nil {
+			return recorded, nil
+		}
+	}
+	if err != nil {
+		return workflows.RunStatus{}, err
+	}
+	if closed && !status.State.Final() { // ended from outside: it had no chance to say so
+		status.State, status.Ended = workflows.Failed, info.GetCloseTime().AsTime()
+		status.Error = fmt.Sprintf("the run was ended from outside: %s", executionState(info.GetStatus()))
+	}
+	return status, nil
+}
+
+// queryRun asks a run for its state.
+func (a *app) queryRun(ctx context.Context, conn *temporal.Connection, id, runID string) (workflows.RunStatus, error) {
+	var status workflows.RunStatus
+	return status, a.query(ctx, conn, id, runID, workflows.StatusQuery, &status)
+}
+
+// query asks a workflow, and tells the absence of a worker from other trouble.
+func (a *app) query(ctx context.Context, conn *temporal.Connection, id, runID, name string, into any) error {
+	asking, done := context.WithTimeout(ctx, queryTimeout)
+	defer done()
+	answer, err := conn.QueryWorkflow(asking, id, runID, name)
+	var (
+		notReady *serviceerror.WorkflowNotReady
+		noPoller *serviceerror.FailedPrecondition
+		late     *serviceerror.DeadlineExceeded
+	)
+	switch {
+	case err == nil:
+		return answer.Get(into)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &notReady), errors.As(err, &noPoller), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
+		return &noWorkerError{err}
+	}
+	return conn.Classify(err)
+}
+
+// ledgerStatus is a date's latest run as the ledger has it. If a run id is given, the entry has to be of that run.
+func (a *app) ledgerStatus(ctx context.Context, date dates.Date, runID string) (workflows.RunStatus, error) {
+	entry, err := a.ledgerEntry(ctx, date)
+	if err != nil {
+		return workflows.RunStatus{}, err
+	}
+	if entry == nil || runID != "" && entry.RunID != runID {
+		return workflows.RunStatus{}, &noRunError{date}
+	}
+	table, err := workflows.Lookup(dag)
+	if err != nil {
+		return workflows.RunStatus{}, err
+	}
+	return workflows.StatusOf(*entry, table), nil
+}
+
+// ledgerEntry is what the ledger has of a date; nil if nothing.
+func (a *app) ledgerEntry(ctx context.Context, date dates.Date) (*activities.LedgerEntry, error) {
+	objects, err := a.connect.bucket(ctx, a.settings)
+	if err != nil {
+		return nil, a.bucketError(err)
+	}
+	ledger := activities.Ledger{Objects: objects}
+	found, err := ledger.ReadLedger(ctx, activities.ReadLedgerInput{DAG: dag, From: date, To: date})
+	if err != nil {
+		return nil, a.bucketError(err)
+	}
+	if len(found.Entries) == 0 {
+		return nil, nil
+	}
+	return &found.Entries[0], nil
+}
+
+// executionState is how Temporal says a workflow stands, in small letters.
+func executionState(status enumspb.WorkflowExecutionStatus) string {
+	switch status {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return "running"
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		return "success"
+	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
+		return "failed"
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
+		return "cancelled"
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
+		return "terminated"
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		return "timed_out"
+	}
+	return "unknown"
+}
+
+// uiLink is a workflow's page in the Temporal Web UI.
+func (a *app) uiLink(conn *temporal.Connection, id, runID string) string {
+	page, err := url.JoinPath(a.settings.UIURL, "namespaces", conn.Namespace, "workflows", id, runID)
+	if err != nil {
+		return a.settings.UIURL
+	}
+	return page
+}

@@ -1,0 +1,198 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dates"
+)
+
+// Operator is what a task does: workflow code that runs an activity or a few, each under a policy. It is a struct value, so that a row
+// of a DAG is data. Run returns when the work has ended, also after the context is cancelled. ErrSkip as the error skips the task.
+type Operator interface {
+	Run(ctx workflow.Context, try Try) (Outcome, error)
+}
+
+// Preparer is an operator with work that needs no slot of the task's pool: Prepare comes before the slot, Run after it with what
+// Prepare left in Try.Prepared.
+type Preparer interface {
+	Prepare(ctx workflow.Context, try Try) (Outcome, error)
+}
+
+// Try is one start of a task. Its number goes into the identity of an external job: a new try is a new job, while a retry of an
+// activity inside a try rejoins the old one.
+type Try struct {
+	DAG    string
+	Date   dates.Date
+	Task   string
+	Number int
+	// Params are those of the run; they stand above the operator's own.
+	Params map[string]string
+	// Prepared is what a Preparer left.
+	Prepared Outcome
+	// Report shows what is known so far in the run's status, as the link to a job that runs.
+	Report func(Outcome)
+}
+
+// summary says in the Web UI what an activity is for.
+func (t Try) summary(format string, args ...any) string {
+	return fmt.Sprintf("%s try %d: ", t.Task, t.Number) + fmt.Sprintf(format, args...)
+}
+
+// Outcome is what a task leaves behind: small facts, never data.
+type Outcome struct {
+	// URI is where the data is.
+	URI string `json:"uri,omitempty"`
+	// Rows counts the records or rows that the task handled.
+	Rows int64 `json:"rows,omitempty"`
+	// Link is the page of the external job.
+	Link string `json:"link,omitempty"`
+	// Until is up to when the task saw the date's data, for a task that reads the source; Partial says that the date was not over then.
+	Until   time.Time `json:"until,omitzero"`
+	Partial bool      `json:"partial,omitempty"`
+}
+
+// ErrSkip, returned by an operator, makes the task skipped instead of failed.
+var ErrSkip = errors.New("skip")
+
+// Load brings a date's records from Kafka to the lake: it lands each topic in S3, all partitions in parallel, and then runs a notebook
+// that loads the landed objects. Landing needs no slot of the pool: objects of different dates never meet.
+type Load struct {
+	// Topics are the kinds of record: pin, geo, user. Activities know the prefix of the topics' names.
+	Topics []string
+	// Then is the notebook.
+	Then string
+}
+
+// Prepare lands all topics. A topic that fails does not stop the others: what they land is there for the next try.
+func (l Load) Prepare(ctx workflow.Context, try Try) (Outcome, error) {
+	outcomes := make([]Outcome, len(l.Topics))
+	errs := make([]error, len(l.Topics))
+	topics := workflow.NewWaitGroup(ctx)
+	for i, topic := range l.Topics {
+		topics.Add(1)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer topics.Done()
+			outcomes[i], errs[i] = land(ctx, try, topic)
+		})
+	}
+	topics.Wait(ctx)
+	if err := errors.Join(errs...); err != nil {
+		return Outcome{}, err
+	}
+	return sum(outcomes), nil
+}
+
+// Run loads what has landed.
+func (l Load) Run(ctx workflow.Context, try Try) (Outcome, error) {
+	out := try.Prepared
+	loaded, err := Notebook{Name: l.Then}.Run(ctx, try)
+	out.Link = loaded.Link
+	return out, err
+}
+
+// land lands one topic: plan, partitions side by side, manifest.
+func land(ctx workflow.Context, try Try, topic string) (Outcome, error) {
+	var planned activities.LandingPlan
+	in := activities.PlanLandingInput{Topic: topic, Date: try.Date}
+	if err := workflow.ExecuteActivity(under(ctx, planPolicy, try.summary("plan landing of %s", topic)), planLanding, in).Get(ctx, &planned); err != nil {
+		return Outcome{}, err
+	}
+	landings := make([]workflow.Future, len(planned.Ranges))
+	for i, r := range planned.Ranges {
+		in := activities.LandPartitionInput{Topic: planned.Topic, Date: try.Date, Range: r}
+		summary := try.summary("land %s partition %d, offsets %d to %d", topic, r.Partition, r.Start, r.End)
+		landings[i] = workflow.ExecuteActivity(under(ctx, landPolicy, summary), landPartition, in)
+	}
+	var errs []error
+	for _, l := range landings {
+		errs = append(errs, l.Get(ctx, nil))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Outcome{}, err
+	}
+	var manifest activities.ManifestSummary
+	written := activities.WriteManifestInput{Plan: planned}
+	if err := workflow.ExecuteActivity(under(ctx, planPolicy, try.summary("write manifest of %s", topic)), writeManifest, written).Get(ctx, &manifest); err != nil {
+		return Outcome{}, err
+	}
+	until := planned.Until
+	if !planned.Partial || until.IsZero() {
+		until = try.Date.End()
+	}
+	return Outcome{URI: manifest.URI, Rows: manifest.Records, Until: until, Partial: planned.Partial}, nil
+}
+
+// sum joins what the topics left. The whole is as partial, and as old, as the worst of its parts.
+func sum(parts []Outcome) Outcome {
+	var all Outcome
+	for i, part := range parts {
+		if i == 0 {
+			all.URI = part.URI
+		}
+		all.Rows += part.Rows
+		all.Partial = all.Partial || part.Partial
+		if all.Until.IsZero() || part.Until.Before(all.Until) {
+			all.Until = part.Until
+		}
+	}
+	return all
+}
+
+// Notebook runs a Databricks notebook: start it, so that its run is in the history before anybody waits, then wait.
+type Notebook struct {
+	// Name is the notebook's, without folder and ending.
+	Name string
+	// Params stand above the worker's settings and below the run's parameters.
+	Params map[string]string
+	// AllowFailures takes SUCCESS_WITH_FAILURES for success.
+	AllowFailures bool
+}
+
+// Run starts the notebook and waits for its end. Cancelling cancels the run on Databricks.
+func (n Notebook) Run(ctx workflow.Context, try Try) (Outcome, error) {
+	in := activities.StartNotebookInput{
+		Notebook:      n.Name,
+		DAG:           try.DAG,
+		Date:          try.Date,
+		Task:          try.Task,
+		Try:           try.Number,
+		OriginalRunID: workflow.GetInfo(ctx).OriginalRunID,
+		Params:        n.params(try),
+	}
+	var run activities.NotebookRun
+	if err := workflow.ExecuteActivity(under(ctx, startPolicy, try.summary("start notebook %s", n.Name)), startNotebook, in).Get(ctx, &run); err != nil {
+		return Outcome{}, err
+	}
+	try.Report(Outcome{Link: run.Link})
+	waiting := activities.WaitNotebookInput{Run: run, AllowFailures: n.AllowFailures}
+	err := workflow.ExecuteActivity(under(ctx, waitPolicy, try.summary("wait for Databricks run")), waitNotebook, waiting).Get(ctx, nil)
+	if ctx.Err() != nil {
+		n.cancel(ctx, try, run)
+	}
+	return Outcome{Link: run.Link}, err
+}
+
+// cancel cancels the Databricks run of a cancelled try. The activity that waits does so itself, but it cannot if no worker was up when
+// the order came, or if the order came before it had started; cancelling twice is cancelling once.
+func (n Notebook) cancel(ctx workflow.Context, try Try, run activities.NotebookRun) {
+	ctx, done := workflow.NewDisconnectedContext(ctx)
+	defer done()
+	if err := workflow.ExecuteActivity(under(ctx, cancelPolicy, try.summary("cancel Databricks run")), cancelNotebook, run).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Error("The Databricks run could not be cancelled: cancel it on its page", "link", run.Link, "task", try.Task, "error", err)
+	}
+}
+
+// params are the notebook's parameters that the worker's settings do not give.
+func (n Notebook) params(try Try) map[string]string {
+	params := map[string]string{}
+	maps.Copy(params, n.Params)   //workflowcheck:ignore // the order of copying does not matter
+	maps.Copy(params, try.Params) //workflowcheck:ignore
+	params["logical_date"] = string(try.Date)
+	return params
+}

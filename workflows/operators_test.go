@@ -1,0 +1,282 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dates"
+)
+
+type converted = converter.EncodedValues
+
+// grantAll is a pool with room for everybody.
+func grantAll(env *testsuite.TestWorkflowEnvironment) {
+	env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+		env.SignalWorkflow(grantSignal, m.Slot)
+		return nil
+	})
+	env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil)
+}
+
+// lake is Kafka, S3 and Databricks where all goes well; a test changes the one thing that it is about.
+type lake struct {
+	mu       sync.Mutex
+	partial  map[string]bool // topics whose plan is partial
+	until    map[string]time.Time
+	landed   []string
+	started  []activities.StartNotebookInput
+	finishes func(in activities.StartNotebookInput) error // how a notebook ends
+	runs     map[int64]activities.StartNotebookInput
+}
+
+func newLake() *lake {
+	return &lake{
+		partial: map[string]bool{}, until: map[string]time.Time{}, runs: map[int64]activities.StartNotebookInput{},
+		finishes: func(activities.StartNotebookInput) error { return nil },
+	}
+}
+
+func (l *lake) mock(env *testsuite.TestWorkflowEnvironment) {
+	env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.PlanLandingInput) (activities.LandingPlan, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return activities.LandingPlan{Topic: "u." + in.Topic, Date: in.Date, Partial: l.partial[in.Topic], Until: l.until[in.Topic], Ranges: []activities.PartitionRange{
+			{Partition: 0, Start: 0, End: 10}, {Partition: 1, Start: 5, End: 5}, {Partition: 2, Start: 7, End: 9},
+		}}, nil
+	}).Times(3)
+	env.OnActivity(landPartition, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.LandPartitionInput) (activities.LandedPartition, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.landed = append(l.landed, fmt.Sprintf("%s/%d [%d,%d)", in.Topic, in.Range.Partition, in.Range.Start, in.Range.End))
+		return activities.LandedPartition{Partition: in.Range.Partition, Records: in.Range.End - in.Range.Start}, nil
+	}).Times(9)
+	env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WriteManifestInput) (activities.ManifestSummary, error) {
+		var records int64
+		for _, r := range in.Plan.Ranges {
+			records += r.End - r.Start
+		}
+		return activities.ManifestSummary{URI: "s3://b/manifests/" + in.Plan.Topic, Records: records}, nil
+	}).Times(3)
+	l.mockNotebooks(env)
+}
+
+func (l *lake) mockNotebooks(env *testsuite.TestWorkflowEnvironment) {
+	env.OnActivity(startNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.StartNotebookInput) (activities.NotebookRun, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.started = append(l.started, in)
+		id := int64(len(l.started))
+		l.runs[id] = in
+		return activities.NotebookRun{RunID: id, Link: fmt.Sprintf("https://databricks/%d", id)}, nil
+	})
+	env.OnActivity(waitNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return activities.NotebookResult{Link: in.Run.Link}, l.finishes(l.runs[in.Run.RunID])
+	})
+}
+
+// starts are the tries of one task that were started on Databricks.
+func (l *lake) starts(task string) []int {
+	var tries []int
+	for _, in := range l.started {
+		if in.Task == task {
+			tries = append(tries, in.Try)
+		}
+	}
+	return tries
+}
+
+func TestDaily_LandsAllTopicsThenRunsTheNotebooks(t *testing.T) {
+	l := newLake()
+	p := play(t, daily(), RunInput{DAG: DailyName}, l.mock, grantAll)
+	require.NoError(t, p.err)
+	require.ElementsMatch(t, []string{
+		"u.pin/0 [0,10)", "u.pin/1 [5,5)", "u.pin/2 [7,9)",
+		"u.geo/0 [0,10)", "u.geo/1 [5,5)", "u.geo/2 [7,9)",
+		"u.user/0 [0,10)", "u.user/1 [5,5)", "u.user/2 [7,9)",
+	}, l.landed)
+	require.Len(t, l.started, 5)
+	require.Equal(t, "load", l.started[0].Notebook)
+	require.Equal(t, "query", l.started[4].Notebook)
+	load := p.task("load")
+	require.EqualValues(t, 36, load.Rows)
+	require.Equal(t, "s3://b/manifests/u.pin", load.URI)
+	require.Equal(t, "https://databricks/1", load.Link)
+	require.Equal(t, someDay.End(), load.Until.UTC())
+	require.False(t, p.status.Partial)
+	require.Equal(t, "https://databricks/5", p.entry.Tasks[4].Link)
+}
+
+func TestDaily_APartialPlanMakesThePartialRun(t *testing.T) {
+	l := newLake()
+	today := dates.Of(noon)
+	for topic, minutes := range map[string]int{"pin": 3, "geo": 1, "user": 2} {
+		l.partial[topic], l.until[topic] = true, noon.Add(time.Duration(minutes)*time.Minute)
+	}
+	p := play(t, daily(), RunInput{DAG: DailyName, Date: today}, l.mock, grantAll)
+	require.NoError(t, p.err)
+	require.True(t, p.entry.Partial)
+	require.Equal(t, noon.Add(time.Minute), p.entry.Until.UTC(), "as old as the oldest of its parts")
+}
+
+func TestDaily_OneTopicAfterMidnightDoesNotMakeItWhole(t *testing.T) {
+	l := newLake()
+	l.partial["pin"], l.until["pin"] = true, noon
+	p := play(t, daily(), RunInput{DAG: DailyName, Date: dates.Of(noon)}, l.mock, grantAll)
+	require.True(t, p.entry.Partial)
+	require.Equal(t, noon, p.entry.Until.UTC())
+}
+
+func TestNotebook_ParametersOfTheRunStandAboveTheOperators(t *testing.T) {
+	l := newLake()
+	dag := DAG{{ID: "a", Do: Notebook{Name: "clean_pin", Params: map[string]string{"x": "operator", "y": "operator", "logical_date": "never"}}}}
+	p := play(t, dag, RunInput{Params: map[string]string{"x": "run", "invalid_followers": "null"}}, l.mockNotebooks)
+	require.NoError(t, p.err)
+	in := l.started[0]
+	require.Equal(t, map[string]string{"x": "run", "y": "operator", "invalid_followers": "null", "logical_date": "2022-10-18"}, in.Params)
+	require.Equal(t, "clean_pin", in.Notebook)
+	require.Equal(t, testDAG, in.DAG)
+	require.Equal(t, someDay, in.Date)
+	require.Equal(t, "a", in.Task)
+	require.Equal(t, 1, in.Try)
+}
+
+func TestNotebook_AFailedRunIsFollowedByANewTry(t *testing.T) {
+	l := newLake()
+	l.finishes = func(in activities.StartNotebookInput) error {
+		if in.Task == "clean_geo" && in.Try == 1 {
+			return temporal.NewNonRetryableApplicationError("DELTA_CONCURRENT_APPEND", activities.ErrorNotebookConflict, nil)
+		}
+		return nil
+	}
+	p := play(t, daily(), RunInput{DAG: DailyName}, l.mock, grantAll)
+	require.NoError(t, p.err)
+	require.Equal(t, []int{1, 2}, l.starts("clean_geo"), "a retry of an activity would rejoin the run that failed")
+	require.Equal(t, []int{1}, l.starts("clean_pin"))
+	require.Equal(t, 2, p.task("clean_geo").Tries)
+}
+
+func TestNotebook_ABrokenNotebookFailsItsTaskAndSparesTheSiblings(t *testing.T) {
+	l := newLake()
+	const said = "notebook clean_pin failed at statement 3, SELEC * FROM raw: [PARSE_SYNTAX_ERROR] Syntax error at or near 'SELEC'"
+	l.finishes = func(in activities.StartNotebookInput) error {
+		if in.Notebook == "clean_pin" {
+			return temporal.NewNonRetryableApplicationError(said, activities.ErrorNotebookFailed, nil)
+		}
+		return nil
+	}
+	p := play(t, daily(), RunInput{DAG: DailyName}, l.mock, grantAll)
+	require.ErrorContains(t, p.err, said)
+	require.Equal(t, said, p.task("clean_pin").Error)
+	require.NotEmpty(t, p.task("clean_pin").Link, "the page of the run that failed")
+	require.Equal(t, Success, p.task("clean_geo").State)
+	require.Equal(t, Success, p.task("clean_user").State)
+	require.Equal(t, UpstreamFailed, p.task("query").State)
+	require.Empty(t, l.starts("query"))
+	require.Contains(t, p.entry.Error, said)
+}
+
+func TestNotebook_TroubleOfTheActivityIsRetriedInsideTheTry(t *testing.T) {
+	l := newLake()
+	calls := 0
+	l.finishes = func(activities.StartNotebookInput) error {
+		if calls++; calls < 4 {
+			return errors.New("the worker went away")
+		}
+		return nil
+	}
+	p := play(t, DAG{{ID: "a", Tries: 1, Do: Notebook{Name: "x"}}}, RunInput{}, l.mockNotebooks)
+	require.NoError(t, p.err)
+	require.Equal(t, 4, calls)
+	require.Equal(t, []int{1}, l.starts("a"), "one run on Databricks")
+}
+
+// cancelWhen cancels the workflow as soon as an activity of that name has started.
+func cancelWhen(env *testsuite.TestWorkflowEnvironment, name string) {
+	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converted) {
+		if info.ActivityType.Name == name {
+			env.CancelWorkflow()
+		}
+	})
+}
+
+func TestNotebook_CancellingCancelsTheDatabricksRun(t *testing.T) {
+	var waited, cancelled activities.NotebookRun
+	p := play(t, DAG{{ID: "a", Do: Notebook{Name: "x"}}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(startNotebook, mock.Anything, mock.Anything).Return(activities.NotebookRun{RunID: 42, Link: "l"}, nil).Once()
+		env.OnActivity(waitNotebook, mock.Anything, mock.Anything).Return(func(ctx context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
+			waited = in.Run
+			<-ctx.Done()
+			return activities.NotebookResult{}, ctx.Err()
+		}).Once()
+		env.OnActivity(cancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, run activities.NotebookRun) error {
+			cancelled = run
+			return nil
+		}).Once()
+		cancelWhen(env, waitNotebook)
+	})
+	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
+	require.EqualValues(t, 42, waited.RunID)
+	require.EqualValues(t, 42, cancelled.RunID)
+	require.Equal(t, 1, p.task("a").Tries)
+}
+
+func TestNotebook_CancellingWhileItStartsCancelsTheRunThatWasMade(t *testing.T) {
+	p := play(t, DAG{{ID: "a", Do: Notebook{Name: "x"}}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		ordered := make(chan struct{})
+		env.OnActivity(startNotebook, mock.Anything, mock.Anything).Return(func(context.Context, activities.StartNotebookInput) (activities.NotebookRun, error) {
+			<-ordered
+			return activities.NotebookRun{RunID: 42, Link: "l"}, nil
+		}).Once()
+		env.OnActivity(cancelNotebook, mock.Anything, activities.NotebookRun{RunID: 42, Link: "l"}).Return(nil).Once()
+		env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converted) {
+			if info.ActivityType.Name == startNotebook {
+				env.CancelWorkflow()
+				env.RegisterDelayedCallback(func() { close(ordered) }, 0)
+			}
+		})
+	})
+	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
+}
+
+func TestLoad_ATopicThatFailsDoesNotStopTheOthers(t *testing.T) {
+	l := newLake()
+	var manifests []string
+	p := play(t, DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin", "geo"}, Then: "load"}}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(planLanding, mock.Anything, activities.PlanLandingInput{Topic: "pin", Date: someDay}).
+			Return(activities.LandingPlan{}, temporal.NewNonRetryableApplicationError("offsets 3 to 9 of u.pin are gone", activities.ErrorOffsetsGone, nil)).Once()
+		env.OnActivity(planLanding, mock.Anything, activities.PlanLandingInput{Topic: "geo", Date: someDay}).
+			Return(activities.LandingPlan{Topic: "u.geo", Date: someDay}, nil).Once()
+		env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WriteManifestInput) (activities.ManifestSummary, error) {
+			manifests = append(manifests, in.Plan.Topic)
+			return activities.ManifestSummary{}, nil
+		}).Once()
+	})
+	require.ErrorContains(t, p.err, "offsets 3 to 9 of u.pin are gone")
+	require.Equal(t, []string{"u.geo"}, manifests)
+	require.Empty(t, l.started, "nothing is loaded of a date that has not landed whole")
+}
+
+func TestLoad_APartitionThatFailsLeavesNoManifest(t *testing.T) {
+	play(t, DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin"}, Then: "load"}}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(activities.LandingPlan{Topic: "u.pin", Date: someDay, Ranges: []activities.PartitionRange{{Partition: 0, End: 1}, {Partition: 1, End: 1}}}, nil).Once()
+		env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in activities.LandPartitionInput) bool { return in.Range.Partition == 0 })).
+			Return(activities.LandedPartition{}, temporal.NewNonRetryableApplicationError("no", activities.ErrorDenied, nil)).Once()
+		env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in activities.LandPartitionInput) bool { return in.Range.Partition == 1 })).
+			Return(activities.LandedPartition{}, nil).Once()
+		env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(activities.ManifestSummary{}, nil).Never()
+	})
+}

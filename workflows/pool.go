@@ -1,0 +1,118 @@
+package workflows
+
+import (
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+)
+
+// poolCheck is how often a pool looks whether the holders of its slots still live while others wait: the longest time for which a run
+// that was terminated keeps a slot from the next one.
+const poolCheck = time.Minute
+
+// pool is the semaphore behind one pool. Its coroutines share it without locks.
+type pool struct {
+	activities.PoolState
+	inbox   workflow.ReceiveChannel
+	changed bool // by the coroutine that looks after the holders
+}
+
+// PoolSlots keeps the slots of one pool: at most so many holders at a time over the whole namespace. It is started by the first request
+// and ends when nobody holds or wants a slot. It cannot be cancelled, as its slots protect tables; a run that ends without giving its
+// slot back is noticed as soon as somebody waits for it.
+func PoolSlots(ctx workflow.Context, state activities.PoolState) error {
+	ctx, done := workflow.NewDisconnectedContext(ctx)
+	defer done()
+	p := &pool{PoolState: state, inbox: workflow.GetSignalChannel(ctx, activities.PoolSignal)}
+	if err := workflow.SetQueryHandler(ctx, PoolQuery, func() (activities.PoolState, error) { return p.PoolState, nil }); err != nil {
+		return err
+	}
+	workflow.Go(ctx, p.lookAfter)
+	for {
+		_ = workflow.Await(ctx, func() bool { return p.inbox.Len() > 0 || p.changed || len(p.Holders)+len(p.Waiting) > 0 && p.room() })
+		p.changed = false
+		p.receive(ctx)
+		p.grant(ctx)
+		if p.inbox.Len() > 0 {
+			continue
+		}
+		switch {
+		case len(p.Holders)+len(p.Waiting) == 0:
+			return nil
+		case historyIsLong(ctx):
+			return workflow.NewContinueAsNewError(ctx, PoolWorkflow, p.PoolState)
+		}
+	}
+}
+
+// receive takes all messages that have come, in their order.
+func (p *pool) receive(ctx workflow.Context) {
+	for {
+		var m activities.SlotMessage
+		if !p.inbox.ReceiveAsync(&m) {
+			return
+		}
+		if m.Release {
+			p.drop(m.Slot)
+			continue
+		}
+		p.Slots = m.Slots
+		switch held := slices.ContainsFunc(p.Holders, m.Slot.Same); {
+		case held:
+		case m.Held: // granted by a pool that was terminated: it counts, even beyond the number of slots
+			p.drop(m.Slot)
+			p.give(ctx, m.Slot) // again, so that a run which has given it back meanwhile can say so
+		case !slices.ContainsFunc(p.Waiting, m.Slot.Same):
+			p.Waiting = append(p.Waiting, m.Slot)
+			slices.SortStableFunc(p.Waiting, func(a, b activities.Slot) int { return a.Priority - b.Priority })
+		}
+	}
+}
+
+func (p *pool) drop(slot activities.Slot) {
+	p.Holders = slices.DeleteFunc(p.Holders, slot.Same)
+	p.Waiting = slices.DeleteFunc(p.Waiting, slot.Same)
+}
+
+func (p *pool) room() bool { return len(p.Waiting) > 0 && len(p.Holders) < p.Slots }
+
+// grant gives free slots to those who wait.
+func (p *pool) grant(ctx workflow.Context) {
+	for p.room() {
+		slot := p.Waiting[0]
+		p.Waiting = slices.Delete(p.Waiting, 0, 1)
+		p.give(ctx, slot)
+	}
+}
+
+// give makes a slot held and tells its run. A run that cannot be told has ended, and the slot is free again.
+func (p *pool) give(ctx workflow.Context, slot activities.Slot) {
+	p.Holders = append(p.Holders, slot)
+	if err := workflow.SignalExternalWorkflow(ctx, slot.WorkflowID, "", grantSignal, slot).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Info("A run that wanted a slot has ended", "pool", p.Name, "run", slot.WorkflowID, "task", slot.Task, "error", err)
+		p.drop(slot)
+	}
+}
+
+// lookAfter takes slots back from runs that have ended without giving them back. Nobody misses a slot while nobody waits, so it looks
+// only then: at once, and every poolCheck.
+func (p *pool) lookAfter(ctx workflow.Context) {
+	for {
+		_ = workflow.Await(ctx, func() bool { return len(p.Waiting) > 0 && len(p.Holders) >= p.Slots })
+		var gone activities.GoneSlots
+		in := activities.FindGoneInput{Slots: slices.Clone(p.Holders)}
+		if err := brief(ctx, slotPolicy, "look whether the holders still live", findGone, in, &gone); err != nil {
+			workflow.GetLogger(ctx).Warn("The holders of a pool could not be looked up; tried again", "pool", p.Name, "error", err)
+		}
+		for _, slot := range gone.Slots {
+			p.drop(slot)
+			p.changed = true
+		}
+		if len(gone.Slots) == 0 {
+			_ = workflow.Sleep(ctx, poolCheck)
+		}
+	}
+}

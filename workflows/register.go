@@ -1,0 +1,75 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+)
+
+// Named is a DAG with its name.
+type Named struct {
+	Name string
+	DAG  DAG
+}
+
+// Catalog is the DAGs that a worker can run, and the pools that they may use. Both are looked up by name.
+type Catalog struct {
+	DAGs  []Named
+	Pools []Pool
+}
+
+// Standard is the catalog of the pipeline.
+var Standard = Catalog{DAGs: []Named{{DailyName, Daily}}, Pools: Pools}
+
+// Registry is what takes workflows: a worker, a replayer, a test environment.
+type Registry interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+}
+
+// Register registers all workflows with the standard catalog. Worker, replayer and tests share it, so that they cannot differ.
+func Register(registry Registry) { Standard.Register(registry) }
+
+// Register registers all workflows with this catalog's DAGs.
+func (c Catalog) Register(registry Registry) {
+	registry.RegisterWorkflowWithOptions(c.Run, workflow.RegisterOptions{Name: RunWorkflow})
+	registry.RegisterWorkflowWithOptions(c.Range, workflow.RegisterOptions{Name: RangeWorkflow})
+	registry.RegisterWorkflowWithOptions(PoolSlots, workflow.RegisterOptions{Name: PoolWorkflow})
+}
+
+// Validate reports all that is wrong with the catalog's DAGs, at once. A worker calls it before it takes work.
+func (c Catalog) Validate() error {
+	var errs []error
+	for _, named := range c.DAGs {
+		if err := named.DAG.Validate(c.Pools); err != nil {
+			errs = append(errs, fmt.Errorf("DAG %s:\n%w", named.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Lookup returns the standard DAG of that name. The error names those that there are.
+func Lookup(name string) (DAG, error) { return Standard.Lookup(name) }
+
+// Lookup returns the catalog's DAG of that name. The error names those that there are.
+func (c Catalog) Lookup(name string) (DAG, error) {
+	var names []string
+	for _, named := range c.DAGs {
+		if named.Name == name {
+			return named.DAG, nil
+		}
+		names = append(names, named.Name)
+	}
+	return nil, fmt.Errorf("no DAG %q: there are %s", name, strings.Join(names, ", "))
+}
+
+// slots is how many slots the pool of that name has.
+func (c Catalog) slots(pool string) int {
+	for _, p := range c.Pools {
+		if p.Name == pool {
+			return p.Slots
+		}
+	}
+	return 0
+}

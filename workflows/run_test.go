@@ -1,0 +1,425 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dates"
+)
+
+// does is an operator made of a function.
+type does func(ctx workflow.Context, try Try) (Outcome, error)
+
+func (f does) Run(ctx workflow.Context, try Try) (Outcome, error) { return f(ctx, try) }
+
+func ok(ctx workflow.Context, _ Try) (Outcome, error) { return Outcome{}, workflow.Sleep(ctx, time.Minute) }
+
+func bad(workflow.Context, Try) (Outcome, error) {
+	return Outcome{}, temporal.NewNonRetryableApplicationError("broken: SELECT nonsense", activities.ErrorNotebookFailed, nil)
+}
+
+const (
+	someDay = dates.Date("2022-10-18")
+	testDAG = "test"
+)
+
+// noon is when the tests' clock starts: someDay is over since a day and a half.
+var noon = time.Date(2022, 10, 20, 12, 0, 0, 0, time.UTC)
+
+// daily is the pipeline's shape with every task succeeding after a minute; each case changes only the one thing that it is about.
+func daily(change ...func(DAG)) DAG {
+	d := DAG{
+		{ID: "load", Do: does(ok)},
+		{ID: "clean_pin", After: Tasks{"load"}, Do: does(ok)},
+		{ID: "clean_geo", After: Tasks{"load"}, Do: does(ok)},
+		{ID: "clean_user", After: Tasks{"load"}, Do: does(ok)},
+		{ID: "query", After: Tasks{"clean_pin", "clean_geo", "clean_user"}, Do: does(ok)},
+	}
+	for _, f := range change {
+		f(d)
+	}
+	return d
+}
+
+// newEnv is a test environment with the workflows of a catalog and all activities, which a test mocks as it needs.
+func newEnv(t *testing.T, c Catalog) *testsuite.TestWorkflowEnvironment {
+	t.Helper()
+	require.NoError(t, c.Validate())
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetStartTime(noon)
+	c.Register(env)
+	env.RegisterActivity(&activities.Landing{})
+	env.RegisterActivity(&activities.Notebooks{})
+	env.RegisterActivity(&activities.Ledger{})
+	env.RegisterActivity(&activities.Pools{})
+	env.RegisterActivity(&activities.Runs{})
+	return env
+}
+
+func catalog(dag DAG) Catalog {
+	return Catalog{DAGs: []Named{{testDAG, dag}, {DailyName, Daily}}, Pools: append([]Pool{{"narrow", 1}}, Pools...)}
+}
+
+// played is what a run left.
+type played struct {
+	status RunStatus
+	entry  activities.LedgerEntry
+	err    error
+	took   time.Duration
+}
+
+func (p played) task(id string) TaskStatus {
+	for _, task := range p.status.Tasks {
+		if task.ID == id {
+			return task
+		}
+	}
+	return TaskStatus{}
+}
+
+// play runs a DAG for a date. Prepare may mock and order things for later.
+func play(t *testing.T, dag DAG, in RunInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) played {
+	t.Helper()
+	if in.DAG == "" {
+		in.DAG = testDAG
+	}
+	if in.Date == "" {
+		in.Date = someDay
+	}
+	env := newEnv(t, catalog(dag))
+	var p played
+	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, entry activities.LedgerEntry) error {
+		p.entry = entry
+		return nil
+	}).Once()
+	for _, f := range prepare {
+		f(env)
+	}
+	began := env.Now()
+	env.ExecuteWorkflow(RunWorkflow, in)
+	require.True(t, env.IsWorkflowCompleted())
+	p.took = env.Now().Sub(began)
+	p.err = env.GetWorkflowError()
+	answer, err := env.QueryWorkflow(StatusQuery)
+	require.NoError(t, err)
+	require.NoError(t, answer.Get(&p.status))
+	env.AssertExpectations(t)
+	return p
+}
+
+func TestRun_ChildrenRunInParallelAfterTheirParents(t *testing.T) {
+	p := play(t, daily(), RunInput{})
+	require.NoError(t, p.err)
+	require.Equal(t, 3*time.Minute, p.took.Round(time.Second))
+	for _, task := range p.status.Tasks {
+		require.Equal(t, Success, task.State, task.ID)
+		require.Equal(t, 1, task.Tries)
+	}
+	require.Equal(t, p.task("load").Ended, p.task("clean_pin").Started)
+	require.Equal(t, p.task("clean_user").Ended, p.task("query").Started)
+}
+
+func TestRun_SiblingsSurviveAFailure(t *testing.T) {
+	p := play(t, daily(func(d DAG) { d[2].Do = does(bad) }), RunInput{})
+	require.ErrorContains(t, p.err, "task clean_geo failed after 2 tries: broken: SELECT nonsense; task query is upstream_failed")
+	require.Equal(t, Failed, p.task("clean_geo").State)
+	require.Equal(t, "broken: SELECT nonsense", p.task("clean_geo").Error)
+	require.Equal(t, Success, p.task("clean_pin").State)
+	require.Equal(t, Success, p.task("clean_user").State)
+	require.Equal(t, UpstreamFailed, p.task("query").State)
+	require.Zero(t, p.task("query").Started, "it never started")
+}
+
+func TestRun_FailsOnlyByItsLeaves(t *testing.T) {
+	p := play(t, daily(func(d DAG) { d[2].Do = does(bad); d[4].When = AllDone }), RunInput{})
+	require.NoError(t, p.err, "a rule that absorbs the failure makes the run a success, as in Airflow")
+	require.Equal(t, Failed, p.task("clean_geo").State)
+	require.Equal(t, Success, p.task("query").State)
+	require.Equal(t, "success", p.entry.State)
+}
+
+func TestRun_AFailedTryIsFollowedByANewOneAfterTheDelay(t *testing.T) {
+	var numbers []int
+	p := play(t, DAG{{ID: "a", Tries: 3, Delay: time.Hour, Do: does(func(_ workflow.Context, try Try) (Outcome, error) {
+		numbers = append(numbers, try.Number)
+		if try.Number < 3 {
+			return Outcome{}, errors.New("not yet")
+		}
+		return Outcome{}, nil
+	})}}, RunInput{})
+	require.NoError(t, p.err)
+	require.Equal(t, []int{1, 2, 3}, numbers)
+	require.Equal(t, 2*time.Hour, p.took.Round(time.Second))
+	require.Empty(t, p.task("a").Error, "what a later try mended is no error")
+}
+
+func TestRun_BetweenTriesATaskIsUpForRetry(t *testing.T) {
+	var between RunStatus
+	play(t, DAG{{ID: "a", Delay: time.Hour, Do: does(bad)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() {
+			answer, err := env.QueryWorkflow(StatusQuery)
+			require.NoError(t, err)
+			require.NoError(t, answer.Get(&between))
+		}, 30*time.Minute)
+	})
+	require.Equal(t, UpForRetry, between.Tasks[0].State)
+	require.Equal(t, Running, between.State)
+}
+
+func TestRun_ADeadlineFailsATry(t *testing.T) {
+	p := play(t, daily(func(d DAG) { d[0].Deadline = 10 * time.Second }), RunInput{})
+	require.Equal(t, "not done after its deadline of 10s", p.task("load").Error)
+	require.Equal(t, 2, p.task("load").Tries)
+	require.Equal(t, UpstreamFailed, p.task("query").State)
+	require.Equal(t, 30*time.Second, p.took.Round(time.Second), "two tries and the delay")
+}
+
+func TestRun_WorkDoneInTimeMeetsItsDeadline(t *testing.T) {
+	p := play(t, daily(func(d DAG) { d[0].Deadline = 2 * time.Minute }), RunInput{})
+	require.NoError(t, p.err)
+	require.Equal(t, 3*time.Minute, p.took.Round(time.Second), "the deadline's timer does not keep the run")
+}
+
+func TestRun_AnOperatorCanSkip(t *testing.T) {
+	p := play(t, daily(func(d DAG) {
+		d[1].Do = does(func(workflow.Context, Try) (Outcome, error) { return Outcome{}, fmt.Errorf("nothing new: %w", ErrSkip) })
+		d[4].When = NoneFailed
+	}), RunInput{})
+	require.NoError(t, p.err)
+	require.Equal(t, Skipped, p.task("clean_pin").State)
+	require.Equal(t, 1, p.task("clean_pin").Tries)
+	require.Equal(t, Success, p.task("query").State)
+}
+
+func TestRun_CancellingEndsTasksAndIsRecorded(t *testing.T) {
+	p := play(t, daily(), RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Second)
+	})
+	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
+	require.Equal(t, Success, p.task("load").State)
+	require.Equal(t, Failed, p.task("clean_geo").State)
+	require.Equal(t, "cancelled", p.task("clean_geo").Error)
+	require.Equal(t, 1, p.task("clean_geo").Tries, "a cancelled task is not tried again")
+	require.Equal(t, Skipped, p.task("query").State)
+	require.Equal(t, "failed", p.entry.State)
+	require.Equal(t, "cancelled", p.entry.Error)
+	require.Len(t, p.entry.Tasks, 5)
+}
+
+func TestRun_CancellingBetweenTriesEndsIt(t *testing.T) {
+	p := play(t, DAG{{ID: "a", Delay: time.Hour, Do: does(bad)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)
+	})
+	require.True(t, temporal.IsCanceledError(p.err))
+	require.Equal(t, time.Minute, p.took.Round(time.Second))
+}
+
+func TestRun_TheLedgerIsToldAlsoOfAFailure(t *testing.T) {
+	p := play(t, daily(func(d DAG) { d[2].Do = does(bad) }), RunInput{Trigger: Scheduled, Params: map[string]string{"invalid_followers": "null"}})
+	e := p.entry
+	require.Equal(t, testDAG, e.DAG)
+	require.Equal(t, someDay, e.Date)
+	require.Equal(t, "failed", e.State)
+	require.Equal(t, "schedule", e.Trigger)
+	require.Contains(t, e.Error, "broken: SELECT nonsense")
+	require.Equal(t, map[string]string{"invalid_followers": "null"}, e.Params)
+	require.NotEmpty(t, e.WorkflowID)
+	require.NotEmpty(t, e.RunID)
+	require.True(t, e.Ended.After(e.Started))
+	require.Equal(t, "load", e.Tasks[0].ID)
+	require.Equal(t, "success", e.Tasks[0].State)
+	require.Equal(t, "upstream_failed", e.Tasks[4].State)
+	require.Nil(t, e.Tasks[4].Started)
+	require.False(t, e.Partial)
+	require.Equal(t, someDay.End(), *e.Until)
+}
+
+func TestRun_ALedgerThatCannotBeWrittenAtOnceIsWrittenLater(t *testing.T) {
+	env := newEnv(t, catalog(daily()))
+	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(errors.New("S3 is away")).Times(3)
+	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Once()
+	var visible []string
+	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converted) { visible = append(visible, info.ActivityType.Name) })
+	env.ExecuteWorkflow(RunWorkflow, RunInput{DAG: testDAG, Date: someDay})
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, []string{writeLedger}, visible, "inside the workflow task first, then as an activity that is seen")
+	env.AssertExpectations(t)
+}
+
+func TestRun_ADateThatIsNotOverIsPartial(t *testing.T) {
+	p := play(t, daily(), RunInput{Date: dates.Of(noon)})
+	require.NoError(t, p.err)
+	require.True(t, p.status.Partial)
+	require.Equal(t, noon, p.status.Until.UTC())
+	require.True(t, p.entry.Partial)
+}
+
+func TestRun_WhatReadTheSourceKnowsWhetherTheDateIsPartial(t *testing.T) {
+	reads := func(partial bool, until time.Time) func(DAG) {
+		return func(d DAG) {
+			d[0].Do = does(func(workflow.Context, Try) (Outcome, error) { return Outcome{Until: until, Partial: partial}, nil })
+		}
+	}
+	today := dates.Of(noon)
+	p := play(t, daily(reads(false, today.End())), RunInput{Date: today})
+	require.False(t, p.status.Partial, "planned after midnight, though it started before")
+	p = play(t, daily(reads(true, noon.Add(-time.Hour))), RunInput{Date: today})
+	require.True(t, p.entry.Partial)
+	require.Equal(t, noon.Add(-time.Hour), p.entry.Until.UTC())
+}
+
+func TestRun_WrongInputFailsForGood(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   RunInput
+		want string
+	}{
+		"future date":   {RunInput{DAG: testDAG, Date: "2022-10-21"}, "date: 2022-10-21 is in the future: its data does not exist yet; it can be run from 2022-10-21 00:00:00 UTC on"},
+		"no date":       {RunInput{DAG: testDAG, Date: "yesterday"}, `date: "yesterday" is not a date: write it as YYYY-MM-DD`},
+		"unknown DAG":   {RunInput{DAG: "weekly", Date: someDay}, `no DAG "weekly": there are test, pinterest-daily`},
+		"unknown tasks": {RunInput{DAG: testDAG, Date: someDay, Again: Tasks{"cleen"}}, `no task "cleen" in this DAG`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := newEnv(t, catalog(daily()))
+			env.ExecuteWorkflow(RunWorkflow, c.in)
+			err := env.GetWorkflowError()
+			require.ErrorContains(t, err, c.want)
+			var app *temporal.ApplicationError
+			require.ErrorAs(t, err, &app)
+			require.True(t, app.NonRetryable())
+			require.Equal(t, activities.ErrorInput, app.Type())
+		})
+	}
+}
+
+func TestRun_ARerunKeepsTheOtherTasksResults(t *testing.T) {
+	until := someDay.Start().Add(20 * time.Hour)
+	prior := &activities.LedgerEntry{Partial: true, Until: &until, Tasks: []activities.TaskRecord{
+		{ID: "load", State: "success", Tries: 1, Rows: 7}, {ID: "clean_pin", State: "success", Tries: 2}, {ID: "clean_geo", State: "failed", Tries: 2, Error: "old"},
+		{ID: "clean_user", State: "success", Tries: 1}, {ID: "query", State: "upstream_failed"}, {ID: "gone", State: "success"},
+	}}
+	again, err := daily().From("clean_geo")
+	require.NoError(t, err)
+	p := play(t, daily(), RunInput{Prior: prior, Again: again})
+	require.NoError(t, p.err)
+	require.Equal(t, 2*time.Minute, p.took.Round(time.Second), "clean_geo and query only")
+	require.True(t, p.task("load").Carried)
+	require.EqualValues(t, 7, p.task("load").Rows)
+	require.False(t, p.task("clean_geo").Carried)
+	require.Equal(t, Success, p.task("clean_geo").State)
+	require.Empty(t, p.task("clean_geo").Error)
+	require.Equal(t, 1, p.task("clean_geo").Tries)
+	require.True(t, p.status.Partial, "what was read is as partial as it was")
+	require.Equal(t, until, p.status.Until.UTC())
+}
+
+func TestRun_StatusIsThatOfTheLedger(t *testing.T) {
+	p := play(t, daily(func(d DAG) { d[2].Do = does(bad); d[3].Pool = "narrow" }), RunInput{}, grantAll)
+	status := StatusOf(p.entry, daily(func(d DAG) { d[3].Pool = "narrow" }))
+	require.Equal(t, utc(p.status), utc(status))
+	removed := StatusOf(p.entry, daily()[:4])
+	require.Equal(t, "query", removed.Tasks[4].ID, "a task that the DAG no longer has is still shown")
+}
+
+// utc makes times comparable that came through JSON.
+func utc(s RunStatus) RunStatus {
+	for _, at := range []*time.Time{&s.Until, &s.Started, &s.Ended} {
+		*at = at.UTC()
+	}
+	for i := range s.Tasks {
+		s.Tasks[i].Started, s.Tasks[i].Ended = s.Tasks[i].Started.UTC(), s.Tasks[i].Ended.UTC()
+	}
+	return s
+}
+
+func decide(env *testsuite.TestWorkflowEnvironment, d Decision, refused *[]string) {
+	env.UpdateWorkflow(DecideUpdate, "", &testsuite.TestUpdateCallback{
+		OnAccept: func() {}, OnReject: func(err error) { *refused = append(*refused, err.Error()) }, OnComplete: func(any, error) {},
+	}, d)
+}
+
+func TestRun_HoldsUntilDecided(t *testing.T) {
+	for name, c := range map[string]struct {
+		choice Choice
+		geo    State
+		query  State
+		tries  int
+	}{
+		"retry":   {RetryTask, Success, Success, 3},
+		"fail":    {FailTask, Failed, UpstreamFailed, 2},
+		"succeed": {SucceedTask, Success, Success, 2},
+		"skip":    {SkipTask, Skipped, Skipped, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fails := true
+			var held RunStatus
+			var refused []string
+			dag := daily(func(d DAG) {
+				d[2].Do = does(func(ctx workflow.Context, try Try) (Outcome, error) {
+					if fails {
+						return bad(ctx, try)
+					}
+					return ok(ctx, try)
+				})
+			})
+			p := play(t, dag, RunInput{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
+				env.RegisterDelayedCallback(func() {
+					answer, err := env.QueryWorkflow(StatusQuery)
+					require.NoError(t, err)
+					require.NoError(t, answer.Get(&held))
+					fails = false
+					decide(env, Decision{Task: "clean_geo", Choice: c.choice, By: "ann", Reason: "source mended"}, &refused)
+				}, 2*time.Hour)
+			})
+			require.Empty(t, refused)
+			require.Equal(t, Held, held.State)
+			require.Equal(t, Held, held.Tasks[2].State)
+			require.Contains(t, held.Tasks[2].Error, "broken")
+			require.Equal(t, c.geo, p.task("clean_geo").State)
+			require.Equal(t, c.query, p.task("query").State)
+			require.Equal(t, c.tries, p.task("clean_geo").Tries)
+			require.Equal(t, c.query == UpstreamFailed, p.err != nil)
+			require.Equal(t, string(c.choice)+" by ann: source mended", p.entry.Tasks[2].Decision)
+		})
+	}
+}
+
+func TestRun_AWrongDecisionIsRefusedWithWhatIsPossible(t *testing.T) {
+	var refused []string
+	play(t, daily(func(d DAG) { d[2].Do = does(bad) }), RunInput{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() {
+			decide(env, Decision{Task: "cleen", Choice: RetryTask, Reason: "x"}, &refused)
+			decide(env, Decision{Task: "clean_pin", Choice: RetryTask, Reason: "x"}, &refused)
+			decide(env, Decision{Task: "clean_geo", Choice: "redo", Reason: "x"}, &refused)
+			decide(env, Decision{Task: "clean_geo", Choice: RetryTask, Reason: " "}, &refused)
+			decide(env, Decision{Task: "clean_geo", Choice: FailTask, Reason: "hopeless"}, &refused)
+			decide(env, Decision{Task: "clean_geo", Choice: SkipTask, Reason: "too late"}, &refused)
+		}, 2*time.Hour)
+	})
+	require.Len(t, refused, 5)
+	require.Contains(t, refused[0], "its tasks are load, clean_pin, clean_geo, clean_user, query")
+	require.Contains(t, refused[1], "task clean_pin is success: only a held task waits")
+	require.Contains(t, refused[2], "it can be retry, fail, succeed or skip")
+	require.Contains(t, refused[3], "needs a reason")
+	require.Contains(t, refused[4], "about task clean_geo")
+}
+
+func TestRun_CancellingEndsAHeldTask(t *testing.T) {
+	p := play(t, daily(func(d DAG) { d[2].Do = does(bad) }), RunInput{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(env.CancelWorkflow, time.Hour)
+	})
+	require.True(t, temporal.IsCanceledError(p.err))
+	require.Equal(t, Failed, p.task("clean_geo").State)
+	require.Equal(t, "cancelled", p.task("clean_geo").Error)
+}

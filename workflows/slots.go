@@ -1,0 +1,110 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+)
+
+const (
+	// grantSignal tells a run that it holds a slot now: an activities.Slot.
+	grantSignal = "slot-granted"
+	// reminder is how often a run repeats to its pools what it waits for and what it holds. They remember; but a pool that was terminated
+	// by hand does not, and a run that waited for it would wait for ever.
+	reminder = 30 * time.Minute
+)
+
+// slotWanted is a slot that a try of this run waits for or holds.
+type slotWanted struct {
+	message activities.SlotMessage
+	granted bool
+}
+
+// acquire waits until the task's try holds a slot of its pool, and returns how to give it back. Without a pool there is nothing to wait for.
+func (r *run) acquire(ctx workflow.Context, t Task, s *TaskStatus) (release func(), err error) {
+	if t.Pool == "" {
+		return func() {}, nil
+	}
+	size := r.catalog.slots(t.Pool)
+	if size == 0 {
+		return nil, fmt.Errorf("there is no pool %q with slots", t.Pool)
+	}
+	r.set(ctx, s, Queued, "")
+	wanted := &slotWanted{message: activities.SlotMessage{
+		Slot: activities.Slot{
+			Pool: t.Pool, WorkflowID: r.info.WorkflowExecution.ID, OriginalRunID: r.info.OriginalRunID,
+			Task: t.ID, Try: s.Tries, Priority: priority(r.in.Trigger).PriorityKey,
+		},
+		Slots: size, TaskQueue: r.info.TaskQueueName,
+	}}
+	r.slots = append(r.slots, wanted)
+	r.hearGrants(ctx)
+	release = func() {
+		r.slots = slices.DeleteFunc(r.slots, func(other *slotWanted) bool { return other == wanted })
+		r.release(ctx, wanted.message)
+	}
+	err = brief(ctx, slotPolicy, "ask pool "+t.Pool+" for a slot", requestSlot, wanted.message, nil)
+	if err == nil {
+		err = workflow.Await(ctx, func() bool { return wanted.granted })
+	}
+	if err != nil {
+		release() // also if asking failed: a request may have arrived all the same
+		return nil, err
+	}
+	return release, nil
+}
+
+// release gives a slot back, also in a run that was cancelled. If that is not possible, the pool finds out when the run has ended.
+func (r *run) release(ctx workflow.Context, message activities.SlotMessage) {
+	ctx, done := workflow.NewDisconnectedContext(ctx)
+	defer done()
+	pool := message.Slot.Pool
+	if err := brief(ctx, slotPolicy, "give pool "+pool+" its slot back", releaseSlot, message, nil); err != nil {
+		workflow.GetLogger(ctx).Warn("A slot could not be given back; the pool takes it back when the run has ended", "pool", pool, "error", err)
+	}
+}
+
+// hearGrants starts, with the first slot that is wanted, to listen to the pools and to remind them.
+func (r *run) hearGrants(ctx workflow.Context) {
+	if r.listening {
+		return
+	}
+	r.listening = true
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for {
+			var slot activities.Slot
+			workflow.GetSignalChannel(ctx, grantSignal).Receive(ctx, &slot)
+			r.granted(ctx, slot)
+		}
+	})
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for {
+			_ = workflow.Await(ctx, func() bool { return len(r.slots) > 0 })
+			_ = workflow.Sleep(ctx, reminder)
+			for _, wanted := range slices.Clone(r.slots) {
+				if !slices.Contains(r.slots, wanted) {
+					continue // given back while another pool was reminded
+				}
+				message := wanted.message
+				message.Held = wanted.granted
+				_ = brief(ctx, slotPolicy, "remind pool "+message.Slot.Pool, requestSlot, message, nil) // the next reminder follows
+			}
+		}
+	})
+}
+
+// granted marks the slot as held. One that nobody wants any more goes back, or the pool would count it as held for as long as the run lives.
+func (r *run) granted(ctx workflow.Context, slot activities.Slot) {
+	for _, wanted := range r.slots {
+		if wanted.message.Slot.Same(slot) {
+			wanted.granted = true
+			return
+		}
+	}
+	r.release(ctx, activities.SlotMessage{Slot: slot})
+}

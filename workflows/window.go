@@ -1,0 +1,241 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+)
+
+// follow brings one date of the window to its end, beside the others.
+func (r *dateRange) follow(ctx workflow.Context, f *InFlight, decision DateDecision) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		state, why := r.run(ctx, f, decision)
+		r.leave(ctx, f, state, why)
+	})
+}
+
+// run runs the date and returns how it ended: success, failed with the reason, or skipped.
+//
+// A date that somebody else runs already is waited for. If that run saw only a part of the date, and the date is over now, it is run
+// again: the one who asked for the whole date gets it.
+func (r *dateRange) run(ctx workflow.Context, f *InFlight, decision DateDecision) (State, string) {
+	if f.RunID != "" { // started before the range continued as new
+		return r.await(ctx, f.RunID, f)
+	}
+	if !f.Attached {
+		state, why, refused := r.start(ctx, f, decision)
+		if !refused {
+			return state, why
+		}
+		f.Attached = true
+		r.changed = true
+	}
+	state, why := r.await(ctx, "", f)
+	entries, err := r.read(ctx, f.Date, f.Date)
+	if err != nil {
+		return Failed, activities.Reason(err)
+	}
+	if entry := find(entries, f.Date); entry != nil && entry.Partial && f.Date.Over(workflow.Now(ctx)) {
+		f.Attached = false
+		if again, why, refused := r.start(ctx, f, Decide(f.Date, entry, r.in.Reprocess)); !refused {
+			return again, why
+		}
+		f.Attached = true
+		return r.await(ctx, "", f)
+	}
+	return state, why
+}
+
+// start starts the run as a child and waits for its end. It is refused if Temporal knows a run of the date that forbids it: one that is
+// going, or one that has ended and that the decision does not allow to be repeated.
+func (r *dateRange) start(ctx workflow.Context, f *InFlight, decision DateDecision) (state State, why string, refused bool) {
+	in := RunInput{DAG: r.in.DAG, Date: f.Date, Trigger: r.in.Trigger, Params: r.in.Params, Hold: r.in.Hold}
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:            RunID(in.DAG, in.Date),
+		WorkflowIDReusePolicy: decision.reuse,
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		TypedSearchAttributes: runAttributes(in.DAG, in.Date, in.Trigger),
+		StaticSummary:         runSummary(in),
+		Priority:              priority(in.Trigger),
+	}), RunWorkflow, in)
+	var started workflow.Execution
+	err := child.GetChildWorkflowExecution().Get(ctx, &started)
+	if err == nil {
+		f.RunID = started.RunID
+		r.changed = true
+		err = child.Get(ctx, nil)
+	}
+	var already *temporal.ChildWorkflowExecutionAlreadyStartedError
+	switch {
+	case errors.As(err, &already):
+		f.RunID = ""
+		return None, "", true
+	case err != nil:
+		return Failed, activities.Reason(err), false
+	}
+	return Success, "", false
+}
+
+// await waits for a run that is not our child, or no longer: the one of the id, or else the date's latest. If it had ended before we
+// asked, it was not ours to wait for: the date is skipped.
+func (r *dateRange) await(ctx workflow.Context, runID string, f *InFlight) (State, string) {
+	var end activities.RunEnd
+	in := activities.AwaitRunInput{WorkflowID: RunID(r.in.DAG, f.Date), RunID: runID}
+	summary := fmt.Sprintf("%s: wait for its run", f.Date)
+	if err := workflow.ExecuteActivity(under(ctx, awaitPolicy, summary), awaitRun, in).Get(ctx, &end); err != nil {
+		return Failed, activities.Reason(err)
+	}
+	switch {
+	case f.Attached && (!end.Found || end.Closed.Before(f.Asked)):
+		return Skipped, ""
+	case !end.Found:
+		return Failed, "its run has ended, and Temporal has forgotten it: see its ledger entry"
+	case end.Success:
+		return Success, ""
+	case end.Error == "":
+		return Failed, end.Status
+	}
+	return Failed, end.Error
+}
+
+// leave takes a date out of the window and counts it.
+func (r *dateRange) leave(ctx workflow.Context, f *InFlight, state State, why string) {
+	r.Running = slices.DeleteFunc(r.Running, func(other *InFlight) bool { return other == f })
+	r.changed = true
+	switch state {
+	case Skipped:
+		r.Skipped++
+		return
+	case Success:
+		r.Success++
+	default:
+		r.Failed++
+		if len(r.FailedDates) < maxNamed {
+			r.FailedDates = append(r.FailedDates, f.Date)
+		}
+		if r.FirstError == "" {
+			r.FirstError = cut(why, maxError)
+		}
+	}
+	if f.Attached {
+		r.Attached++
+	}
+	r.Ran++
+	r.Took += workflow.Now(ctx).Sub(f.Asked)
+	if limit := r.in.OnFailure.limit(); limit > 0 && r.Failed >= limit && r.Stopped == "" {
+		r.Stopped = fmt.Sprintf("%d dates have failed, and on failure is %s", r.Failed, r.in.OnFailure)
+	}
+}
+
+// Pause is who pauses or resumes a range, and why.
+type Pause struct {
+	By     string `json:"by,omitempty"`
+	Reason string `json:"reason"`
+}
+
+func (p Pause) String() string {
+	if p.By == "" {
+		return p.Reason
+	}
+	return p.By + ": " + p.Reason
+}
+
+// Stop ends a range early. Its runs finish, or are cancelled if Now is set.
+type Stop struct {
+	Pause
+	Now bool `json:"now,omitempty"`
+}
+
+// listen answers ProgressQuery and takes the orders to a range. A wrong one is refused with what is possible.
+func (r *dateRange) listen(ctx workflow.Context) error {
+	if err := workflow.SetQueryHandler(ctx, ProgressQuery, func() (RangeProgress, error) { return r.RangeProgress, nil }); err != nil {
+		return err
+	}
+	return errors.Join(
+		workflow.SetUpdateHandlerWithOptions(ctx, PauseUpdate, r.pause, workflow.UpdateHandlerOptions{Validator: r.checkPause}),
+		workflow.SetUpdateHandlerWithOptions(ctx, ResumeUpdate, r.resume, workflow.UpdateHandlerOptions{Validator: r.checkResume}),
+		workflow.SetUpdateHandlerWithOptions(ctx, ParallelUpdate, r.widen, workflow.UpdateHandlerOptions{Validator: checkParallel}),
+		workflow.SetUpdateHandlerWithOptions(ctx, StopUpdate, r.stop, workflow.UpdateHandlerOptions{Validator: r.checkStop}),
+	)
+}
+
+func (r *dateRange) pause(ctx workflow.Context, p Pause) error {
+	r.Paused = fmt.Sprintf("%s (%s UTC)", p, workflow.Now(ctx).UTC().Format(time.DateTime))
+	r.changed = true
+	return nil
+}
+
+func (r *dateRange) checkPause(p Pause) error {
+	switch {
+	case r.Stopped != "":
+		return fmt.Errorf("the range has stopped (%s): there is nothing to pause", r.Stopped)
+	case r.Paused != "":
+		return fmt.Errorf("the range is paused already: %s", r.Paused)
+	case strings.TrimSpace(p.Reason) == "":
+		return errors.New("a pause needs a reason: it is shown to others")
+	}
+	return nil
+}
+
+func (r *dateRange) resume(workflow.Context, Pause) error {
+	r.Paused = ""
+	r.changed = true
+	return nil
+}
+
+func (r *dateRange) checkResume(Pause) error {
+	if r.Paused == "" {
+		return errors.New("the range is not paused")
+	}
+	return nil
+}
+
+func (r *dateRange) widen(_ workflow.Context, parallel int) error {
+	r.Parallel = parallel
+	r.changed = true
+	return nil
+}
+
+func checkParallel(parallel int) error {
+	if parallel < 1 || parallel > MaxParallel {
+		return fmt.Errorf("parallel %d: it is between 1 and %d", parallel, MaxParallel)
+	}
+	return nil
+}
+
+// stop starts no more dates, and cancels those that run if asked to. Runs of others, to which the range is attached, are theirs.
+func (r *dateRange) stop(ctx workflow.Context, s Stop) error {
+	r.Stopped = "stopped by " + s.String()
+	r.Paused = ""
+	r.changed = true
+	if !s.Now {
+		return nil
+	}
+	var cancels []workflow.Future
+	for _, f := range r.Running {
+		if f.RunID != "" {
+			cancels = append(cancels, workflow.RequestCancelExternalWorkflow(ctx, RunID(r.in.DAG, f.Date), f.RunID))
+		}
+	}
+	for _, cancelled := range cancels {
+		if err := cancelled.Get(ctx, nil); err != nil {
+			workflow.GetLogger(ctx).Info("A run could not be cancelled, as it has ended", "error", err)
+		}
+	}
+	return nil
+}
+
+func (r *dateRange) checkStop(s Stop) error {
+	if strings.TrimSpace(s.Reason) == "" {
+		return errors.New("stopping needs a reason: it is shown to others")
+	}
+	return nil
+}
