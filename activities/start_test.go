@@ -111,7 +111,9 @@ func TestStart_DoesNotStartBesideARunThatDoesNotEnd(t *testing.T) {
 	other.Try = 2
 	_, err := start(n, other)
 	require.NoError(t, err)
-	hand.onWait = func() { workspace.runs[1].states = []jobs.RunState{{LifeCycleState: jobs.RunLifeCycleStateTerminating}} }
+	hand.onWait = func() {
+		workspace.runs[1].states = []jobs.RunState{{LifeCycleState: jobs.RunLifeCycleStateTerminating}}
+	}
 	_, err = start(n, cleanPin)
 	requireRetryable(t, err, "https://workspace/run/1")
 	require.Len(t, workspace.submitted, 1)

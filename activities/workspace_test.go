@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 )
 
@@ -78,7 +77,7 @@ func (w *workspace) GetRun(_ context.Context, id int64) (*jobs.Run, error) {
 	}
 	run, ok := w.runs[id]
 	if !ok {
-		return nil, fmt.Errorf("run %d: %w", id, &apierr.APIError{StatusCode: 404, ErrorCode: "RESOURCE_DOES_NOT_EXIST", Message: "no such run"})
+		return nil, notFound(fmt.Sprintf("run %d does not exist", id))
 	}
 	state := run.states[0]
 	if len(run.states) > 1 {

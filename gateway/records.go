@@ -75,7 +75,7 @@ func (p *recordParser) request() ([]kafka.Message, error) {
 		case ignoredFields[name]:
 			err = p.decoder.SkipValue()
 		default:
-			err = unprocessable("Unrecognized field: %s", name)
+			err = unprocessable("Unknown field: %s", name)
 		}
 		return err
 	})
@@ -164,7 +164,7 @@ func (p *recordParser) record(index int) (kafka.Message, error) {
 		case "partition":
 			message.Partition, err = p.partition(index)
 		default:
-			err = unprocessable("Unrecognized field: %s", name)
+			err = unprocessable("Unknown field: %s", name)
 		}
 		return err
 	})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"io"
 	"os"
 	"time"
@@ -19,7 +18,7 @@ type app struct {
 	// colour says that stdout is a terminal whose reader wants colours; live, that stderr is a terminal, on which progress bars are redrawn.
 	colour, live bool
 	now          func() time.Time
-	pause        func(context.Context, time.Duration) error
+	after        func(time.Duration) <-chan time.Time
 	connect      connectors
 
 	// The following come from the command line.
@@ -37,19 +36,7 @@ func newApp() *app {
 		colour:  term.IsTerminal(int(os.Stdout.Fd())) && !noColour && os.Getenv("TERM") != "dumb",
 		live:    term.IsTerminal(int(os.Stderr.Fd())),
 		now:     time.Now,
-		pause:   pause,
+		after:   time.After,
 		connect: realConnectors(),
-	}
-}
-
-// pause waits, and ends early with the context's cause.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

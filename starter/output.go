@@ -129,3 +129,26 @@ func firstLine(s string, limit int) string {
 	}
 	return line
 }
+
+// paintDiff colours a unified diff line by line.
+func (a *app) paintDiff(diff string) string {
+	if !a.colour {
+		return diff
+	}
+	lines := strings.SplitAfter(diff, "\n")
+	for i, line := range lines {
+		body := strings.TrimSuffix(line, "\n")
+		end := line[len(body):]
+		switch {
+		case strings.HasPrefix(body, "+++"), strings.HasPrefix(body, "---"):
+			lines[i] = a.paint(text.Bold, body) + end
+		case strings.HasPrefix(body, "+"):
+			lines[i] = a.paint(text.FgGreen, body) + end
+		case strings.HasPrefix(body, "-"):
+			lines[i] = a.paint(text.FgRed, body) + end
+		case strings.HasPrefix(body, "@@"):
+			lines[i] = a.paint(text.FgCyan, body) + end
+		}
+	}
+	return strings.Join(lines, "")
+}

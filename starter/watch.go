@@ -41,10 +41,7 @@ func (a *app) watchRun(ctx context.Context, conn *temporal.Connection, run clien
 				return workflows.RunStatus{}, fmt.Errorf("stopped watching (%w): the run goes on; follow it with `starter status %s --watch`", context.Cause(ctx), date)
 			}
 			return a.endOf(ctx, conn, run, date, seen, failure)
-		default:
-		}
-		if err := a.pause(ctx, watchInterval); err != nil {
-			continue // the end of the wait for the run says so, too
+		case <-a.after(watchInterval):
 		}
 	}
 }

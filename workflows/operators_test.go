@@ -234,24 +234,6 @@ func TestNotebook_CancellingCancelsTheDatabricksRun(t *testing.T) {
 	require.Equal(t, 1, p.task("a").Tries)
 }
 
-func TestNotebook_CancellingWhileItStartsCancelsTheRunThatWasMade(t *testing.T) {
-	p := play(t, DAG{{ID: "a", Do: Notebook{Name: "x"}}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
-		ordered := make(chan struct{})
-		env.OnActivity(startNotebook, mock.Anything, mock.Anything).Return(func(context.Context, activities.StartNotebookInput) (activities.NotebookRun, error) {
-			<-ordered
-			return activities.NotebookRun{RunID: 42, Link: "l"}, nil
-		}).Once()
-		env.OnActivity(cancelNotebook, mock.Anything, activities.NotebookRun{RunID: 42, Link: "l"}).Return(nil).Once()
-		env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converted) {
-			if info.ActivityType.Name == startNotebook {
-				env.CancelWorkflow()
-				env.RegisterDelayedCallback(func() { close(ordered) }, 0)
-			}
-		})
-	})
-	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
-}
-
 func TestLoad_ATopicThatFailsDoesNotStopTheOthers(t *testing.T) {
 	l := newLake()
 	var manifests []string

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -57,6 +59,7 @@ func newEnv(t *testing.T, c Catalog) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
 	require.NoError(t, c.Validate())
 	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetStartTime(noon)
 	c.Register(env)
@@ -412,7 +415,7 @@ func TestRun_AWrongDecisionIsRefusedWithWhatIsPossible(t *testing.T) {
 	require.Contains(t, refused[1], "task clean_pin is success: only a held task waits")
 	require.Contains(t, refused[2], "it can be retry, fail, succeed or skip")
 	require.Contains(t, refused[3], "needs a reason")
-	require.Contains(t, refused[4], "about task clean_geo")
+	require.Contains(t, refused[4], "task clean_geo", "the first decision counts")
 }
 
 func TestRun_CancellingEndsAHeldTask(t *testing.T) {

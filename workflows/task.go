@@ -52,6 +52,7 @@ func (r *run) try(ctx workflow.Context, t Task, s *TaskStatus) error {
 		s.Link = out.Link
 		r.show(ctx)
 	}}
+	ctx = withTaskRef(ctx, try)
 	s.Outcome = Outcome{}
 	worked := time.Duration(0)
 	if op, ok := t.Do.(Preparer); ok {

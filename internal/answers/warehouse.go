@@ -163,6 +163,15 @@ func (w *Warehouse) rows(ctx context.Context, response *sql.StatementResponse) (
 	return rows, nil
 }
 
+// HasSchema says whether the schema is there.
+func (w *Warehouse) HasSchema(ctx context.Context) (bool, error) {
+	_, err := w.Query(ctx, "SHOW TABLES FROM "+w.Name(""))
+	if errors.Is(err, ErrMissing) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Name quotes a table of the schema, or the schema itself if the table is empty.
 func (w *Warehouse) Name(table string) string {
 	parts := strings.Split(w.Schema, ".")

@@ -11,7 +11,10 @@ func BenchmarkGenerator(b *testing.B) {
 		b.Run(kind, func(b *testing.B) {
 			b.ReportAllocs()
 			n := 0
-			for range NewGenerator().Lines(context.Background(), kind) {
+			for _, err := range NewGenerator().Lines(context.Background(), kind) {
+				if err != nil {
+					b.Fatal(err)
+				}
 				if n++; n > b.N {
 					break
 				}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -40,6 +41,18 @@ func newGateway(t *testing.T) *gateway {
 	g.Server = httptest.NewServer(http.HandlerFunc(g.serve))
 	t.Cleanup(g.Close)
 	return g
+}
+
+// restart ends all requests and connections and serves again, at the same address.
+func (g *gateway) restart(t *testing.T) {
+	t.Helper()
+	address := g.Listener.Addr().String()
+	g.Close()
+	listener, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	g.Server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(g.serve)}}
+	g.Start()
+	t.Cleanup(g.Close)
 }
 
 func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
@@ -251,6 +264,7 @@ func TestEmit_ResumesAfterTheLastAcknowledgedRecord(t *testing.T) {
 	}
 	_, err := Emit(ctx, in)
 	require.ErrorIs(t, err, crash)
+	g.restart(t) // a request whose client has gone may be under way
 	require.Len(t, g.records["u.pin"], 40)
 
 	g.trouble = nil

@@ -41,7 +41,7 @@ func OpenMySQL(ctx context.Context, dataSource string) (Source, error) {
 		return nil, fmt.Errorf("PINFLOW_MYSQL_DSN: %w", err)
 	}
 	db := sql.OpenDB(connector)
-	defer db.Close()
+	defer func() { _ = db.Close() }() // all has been read
 
 	s := &database{name: config.DBName + " on " + config.Addr, rows: map[string][][]byte{}}
 	hash := sha256.New()
@@ -103,7 +103,7 @@ func readTable(ctx context.Context, db *sql.DB, table string) ([][]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	defer result.Close()
+	defer func() { _ = result.Close() }() // result.Err says what went wrong
 	columns, err := result.ColumnTypes()
 	if err != nil {
 		return nil, err

@@ -10,19 +10,19 @@ type category struct {
 // categories are in the order of their blocks.
 var categories = []category{
 	{"art", 0, []string{
-		"Watercolor Study", "Charcoal Portrait", "Acrylic Pour", "Ink Sketch", "Paper Collage", "Clay Figure", "Street Mural", "Oil Landscape", "Line Drawing", "Color Palette",
+		"Watercolour Study", "Charcoal Portrait", "Acrylic Pour", "Ink Sketch", "Paper Collage", "Clay Figure", "Street Mural", "Oil Landscape", "Line Drawing", "Pastel Drawing",
 	}},
 	{"beauty", 881, []string{
 		"Braided Updo", "Matte Lipstick", "Nail Design", "Smoky Eye", "Skin Routine", "Short Haircut", "Balayage", "Brow Shape", "Face Mask", "Curly Bob",
 	}},
 	{"christmas", 1637, []string{
-		"Advent Wreath", "Gingerbread House", "Tree Garland", "Stocking", "Mantel Decor", "Snow Globe", "Gift Wrap", "Porch Lantern", "Paper Star", "Candle Centerpiece",
+		"Advent Wreath", "Gingerbread House", "Tree Garland", "Stocking", "Mantel Decor", "Snow Globe", "Gift Wrap", "Porch Lantern", "Paper Star", "Candle Centrepiece",
 	}},
 	{"diy-and-crafts", 2621, []string{
 		"Macrame Hanger", "Felt Toy", "Paper Flower", "Crochet Basket", "Wood Sign", "Summer Craft", "Button Card", "Rope Bowl", "Slime Recipe", "Yarn Pompom",
 	}},
 	{"education", 3469, []string{
-		"Reading Corner", "Spelling Game", "Fraction Chart", "Lesson Plan", "Science Station", "Phonics Card", "Classroom Poster", "Math Center", "Writing Prompt", "Counseling Activity",
+		"Reading Corner", "Spelling Game", "Fraction Chart", "Lesson Plan", "Science Station", "Phonics Card", "Classroom Poster", "Maths Corner", "Writing Prompt", "Counseling Activity",
 	}},
 	{"event-planning", 4331, []string{
 		"Garden Wedding", "Baby Shower", "Table Setting", "Balloon Arch", "Seating Chart", "Dessert Bar", "Photo Booth", "Invitation Suite", "Picnic Party", "Backyard Birthday",
@@ -79,7 +79,7 @@ var phrases = []string{
 
 // adjectives go before nouns.
 var adjectives = []string{
-	"Simple", "Easy", "Modern", "Vintage", "Rustic", "Bold", "Minimalist", "Colorful", "Elegant", "Cozy", "Creative", "Unique",
+	"Simple", "Easy", "Modern", "Vintage", "Rustic", "Bold", "Minimalist", "Vivid", "Elegant", "Cosy", "Creative", "Unique",
 	"Handmade", "Budget", "Classic", "Fresh", "Beautiful", "Clever", "Tiny", "Perfect",
 }
 
@@ -95,7 +95,7 @@ var cyrillic = []string{
 
 // posterFirst and posterLast make the names of those who pin.
 var posterFirst = []string{
-	"Maple Lane", "Golden Hour", "Paper Fox", "Quiet Corner", "Northern Thread", "Sunny Side", "Blue Door", "Little Harbor",
+	"Maple Lane", "Golden Hour", "Paper Fox", "Quiet Corner", "Northern Thread", "Sunny Side", "Blue Door", "Little Harbour",
 	"Wild Clover", "Juniper", "Oak & Ivy", "The Happy Maker", "Velvet Moon", "Copper Kettle", "Cloud Nine", "Pocket Garden",
 	"River Stone", "Bright Attic", "Salt & Linen", "Old Orchard", "Ruby Road", "Silver Birch", "Café Olé", "Studio Søren",
 	"Lemon Tree", "Rosa's", "Red Barn", "Starling", "Tidy Nest", "Open Window",

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/workflow"
 	"google.golang.org/grpc"
 )
 
@@ -21,6 +22,8 @@ type Options struct {
 	Metrics client.MetricsHandler
 	// Calls sees every call to the server, retries of the SDK apart; nil sees none.
 	Calls grpc.UnaryClientInterceptor
+	// Propagators carry values from workflows to their activities.
+	Propagators []workflow.ContextPropagator
 }
 
 // Connection is a client with the names that it was connected under. A worker needs the Client itself, not the Connection.
@@ -42,6 +45,7 @@ func Dial(ctx context.Context, options Options) (*Connection, error) {
 	}
 	settings.Logger = sdklog.NewStructuredLogger(cmp.Or(options.Logger, slog.New(slog.DiscardHandler)))
 	settings.MetricsHandler = options.Metrics
+	settings.ContextPropagators = options.Propagators
 	if options.Calls != nil {
 		settings.ConnectionOptions.DialOptions = append(settings.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(options.Calls))
 	}

@@ -1,0 +1,180 @@
+package activities
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/internal/clients/databricks"
+)
+
+var _ Jobs = (*databricks.Jobs)(nil)
+
+// httpWorkspace is a Databricks workspace behind HTTP that has troubles. Each request takes the next of them, until there are none.
+type httpWorkspace struct {
+	mu       sync.Mutex
+	troubles map[string][]func(http.ResponseWriter, *http.Request) // by the last part of the path
+	requests map[string]int
+	tokens   map[string]int64
+	names    map[int64]jobs.SubmitRun
+	agents   map[string]bool
+	state    jobs.RunState
+}
+
+func newHTTPWorkspace(t *testing.T) (*httpWorkspace, *Notebooks) {
+	w := &httpWorkspace{
+		troubles: map[string][]func(http.ResponseWriter, *http.Request){}, requests: map[string]int{}, tokens: map[string]int64{},
+		names: map[int64]jobs.SubmitRun{}, agents: map[string]bool{}, state: ended(jobs.RunResultStateSuccess),
+	}
+	server := httptest.NewServer(w)
+	t.Cleanup(server.Close)
+	t.Setenv("DATABRICKS_HOST", server.URL)
+	t.Setenv("DATABRICKS_TOKEN", "token")
+	t.Setenv("DATABRICKS_CONFIG_FILE", t.TempDir()+"/none")
+	client, err := databricks.NewJobs()
+	require.NoError(t, err)
+	n, _, _ := newNotebooks()
+	n.Jobs, n.timeout = client, 2*time.Second
+	return w, n
+}
+
+func (w *httpWorkspace) ServeHTTP(answer http.ResponseWriter, request *http.Request) {
+	what := path.Base(request.URL.Path)
+	w.mu.Lock()
+	w.requests[what]++
+	w.agents[request.UserAgent()] = true
+	var trouble func(http.ResponseWriter, *http.Request)
+	if waiting := w.troubles[what]; len(waiting) > 0 {
+		trouble, w.troubles[what] = waiting[0], waiting[1:]
+	}
+	w.mu.Unlock()
+	if trouble != nil {
+		trouble(answer, request)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	answer.Header().Set("Content-Type", "application/json")
+	switch what {
+	case "submit":
+		var run jobs.SubmitRun
+		if err := json.NewDecoder(request.Body).Decode(&run); err != nil {
+			http.Error(answer, err.Error(), http.StatusBadRequest)
+			return
+		}
+		_ = json.NewEncoder(answer).Encode(jobs.SubmitRunResponse{RunId: w.submit(run)})
+	case "get":
+		id, _ := strconv.ParseInt(request.URL.Query().Get("run_id"), 10, 64)
+		run, ok := w.names[id]
+		if !ok {
+			answer.WriteHeader(http.StatusBadRequest)
+			_, _ = answer.Write([]byte(`{"error_code":"INVALID_PARAMETER_VALUE","message":"Run ` + strconv.FormatInt(id, 10) + ` does not exist."}`))
+			return
+		}
+		_ = json.NewEncoder(answer).Encode(jobs.Run{RunId: id, RunName: run.RunName, State: &w.state, RunPageUrl: "https://page"})
+	case "list":
+		_ = json.NewEncoder(answer).Encode(jobs.ListRunsResponse{})
+	default:
+		http.NotFound(answer, request)
+	}
+}
+
+func (w *httpWorkspace) submit(run jobs.SubmitRun) int64 {
+	id, ok := w.tokens[run.IdempotencyToken]
+	if !ok {
+		id = int64(len(w.tokens) + 1)
+		w.tokens[run.IdempotencyToken] = id
+		w.names[id] = run
+	}
+	return id
+}
+
+func status(code int, headers ...string) func(http.ResponseWriter, *http.Request) {
+	return func(answer http.ResponseWriter, _ *http.Request) {
+		for i := 0; i < len(headers); i += 2 {
+			answer.Header().Set(headers[i], headers[i+1])
+		}
+		answer.WriteHeader(code)
+		_, _ = answer.Write([]byte(`{"error_code":"TEMPORARILY_UNAVAILABLE","message":"not now"}`))
+	}
+}
+
+// hang takes the request and does not answer as long as somebody waits for it.
+func hang(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() }
+
+// drop closes the connection without an answer.
+func drop(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+func TestWait_OverHTTPTroubleNeverFailsTheRunNorStartsASecond(t *testing.T) {
+	w, n := newHTTPWorkspace(t)
+	hand := &hand{}
+	n.clock, n.timeout = hand.clock(), 200*time.Millisecond
+	run, err := start(n, cleanPin)
+	require.NoError(t, err)
+	require.Equal(t, NotebookRun{RunID: 1, Link: "https://page"}, run)
+	w.mu.Lock()
+	w.requests = map[string]int{}
+	w.troubles["get"] = []func(http.ResponseWriter, *http.Request){
+		status(429, "Retry-After", "33"), status(500), hang, drop, status(503), status(504), status(502),
+	}
+	w.mu.Unlock()
+	_, err = wait(n, WaitNotebookInput{Run: run})
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, hand.waited(), 33*time.Second, "Retry-After is kept")
+	require.Len(t, w.tokens, 1, "never a second run")
+	require.Equal(t, map[string]int{"get": 8}, w.requests, "each poll is one request")
+	for agent := range w.agents {
+		require.Regexp(t, `^pinflow/`, agent)
+	}
+}
+
+// The answer to a submit is lost; Temporal runs the activity again.
+func TestStart_OverHTTPLostAnswersStartNoSecondRun(t *testing.T) {
+	w, n := newHTTPWorkspace(t)
+	n.timeout = 200 * time.Millisecond
+	effectThen := func(trouble func(http.ResponseWriter, *http.Request)) func(http.ResponseWriter, *http.Request) {
+		return func(answer http.ResponseWriter, request *http.Request) {
+			var run jobs.SubmitRun
+			require.NoError(t, json.NewDecoder(request.Body).Decode(&run))
+			w.mu.Lock()
+			w.submit(run)
+			w.mu.Unlock()
+			trouble(answer, request)
+		}
+	}
+	w.troubles["submit"] = []func(http.ResponseWriter, *http.Request){effectThen(hang), effectThen(drop), effectThen(status(500)), effectThen(status(429))}
+	for range 4 {
+		_, err := start(n, cleanPin)
+		requireRetryable(t, err)
+	}
+	run, err := start(n, cleanPin)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, run.RunID)
+	require.Len(t, w.tokens, 1)
+}
+
+func TestWait_OverHTTPRunThatDoesNotExistIsFinal(t *testing.T) {
+	_, n := newHTTPWorkspace(t)
+	_, err := wait(n, WaitNotebookInput{Run: NotebookRun{RunID: 99}})
+	requireFinal(t, err, ErrorNotebookFailed, "run 99 is not there any more")
+}
+
+func TestStart_OverHTTPRefusalsAreFinal(t *testing.T) {
+	w, n := newHTTPWorkspace(t)
+	for _, code := range []int{401, 403} {
+		w.mu.Lock()
+		w.troubles["list"] = []func(http.ResponseWriter, *http.Request){status(code)}
+		w.mu.Unlock()
+		_, err := start(n, cleanPin)
+		requireFinal(t, err, ErrorDenied, "DATABRICKS_TOKEN")
+	}
+	require.Empty(t, w.tokens)
+}

@@ -1,0 +1,60 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// today is a date that is not over: what lands until now is answered, and the run is partial.
+func today() string { return time.Now().UTC().Format(time.DateOnly) }
+
+// exportAnswers writes answers.json as the demo does.
+func (s *system) exportAnswers() string {
+	s.t.Helper()
+	file := filepath.Join(s.t.TempDir(), "answers.json")
+	require.NoError(s.t, os.WriteFile(file, []byte(s.must("answers", "-o", "json")), 0o644))
+	return file
+}
+
+// The records arrive in batches, each sent twice, with a run of the DAG between them: over three partitions, landed in parts, cleaned again.
+func TestAnswers_BatchesSentTwiceWithRunsBetween(t *testing.T) {
+	s := startSystem(t)
+	lines := wire.lines(t)
+	const batches = 3
+	for batch := range batches {
+		for range 2 {
+			for _, kind := range kinds {
+				all := lines[kind]
+				s.post(kind, all[len(all)*batch/batches:len(all)*(batch+1)/batches])
+			}
+		}
+		s.must("run", today(), "--wait")
+	}
+	requireAnswers(t, wire.expected(t, 2), s.exportAnswers())
+	s.must("run", today(), "--wait")
+	requireAnswers(t, wire.expected(t, 2), s.exportAnswers())
+}
+
+func TestAnswers_OnePartition(t *testing.T) {
+	s := startSystem(t, "PINFLOW_KAFKA_PARTITIONS=1")
+	for kind, lines := range wire.lines(t) {
+		s.post(kind, lines)
+	}
+	s.must("run", today(), "--wait")
+	requireAnswers(t, wire.expected(t, 1), s.exportAnswers())
+}
+
+func TestRun_ParameterKeepsInvalidFollowers(t *testing.T) {
+	s := startSystem(t)
+	for kind, lines := range wire.lines(t) {
+		s.post(kind, lines)
+	}
+	s.must("run", today(), "--wait", "--param", "invalid_followers=null")
+	got, err := os.ReadFile(s.exportAnswers())
+	require.NoError(t, err)
+	require.NotContains(t, string(got), "pin:follower_count")
+}

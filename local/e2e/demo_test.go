@@ -1,0 +1,97 @@
+package e2e
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDemo_GivesTheExpectedAnswers_AlsoTheSecondTime(t *testing.T) {
+	data, offset := t.TempDir(), freeOffset(t)
+	for _, turn := range []string{"first", "second"} {
+		out := t.TempDir()
+		code, stdout, stderr := run(t, data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", offset,
+			"--posts", wire.posts(t), "--out", out)
+		require.Zero(t, code, "%s time\n%s\n%s", turn, stdout, stderr)
+		requireAnswers(t, wire.expected(t, 1), filepath.Join(out, "answers.json"))
+		for _, said := range []string{"load", "clean_pin", "clean_geo", "clean_user", "query", "success", "most_popular_category_by_year", "http://127.0.0.1:"} {
+			require.Contains(t, stdout, said)
+		}
+	}
+	requireNothingLeft(t, data)
+}
+
+func TestDemo_BuiltInPosts(t *testing.T) {
+	data, out := t.TempDir(), t.TempDir()
+	code, stdout, stderr := run(t, data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", freeOffset(t), "--out", out)
+	require.Zero(t, code, "%s\n%s", stdout, stderr)
+	require.FileExists(t, filepath.Join(out, "answers.json"))
+}
+
+func TestDemo_SignalsEndAllProcesses(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
+		t.Run(sig.String(), func(t *testing.T) {
+			s := &system{t: t, data: t.TempDir(), offset: freeOffset(t)}
+			demo := s.start("starter", "demo", "--data", s.data, "--port-offset", s.offset, "--posts", wire.posts(t))
+			s.stack = demo
+			s.eventually("the gateway is up", func() bool { return status("http://127.0.0.1:"+port(t, 8082, s.offset)+"/healthz") == 200 })
+			demo.signal(sig)
+			<-demo.done
+			s.eventually("nothing is left", func() bool { return len(processesOf(t, s.data)) == 0 })
+		})
+	}
+}
+
+func TestDemo_BusyPortIsToldBeforeAnythingStarts(t *testing.T) {
+	for _, base := range []int{7233, 8082} {
+		data, offset := t.TempDir(), freeOffset(t)
+		busy, err := net.Listen("tcp", "127.0.0.1:"+port(t, base, offset))
+		require.NoError(t, err)
+		code, _, stderr := run(t, data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", offset)
+		require.NoError(t, busy.Close())
+		require.Equal(t, 2, code, stderr)
+		require.Contains(t, stderr, port(t, base, offset))
+		require.NoFileExists(t, filepath.Join(data, "stack.env"))
+	}
+}
+
+func port(t *testing.T, base int, offset string) string {
+	t.Helper()
+	n, err := strconv.Atoi(offset)
+	require.NoError(t, err)
+	return strconv.Itoa(base + n)
+}
+
+func requireNothingLeft(t *testing.T, data string) {
+	t.Helper()
+	require.Empty(t, processesOf(t, data))
+}
+
+// processesOf returns the command lines of the programs of these tests that have the directory open or in their environment.
+func processesOf(t *testing.T, data string) []string {
+	t.Helper()
+	if _, err := os.Stat("/proc/self/environ"); err != nil {
+		t.Skip("this test looks for processes in /proc, which this system does not have")
+	}
+	var found []string
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(t, err)
+	for _, dir := range dirs {
+		program, err := os.Readlink(dir + "/exe")
+		if err != nil || !strings.HasPrefix(program, bin) {
+			continue // ended meanwhile, or none of ours
+		}
+		if at, err := os.Readlink(dir + "/cwd"); err == nil && strings.HasPrefix(at, data) {
+			command, _ := os.ReadFile(dir + "/cmdline") // only to say more
+			found = append(found, strings.ReplaceAll(string(command), "\x00", " "))
+		}
+	}
+	return found
+}
+

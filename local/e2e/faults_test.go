@@ -1,0 +1,140 @@
+package e2e
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whatever is killed, what was acknowledged is there afterwards, once.
+func TestKill_StackWorkerAndGatewayLoseNothing(t *testing.T) {
+	s := startSystem(t)
+	lines := wire.lines(t)
+	for kind, all := range lines {
+		s.post(kind, all[:len(all)/2])
+	}
+	s.must("run", today(), "--wait")
+	s.worker.kill()
+	s.gate.kill()
+	s.stack.kill()
+	s.startStack()
+	s.worker, s.gate = s.start("workers"), s.start("gateway")
+	s.waitHealthy("PINFLOW_GATEWAY_URL", "")
+	for kind, all := range lines {
+		s.post(kind, all[len(all)/2:])
+	}
+	s.must("run", today(), "--wait")
+	requireAnswers(t, wire.expected(t, 1), s.exportAnswers())
+}
+
+// A run that is on its way when the worker is killed goes on with the next worker, and the DAG is run once.
+func TestKill_WorkerInTheMiddleOfARun(t *testing.T) {
+	s := startSystem(t)
+	for kind, lines := range wire.lines(t) {
+		s.post(kind, lines)
+	}
+	s.must("run", today())
+	s.worker.kill()
+	s.worker = s.start("workers")
+	s.eventually("the run has ended", func() bool {
+		_, stdout, _ := s.starter("status", today(), "-o", "json")
+		var run struct{ State string }
+		return json.Unmarshal([]byte(stdout), &run) == nil && run.State == "success"
+	})
+	requireAnswers(t, wire.expected(t, 1), s.exportAnswers())
+}
+
+// A notebook that fails: its task fails with the statement and the message, its siblings finish, its child cannot run, and the exit code is 1.
+func TestRun_BrokenNotebook(t *testing.T) {
+	s := startSystem(t)
+	for kind, lines := range wire.lines(t) {
+		s.post(kind, lines)
+	}
+	s.breakNotebook("clean_geo", "-- Databricks notebook source\nSELECT nothing FROM nowhere")
+	code, stdout, stderr := s.starter("run", today(), "--wait")
+	require.Equal(t, 1, code, "%s\n%s", stdout, stderr)
+	said := stdout + stderr
+	require.Contains(t, said, "SELECT nothing FROM nowhere")
+	require.Contains(t, said, "nowhere does not exist")
+
+	var run struct {
+		State string
+		Tasks []struct{ ID, State string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(s.must("status", today(), "-o", "json")), &run))
+	states := map[string]string{}
+	for _, task := range run.Tasks {
+		states[task.ID] = task.State
+	}
+	require.Equal(t, map[string]string{
+		"load": "success", "clean_pin": "success", "clean_geo": "failed", "clean_user": "success", "query": "upstream_failed",
+	}, states)
+
+	s.must("notebooks", "push")
+	s.must("run", today(), "--wait", "--reprocess", "all")
+	requireAnswers(t, wire.expected(t, 1), s.exportAnswers())
+}
+
+// breakNotebook puts another source in place of a notebook, as somebody in the workspace might.
+func (s *system) breakNotebook(name, source string) {
+	s.t.Helper()
+	body, err := json.Marshal(map[string]any{
+		"path": "/Shared/pinflow/" + name, "format": "SOURCE", "language": "SQL", "overwrite": true,
+		"content": base64.StdEncoding.EncodeToString([]byte(source)),
+	})
+	require.NoError(s.t, err)
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.setting("DATABRICKS_HOST")+"/api/2.0/workspace/import", strings.NewReader(string(body)))
+	require.NoError(s.t, err)
+	request.Header.Set("Authorization", "Bearer dapi-local")
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(s.t, err)
+	defer drain(response.Body)
+	require.Equal(s.t, http.StatusOK, response.StatusCode)
+}
+
+func TestBadInput_UsageErrors(t *testing.T) {
+	for _, args := range [][]string{
+		{"run", "yesterday"}, {"run", "2022-13-01"}, {"run", "9999-01-01"},
+		{"backfill", "--from", "2022-02-02", "--to", "2022-02-01"}, {"backfill", "--from", "x", "--to", "2022-02-01"},
+		{"run", "2022-01-01", "--param", "nonsense=1"}, {"answers", "no_such_answer"}, {"nonsense"}, {"run", "--nonsense"},
+	} {
+		code, _, stderr := run(t, t.TempDir(), nil, "starter", args...)
+		require.Equal(t, 2, code, "starter %s\n%s", strings.Join(args, " "), stderr)
+		require.NotEmpty(t, stderr)
+	}
+}
+
+func TestBadInput_UnreachableSystem(t *testing.T) {
+	code, _, stderr := run(t, t.TempDir(), []string{"TEMPORAL_ADDRESS=127.0.0.1:1"}, "starter", "run", "2022-01-01")
+	require.Equal(t, 3, code, stderr)
+	require.Contains(t, stderr, "127.0.0.1:1")
+}
+
+func TestBadInput_GatewayRefusesWithItsDocumentedCode(t *testing.T) {
+	s := startSystem(t)
+	const v2 = "application/vnd.kafka.json.v2+json"
+	good := []byte(`{"records":[{"value":{"index":1}}]}`)
+	for _, c := range []struct {
+		name, path, contentType string
+		body                    []byte
+		status                  int
+	}{
+		{"no JSON", "/topics/pinflow.pin", v2, []byte(`{"records":`), 400},
+		{"no records", "/topics/pinflow.pin", v2, []byte(`{}`), 422},
+		{"wrong content type", "/topics/pinflow.pin", "text/plain", good, 415},
+		{"unknown topic", "/topics/pinflow.nothing", v2, good, 404},
+		{"too large", "/topics/pinflow.pin", v2, []byte(`{"records":[{"value":"` + strings.Repeat("x", 11<<20) + `"}]}`), 413},
+	} {
+		status, answer := s.request(http.MethodPost, c.path, c.contentType, c.body)
+		require.Equal(t, c.status, status, "%s: %s", c.name, answer)
+		require.Contains(t, answer, "error_code", c.name)
+	}
+	response, err := http.Post(s.setting("PINFLOW_GATEWAY_URL")+"/topics/pinflow.pin", v2, strings.NewReader(string(good)))
+	require.NoError(t, err)
+	defer drain(response.Body)
+	require.Contains(t, []int{401, 403}, response.StatusCode)
+}

@@ -1,0 +1,118 @@
+// Package landing tests landing and its clients against a Kafka and an S3 that speak the real protocols.
+package landing
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pinflow/pinflow/internal/clients/kafka"
+	"github.com/pinflow/pinflow/internal/clients/s3"
+	"github.com/pinflow/pinflow/internal/config"
+	s3server "github.com/pinflow/pinflow/local/s3"
+)
+
+const (
+	// patience bounds every wait; it is not an expectation of speed.
+	patience = time.Minute
+	topic    = "u.pin"
+)
+
+// TestMain runs this program as the S3 server where it has started itself again for that.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == s3server.Subcommand {
+		if err := s3server.Serve(context.Background(), os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func deadline(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// newBroker starts a Kafka cluster with the topic.
+func newBroker(t testing.TB, partitions int32, opts ...kfake.Opt) *kfake.Cluster {
+	t.Helper()
+	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(partitions, topic)}, opts...)...)
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	return cluster
+}
+
+func newReader(t testing.TB, cluster *kfake.Cluster) *kafka.Reader {
+	t.Helper()
+	reader := kafka.NewReader(kafka.Connection{Brokers: cluster.ListenAddrs(), ClientID: "test"})
+	t.Cleanup(reader.Close)
+	return reader
+}
+
+// newProducer makes a client, not the one under test, that writes to the partition that each record names.
+func newProducer(t testing.TB, cluster *kfake.Cluster, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	client, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
+	}, opts...)...)
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return client
+}
+
+// produce writes a record each; every call is batches of its own.
+func produce(t testing.TB, client *kgo.Client, records ...*kgo.Record) {
+	t.Helper()
+	require.NoError(t, client.ProduceSync(deadline(t), records...).FirstErr())
+}
+
+func record(partition int32, at time.Time, value string) *kgo.Record {
+	return &kgo.Record{Partition: partition, Timestamp: at, Key: []byte("k"), Value: []byte(value)}
+}
+
+// newBucket starts an S3 server with the bucket.
+func newBucket(t testing.TB) *s3.Client {
+	t.Helper()
+	address := freeAddress(t)
+	server, err := s3server.Start(s3server.Options{Address: address, Dir: t.TempDir(), AccessKey: "local", SecretKey: "local-secret", Region: "us-east-1"}, io.Discard)
+	require.NoError(t, err)
+	t.Cleanup(server.Stop)
+	client := connect(t, address, "local-secret")
+	created, err := client.EnsureBucket(deadline(t))
+	require.NoError(t, err)
+	require.True(t, created)
+	return client
+}
+
+func connect(t testing.TB, address, secret string) *s3.Client {
+	t.Helper()
+	for name, value := range map[string]string{
+		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL_S3": "http://" + address,
+		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	client, err := s3.New(deadline(t), config.Config{Bucket: "pinflow", S3PathStyle: true})
+	require.NoError(t, err)
+	return client
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}

@@ -1,0 +1,259 @@
+package landing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/pinflow/pinflow/internal/clients/kafka"
+)
+
+// noon is the time of most records.
+var noon = time.Date(2022, 10, 18, 12, 0, 0, 0, time.UTC)
+
+// readRange reads a partition from an offset up to an end, as landing does.
+func readRange(t *testing.T, reader *kafka.Reader, offset, end int64, maxBytes int) (records []kafkago.Message, fetches int) {
+	t.Helper()
+	ctx := deadline(t)
+	for offset < end {
+		more, next, err := reader.Fetch(ctx, topic, 0, offset, maxBytes)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, next, offset)
+		records, offset = append(records, more...), next
+		fetches++
+	}
+	return records, fetches
+}
+
+func TestFetch_ReadsRecordsAsTheyWereWritten(t *testing.T) {
+	for _, codec := range []kgo.CompressionCodec{kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression()} {
+		cluster := newBroker(t, 1)
+		producer := newProducer(t, cluster, kgo.ProducerBatchCompression(codec))
+		want := []*kgo.Record{
+			{Timestamp: noon, Key: []byte("7528"), Value: []byte(`{"index":7528}`)},
+			{Timestamp: noon.Add(time.Millisecond), Key: nil, Value: []byte("no JSON")},
+			{Timestamp: noon.Add(-time.Hour), Key: []byte{}, Value: []byte{}},
+			{Timestamp: noon, Key: []byte("tombstone"), Value: nil},
+			{Timestamp: noon, Key: []byte("large"), Value: []byte(strings.Repeat("x", 700_000))},
+			{Timestamp: noon, Key: []byte("\xff\x00"), Value: []byte("\xfe"), Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("v")}}},
+		}
+		produce(t, producer, want...)
+		got, _ := readRange(t, newReader(t, cluster), 0, int64(len(want)), 4<<20)
+		require.Len(t, got, len(want))
+		for i := range want {
+			require.EqualValues(t, i, got[i].Offset)
+			require.Equal(t, want[i].Timestamp.UnixMilli(), got[i].Time.UnixMilli())
+			require.Equal(t, want[i].Key, got[i].Key)
+			require.Equal(t, want[i].Value, got[i].Value)
+		}
+	}
+}
+
+func TestFetch_GoesOnWithinABatchAndFromOneToTheNext(t *testing.T) {
+	cluster := newBroker(t, 1)
+	producer := newProducer(t, cluster)
+	for batch := range 40 {
+		var records []*kgo.Record
+		for i := range 50 {
+			records = append(records, record(0, noon, fmt.Sprintf("%d %s", 50*batch+i, strings.Repeat("x", 200))))
+		}
+		produce(t, producer, records...)
+	}
+	reader := newReader(t, cluster)
+	for _, from := range []int64{0, 1, 49, 50, 77, 1999} {
+		got, fetches := readRange(t, reader, from, 2000, 20_000)
+		require.Len(t, got, 2000-int(from))
+		for i, record := range got {
+			require.Equal(t, from+int64(i), record.Offset)
+			require.True(t, strings.HasPrefix(string(record.Value), fmt.Sprint(record.Offset)+" "))
+		}
+		if from == 0 {
+			require.Greater(t, fetches, 10, "answers are bounded")
+		}
+	}
+}
+
+func TestFetch_WithNothingThereStaysWhereItIs(t *testing.T) {
+	reader := newReader(t, newBroker(t, 1))
+	records, next, err := reader.Fetch(deadline(t), topic, 0, 0, 1<<20)
+	require.NoError(t, err)
+	require.Empty(t, records)
+	require.Zero(t, next)
+}
+
+func TestFetch_SaysThatAnOffsetIsNotThere(t *testing.T) {
+	cluster := newBroker(t, 1)
+	producer := newProducer(t, cluster)
+	for range 3 {
+		produce(t, producer, record(0, noon, "{}"))
+	}
+	_, err := kadm.NewClient(producer).DeleteRecords(deadline(t), kadm.Offsets{topic: {0: {Topic: topic, Partition: 0, At: 2}}})
+	require.NoError(t, err)
+	reader := newReader(t, cluster)
+	for _, offset := range []int64{1, 4} {
+		_, _, err := reader.Fetch(deadline(t), topic, 0, offset, 1<<20)
+		require.ErrorIs(t, err, kafkago.OffsetOutOfRange)
+	}
+	first, err := reader.FirstOffsets(deadline(t), topic, 1)
+	require.NoError(t, err)
+	require.Equal(t, []int64{2}, first)
+}
+
+// The marker at the end of a transaction takes up an offset without a record; a transaction that is open ends what is stable.
+func TestFetch_TransactionsLeaveGapsAndAnOpenOneEndsTheRange(t *testing.T) {
+	cluster := newBroker(t, 1)
+	reader, ctx := newReader(t, cluster), deadline(t)
+	plain := newProducer(t, cluster)
+	transactional := newProducer(t, cluster, kgo.TransactionalID("t"))
+	produce(t, plain, record(0, noon, "a"))
+	require.NoError(t, transactional.BeginTransaction())
+	produce(t, transactional, record(0, noon, "b"), record(0, noon, "c"))
+
+	stable, err := reader.StableOffsets(ctx, topic, 1)
+	require.NoError(t, err)
+	require.Equal(t, []int64{1}, stable)
+	at, err := reader.OffsetsAt(ctx, topic, 1, noon.Add(-time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, []int64{0}, at)
+
+	require.NoError(t, transactional.EndTransaction(ctx, kgo.TryCommit))
+	produce(t, plain, record(0, noon, "d"))
+	require.NoError(t, transactional.BeginTransaction())
+	produce(t, transactional, record(0, noon, "e"))
+	require.NoError(t, transactional.EndTransaction(ctx, kgo.TryCommit))
+
+	stable, err = reader.StableOffsets(ctx, topic, 1)
+	require.NoError(t, err)
+	require.Equal(t, []int64{7}, stable)
+	for from, want := range map[int64]string{0: "0a 1b 2c 4d 5e", 3: "4d 5e", 6: ""} {
+		got, _ := readRange(t, reader, from, 7, 1<<20)
+		var texts []string
+		for _, record := range got {
+			texts = append(texts, fmt.Sprint(record.Offset)+string(record.Value))
+		}
+		require.Equal(t, want, strings.Join(texts, " "), "the range ends behind the last marker")
+	}
+}
+
+func TestOffsetsAt_FindsTheFirstRecordAtOrAfterATime(t *testing.T) {
+	cluster := newBroker(t, 3)
+	producer := newProducer(t, cluster)
+	for _, minutes := range []int{0, 10, 5, 30, 20, 40} { // out of order: offsets rule
+		produce(t, producer, record(1, noon.Add(time.Duration(minutes)*time.Minute), "{}"))
+	}
+	produce(t, producer, record(2, noon.Add(time.Hour), "{}"))
+	reader := newReader(t, cluster)
+	for minutes, want := range map[int][]int64{-1: {-1, 0, 0}, 0: {-1, 0, 0}, 1: {-1, 1, 0}, 10: {-1, 1, 0}, 11: {-1, 3, 0}, 31: {-1, 5, 0}, 41: {-1, -1, 0}, 61: {-1, -1, -1}} {
+		got, err := reader.OffsetsAt(deadline(t), topic, 3, noon.Add(time.Duration(minutes)*time.Minute))
+		require.NoError(t, err)
+		require.Equal(t, want, got, "at %d minutes", minutes)
+	}
+	got, err := reader.OffsetsAt(deadline(t), topic, 3, time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC))
+	require.NoError(t, err)
+	require.Equal(t, []int64{-1, 0, 0}, got, "Kafka gives negative times a meaning of their own")
+}
+
+func TestPartitions_SeesNewTopicsAndPartitionsAtOnce(t *testing.T) {
+	cluster := newBroker(t, 2)
+	admin := kadm.NewClient(newProducer(t, cluster))
+	reader, ctx := newReader(t, cluster), deadline(t)
+	count, err := reader.Partitions(ctx, topic)
+	require.NoError(t, err)
+	require.Equal(t, 2, count)
+	_, err = reader.Partitions(ctx, "u.geo")
+	require.ErrorIs(t, err, kafkago.UnknownTopicOrPartition)
+	require.ErrorIs(t, err, kafka.ErrUnknownTopic)
+
+	_, err = admin.CreateTopic(ctx, 4, 1, nil, "u.geo")
+	require.NoError(t, err)
+	count, err = reader.Partitions(ctx, "u.geo")
+	require.NoError(t, err)
+	require.Equal(t, 4, count)
+	_, err = admin.CreatePartitions(ctx, 1, topic)
+	require.NoError(t, err)
+	count, err = reader.Partitions(ctx, topic)
+	require.NoError(t, err)
+	require.Equal(t, 3, count)
+}
+
+func TestCommitGroup_MovesForwardsThroughAMovingCoordinator(t *testing.T) {
+	cluster := newBroker(t, 2)
+	reader, ctx := newReader(t, cluster), deadline(t)
+	refusals := []int16{14, 15, 16, 14}
+	cluster.ControlKey(int16(kmsg.OffsetCommit), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		if len(refusals) == 0 {
+			return nil, nil, false
+		}
+		code := refusals[0]
+		refusals = refusals[1:]
+		cluster.KeepControl()
+		commit := request.(*kmsg.OffsetCommitRequest)
+		answer := commit.ResponseKind().(*kmsg.OffsetCommitResponse)
+		for _, asked := range commit.Topics {
+			topic := kmsg.NewOffsetCommitResponseTopic()
+			topic.Topic, topic.TopicID = asked.Topic, asked.TopicID
+			for _, partition := range asked.Partitions {
+				refused := kmsg.NewOffsetCommitResponseTopicPartition()
+				refused.Partition, refused.ErrorCode = partition.Partition, code
+				topic.Partitions = append(topic.Partitions, refused)
+			}
+			answer.Topics = append(answer.Topics, topic)
+		}
+		return answer, nil, true
+	})
+	require.NoError(t, reader.CommitGroup(ctx, "pinflow-landing", topic, map[int]int64{0: 5, 1: 0}))
+	require.Empty(t, refusals)
+	require.NoError(t, reader.CommitGroup(ctx, "pinflow-landing", topic, map[int]int64{0: 3, 1: 7}), "a backfill of an older date")
+	committed, err := kadm.NewClient(newProducer(t, cluster)).FetchOffsets(ctx, "pinflow-landing")
+	require.NoError(t, err)
+	require.EqualValues(t, 5, committed[topic][0].At)
+	require.EqualValues(t, 7, committed[topic][1].At)
+}
+
+func TestCommitGroup_GivesUpWithItsContext(t *testing.T) {
+	cluster := newBroker(t, 1)
+	cluster.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		return nil, errors.New("connection lost"), true
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	require.Error(t, newReader(t, cluster).CommitGroup(ctx, "pinflow-landing", topic, map[int]int64{0: 5}))
+}
+
+func TestFetch_FindsThePartitionAgainWhenItsLeaderMoves(t *testing.T) {
+	cluster := newBroker(t, 1, kfake.NumBrokers(3))
+	producer := newProducer(t, cluster)
+	for range 30 {
+		produce(t, producer, record(0, noon, "{}"))
+	}
+	reader, ctx := newReader(t, cluster), deadline(t)
+	var got []int64
+	for offset := int64(0); offset < 30; {
+		if offset%10 == 0 {
+			require.NoError(t, cluster.MoveTopicPartition(topic, 0, int32(offset/10)))
+		}
+		records, next, err := reader.Fetch(ctx, topic, 0, offset, 200)
+		if err != nil {
+			require.NoError(t, ctx.Err())
+			continue // what landing does too
+		}
+		for _, record := range records {
+			got = append(got, record.Offset)
+		}
+		offset = next
+	}
+	require.Len(t, got, 30)
+	require.True(t, slices.IsSorted(got))
+}

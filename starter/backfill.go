@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	sdktemporal "go.temporal.io/sdk/temporal"
+
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// backfillOptions are the command line of `starter backfill`.
+type backfillOptions struct {
+	from, to  string
+	parallel  int
+	reprocess string
+	params    []string
+	wait      bool
+}
+
+func (a *app) backfillCommand() *cobra.Command {
+	var o backfillOptions
+	c := &cobra.Command{
+		Use:   "backfill --from date --to date",
+		Short: "Run the DAG for many logical dates, some at a time",
+		Long: "Backfill runs the logical dates from --from to --to, both included, at most --parallel of them at a time.\n\n" +
+			"Dates that have been run are left alone, unless --reprocess says otherwise. The backfill goes on without this command; it gives way to the daily run.",
+		Example: "  starter backfill --from 2022-10-01 --to 2022-10-18 --parallel 4 --wait\n  starter backfill --from 2022-10-01 --to 2022-10-18 --reprocess failed",
+		GroupID: groupRuns,
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return a.backfill(c, o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.from, "from", "", "the first `date`, YYYY-MM-DD")
+	f.StringVar(&o.to, "to", "", "the last `date`, YYYY-MM-DD")
+	f.IntVar(&o.parallel, "parallel", 1, "how many `dates` run at a time")
+	f.BoolVar(&o.wait, "wait", false, "wait until all dates are done; the exit code is 1 if one failed")
+	reprocessFlag(c, &o.reprocess, workflows.ReprocessNone)
+	paramFlag(c, &o.params)
+	return prints(c, formTable, formJSON)
+}
+
+// input checks the command line, and reports all that is wrong with it at once.
+func (o backfillOptions) input(a *app) (workflows.RangeInput, error) {
+	in := workflows.RangeInput{DAG: dag, Parallel: o.parallel, Trigger: workflows.Backfill}
+	var errs [6]error
+	if o.from == "" || o.to == "" {
+		errs[0] = usagef("a backfill needs --from and --to")
+	} else {
+		in.From, errs[0] = a.parseDate("--from", o.from)
+		in.To, errs[1] = a.parseDate("--to", o.to)
+		if errs[0] == nil && errs[1] == nil && in.From > in.To {
+			errs[2] = usagef("--from %s comes after --to %s: swap them", in.From, in.To)
+		}
+	}
+	if o.parallel < 1 || o.parallel > workflows.MaxParallel {
+		errs[3] = usagef("--parallel %d: it is between 1 and %d", o.parallel, workflows.MaxParallel)
+	}
+	if in.Reprocess, errs[4] = workflows.ParseReprocess(o.reprocess); errs[4] != nil {
+		errs[4] = usagef("--%w", errs[4])
+	}
+	in.Params, errs[5] = parseParams(o.params)
+	return in, errors.Join(errs[:]...)
+}
+
+func (a *app) backfill(c *cobra.Command, o backfillOptions) error {
+	ctx := c.Context()
+	in, err := o.input(a)
+	if err != nil {
+		return err
+	}
+	conn, err := a.temporal(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	run, err := a.startBackfill(ctx, conn, in, o.wait)
+	if err != nil {
+		return err
+	}
+	link := a.uiLink(conn, run.GetID(), run.GetRunID())
+	if !o.wait {
+		return a.sayBackfill(c, in, run, link)
+	}
+	progress, err := a.watchBackfill(ctx, conn, run, in)
+	if err != nil {
+		return err
+	}
+	return a.showBackfill(c, progress, link)
+}
+
+// startBackfill starts a backfill. If the same one is going already, it is joined if asked to, else that is an error.
+func (a *app) startBackfill(ctx context.Context, conn *temporal.Connection, in workflows.RangeInput, join bool) (client.WorkflowRun, error) {
+	run, err := conn.ExecuteWorkflow(ctx, workflows.RangeOptions(in), workflows.RangeWorkflow, in)
+	var going *serviceerror.WorkflowExecutionAlreadyStarted
+	switch {
+	case err == nil:
+		return run, nil
+	case !errors.As(err, &going):
+		return nil, conn.Classify(err)
+	case !join:
+		return nil, fmt.Errorf("a backfill of these dates is going already: follow it with --wait, or at\n%s", a.uiLink(conn, workflows.RangeID(in.DAG, in.From, in.To), going.RunId))
+	}
+	a.note("A backfill of these dates is going already: waiting for that one.")
+	return conn.GetWorkflow(ctx, workflows.RangeID(in.DAG, in.From, in.To), ""), nil
+}
+
+func (a *app) sayBackfill(c *cobra.Command, in workflows.RangeInput, run client.WorkflowRun, link string) error {
+	if a.form(c) == formJSON {
+		return a.printJSON(struct {
+			WorkflowID string `json:"workflowId"`
+			RunID      string `json:"runId"`
+			Dates      int    `json:"dates"`
+			UI         string `json:"ui"`
+		}{run.GetID(), run.GetRunID(), in.From.Days(in.To), link})
+	}
+	a.say("Started a backfill of %d dates, %s to %s. Follow it with `starter backfill --from %s --to %s --wait`, or at\n%s",
+		in.From.Days(in.To), in.From, in.To, in.From, in.To, link)
+	return nil
+}
+
+// watchBackfill follows a backfill until it has ended, and returns how. Dates that failed are no error here. If the context ends, the
+// backfill goes on.
+func (a *app) watchBackfill(ctx context.Context, conn *temporal.Connection, run client.WorkflowRun, in workflows.RangeInput) (workflows.RangeProgress, error) {
+	bar := a.startProgress("dates", int64(in.From.Days(in.To)))
+	defer bar.end()
+	type end struct {
+		result workflows.RangeResult
+		err    error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		var e end
+		e.err = run.Get(ctx, &e.result)
+		ended <- e
+	}()
+	alone := false
+	for {
+		var progress workflows.RangeProgress
+		err := a.query(ctx, conn, run.GetID(), "", workflows.ProgressQuery, &progress) // without a run id: a long one continues as new
+		switch {
+		case err == nil:
+			alone = false
+			bar.set(int64(progress.Done()), backfillNote(progress))
+		case errors.As(err, new(*noWorkerError)) && !alone:
+			alone = true
+			a.note("%v; waiting", err)
+		}
+		select {
+		case e := <-ended:
+			if ctx.Err() != nil {
+				return progress, fmt.Errorf("stopped watching (%w): the backfill goes on; follow it with the same command", context.Cause(ctx))
+			}
+			return backfillEnd(conn, e.result, e.err)
+		case <-a.after(watchInterval):
+		}
+	}
+}
+
+// backfillEnd takes a backfill's result from its return or, if dates failed, from its error.
+func backfillEnd(conn *temporal.Connection, result workflows.RangeResult, failure error) (workflows.RangeProgress, error) {
+	var failed *sdktemporal.ApplicationError
+	if errors.As(failure, &failed) && failed.Type() == workflows.ErrorRangeFailed {
+		failure = failed.Details(&result)
+	}
+	return workflows.RangeProgress{RangeResult: result}, conn.Classify(failure)
+}
+
+// backfillNote is what stands beside the bar.
+func backfillNote(p workflows.RangeProgress) string {
+	var parts []string
+	if p.Failed > 0 {
+		parts = append(parts, fmt.Sprintf("%d failed", p.Failed))
+	}
+	if len(p.Running) > 0 {
+		dates := make([]string, len(p.Running))
+		for i, f := range p.Running {
+			dates[i] = string(f.Date)
+		}
+		slices.Sort(dates)
+		running := dates[0]
+		if len(dates) > 1 {
+			running += fmt.Sprintf(" and %d more", len(dates)-1)
+		}
+		parts = append(parts, "running "+running)
+	}
+	if p.Paused != "" {
+		parts = append(parts, "paused: "+p.Paused)
+	}
+	if left, ok := p.Left(); ok && p.Done() < p.Total {
+		parts = append(parts, "about "+duration(left)+" left")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
+}
+
+// showBackfill prints how a backfill ended; failed dates, or dates not run, are exit code 1.
+func (a *app) showBackfill(c *cobra.Command, p workflows.RangeProgress, link string) error {
+	if a.form(c) == formJSON {
+		if err := a.printJSON(struct {
+			workflows.RangeResult
+			UI string `json:"ui"`
+		}{p.RangeResult, link}); err != nil {
+			return err
+		}
+	} else {
+		a.say("%d dates from %s to %s: %s, %s, %d skipped (done before)", p.Total, p.From, p.To,
+			a.paintState(workflows.Success, fmt.Sprintf("%d success", p.Success)), a.paintFailed(p.Failed), p.Skipped)
+		if p.Failed > 0 {
+			a.say("\nFailed: %s\nThe first error: %s\nSee each with `starter status <date>`; run them again with --reprocess failed.", failedDates(p.RangeResult), p.FirstError)
+		}
+		if p.Stopped != "" {
+			a.say("\n%d dates were not run: %s", p.Total-p.Done(), p.Stopped)
+		}
+		a.say("\nWeb UI: %s", link)
+	}
+	if p.Failed > 0 || p.Stopped != "" {
+		return errShown{exitFailed}
+	}
+	return nil
+}
+
+func (a *app) paintFailed(failed int) string {
+	said := fmt.Sprintf("%d failed", failed)
+	if failed == 0 {
+		return said
+	}
+	return a.paintState(workflows.Failed, said)
+}
+
+func failedDates(r workflows.RangeResult) string {
+	names := make([]string, len(r.FailedDates))
+	for i, date := range r.FailedDates {
+		names[i] = string(date)
+	}
+	if more := r.Failed - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}

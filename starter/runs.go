@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
+	sdktemporal "go.temporal.io/sdk/temporal"
+
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// runRow is one run in the list of runs.
+type runRow struct {
+	Date       dates.Date `json:"date"`
+	State      string     `json:"state"`
+	Trigger    string     `json:"trigger"`
+	Partial    bool       `json:"partial"`
+	Started    time.Time  `json:"started"`
+	Ended      time.Time  `json:"ended,omitzero"`
+	WorkflowID string     `json:"workflowId"`
+	RunID      string     `json:"runId"`
+	UI         string     `json:"ui"`
+}
+
+func (a *app) runsCommand() *cobra.Command {
+	var state string
+	var limit int
+	c := &cobra.Command{
+		Use:   "runs",
+		Short: "List the runs that Temporal knows, the latest first",
+		Long: "Runs lists the runs that Temporal knows: those within the namespace's retention.\n" +
+			"`starter status <date>` also knows older ones.",
+		Example: "  starter runs\n  starter runs --state failed -o json",
+		GroupID: groupRuns,
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return usagef("--limit %d: want 1 or more", limit)
+			}
+			query, err := runsQuery(state)
+			if err != nil {
+				return err
+			}
+			return a.runs(c, query, limit)
+		},
+	}
+	c.Flags().StringVar(&state, "state", "", "only runs in this `state`: running, held, success or failed")
+	c.Flags().IntVarP(&limit, "limit", "n", 50, "list at most so many `runs`")
+	return prints(c, formTable, formJSON)
+}
+
+// runsQuery is the search for runs, in Temporal's list filter.
+func runsQuery(state string) (string, error) {
+	query := fmt.Sprintf("WorkflowType = '%s' AND %s = '%s'", workflows.RunWorkflow, workflows.AttributeDAG.GetName(), dag)
+	switch workflows.State(state) {
+	case "":
+	case workflows.Running, workflows.Held, workflows.Success, workflows.Failed:
+		query += fmt.Sprintf(" AND %s = '%s'", workflows.AttributeState.GetName(), state)
+	default:
+		return "", usagef("--state %s: a run is running, held, success or failed", state)
+	}
+	return query, nil
+}
+
+func (a *app) runs(c *cobra.Command, query string, limit int) error {
+	conn, err := a.temporal(c.Context())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	rows, err := a.listRuns(c.Context(), conn, query, limit)
+	if err != nil {
+		return err
+	}
+	if a.form(c) == formJSON {
+		return a.printJSON(rows)
+	}
+	if len(rows) == 0 {
+		a.say("There are no such runs: start one with `starter run`.")
+		return nil
+	}
+	g := grid{header: []string{"date", "state", "trigger", "partial", "started (utc)", "took", "run id"}, right: []int{5}}
+	for _, r := range rows {
+		partial := ""
+		if r.Partial {
+			partial = "yes"
+		}
+		g.rows = append(g.rows, []string{string(r.Date), a.paintState(workflows.State(r.State), r.State), r.Trigger, partial, moment(r.Started), a.took(r.Started, r.Ended), r.RunID})
+	}
+	a.printGrid(g)
+	return nil
+}
+
+// listRuns asks Temporal's visibility, page by page.
+func (a *app) listRuns(ctx context.Context, conn *temporal.Connection, query string, limit int) ([]runRow, error) {
+	rows := []runRow{}
+	request := &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: int32(min(limit, 1000))}
+	for {
+		page, err := conn.ListWorkflow(ctx, request)
+		var invalid *serviceerror.InvalidArgument
+		if errors.As(err, &invalid) && strings.Contains(err.Error(), "Pinflow") {
+			return nil, fmt.Errorf("the namespace lacks Pinflow's search attributes: run `starter setup` (%w)", err)
+		}
+		if err != nil {
+			return nil, conn.Classify(err)
+		}
+		for _, info := range page.GetExecutions() {
+			row, err := a.runRow(conn, info)
+			if err != nil {
+				return nil, err
+			}
+			if rows = append(rows, row); len(rows) == limit {
+				return rows, nil
+			}
+		}
+		if request.NextPageToken = page.GetNextPageToken(); len(request.NextPageToken) == 0 {
+			return rows, nil
+		}
+	}
+}
+
+// runRow reads one run from what visibility knows of it. A run that was ended from outside could not write its state: Temporal's counts.
+func (a *app) runRow(conn *temporal.Connection, info *workflowpb.WorkflowExecutionInfo) (runRow, error) {
+	row := runRow{
+		WorkflowID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(),
+		Started: info.GetStartTime().AsTime(), State: executionState(info.GetStatus()),
+	}
+	if info.GetCloseTime() != nil {
+		row.Ended = info.GetCloseTime().AsTime()
+	}
+	row.UI = a.uiLink(conn, row.WorkflowID, row.RunID)
+	var date time.Time
+	var held string
+	for key, into := range map[sdktemporal.SearchAttributeKey]any{
+		workflows.AttributeDate: &date, workflows.AttributeTrigger: &row.Trigger, workflows.AttributePartial: &row.Partial, workflows.AttributeState: &held,
+	} {
+		payload := info.GetSearchAttributes().GetIndexedFields()[key.GetName()]
+		if payload == nil {
+			continue
+		}
+		if err := converter.GetDefaultDataConverter().FromPayload(payload, into); err != nil {
+			return runRow{}, fmt.Errorf("search attribute %s of run %s: %w", key.GetName(), row.RunID, err)
+		}
+	}
+	if !date.IsZero() {
+		row.Date = dates.Of(date)
+	}
+	if row.State == string(workflows.Running) && held != "" {
+		row.State = held
+	}
+	return row, nil
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+)
+
+// scheduleChange is one way in which a Schedule differs from what it shall be.
+type scheduleChange struct {
+	What string `json:"what"`
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// scheduleChanges are the differences between a Schedule as Temporal describes it and as it shall be. Both are brought into one form
+// first, as Temporal fills in defaults.
+func scheduleChanges(there client.Schedule, want client.ScheduleOptions) ([]scheduleChange, error) {
+	action, ok := want.Action.(*client.ScheduleWorkflowAction)
+	if !ok {
+		return nil, fmt.Errorf("schedule %s: its action is a %T, not a workflow", want.ID, want.Action)
+	}
+	policy := &client.SchedulePolicies{Overlap: want.Overlap, CatchupWindow: want.CatchupWindow, PauseOnFailure: want.PauseOnFailure}
+	to, err := scheduleFacts(&want.Spec, action, policy)
+	if err != nil {
+		return nil, err
+	}
+	current, _ := there.Action.(*client.ScheduleWorkflowAction) // a Schedule of another kind of action differs in all of it
+	from, err := scheduleFacts(there.Spec, current, there.Policy)
+	if err != nil {
+		return nil, err
+	}
+	var changes []scheduleChange
+	for i := range to {
+		if from[i].value != to[i].value {
+			changes = append(changes, scheduleChange{to[i].name, from[i].value, to[i].value})
+		}
+	}
+	return changes, nil
+}
+
+// fact is one thing that a Schedule says.
+type fact struct{ name, value string }
+
+// scheduleFacts are all that a Schedule says, always the same facts in the same order.
+func scheduleFacts(spec *client.ScheduleSpec, action *client.ScheduleWorkflowAction, policy *client.SchedulePolicies) ([]fact, error) {
+	if spec == nil {
+		spec = &client.ScheduleSpec{}
+	}
+	if action == nil {
+		action = &client.ScheduleWorkflowAction{}
+	}
+	if policy == nil {
+		policy = &client.SchedulePolicies{}
+	}
+	args, err := argumentTexts(action.Args)
+	if err != nil {
+		return nil, err
+	}
+	zone := spec.TimeZoneName
+	if zone == "" {
+		zone = "UTC"
+	}
+	return []fact{
+		{"fires", calendars(spec.Calendars)},
+		{"fires every", nonEmpty(len(spec.Intervals), spec.Intervals)},
+		{"cron", strings.Join(spec.CronExpressions, "; ")},
+		{"skips", calendars(spec.Skip)},
+		{"time zone", zone},
+		{"jitter", nonEmpty(int(spec.Jitter), spec.Jitter)},
+		{"workflow", nonNil(action.Workflow)},
+		{"workflow id", action.ID},
+		{"input", args},
+		{"task queue", action.TaskQueue},
+		{"priority", strconv.Itoa(action.Priority.PriorityKey)},
+		{"overlap", policy.Overlap.String()},
+		{"catchup window", duration(policy.CatchupWindow)},
+		{"pause on failure", strconv.FormatBool(policy.PauseOnFailure)},
+	}, nil
+}
+
+func nonNil(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+func nonEmpty(size int, v any) string {
+	if size == 0 {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// argumentTexts are a workflow's arguments as JSON: as they are given to the SDK, or as Temporal gives them back.
+func argumentTexts(args []any) (string, error) {
+	texts := make([]string, len(args))
+	for i, arg := range args {
+		payload, ok := arg.(*commonpb.Payload)
+		if !ok {
+			var err error
+			if payload, err = converter.GetDefaultDataConverter().ToPayload(arg); err != nil {
+				return "", fmt.Errorf("the Schedule's input: %w", err)
+			}
+		}
+		texts[i] = string(payload.GetData())
+	}
+	return strings.Join(texts, ", "), nil
+}
+
+// calendars writes calendar specifications with the defaults that Temporal fills in: midnight, each day.
+func calendars(specs []client.ScheduleCalendarSpec) string {
+	texts := make([]string, len(specs))
+	for i, s := range specs {
+		texts[i] = fmt.Sprintf("at %s:%s:%s on days %s of months %s, weekdays %s", ranges(s.Hour, 0, 0), ranges(s.Minute, 0, 0), ranges(s.Second, 0, 0),
+			ranges(s.DayOfMonth, 1, 31), ranges(s.Month, 1, 12), ranges(s.DayOfWeek, 0, 6))
+		if len(s.Year) > 0 {
+			texts[i] += ", years " + ranges(s.Year, 0, 0)
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// ranges writes ranges of numbers; none stands for the given one.
+func ranges(all []client.ScheduleRange, first, last int) string {
+	if len(all) == 0 {
+		all = []client.ScheduleRange{{Start: first, End: last}}
+	}
+	texts := make([]string, len(all))
+	for i, r := range all {
+		texts[i] = fmt.Sprintf("%02d", r.Start)
+		if r.End > r.Start {
+			texts[i] += fmt.Sprintf("-%02d", r.End)
+		}
+		if r.Step > 1 {
+			texts[i] += fmt.Sprintf("/%d", r.Step)
+		}
+	}
+	return strings.Join(texts, ",")
+}

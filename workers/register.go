@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/clients/databricks"
+	"github.com/pinflow/pinflow/internal/clients/kafka"
+	"github.com/pinflow/pinflow/internal/clients/s3"
+	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// register gives the worker all workflows, and all activities with the clients of the systems that the settings name.
+// No system needs to be up yet: an activity that cannot reach one is retried.
+func register(ctx context.Context, w worker.Worker, temporal client.Client, settings config.Config) (closeClients func(), err error) {
+	objects, err := s3.New(ctx, settings)
+	if err != nil {
+		return nil, fmt.Errorf("S3: %w", err)
+	}
+	jobs, err := databricks.NewJobs()
+	if err != nil {
+		return nil, &settingsError{err}
+	}
+	if _, err := activities.ParseCompute(settings.Compute); err != nil {
+		return nil, &settingsError{fmt.Errorf("PINFLOW_COMPUTE: %w", err)}
+	}
+	reader := kafka.NewReader(kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-worker"})
+	workflows.Register(w)
+	activities.Register(w,
+		&activities.Landing{Kafka: reader, Objects: objects, UserID: settings.UserID},
+		&activities.Notebooks{
+			Jobs: jobs, Schema: settings.Schema, RawPath: settings.RawPath(), UserID: settings.UserID,
+			Folder: settings.Notebooks, Compute: settings.Compute, InvalidFollowers: settings.InvalidFollowers,
+		},
+		&activities.Ledger{Objects: objects},
+	)
+	w.RegisterActivity(&activities.Pools{Client: temporal})
+	return reader.Close, nil
+}

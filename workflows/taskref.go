@@ -1,0 +1,74 @@
+package workflows
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/internal/dates"
+)
+
+// TaskRef says for which try of which task an activity works. It travels in the activity's header, so that logs can name it.
+type TaskRef struct {
+	DAG  string     `json:"dag"`
+	Date dates.Date `json:"date"`
+	Task string     `json:"task"`
+	Try  int        `json:"try"`
+}
+
+type taskRefKey struct{}
+
+// taskRefHeader is the header's name.
+const taskRefHeader = "pinflow-task"
+
+// withTaskRef marks what is started under the context as work of a try.
+func withTaskRef(ctx workflow.Context, try Try) workflow.Context {
+	return workflow.WithValue(ctx, taskRefKey{}, TaskRef{DAG: try.DAG, Date: try.Date, Task: try.Task, Try: try.Number})
+}
+
+// TaskRefOf returns the try that an activity works for; ok is false if it works for none, or if the client has no TaskRefPropagator.
+func TaskRefOf(ctx context.Context) (ref TaskRef, ok bool) {
+	ref, ok = ctx.Value(taskRefKey{}).(TaskRef)
+	return ref, ok
+}
+
+// TaskRefPropagator carries TaskRefs from workflows to their activities. The worker's client needs it.
+type TaskRefPropagator struct{}
+
+var _ workflow.ContextPropagator = TaskRefPropagator{}
+
+// Inject does nothing: clients start no tasks.
+func (TaskRefPropagator) Inject(context.Context, workflow.HeaderWriter) error { return nil }
+
+// InjectFromWorkflow writes the header.
+func (TaskRefPropagator) InjectFromWorkflow(ctx workflow.Context, headers workflow.HeaderWriter) error {
+	ref, ok := ctx.Value(taskRefKey{}).(TaskRef)
+	if !ok {
+		return nil
+	}
+	payload, err := converter.GetDefaultDataConverter().ToPayload(ref)
+	if err != nil {
+		return err
+	}
+	headers.Set(taskRefHeader, payload)
+	return nil
+}
+
+// Extract reads the header in an activity.
+func (TaskRefPropagator) Extract(ctx context.Context, headers workflow.HeaderReader) (context.Context, error) {
+	payload, ok := headers.Get(taskRefHeader)
+	if !ok {
+		return ctx, nil
+	}
+	var ref TaskRef
+	if err := converter.GetDefaultDataConverter().FromPayload(payload, &ref); err != nil {
+		return ctx, nil // a header that another build has written is not worth an activity
+	}
+	return context.WithValue(ctx, taskRefKey{}, ref), nil
+}
+
+// ExtractToWorkflow does nothing: a child workflow is no task.
+func (TaskRefPropagator) ExtractToWorkflow(ctx workflow.Context, _ workflow.HeaderReader) (workflow.Context, error) {
+	return ctx, nil
+}
