@@ -13,6 +13,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/service/iam"
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/answers"
@@ -73,7 +74,7 @@ func realConnectors() connectors {
 				statements: client.StatementExecution,
 				notebooks:  client.Workspace,
 				user: func(ctx context.Context) (string, error) {
-					me, err := client.CurrentUser.Me(ctx)
+					me, err := client.CurrentUser.Me(ctx, iam.MeRequest{})
 					if err != nil {
 						return "", err
 					}

@@ -66,7 +66,7 @@ func (a *app) command() *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.backfillCommand(), a.scheduleCommand(), a.statusCommand(), a.runsCommand(), a.graphCommand(),
 		a.answersCommand(), a.emulateCommand(),
-		a.setupCommand(), a.doctorCommand(), a.notebooksCommand(), a.versionCommand(),
+		a.setupCommand(), a.demoCommand(), a.doctorCommand(), a.notebooksCommand(), a.emulateCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -135,19 +135,22 @@ func (c Catalog) Range(ctx workflow.Context, in RangeInput) (RangeResult, error)
 	for _, f := range r.Running {
 		r.follow(patient, f, DateDecision{}) // its run is there: nothing to decide
 	}
+	handled := func() bool { return workflow.AllHandlersFinished(ctx) } // an order that is being carried out must not be cut off
+	ready := func() bool { println("DBG", historyIsLong(ctx), r.settled(), handled(), workflow.Now(ctx).String()); return historyIsLong(ctx) && r.settled() && handled() }
 	for {
 		if err := r.fill(patient); err != nil {
 			return RangeResult{}, err
 		}
 		switch {
 		case len(r.Running) == 0 && (r.Next == r.Total || r.Stopped != ""):
+			_ = workflow.Await(patient, handled)
 			return r.end(ctx)
-		case historyIsLong(ctx) && r.settled() && workflow.AllHandlersFinished(ctx):
+		case ready():
 			in.Carried = &r.RangeProgress
 			return RangeResult{}, workflow.NewContinueAsNewError(ctx, RangeWorkflow, in)
 		}
 		r.changed = false
-		_ = workflow.Await(patient, func() bool { return r.changed || r.Stopped == "" && ctx.Err() != nil })
+		_ = workflow.Await(patient, func() bool { return r.changed || ready() || r.Stopped == "" && ctx.Err() != nil })
 		if ctx.Err() != nil && r.Stopped == "" {
 			r.Stopped = "cancelled"
 		}

@@ -25,7 +25,9 @@ type does func(ctx workflow.Context, try Try) (Outcome, error)
 
 func (f does) Run(ctx workflow.Context, try Try) (Outcome, error) { return f(ctx, try) }
 
-func ok(ctx workflow.Context, _ Try) (Outcome, error) { return Outcome{}, workflow.Sleep(ctx, time.Minute) }
+func ok(ctx workflow.Context, _ Try) (Outcome, error) {
+	return Outcome{}, workflow.Sleep(ctx, time.Minute)
+}
 
 func bad(workflow.Context, Try) (Outcome, error) {
 	return Outcome{}, temporal.NewNonRetryableApplicationError("broken: SELECT nonsense", activities.ErrorNotebookFailed, nil)
@@ -254,7 +256,9 @@ func TestRun_ALedgerThatCannotBeWrittenAtOnceIsWrittenLater(t *testing.T) {
 	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(errors.New("S3 is away")).Times(3)
 	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Once()
 	var visible []string
-	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converted) { visible = append(visible, info.ActivityType.Name) })
+	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converted) {
+		visible = append(visible, info.ActivityType.Name)
+	})
 	env.ExecuteWorkflow(RunWorkflow, RunInput{DAG: testDAG, Date: someDay})
 	require.NoError(t, env.GetWorkflowError())
 	require.Equal(t, []string{writeLedger}, visible, "inside the workflow task first, then as an activity that is seen")

@@ -131,10 +131,17 @@ func failure(response *sql.StatementResponse) error {
 	return err
 }
 
-// missing knows Databricks' error classes (TABLE_OR_VIEW_NOT_FOUND, SCHEMA_NOT_FOUND) and the SQLSTATEs that belong to them.
+// missingWords are how a table or schema that is not there is told: by Databricks' error classes, and by DuckDB, whose words the embedded
+// workspace passes on.
+var missingWords = []string{
+	"[TABLE_OR_VIEW_NOT_FOUND", "[SCHEMA_NOT_FOUND",
+	"Catalog Error: Table with name", "Catalog Error: SHOW TABLES FROM: No catalog + schema",
+}
+
+// missing also knows the SQLSTATEs that belong to these classes.
 func missing(status *sql.StatementStatus) bool {
-	for _, class := range []string{"[TABLE_OR_VIEW_NOT_FOUND", "[SCHEMA_NOT_FOUND"} {
-		if strings.Contains(status.Error.Message, class) {
+	for _, words := range missingWords {
+		if strings.Contains(status.Error.Message, words) {
 			return true
 		}
 	}

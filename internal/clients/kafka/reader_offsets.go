@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -84,24 +86,14 @@ func (r *Reader) CommitGroup(ctx context.Context, group, topic string, offsets m
 }
 
 func (r *Reader) commitGroup(ctx context.Context, group, topic string, offsets map[int]int64) error {
-	partitions := make([]int, 0, len(offsets))
-	for partition := range offsets {
-		partitions = append(partitions, partition)
-	}
-	committed, err := r.client.OffsetFetch(ctx, &kafkago.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: partitions}})
-	if err == nil {
-		err = committed.Error
-	}
+	committed, err := r.committed(ctx, group, topic, offsets)
 	if err != nil {
-		return fmt.Errorf("read the offsets of group %s: %w", group, err)
+		return err
 	}
 	var commits []kafkago.OffsetCommit
-	for _, partition := range committed.Topics[topic] {
-		if partition.Error != nil {
-			return fmt.Errorf("read the offset of group %s for %s/%d: %w", group, topic, partition.Partition, partition.Error)
-		}
-		if end := offsets[partition.Partition]; end > partition.CommittedOffset {
-			commits = append(commits, kafkago.OffsetCommit{Partition: partition.Partition, Offset: end})
+	for partition, offset := range offsets {
+		if before, ok := committed[partition]; !ok || offset > before {
+			commits = append(commits, kafkago.OffsetCommit{Partition: partition, Offset: offset})
 		}
 	}
 	if len(commits) == 0 {
@@ -120,4 +112,29 @@ func (r *Reader) commitGroup(ctx context.Context, group, topic string, offsets m
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// committed returns the offsets that the group has committed of the wanted partitions, where it has any.
+func (r *Reader) committed(ctx context.Context, group, topic string, wanted map[int]int64) (map[int]int64, error) {
+	partitions := slices.Collect(maps.Keys(wanted))
+	answer, err := r.client.OffsetFetch(ctx, &kafkago.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: partitions}})
+	if err == nil {
+		err = answer.Error
+	}
+	if errors.Is(err, kafkago.GroupIdNotFound) {
+		return nil, nil // its first commit makes the group
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the offsets of group %s: %w", group, err)
+	}
+	offsets := make(map[int]int64, len(partitions))
+	for _, partition := range answer.Topics[topic] {
+		if partition.Error != nil {
+			return nil, fmt.Errorf("read the offset of group %s for %s/%d: %w", group, topic, partition.Partition, partition.Error)
+		}
+		if partition.CommittedOffset >= 0 {
+			offsets[partition.Partition] = partition.CommittedOffset
+		}
+	}
+	return offsets, nil
 }

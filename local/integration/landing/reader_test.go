@@ -11,7 +11,6 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -62,7 +61,7 @@ func TestFetch_ReadsRecordsAsTheyWereWritten(t *testing.T) {
 
 func TestFetch_GoesOnWithinABatchAndFromOneToTheNext(t *testing.T) {
 	cluster := newBroker(t, 1)
-	producer := newProducer(t, cluster)
+	producer := newProducer(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
 	for batch := range 40 {
 		var records []*kgo.Record
 		for i := range 50 {
@@ -98,8 +97,7 @@ func TestFetch_SaysThatAnOffsetIsNotThere(t *testing.T) {
 	for range 3 {
 		produce(t, producer, record(0, noon, "{}"))
 	}
-	_, err := kadm.NewClient(producer).DeleteRecords(deadline(t), kadm.Offsets{topic: {0: {Topic: topic, Partition: 0, At: 2}}})
-	require.NoError(t, err)
+	deleteBefore(t, producer, 2)
 	reader := newReader(t, cluster)
 	for _, offset := range []int64{1, 4} {
 		_, _, err := reader.Fetch(deadline(t), topic, 0, offset, 1<<20)
@@ -108,6 +106,22 @@ func TestFetch_SaysThatAnOffsetIsNotThere(t *testing.T) {
 	first, err := reader.FirstOffsets(deadline(t), topic, 1)
 	require.NoError(t, err)
 	require.Equal(t, []int64{2}, first)
+}
+
+// deleteBefore deletes the records of partition 0 before an offset, as retention does.
+func deleteBefore(t *testing.T, client *kgo.Client, offset int64) {
+	t.Helper()
+	request := kmsg.NewPtrDeleteRecordsRequest()
+	asked := kmsg.NewDeleteRecordsRequestTopic()
+	asked.Topic = topic
+	partition := kmsg.NewDeleteRecordsRequestTopicPartition()
+	partition.Offset = offset
+	asked.Partitions = append(asked.Partitions, partition)
+	request.Topics = append(request.Topics, asked)
+	for _, shard := range client.RequestSharded(deadline(t), request) {
+		require.NoError(t, shard.Err)
+		require.Zero(t, shard.Resp.(*kmsg.DeleteRecordsResponse).Topics[0].Partitions[0].ErrorCode)
+	}
 }
 
 // The marker at the end of a transaction takes up an offset without a record; a transaction that is open ends what is stable.
@@ -166,7 +180,7 @@ func TestOffsetsAt_FindsTheFirstRecordAtOrAfterATime(t *testing.T) {
 
 func TestPartitions_SeesNewTopicsAndPartitionsAtOnce(t *testing.T) {
 	cluster := newBroker(t, 2)
-	admin := kadm.NewClient(newProducer(t, cluster))
+	admin := newProducer(t, cluster)
 	reader, ctx := newReader(t, cluster), deadline(t)
 	count, err := reader.Partitions(ctx, topic)
 	require.NoError(t, err)
@@ -175,13 +189,23 @@ func TestPartitions_SeesNewTopicsAndPartitionsAtOnce(t *testing.T) {
 	require.ErrorIs(t, err, kafkago.UnknownTopicOrPartition)
 	require.ErrorIs(t, err, kafka.ErrUnknownTopic)
 
-	_, err = admin.CreateTopic(ctx, 4, 1, nil, "u.geo")
+	create := kmsg.NewPtrCreateTopicsRequest()
+	geo := kmsg.NewCreateTopicsRequestTopic()
+	geo.Topic, geo.NumPartitions, geo.ReplicationFactor = "u.geo", 4, 1
+	create.Topics = append(create.Topics, geo)
+	created, err := create.RequestWith(ctx, admin)
 	require.NoError(t, err)
+	require.Zero(t, created.Topics[0].ErrorCode)
 	count, err = reader.Partitions(ctx, "u.geo")
 	require.NoError(t, err)
 	require.Equal(t, 4, count)
-	_, err = admin.CreatePartitions(ctx, 1, topic)
+	grow := kmsg.NewPtrCreatePartitionsRequest()
+	more := kmsg.NewCreatePartitionsRequestTopic()
+	more.Topic, more.Count = topic, 3
+	grow.Topics = append(grow.Topics, more)
+	grown, err := grow.RequestWith(ctx, admin)
 	require.NoError(t, err)
+	require.Zero(t, grown.Topics[0].ErrorCode)
 	count, err = reader.Partitions(ctx, topic)
 	require.NoError(t, err)
 	require.Equal(t, 3, count)
@@ -215,10 +239,28 @@ func TestCommitGroup_MovesForwardsThroughAMovingCoordinator(t *testing.T) {
 	require.NoError(t, reader.CommitGroup(ctx, "pinflow-landing", topic, map[int]int64{0: 5, 1: 0}))
 	require.Empty(t, refusals)
 	require.NoError(t, reader.CommitGroup(ctx, "pinflow-landing", topic, map[int]int64{0: 3, 1: 7}), "a backfill of an older date")
-	committed, err := kadm.NewClient(newProducer(t, cluster)).FetchOffsets(ctx, "pinflow-landing")
+	require.Equal(t, map[int32]int64{0: 5, 1: 7}, committed(t, newProducer(t, cluster)))
+}
+
+// committed asks for the offsets of the landing group.
+func committed(t *testing.T, client *kgo.Client) map[int32]int64 {
+	t.Helper()
+	ask := kmsg.NewPtrOffsetFetchRequest()
+	group := kmsg.NewOffsetFetchRequestGroup()
+	group.Group = "pinflow-landing"
+	ask.Group = group.Group
+	ask.Groups = append(ask.Groups, group)
+	answer, err := ask.RequestWith(deadline(t), client)
 	require.NoError(t, err)
-	require.EqualValues(t, 5, committed[topic][0].At)
-	require.EqualValues(t, 7, committed[topic][1].At)
+	offsets := map[int32]int64{}
+	for _, group := range answer.Groups {
+		for _, topic := range group.Topics {
+			for _, partition := range topic.Partitions {
+				offsets[partition.Partition] = partition.Offset
+			}
+		}
+	}
+	return offsets
 }
 
 func TestCommitGroup_GivesUpWithItsContext(t *testing.T) {

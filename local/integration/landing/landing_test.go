@@ -1,0 +1,213 @@
+package landing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/clients/kafka"
+	"github.com/pinflow/pinflow/internal/clients/s3"
+	"github.com/pinflow/pinflow/internal/dates"
+)
+
+var (
+	_ activities.Kafka   = (*kafka.Reader)(nil)
+	_ activities.Objects = (*s3.Client)(nil)
+)
+
+const day = dates.Date("2022-10-18")
+
+func execute[Out any](activity, in any) (out Out, err error) {
+	suite := &testsuite.WorkflowTestSuite{}
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(activity)
+	value, err := env.ExecuteActivity(activity, in)
+	if err != nil {
+		return out, err
+	}
+	return out, value.Get(&out)
+}
+
+func requireFinal(t *testing.T, err error, kind string, words ...string) {
+	t.Helper()
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure)
+	require.True(t, failure.NonRetryable(), "%v", err)
+	require.Equal(t, kind, failure.Type(), "%v", err)
+	for _, word := range words {
+		require.ErrorContains(t, err, word)
+	}
+}
+
+// land runs a date's landing as the workflow does: every activity again and again until it succeeds or fails for good.
+func land(t *testing.T, landing *activities.Landing, date dates.Date) activities.ManifestSummary {
+	t.Helper()
+	plan := persist[activities.LandingPlan](t, landing.PlanLanding, activities.PlanLandingInput{Topic: "pin", Date: date})
+	for _, r := range plan.Ranges {
+		persist[activities.LandedPartition](t, landing.LandPartition, activities.LandPartitionInput{Topic: plan.Topic, Date: date, Range: r})
+	}
+	return persist[activities.ManifestSummary](t, landing.WriteManifest, activities.WriteManifestInput{Plan: plan})
+}
+
+func persist[Out any](t *testing.T, activity, in any) Out {
+	t.Helper()
+	for ctx := deadline(t); ; {
+		out, err := execute[Out](activity, in)
+		if err == nil {
+			return out
+		}
+		var failure *temporal.ApplicationError
+		require.ErrorAs(t, err, &failure)
+		require.False(t, failure.NonRetryable(), "%v", err)
+		require.NoError(t, ctx.Err(), "%v", err)
+	}
+}
+
+// lines reads the landed lines of a date, as partition/offset/key.
+func lines(t *testing.T, bucket *s3.Client, date dates.Date) map[string]int {
+	t.Helper()
+	ctx := deadline(t)
+	listed, err := bucket.List(ctx, activities.ListObjects{Prefix: "topics/" + topic + "/dt=" + string(date) + "/"})
+	require.NoError(t, err)
+	found := map[string]int{}
+	for _, object := range listed {
+		body, err := bucket.Get(ctx, object.Key)
+		require.NoError(t, err)
+		for text := range strings.Lines(string(body)) {
+			var line struct {
+				Topic             string
+				Partition, Offset int64
+				Timestamp         int64
+				Key               *string
+				Value             struct{ Index int }
+			}
+			require.NoError(t, json.Unmarshal([]byte(text), &line), text)
+			require.Equal(t, date, dates.Of(time.UnixMilli(line.Timestamp)))
+			found[fmt.Sprintf("%d/%d=%d", line.Partition, line.Offset, line.Value.Index)]++
+		}
+	}
+	return found
+}
+
+// Records of three dates in three partitions are landed in any order, while Kafka cuts connections and moves leaders.
+func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
+	cluster := newBroker(t, 3, kfake.NumBrokers(3))
+	bucket := newBucket(t)
+	producer := newProducer(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
+	want := map[dates.Date]map[string]int{}
+	next := [3]int{}
+	for i := range 3000 {
+		at := day.Start().Add(time.Duration(i) * 72 * time.Hour / 3000)
+		partition := rand.IntN(3)
+		produce(t, producer, record(int32(partition), at, fmt.Sprintf(`{"index":%d,"title":%q}`, i, strings.Repeat("x", 300))))
+		if want[dates.Of(at)] == nil {
+			want[dates.Of(at)] = map[string]int{}
+		}
+		want[dates.Of(at)][fmt.Sprintf("%d/%d=%d", partition, next[partition], i)]++
+		next[partition]++
+	}
+	var requests, cut atomic.Int64
+	for _, key := range []kmsg.Key{kmsg.Fetch, kmsg.ListOffsets} {
+		cluster.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			if requests.Add(1)%5 == 0 {
+				cut.Add(1)
+				return nil, errors.New("cut"), true // the broker closes the connection without an answer
+			}
+			return nil, nil, false
+		})
+	}
+	landing := &activities.Landing{Kafka: newReader(t, cluster), Objects: bucket, UserID: "u", ObjectBytes: 40_000, ObjectRecords: 70}
+	for i, date := range []dates.Date{day.Add(1), day.Add(2), day} {
+		require.NoError(t, cluster.MoveTopicPartition(topic, int32(i), int32(i)))
+		summary := land(t, landing, date)
+		require.EqualValues(t, len(want[date]), summary.Records)
+		require.Greater(t, summary.Objects, 9)
+		require.Equal(t, summary, land(t, landing, date), "again")
+	}
+	for date := range want {
+		require.Equal(t, want[date], lines(t, bucket, date))
+	}
+	require.Positive(t, cut.Load())
+	require.Len(t, committed(t, producer), 3)
+}
+
+func TestLanding_MissingTopicSaysWhatToDo(t *testing.T) {
+	landing := &activities.Landing{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), UserID: "u"}
+	_, err := execute[activities.LandingPlan](landing.PlanLanding, activities.PlanLandingInput{Topic: "geo", Date: day})
+	requireFinal(t, err, activities.ErrorTopicMissing, "u.geo", "starter setup")
+}
+
+func TestLanding_OffsetsThatRetentionDeletedAreNamed(t *testing.T) {
+	cluster := newBroker(t, 1)
+	producer := newProducer(t, cluster)
+	for range 10 {
+		produce(t, producer, record(0, noon, "{}"))
+	}
+	landing := &activities.Landing{Kafka: newReader(t, cluster), Objects: newBucket(t), UserID: "u"}
+	plan, err := execute[activities.LandingPlan](landing.PlanLanding, activities.PlanLandingInput{Topic: "pin", Date: day})
+	require.NoError(t, err)
+	deleteBefore(t, producer, 6)
+	_, err = execute[activities.LandedPartition](landing.LandPartition, activities.LandPartitionInput{Topic: plan.Topic, Date: day, Range: plan.Ranges[0]})
+	requireFinal(t, err, activities.ErrorOffsetsGone, "partition 0 offsets 0 to 5")
+	_, err = execute[activities.LandingPlan](landing.PlanLanding, activities.PlanLandingInput{Topic: "pin", Date: day})
+	requireFinal(t, err, activities.ErrorOffsetsGone, "partition 0 offsets 0 to 5")
+}
+
+// Nothing answers: the landing is tried again, and says who does not answer.
+func TestLanding_WithoutKafkaOrS3IsTriedAgain(t *testing.T) {
+	reader := kafka.NewReader(kafka.Connection{Brokers: []string{freeAddress(t)}, ClientID: "test"})
+	t.Cleanup(reader.Close)
+	landing := &activities.Landing{Kafka: reader, Objects: newBucket(t), UserID: "u"}
+	_, err := execute[activities.LandingPlan](landing.PlanLanding, activities.PlanLandingInput{Topic: "pin", Date: day})
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure)
+	require.False(t, failure.NonRetryable())
+	require.ErrorContains(t, err, "no Kafka broker answers")
+}
+
+// BenchmarkLanding lands a partition over both real protocols.
+func BenchmarkLanding(b *testing.B) {
+	const records = 100_000
+	cluster := newBroker(b, 1)
+	bucket := newBucket(b)
+	producer := newProducer(b, cluster)
+	size := 0
+	for i := range records {
+		value := fmt.Sprintf(`{"index":%d,"unique_id":"fbe53c66-3442-4773-b19e-d3ec6f54dddf","title":"No Title","description":"%s","follower_count":"124k"}`,
+			i, strings.Repeat("Some words of a description. ", 20))
+		size += len(value)
+		producer.Produce(context.Background(), record(0, noon, value), func(_ *kgo.Record, err error) { require.NoError(b, err) })
+	}
+	require.NoError(b, producer.Flush(deadline(b)))
+	reader := newReader(b, cluster)
+	b.SetBytes(int64(size))
+	date := day
+	for b.Loop() {
+		landing := &activities.Landing{Kafka: reader, Objects: bucket, UserID: "u"}
+		landed, err := execute[activities.LandedPartition](landing.LandPartition, activities.LandPartitionInput{
+			Topic: topic, Date: date, Range: activities.PartitionRange{End: records},
+		})
+		require.NoError(b, err)
+		require.EqualValues(b, records, landed.Records)
+		date = date.Add(1) // a place of its own
+	}
+	b.ReportMetric(float64(b.N*records)/b.Elapsed().Seconds(), "records/s")
+}

@@ -1,0 +1,357 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+)
+
+// users are runs that want slots of a pool.
+type users struct {
+	mu      sync.Mutex
+	t       *testing.T
+	env     *testsuite.TestWorkflowEnvironment
+	dead    map[string]bool // workflow ids of runs that have ended
+	granted []string
+	holding int
+	most    int
+	checks  int
+}
+
+func slot(run int) activities.Slot {
+	return activities.Slot{Pool: "p", WorkflowID: fmt.Sprintf("run-%02d", run), OriginalRunID: "r", Task: "a", Try: 1, Priority: 3}
+}
+
+func newUsers(t *testing.T) *users {
+	u := &users{t: t, env: newEnv(t, catalog(daily())), dead: map[string]bool{}}
+	u.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, "", grantSignal, mock.Anything).Return(
+		func(_, workflowID, _, _ string, _ any) error {
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			if u.dead[workflowID] {
+				return errors.New("unknown external workflow execution")
+			}
+			u.granted = append(u.granted, workflowID)
+			u.holding++
+			u.most = max(u.most, u.holding)
+			return nil
+		})
+	u.env.OnActivity(findGone, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.FindGoneInput) (activities.GoneSlots, error) {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.checks++
+		var gone activities.GoneSlots
+		for _, s := range in.Slots {
+			if u.dead[s.WorkflowID] {
+				gone.Slots = append(gone.Slots, s)
+			}
+		}
+		return gone, nil
+	}).Maybe()
+	return u
+}
+
+func (u *users) after(d time.Duration, do func()) { u.env.RegisterDelayedCallback(do, d) }
+
+func (u *users) ask(s activities.Slot, slots int) {
+	u.env.SignalWorkflow(activities.PoolSignal, activities.SlotMessage{Slot: s, Slots: slots})
+}
+
+func (u *users) release(s activities.Slot) {
+	u.mu.Lock()
+	u.holding--
+	u.mu.Unlock()
+	u.env.SignalWorkflow(activities.PoolSignal, activities.SlotMessage{Slot: s, Slots: 1, Release: true})
+}
+
+func (u *users) state() activities.PoolState {
+	answer, err := u.env.QueryWorkflow(PoolQuery)
+	require.NoError(u.t, err)
+	var state activities.PoolState
+	require.NoError(u.t, answer.Get(&state))
+	return state
+}
+
+func (u *users) play(state activities.PoolState) error {
+	u.env.ExecuteWorkflow(PoolWorkflow, state)
+	require.True(u.t, u.env.IsWorkflowCompleted())
+	u.env.AssertExpectations(u.t)
+	return u.env.GetWorkflowError()
+}
+
+func TestPool_NeverGrantsMoreThanNAndServesInOrder(t *testing.T) {
+	for _, n := range []int{1, 3} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			u := newUsers(t)
+			var want []string
+			for run := range 12 {
+				u.after(time.Duration(run)*time.Second, func() { u.ask(slot(run), n) })
+				u.after(time.Duration(run+1)*time.Minute, func() { u.release(slot(run)) })
+				want = append(want, slot(run).WorkflowID)
+			}
+			require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+			require.Equal(t, want, u.granted)
+			require.Equal(t, n, u.most)
+		})
+	}
+}
+
+func TestPool_ServesTheDailyRunBeforeBackfills(t *testing.T) {
+	u := newUsers(t)
+	backfill := func(run int) activities.Slot { s := slot(run); s.Priority = 5; return s }
+	u.after(0, func() { u.ask(backfill(1), 1) })
+	u.after(time.Second, func() { u.ask(backfill(2), 1); u.ask(backfill(3), 1); u.ask(slot(4), 1) })
+	for i, s := range []activities.Slot{backfill(1), slot(4), backfill(2), backfill(3)} {
+		u.after(time.Duration(i+1)*time.Minute, func() { u.release(s) })
+	}
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.Equal(t, []string{"run-01", "run-04", "run-02", "run-03"}, u.granted)
+}
+
+func TestPool_EndsWhenNobodyNeedsIt(t *testing.T) {
+	u := newUsers(t)
+	u.after(0, func() { u.ask(slot(1), 1) })
+	u.after(time.Hour, func() { u.release(slot(1)) })
+	began := u.env.Now()
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.Equal(t, time.Hour, u.env.Now().Sub(began).Round(time.Second))
+	require.Zero(t, u.checks, "while nobody waits, nobody is looked after")
+}
+
+func TestPool_ADeadHoldersSlotIsFreed(t *testing.T) {
+	u := newUsers(t)
+	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
+	var waited time.Duration
+	u.after(10*time.Minute, func() { u.mu.Lock(); u.dead["run-01"] = true; u.holding--; u.mu.Unlock() })
+	for minute := range 20 {
+		u.after(time.Duration(minute)*time.Minute+30*time.Second, func() {
+			if len(u.granted) == 2 && waited == 0 {
+				waited = time.Duration(minute)*time.Minute + 30*time.Second - 10*time.Minute
+				u.release(slot(2))
+			}
+		})
+	}
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.Equal(t, []string{"run-01", "run-02"}, u.granted)
+	require.LessOrEqual(t, waited, poolCheck+30*time.Second)
+}
+
+func TestPool_AHolderThatDiedBeforeAnybodyWaitedIsFoundAtOnce(t *testing.T) {
+	u := newUsers(t)
+	u.after(0, func() { u.ask(slot(1), 1) })
+	u.after(time.Hour, func() { u.mu.Lock(); u.dead["run-01"] = true; u.holding--; u.mu.Unlock(); u.ask(slot(2), 1) })
+	u.after(time.Hour+time.Second, func() { require.Equal(t, []string{"run-01", "run-02"}, u.granted); u.release(slot(2)) })
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+}
+
+func TestPool_AWaiterThatDiedIsPassedOver(t *testing.T) {
+	u := newUsers(t)
+	u.dead["run-02"] = true
+	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1); u.ask(slot(3), 1) })
+	u.after(time.Minute, func() { u.release(slot(1)) })
+	u.after(2*time.Minute, func() { u.release(slot(3)) })
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.Equal(t, []string{"run-01", "run-03"}, u.granted)
+}
+
+func TestPool_ARequestTakenBackIsForgotten(t *testing.T) {
+	u := newUsers(t)
+	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
+	u.after(time.Minute, func() {
+		u.env.SignalWorkflow(activities.PoolSignal, activities.SlotMessage{Slot: slot(2), Release: true})
+	})
+	u.after(2*time.Minute, func() { require.Empty(t, u.state().Waiting); u.release(slot(1)) })
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.Equal(t, []string{"run-01"}, u.granted)
+}
+
+func TestPool_AskingTwiceIsAskingOnce(t *testing.T) {
+	u := newUsers(t)
+	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(1), 1); u.ask(slot(2), 1); u.ask(slot(2), 1) })
+	u.after(time.Minute, func() {
+		require.Equal(t, activities.PoolState{Name: "p", Slots: 1, Holders: []activities.Slot{slot(1)}, Waiting: []activities.Slot{slot(2)}}, u.state())
+		u.release(slot(1))
+	})
+	u.after(2*time.Minute, func() { u.release(slot(2)) })
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.Equal(t, []string{"run-01", "run-02"}, u.granted)
+}
+
+func TestPool_AHolderOfATerminatedPoolStillHolds(t *testing.T) {
+	u := newUsers(t)
+	u.after(0, func() { u.ask(slot(2), 1) })
+	u.after(time.Minute, func() {
+		u.env.SignalWorkflow(activities.PoolSignal, activities.SlotMessage{Slot: slot(1), Slots: 1, Held: true})
+		u.ask(slot(3), 1)
+	})
+	u.after(2*time.Minute, func() { require.Len(t, u.state().Holders, 2); u.release(slot(2)) })
+	u.after(3*time.Minute, func() {
+		require.Equal(t, []activities.Slot{slot(3)}, u.state().Waiting, "run-01 still works")
+		u.release(slot(1))
+	})
+	u.after(4*time.Minute, func() { u.release(slot(3)) })
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+}
+
+func TestPool_CancellingDoesNotFreeItsSlots(t *testing.T) {
+	u := newUsers(t)
+	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
+	u.after(time.Minute, u.env.CancelWorkflow)
+	u.after(2*time.Minute, func() { require.Len(t, u.granted, 1); u.release(slot(1)) })
+	u.after(3*time.Minute, func() { u.release(slot(2)) })
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.Len(t, u.granted, 2)
+}
+
+func TestPool_ContinuesAsNewWithItsSlots(t *testing.T) {
+	u := newUsers(t)
+	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
+	u.after(time.Minute, func() { u.env.SetContinueAsNewSuggested(true); u.ask(slot(3), 1) })
+	err := u.play(activities.PoolState{Name: "p"})
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, err, &next)
+	var state activities.PoolState
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &state))
+	require.Equal(t, activities.PoolState{Name: "p", Slots: 1, Holders: []activities.Slot{slot(1)}, Waiting: []activities.Slot{slot(2), slot(3)}}, state)
+
+	v := newUsers(t)
+	v.holding = 1
+	v.after(0, func() { v.release(slot(1)) })
+	v.after(time.Minute, func() { v.release(slot(2)) })
+	v.after(2*time.Minute, func() { v.release(slot(3)) })
+	require.NoError(t, v.play(state))
+	require.Equal(t, []string{"run-02", "run-03"}, v.granted)
+}
+
+// pooled is a DAG with two tasks that share one slot.
+func pooled() DAG {
+	return DAG{{ID: "a", Pool: "narrow", Do: does(ok)}, {ID: "b", Pool: "narrow", Do: does(ok)}}
+}
+
+func TestRun_ATaskWaitsForItsSlotAndGivesItBack(t *testing.T) {
+	var asked, released []activities.SlotMessage
+	var waiting RunStatus
+	p := play(t, pooled(), RunInput{Trigger: Backfill}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+			asked = append(asked, m)
+			if m.Slot.Task == "a" {
+				env.SignalWorkflow(grantSignal, m.Slot)
+			}
+			return nil
+		}).Twice()
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+			released = append(released, m)
+			return nil
+		}).Twice()
+		env.RegisterDelayedCallback(func() {
+			answer, err := env.QueryWorkflow(StatusQuery)
+			require.NoError(t, err)
+			require.NoError(t, answer.Get(&waiting))
+			for _, m := range asked {
+				if m.Slot.Task == "b" {
+					env.SignalWorkflow(grantSignal, m.Slot)
+				}
+			}
+		}, 10*time.Minute)
+	})
+	require.NoError(t, p.err)
+	require.Equal(t, Success, waiting.Tasks[0].State)
+	require.Equal(t, Queued, waiting.Tasks[1].State)
+	require.Equal(t, 11*time.Minute, p.took.Round(time.Second))
+	require.Len(t, asked, 2)
+	require.Equal(t, 1, asked[0].Slots)
+	require.Equal(t, 5, asked[0].Slot.Priority)
+	require.ElementsMatch(t, asked, released)
+}
+
+func TestRun_BetweenTriesATaskHoldsNoSlot(t *testing.T) {
+	var log []string
+	p := play(t, DAG{{ID: "a", Pool: "narrow", Do: does(bad)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+			log = append(log, fmt.Sprintf("ask for try %d", m.Slot.Try))
+			env.SignalWorkflow(grantSignal, m.Slot)
+			return nil
+		}).Twice()
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+			log = append(log, fmt.Sprintf("release try %d", m.Slot.Try))
+			return nil
+		}).Twice()
+	})
+	require.Error(t, p.err)
+	require.Equal(t, []string{"ask for try 1", "release try 1", "ask for try 2", "release try 2"}, log)
+}
+
+func TestRun_CancelledWhileItWaitsTakesItsRequestBack(t *testing.T) {
+	p := play(t, DAG{{ID: "a", Pool: "narrow", Do: does(ok)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(nil).Once()
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil).Once()
+		env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)
+	})
+	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
+}
+
+func TestRun_AGrantNobodyWantsAnyMoreGoesBack(t *testing.T) {
+	stale := activities.Slot{Pool: "narrow", WorkflowID: "x", Task: "old", Try: 1}
+	var released []activities.Slot
+	play(t, DAG{{ID: "a", Pool: "narrow", Do: does(ok)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+			env.SignalWorkflow(grantSignal, stale)
+			env.SignalWorkflow(grantSignal, m.Slot)
+			return nil
+		}).Once()
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+			released = append(released, m.Slot)
+			return nil
+		}).Twice()
+	})
+	require.Contains(t, released, stale)
+}
+
+func TestRun_RemindsAPoolThatLostItsMemory(t *testing.T) {
+	var messages []activities.SlotMessage
+	p := play(t, DAG{{ID: "a", Pool: "narrow", Do: does(func(ctx workflow.Context, _ Try) (Outcome, error) {
+		return Outcome{}, workflow.Sleep(ctx, 50*time.Minute)
+	})}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+			messages = append(messages, m)
+			if len(messages) == 2 { // the first was lost with its pool
+				env.SignalWorkflow(grantSignal, m.Slot)
+			}
+			return nil
+		})
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil).Once()
+	})
+	require.NoError(t, p.err)
+	require.Equal(t, 80*time.Minute, p.took.Round(time.Minute))
+	require.Len(t, messages, 3)
+	require.False(t, messages[1].Held, "it waits")
+	require.True(t, messages[2].Held, "it holds")
+}
+
+func TestLoad_LandsWithoutASlot(t *testing.T) {
+	l := newLake()
+	landedBefore := -1
+	play(t, daily(), RunInput{DAG: DailyName}, l.mock, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+			if m.Slot.Task == "load" {
+				landedBefore = len(l.landed)
+			}
+			env.SignalWorkflow(grantSignal, m.Slot)
+			return nil
+		}).Times(5)
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil).Times(5)
+	})
+	require.Equal(t, 9, landedBefore, "landing came before the slot was asked for")
+}

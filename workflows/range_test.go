@@ -1,0 +1,544 @@
+package workflows
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dates"
+)
+
+// month is thirty dates, all over.
+const (
+	firstOfMonth = dates.Date("2022-09-01")
+	lastOfMonth  = dates.Date("2022-09-30")
+)
+
+// window watches the runs of a range.
+type window struct {
+	mu      sync.Mutex
+	env     *testsuite.TestWorkflowEnvironment
+	running int
+	most    int
+	starts  []dates.Date
+	samples []sample
+	inputs  []RunInput
+	// lasts is how long a date's run takes, and ends how it ends.
+	lasts func(dates.Date) time.Duration
+	ends  func(dates.Date) error
+}
+
+// sample says how many runs were going from a moment on.
+type sample struct {
+	at      time.Time
+	running int
+}
+
+func newWindow() *window {
+	return &window{
+		lasts: func(dates.Date) time.Duration { return time.Minute },
+		ends:  func(dates.Date) error { return nil },
+	}
+}
+
+// uneven lasts between one minute and an hour, without order.
+func uneven(date dates.Date) time.Duration {
+	day := date.Start().Day()
+	return time.Duration(1+(day*37)%60) * time.Minute
+}
+
+func (w *window) run(ctx workflow.Context, in RunInput) (RunResult, error) {
+	w.change(ctx, +1, in)
+	defer w.change(ctx, -1, in)
+	if err := workflow.Sleep(ctx, w.lasts(in.Date)); err != nil {
+		return RunResult{}, err
+	}
+	return RunResult{Date: in.Date}, w.ends(in.Date)
+}
+
+func (w *window) change(ctx workflow.Context, by int, in RunInput) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running += by
+	w.most = max(w.most, w.running)
+	w.samples = append(w.samples, sample{workflow.Now(ctx), w.running})
+	if by > 0 {
+		w.starts = append(w.starts, in.Date)
+		w.inputs = append(w.inputs, in)
+	}
+}
+
+func (w *window) mock(env *testsuite.TestWorkflowEnvironment) {
+	w.env = env
+	env.OnWorkflow(RunWorkflow, mock.Anything, mock.Anything).Return(w.run)
+}
+
+// ledger answers with these entries.
+func ledger(entries ...activities.LedgerEntry) func(*testsuite.TestWorkflowEnvironment) {
+	return func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.ReadLedgerInput) (activities.LedgerEntries, error) {
+			var answer activities.LedgerEntries
+			for _, e := range entries {
+				if in.From <= e.Date && e.Date <= in.To {
+					answer.Entries = append(answer.Entries, e)
+				}
+			}
+			return answer, nil
+		})
+	}
+}
+
+// ranged is what a range left.
+type ranged struct {
+	result   RangeResult
+	progress RangeProgress
+	err      error
+	took     time.Duration
+}
+
+func playRange(t *testing.T, in RangeInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) ranged {
+	t.Helper()
+	in.DAG = testDAG
+	env := newEnv(t, catalog(daily()))
+	for _, f := range prepare {
+		f(env)
+	}
+	began := env.Now()
+	env.ExecuteWorkflow(RangeWorkflow, in)
+	require.True(t, env.IsWorkflowCompleted())
+	r := ranged{err: env.GetWorkflowError(), took: env.Now().Sub(began)}
+	answer, err := env.QueryWorkflow(ProgressQuery)
+	require.NoError(t, err)
+	require.NoError(t, answer.Get(&r.progress))
+	if r.err == nil {
+		require.NoError(t, env.GetWorkflowResult(&r.result))
+	}
+	env.AssertExpectations(t)
+	return r
+}
+
+func TestRange_IsAlwaysFullAndNeverRunsMoreThanN(t *testing.T) {
+	for _, n := range []int{1, 3, 7, 30, 100} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			w := newWindow()
+			w.lasts = uneven
+			r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: n}, w.mock, ledger())
+			require.NoError(t, r.err)
+			require.Equal(t, RangeResult{From: firstOfMonth, To: lastOfMonth, Total: 30, Success: 30}, r.result)
+			require.Len(t, w.starts, 30)
+			require.Equal(t, min(n, 30), w.most)
+			requireFull(t, w, n)
+		})
+	}
+}
+
+// requireFull fails if the window was not full for any time before the last run started.
+func requireFull(t *testing.T, w *window, n int) {
+	t.Helper()
+	started := 0
+	for i, s := range w.samples[:len(w.samples)-1] {
+		if i == 0 || s.running > w.samples[i-1].running {
+			started++
+		}
+		if started == 30 {
+			return
+		}
+		if w.samples[i+1].at.After(s.at) {
+			require.Equal(t, n, s.running, "after %d starts, until %s", started, w.samples[i+1].at)
+		}
+	}
+}
+
+func TestRange_RunsForwardsOrBackwards(t *testing.T) {
+	for _, backwards := range []bool{false, true} {
+		w := newWindow()
+		r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Backwards: backwards}, w.mock, ledger())
+		require.NoError(t, r.err)
+		var want []dates.Date
+		for i := range 30 {
+			want = append(want, firstOfMonth.Add(i))
+		}
+		if backwards {
+			slices.Reverse(want)
+		}
+		require.Equal(t, want, w.starts)
+	}
+}
+
+func TestRange_ItsRunsGetItsOrders(t *testing.T) {
+	w := newWindow()
+	params := map[string]string{"invalid_followers": "null"}
+	playRange(t, RangeInput{From: someDay, To: someDay, Params: params, Hold: true}, w.mock, ledger())
+	require.Equal(t, []RunInput{{DAG: testDAG, Date: someDay, Trigger: Backfill, Params: params, Hold: true}}, w.inputs)
+}
+
+// past is four dates with all kinds of history.
+func past() []activities.LedgerEntry {
+	noonOf := func(d dates.Date) *time.Time { at := d.Start().Add(12 * time.Hour); return &at }
+	return []activities.LedgerEntry{
+		{Date: "2022-09-01", State: "success"},
+		{Date: "2022-09-02", State: "failed"},
+		{Date: "2022-09-03", State: "success", Partial: true, Until: noonOf("2022-09-03")},
+		{Date: "2022-09-04", State: "failed", Partial: true, Until: noonOf("2022-09-04")},
+	}
+}
+
+func TestRange_ReprocessSaysWhichDatesRunAgain(t *testing.T) {
+	for reprocess, want := range map[Reprocess][]dates.Date{
+		"":              {"2022-09-03", "2022-09-04", "2022-09-05"},
+		ReprocessNone:   {"2022-09-03", "2022-09-04", "2022-09-05"},
+		ReprocessFailed: {"2022-09-02", "2022-09-03", "2022-09-04", "2022-09-05"},
+		ReprocessAll:    {"2022-09-01", "2022-09-02", "2022-09-03", "2022-09-04", "2022-09-05"},
+	} {
+		t.Run(string(reprocess), func(t *testing.T) {
+			w := newWindow()
+			r := playRange(t, RangeInput{From: "2022-09-01", To: "2022-09-05", Reprocess: reprocess}, w.mock, ledger(past()...))
+			require.NoError(t, r.err)
+			require.Equal(t, want, w.starts)
+			require.Equal(t, 5-len(want), r.result.Skipped)
+			require.Equal(t, len(want), r.result.Success)
+		})
+	}
+}
+
+func TestRange_OnFailure(t *testing.T) {
+	for onFailure, c := range map[OnFailure]struct {
+		ran, failed int
+	}{
+		"":                {30, 10},
+		ContinueOnFailure: {30, 10},
+		StopOnFailure:     {3, 1},
+		"max=4":           {12, 4},
+	} {
+		t.Run(string(onFailure), func(t *testing.T) {
+			w := newWindow()
+			w.ends = func(d dates.Date) error {
+				if d.Start().Day()%3 == 0 {
+					return temporal.NewNonRetryableApplicationError("broken on "+string(d), ErrorRunFailed, nil)
+				}
+				return nil
+			}
+			r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, OnFailure: onFailure}, w.mock, ledger())
+			require.Len(t, w.starts, c.ran)
+			require.ErrorContains(t, r.err, fmt.Sprintf("%d of 30 dates failed (2022-09-03", c.failed))
+			require.ErrorContains(t, r.err, "broken on 2022-09-03")
+			var app *temporal.ApplicationError
+			require.ErrorAs(t, r.err, &app)
+			require.Equal(t, ErrorRangeFailed, app.Type())
+			var result RangeResult
+			require.NoError(t, app.Details(&result))
+			require.Equal(t, c.failed, result.Failed)
+			require.Len(t, result.FailedDates, c.failed)
+			require.Equal(t, c.ran, result.Done())
+			if c.ran < 30 {
+				require.ErrorContains(t, r.err, fmt.Sprintf("%d dates were not run: %d dates have failed, and on failure is %s", 30-c.ran, c.failed, onFailure))
+			}
+		})
+	}
+}
+
+func TestRange_StoppingOnFailureLetsRunsFinish(t *testing.T) {
+	w := newWindow()
+	w.lasts = func(d dates.Date) time.Duration { return time.Duration(d.Start().Day()) * time.Hour }
+	w.ends = func(d dates.Date) error {
+		if d == firstOfMonth {
+			return temporal.NewNonRetryableApplicationError("broken", ErrorRunFailed, nil)
+		}
+		return nil
+	}
+	r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 5, OnFailure: StopOnFailure}, w.mock, ledger())
+	require.Error(t, r.err)
+	require.Len(t, w.starts, 5)
+	require.Equal(t, 4, r.progress.Success)
+	require.Equal(t, 1, r.progress.Failed)
+}
+
+// order sends an update and collects refusals.
+func order(env *testsuite.TestWorkflowEnvironment, refused *[]string, name string, arg any) {
+	env.UpdateWorkflow(name, "", &testsuite.TestUpdateCallback{
+		OnAccept: func() {}, OnReject: func(err error) { *refused = append(*refused, err.Error()) }, OnComplete: func(any, error) {},
+	}, arg)
+}
+
+func TestRange_ItsWidthChangesWhileItRuns(t *testing.T) {
+	w := newWindow()
+	var refused []string
+	w.lasts = func(dates.Date) time.Duration { return time.Hour }
+	var atTwo, atSix int
+	r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 2}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { atTwo = w.running; order(env, &refused, ParallelUpdate, 6) }, 90*time.Minute)
+		env.RegisterDelayedCallback(func() { atSix = w.running; order(env, &refused, ParallelUpdate, 1) }, 100*time.Minute)
+		env.RegisterDelayedCallback(func() { require.Equal(t, 1, w.running) }, 155*time.Minute)
+		env.RegisterDelayedCallback(func() { order(env, &refused, ParallelUpdate, 0); order(env, &refused, ParallelUpdate, 501) }, 150*time.Minute)
+	})
+	require.NoError(t, r.err)
+	require.Equal(t, 2, atTwo)
+	require.Equal(t, 6, atSix)
+	require.Equal(t, 6, w.most)
+	require.Equal(t, []string{"parallel 0: it is between 1 and 500", "parallel 501: it is between 1 and 500"}, refused)
+}
+
+func TestRange_PausedStartsNothingUntilResumed(t *testing.T) {
+	w := newWindow()
+	var refused []string
+	w.lasts = func(dates.Date) time.Duration { return time.Hour }
+	var paused RangeProgress
+	r := playRange(t, RangeInput{From: firstOfMonth, To: firstOfMonth.Add(3)}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() {
+			order(env, &refused, ResumeUpdate, Pause{})
+			order(env, &refused, PauseUpdate, Pause{By: "ann"})
+			order(env, &refused, PauseUpdate, Pause{By: "ann", Reason: "Databricks is full"})
+		}, 30*time.Minute)
+		env.RegisterDelayedCallback(func() {
+			order(env, &refused, PauseUpdate, Pause{Reason: "again"})
+			answer, err := env.QueryWorkflow(ProgressQuery)
+			require.NoError(t, err)
+			require.NoError(t, answer.Get(&paused))
+		}, 10*time.Hour)
+		env.RegisterDelayedCallback(func() { order(env, &refused, ResumeUpdate, Pause{}) }, 11*time.Hour)
+	})
+	require.NoError(t, r.err)
+	require.Equal(t, 1, paused.Done(), "the run that was going finished, the next did not start")
+	require.Equal(t, "ann: Databricks is full (2022-10-20 12:30:00 UTC)", paused.Paused)
+	require.Equal(t, 14*time.Hour, r.took.Round(time.Minute))
+	require.Equal(t, []string{
+		"the range is not paused", "a pause needs a reason: it is shown to others",
+		"the range is paused already: ann: Databricks is full (2022-10-20 12:30:00 UTC)",
+	}, refused)
+}
+
+func TestRange_CancellingStartsNoMoreAndLetsRunsFinish(t *testing.T) {
+	w := newWindow()
+	w.lasts = func(dates.Date) time.Duration { return time.Hour }
+	r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Minute)
+	})
+	require.True(t, temporal.IsCanceledError(r.err), "%v", r.err)
+	require.Equal(t, 6, r.progress.Success)
+	require.Zero(t, r.progress.Failed)
+	require.Equal(t, 2*time.Hour, r.took.Round(time.Minute))
+}
+
+func TestRange_CancellingWhatIsPausedEndsIt(t *testing.T) {
+	w := newWindow()
+	var refused []string
+	r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { order(env, &refused, PauseUpdate, Pause{Reason: "x"}) }, 30*time.Second)
+		env.RegisterDelayedCallback(env.CancelWorkflow, 10*time.Hour)
+	})
+	require.True(t, temporal.IsCanceledError(r.err), "%v", r.err)
+	require.Equal(t, 1, r.progress.Done())
+}
+
+func TestRange_StoppingNowCancelsItsRuns(t *testing.T) {
+	w := newWindow()
+	var refused []string
+	w.lasts = func(dates.Date) time.Duration { return time.Hour }
+	r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() {
+			order(env, &refused, StopUpdate, Stop{Now: true})
+			order(env, &refused, StopUpdate, Stop{Pause: Pause{By: "ann", Reason: "wrong dates"}, Now: true})
+		}, 90*time.Minute)
+	})
+	require.ErrorContains(t, r.err, "3 of 30 dates failed (2022-09-04, 2022-09-05, 2022-09-06): cancelled; 24 dates were not run: stopped by ann: wrong dates")
+	require.Equal(t, 90*time.Minute, r.took.Round(time.Minute))
+	require.Equal(t, []string{"stopping needs a reason: it is shown to others"}, refused)
+}
+
+// taken makes Temporal refuse the first so many starts of a date's run, as somebody else's run has its workflow id.
+func taken(date dates.Date, times int) func(*testsuite.TestWorkflowEnvironment) {
+	return func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnWorkflow(RunWorkflow, mock.Anything, mock.MatchedBy(func(in RunInput) bool { return in.Date == date })).
+			Return(RunResult{}, &temporal.ChildWorkflowExecutionAlreadyStartedError{}).Times(times)
+	}
+}
+
+// ended answers that the date's latest run has ended so long after the test began.
+func ended(success bool, after time.Duration) func(*testsuite.TestWorkflowEnvironment) {
+	return func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(awaitRun, mock.Anything, activities.AwaitRunInput{WorkflowID: RunID(testDAG, someDay)}).
+			Return(activities.RunEnd{Found: true, Success: success, Status: "x", Error: "theirs broke", RunID: "other", Closed: noon.Add(after)}, nil).Once()
+	}
+}
+
+func TestRange_WaitsForARunThatIsGoingAndNeverStartsASecond(t *testing.T) {
+	for name, success := range map[string]bool{"success": true, "failure": false} {
+		t.Run(name, func(t *testing.T) {
+			r := playRange(t, RangeInput{From: someDay, To: someDay, Reprocess: ReprocessAll}, taken(someDay, 1), ended(success, time.Hour),
+				ledger(activities.LedgerEntry{Date: someDay, State: "whatever"}))
+			require.Equal(t, 1, r.progress.Attached)
+			if success {
+				require.NoError(t, r.err)
+				require.Equal(t, 1, r.progress.Success)
+			} else {
+				require.ErrorContains(t, r.err, "theirs broke")
+				require.Equal(t, 1, r.progress.Failed)
+			}
+		})
+	}
+}
+
+func TestRange_CompletesAPartialRunThatWasGoing(t *testing.T) {
+	w := newWindow()
+	r := playRange(t, RangeInput{From: someDay, To: someDay}, taken(someDay, 1), ended(true, time.Hour), w.mock, func(env *testsuite.TestWorkflowEnvironment) {
+		none := activities.LedgerEntries{}
+		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(none, nil).Once()
+		until := someDay.Start().Add(23 * time.Hour)
+		env.OnActivity(readLedger, mock.Anything, mock.Anything).
+			Return(activities.LedgerEntries{Entries: []activities.LedgerEntry{{Date: someDay, State: "success", Partial: true, Until: &until}}}, nil).Once()
+	})
+	require.NoError(t, r.err)
+	require.Equal(t, []dates.Date{someDay}, w.starts)
+	require.Equal(t, 1, r.result.Success)
+	require.Zero(t, r.result.Attached)
+}
+
+func TestRange_ARunThatTemporalRefusesToRepeatIsSkipped(t *testing.T) {
+	r := playRange(t, RangeInput{From: someDay, To: someDay}, taken(someDay, 1), ended(false, -time.Hour), ledger())
+	require.NoError(t, r.err)
+	require.Equal(t, 1, r.result.Skipped)
+}
+
+func TestRange_StartedByAScheduleRunsTheDateThatHasEnded(t *testing.T) {
+	for fired, want := range map[string]dates.Date{
+		"2022-10-19T00:00:00Z": "2022-10-18",
+		"2022-10-19T02:30:00Z": "2022-10-18",
+		"2022-03-01T00:00:00Z": "2022-02-28",
+		"2022-01-01T00:00:00Z": "2021-12-31",
+	} {
+		at, err := time.Parse(time.RFC3339, fired)
+		require.NoError(t, err)
+		w := newWindow()
+		r := playRange(t, RangeInput{Trigger: Scheduled}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+			require.NoError(t, env.SetTypedSearchAttributesOnStart(temporal.NewSearchAttributes(scheduledStart.ValueSet(at))))
+		})
+		require.NoError(t, r.err)
+		require.Equal(t, []dates.Date{want}, w.starts)
+		require.Equal(t, Scheduled, w.inputs[0].Trigger)
+		require.Equal(t, want, r.result.To)
+	}
+}
+
+func TestRange_WrongInputReportsAllMistakesAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   RangeInput
+		want []string
+	}{
+		"no dates":      {RangeInput{}, []string{"a range needs the dates from and to"}},
+		"no to":         {RangeInput{From: someDay}, []string{`to: "" is not a date`}},
+		"swapped":       {RangeInput{From: lastOfMonth, To: firstOfMonth}, []string{"from 2022-09-30 comes after to 2022-09-01: swap them"}},
+		"future":        {RangeInput{From: someDay, To: "2022-10-21"}, []string{"to: 2022-10-21 is in the future"}},
+		"many mistakes": {RangeInput{From: "x", To: someDay, Parallel: -1, Reprocess: "some", OnFailure: "max=0"}, []string{`from: "x"`, "parallel -1", `reprocess "some": it is none, failed or all`, `on failure "max=0": it is continue, stop or max=N`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := newEnv(t, catalog(daily()))
+			c.in.DAG = testDAG
+			env.ExecuteWorkflow(RangeWorkflow, c.in)
+			for _, want := range c.want {
+				require.ErrorContains(t, env.GetWorkflowError(), want)
+			}
+			var app *temporal.ApplicationError
+			require.ErrorAs(t, env.GetWorkflowError(), &app)
+			require.True(t, app.NonRetryable())
+		})
+	}
+}
+
+// continued is the input with which a range continued as new.
+func continued(t *testing.T, err error) RangeInput {
+	t.Helper()
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, err, &next)
+	require.Equal(t, RangeWorkflow, next.WorkflowType.Name)
+	var in RangeInput
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &in))
+	return in
+}
+
+func TestRange_ContinuesAsNewWithItsWindow(t *testing.T) {
+	w := newWindow()
+	w.lasts = func(dates.Date) time.Duration { return time.Hour }
+	w.ends = func(d dates.Date) error {
+		if d == firstOfMonth {
+			return temporal.NewNonRetryableApplicationError("broken", ErrorRunFailed, nil)
+		}
+		return nil
+	}
+	entries := []activities.LedgerEntry{{Date: firstOfMonth.Add(1), State: "success"}}
+	var refused []string
+	first := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, w.mock, ledger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { order(env, &refused, ParallelUpdate, 4) }, 70*time.Minute)
+		env.RegisterDelayedCallback(func() {
+			env.SetContinueAsNewSuggested(true)
+			order(env, &refused, ParallelUpdate, 5)
+		}, 80*time.Minute)
+	})
+	require.Empty(t, refused)
+	in := continued(t, first.err)
+	require.Equal(t, 5, in.Carried.Parallel)
+	require.Len(t, in.Carried.Running, 4)
+	require.Equal(t, 2, in.Carried.Success)
+	require.Equal(t, 1, in.Carried.Failed)
+	require.Equal(t, 1, in.Carried.Skipped)
+	require.Equal(t, 8, in.Carried.Next)
+
+	// The runs that were going are waited for by their run ids, and are not started again.
+	rest := newWindow()
+	var awaited []string
+	r := playRange(t, in, rest.mock, ledger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(awaitRun, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AwaitRunInput) (activities.RunEnd, error) {
+			rest.mu.Lock()
+			defer rest.mu.Unlock()
+			require.NotEmpty(t, in.RunID)
+			awaited = append(awaited, in.WorkflowID)
+			return activities.RunEnd{Found: true, Success: in.WorkflowID != RunID(testDAG, firstOfMonth.Add(5)), Error: "also broken"}, nil
+		}).Times(4)
+	})
+	require.ErrorContains(t, r.err, "2 of 30 dates failed (2022-09-01, 2022-09-06): broken")
+	require.Equal(t, 27, r.progress.Success)
+	require.Equal(t, 30, r.progress.Done())
+	require.Len(t, rest.starts, 22)
+	require.Len(t, awaited, 4)
+	for _, date := range rest.starts {
+		require.NotContains(t, w.starts, date)
+	}
+	require.Equal(t, first.progress.Started.UTC(), r.progress.Started.UTC())
+}
+
+func TestRange_TenThousandDatesKeepTheStateSmall(t *testing.T) {
+	// Every date has run: only the ledger is read, chunk by chunk.
+	var chunks int
+	r := playRange(t, RangeInput{From: "1995-06-01", To: dates.Date("1995-06-01").Add(9999)}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.ReadLedgerInput) (activities.LedgerEntries, error) {
+			chunks++
+			var answer activities.LedgerEntries
+			for d := in.From; d <= in.To; d = d.Add(1) {
+				answer.Entries = append(answer.Entries, activities.LedgerEntry{Date: d, State: "success"})
+			}
+			return answer, nil
+		})
+	})
+	require.NoError(t, r.err)
+	require.Equal(t, 10_000, r.result.Skipped)
+	require.Equal(t, 200, chunks)
+}
+
+func TestRange_ProgressEstimatesWhatIsLeft(t *testing.T) {
+	_, known := RangeProgress{}.Left()
+	require.False(t, known)
+	p := RangeProgress{RangeResult: RangeResult{Total: 30, Success: 10}, Parallel: 4, Ran: 10, Took: 20 * time.Minute}
+	left, known := p.Left()
+	require.True(t, known)
+	require.Equal(t, 10*time.Minute, left)
+}
