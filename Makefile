@@ -30,8 +30,8 @@ stack: build ## the embedded stack alone (Temporal, Kafka, S3, workspace)
 
 build: ## build all programs into bin/
 	@scripts/check-tools
-	@scripts/build . ./starter ./workers ./gateway -- -trimpath -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(BIN)/
-	@scripts/build local . -- -trimpath -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(BIN)/local
+	@scripts/build . ./starter ./workers ./gateway -- -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(BIN)/
+	@scripts/build local . -- -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(BIN)/local
 
 test: ## all tests, with the race detector
 	@scripts/check-tools

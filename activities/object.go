@@ -76,7 +76,7 @@ func (p *partitionLanding) put(ctx context.Context, object pendingObject) (int64
 	object.Key = objectKey(p.topic, p.date, p.Partition, object.Start)
 	var err error
 	for range putAttempts {
-		err = p.Objects.Put(ctx, PutObject{Key: object.Key, Body: object.body, Metadata: object.metadata(), OnlyNew: true})
+		err = p.Objects.Put(ctx, PutObject{Key: object.Key, Body: object.body, Metadata: object.metadata(), SHA256: object.SHA256, OnlyNew: true})
 		written := object.LandedObject
 		if errors.Is(err, ErrObjectExists) {
 			written, err = p.head(ctx, object.LandedObject)

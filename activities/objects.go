@@ -40,6 +40,8 @@ type PutObject struct {
 	Key      string
 	Body     []byte
 	Metadata map[string]string // names in lower case
+	// SHA256 is the body's checksum in hex, where the writer has it already.
+	SHA256 string
 	// OnlyNew writes with If-None-Match: *, so that an object which exists stays as it is.
 	OnlyNew bool
 }

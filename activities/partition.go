@@ -78,8 +78,12 @@ func (p *partitionLanding) count(object LandedObject) {
 // elsewhere than its own would have. It returns the offset at which to go on.
 func (p *partitionLanding) land(ctx context.Context, next int64) (int64, error) {
 	reading, stop := context.WithCancel(ctx)
-	defer stop()
 	batches, failed := p.read(reading, next)
+	defer func() { // no fetch outlives the activity
+		stop()
+		for range batches {
+		}
+	}()
 	object := newObjectWriter(p.topic, p.Partition, next, p.objectBytes(), p.objectRecords())
 	for records := range batches {
 		for _, record := range records {

@@ -3,7 +3,7 @@ package activities
 import "go.temporal.io/sdk/worker"
 
 // Register registers all activities with a worker, under the names of their methods: PlanLanding, LandPartition, WriteManifest,
-// StartNotebook, WaitNotebook, ReadLedger, WriteLedger. Workers and tests share it, so that they cannot differ.
+// StartNotebook, WaitNotebook, CancelNotebook, ReadLedger, WriteLedger. Workers and tests share it, so that they cannot differ.
 func Register(registry worker.ActivityRegistry, landing *Landing, notebooks *Notebooks, ledger *Ledger) {
 	registry.RegisterActivity(landing)
 	registry.RegisterActivity(notebooks)

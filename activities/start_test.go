@@ -129,7 +129,7 @@ func TestStart_Errors(t *testing.T) {
 		words string
 	}{
 		{"wrong token", answer(403, "Invalid access token"), ErrorDenied, "DATABRICKS_TOKEN"},
-		{"unknown token", answer(401, "Unauthorized"), ErrorDenied, "DATABRICKS_TOKEN"},
+		{"unknown token", answer(401, "Who is asking?"), ErrorDenied, "DATABRICKS_TOKEN"},
 		{"no such notebook", notFound("no notebook"), ErrorSettings, "starter notebooks push"},
 		{"no such cluster", answer(400, "Cluster x does not exist"), ErrorSettings, "PINFLOW_COMPUTE"},
 		{"too many requests", answer(429, "slow down"), "", "slow down"},

@@ -148,7 +148,7 @@ func (a *app) watchBackfill(ctx context.Context, conn *temporal.Connection, run 
 		switch {
 		case err == nil:
 			alone = false
-			bar.set(int64(progress.Done()), backfillNote(progress))
+			bar.set(int64(progress.Done()), a.backfillNote(progress))
 		case errors.As(err, new(*noWorkerError)) && !alone:
 			alone = true
 			a.note("%v; waiting", err)
@@ -173,8 +173,8 @@ func backfillEnd(conn *temporal.Connection, result workflows.RangeResult, failur
 	return workflows.RangeProgress{RangeResult: result}, conn.Classify(failure)
 }
 
-// backfillNote is what stands beside the bar.
-func backfillNote(p workflows.RangeProgress) string {
+// backfillNote is what stands beside the count of dates.
+func (a *app) backfillNote(p workflows.RangeProgress) string {
 	var parts []string
 	if p.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", p.Failed))
@@ -194,7 +194,7 @@ func backfillNote(p workflows.RangeProgress) string {
 	if p.Paused != "" {
 		parts = append(parts, "paused: "+p.Paused)
 	}
-	if left, ok := p.Left(); ok && p.Done() < p.Total {
+	if left, ok := p.Left(); ok && p.Done() < p.Total && !a.live { // a bar estimates it itself
 		parts = append(parts, "about "+duration(left)+" left")
 	}
 	if len(parts) == 0 {
@@ -216,7 +216,7 @@ func (a *app) showBackfill(c *cobra.Command, p workflows.RangeProgress, link str
 		a.say("%d dates from %s to %s: %s, %s, %d skipped (done before)", p.Total, p.From, p.To,
 			a.paintState(workflows.Success, fmt.Sprintf("%d success", p.Success)), a.paintFailed(p.Failed), p.Skipped)
 		if p.Failed > 0 {
-			a.say("\nFailed: %s\nThe first error: %s\nSee each with `starter status <date>`; run them again with --reprocess failed.", failedDates(p.RangeResult), p.FirstError)
+			a.say("\nFailed: %s\n\nThe first error:\n%s\n\nSee each with `starter status <date>`; run them again with --reprocess failed.", failedDates(p.RangeResult), indent(p.FirstError))
 		}
 		if p.Stopped != "" {
 			a.say("\n%d dates were not run: %s", p.Total-p.Done(), p.Stopped)

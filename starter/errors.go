@@ -53,7 +53,7 @@ func exitCode(err error) int {
 		return shown.code
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.As(err, &unreachable), errors.As(err, new(*temporal.UnreachableError)):
+	case errors.As(err, &unreachable), errors.As(err, new(*temporal.UnreachableError)), errors.As(err, new(*noWorkerError)):
 		return exitUnreachable
 	}
 	return exitFailed

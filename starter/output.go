@@ -69,7 +69,9 @@ func (a *app) writeGrid(w io.Writer, g grid) {
 	if g.title != "" {
 		fmt.Fprintln(w, a.paint(text.Bold, g.title))
 	}
-	t.AppendHeader(cells(g.header))
+	if len(g.header) > 0 {
+		t.AppendHeader(cells(g.header))
+	}
 	var columns []table.ColumnConfig
 	for _, i := range g.right {
 		columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})

@@ -43,6 +43,9 @@ func (p *progress) set(done int64, note string) {
 	changed := done != p.done
 	p.done = done
 	if p.bar != nil {
+		if p.total > 0 && p.total != p.bar.GetMax64() { // it became known, or grew
+			p.bar.ChangeMax64(p.total)
+		}
 		if note != "" {
 			p.bar.Describe(p.what + " " + note)
 		}

@@ -83,7 +83,7 @@ func (a *app) prepare(c *cobra.Command) error {
 	if forms := outputForms(c); a.output != "" && !slices.Contains(forms, a.output) {
 		return usagef("-o %s: `%s` prints %s", a.output, c.CommandPath(), strings.Join(forms, ", "))
 	}
-	if c.Annotations[annotationNoSettings] == "" {
+	if needsSettings(c) {
 		settings, err := config.Load(a.envFiles...)
 		if err != nil {
 			return &usageError{err}
@@ -92,6 +92,16 @@ func (a *app) prepare(c *cobra.Command) error {
 	}
 	a.parsed = true
 	return nil
+}
+
+// needsSettings says whether a command works with the systems. Completion and help, which cobra adds, do not.
+func needsSettings(c *cobra.Command) bool {
+	for at := c; at != nil; at = at.Parent() {
+		if at.Annotations[annotationNoSettings] != "" || at.Name() == "completion" || at.Name() == "help" || at.Name() == cobra.ShellCompRequestCmd || at.Name() == cobra.ShellCompNoDescRequestCmd {
+			return false
+		}
+	}
+	return true
 }
 
 const (
@@ -129,6 +139,7 @@ func subcommandArgs(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	c.SuggestionsMinimumDistance = 2 // edits that lie between a name and its slip
 	message := fmt.Sprintf("unknown command %q for `%s`", args[0], c.CommandPath())
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		message += ": did you mean " + strings.Join(near, ", ") + "?"

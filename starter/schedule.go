@@ -201,7 +201,9 @@ func (a *app) showSchedule(c *cobra.Command, conn *temporal.Connection) error {
 	for _, next := range view.Next {
 		g.rows = append(g.rows, []string{moment(next), string(workflows.LogicalDate(next)), "to come"})
 	}
-	a.printGrid(g)
+	if len(g.rows) > 0 {
+		a.printGrid(g)
+	}
 	if len(view.Behind) > 0 {
 		a.say("\nIt differs from what this build says it is: run `starter schedule apply`.")
 	}

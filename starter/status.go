@@ -25,8 +25,11 @@ func (a *app) statusCommand() *cobra.Command {
 			"The exit code is 1 if the run has failed, or if there is none.",
 		Example: "  starter status 2022-10-18\n  starter status 2022-10-18 --watch",
 		GroupID: groupRuns,
-		Args:    cobra.ExactArgs(1),
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("which date? Name it as YYYY-MM-DD, for example `starter status %s`", a.yesterday())
+			}
 			date, err := a.parseDate("date", args[0])
 			if err != nil {
 				return err

@@ -19,8 +19,9 @@ import (
 // dag is the DAG that the commands are about.
 const dag = workflows.DailyName
 
-// queryTimeout limits a question to a workflow: a worker has to answer it.
-const queryTimeout = 10 * time.Second
+// queryTimeout limits a question to a workflow. A worker that is there answers within milliseconds, within a second or two if it has to
+// read a long history first.
+const queryTimeout = 5 * time.Second
 
 // noRunError says that a date has never been run.
 type noRunError struct{ date dates.Date }

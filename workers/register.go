@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -20,14 +19,14 @@ import (
 func register(ctx context.Context, w worker.Worker, temporal client.Client, settings config.Config) (closeClients func(), err error) {
 	objects, err := s3.New(ctx, settings)
 	if err != nil {
-		return nil, fmt.Errorf("S3: %w", err)
+		return nil, &settingsError{err}
 	}
 	jobs, err := databricks.NewJobs()
 	if err != nil {
 		return nil, &settingsError{err}
 	}
 	if _, err := activities.ParseCompute(settings.Compute); err != nil {
-		return nil, &settingsError{fmt.Errorf("PINFLOW_COMPUTE: %w", err)}
+		return nil, &settingsError{err}
 	}
 	reader := kafka.NewReader(kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-worker"})
 	workflows.Register(w)

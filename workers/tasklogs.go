@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
@@ -10,7 +11,7 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// taskLogs adds DAG, logical date, task and try to the lines that activities log, and a line at the start and the end of each.
+// taskLogs adds DAG, logical date, task and try to the lines that activities log, and writes a line at the end of each activity.
 type taskLogs struct {
 	interceptor.WorkerInterceptorBase
 }
@@ -33,13 +34,14 @@ func (t *taskLogsInbound) Init(outbound interceptor.ActivityOutboundInterceptor)
 }
 
 func (t *taskLogsInbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
-	logger := activity.GetLogger(ctx)
+	logger, began := activity.GetLogger(ctx), time.Now()
 	logger.Debug("activity starts")
 	out, err := t.Next.ExecuteActivity(ctx, in)
+	took := time.Since(began).Round(time.Millisecond).String()
 	if err != nil {
-		logger.Warn("activity failed", "error", err)
+		logger.Warn("activity failed", "took", took, "error", err)
 	} else {
-		logger.Info("activity done")
+		logger.Info("activity done", "took", took)
 	}
 	return out, err
 }

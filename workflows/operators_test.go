@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -20,6 +20,25 @@ import (
 )
 
 type converted = converter.EncodedValues
+
+// journal collects what activities, which run beside each other, are told.
+type journal[T any] struct {
+	mu    sync.Mutex
+	items []T
+}
+
+func (j *journal[T]) add(item T) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.items = append(j.items, item)
+	return len(j.items)
+}
+
+func (j *journal[T]) all() []T {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.items)
+}
 
 // grantAll is a pool with room for everybody.
 func grantAll(env *testsuite.TestWorkflowEnvironment) {
@@ -191,64 +210,57 @@ func TestNotebook_ABrokenNotebookFailsItsTaskAndSparesTheSiblings(t *testing.T) 
 
 func TestNotebook_TroubleOfTheActivityIsRetriedInsideTheTry(t *testing.T) {
 	l := newLake()
-	calls := 0
-	l.finishes = func(activities.StartNotebookInput) error {
-		if calls++; calls < 4 {
+	var calls journal[int]
+	l.finishes = func(in activities.StartNotebookInput) error {
+		if calls.add(in.Try) < 4 {
 			return errors.New("the worker went away")
 		}
 		return nil
 	}
 	p := play(t, DAG{{ID: "a", Tries: 1, Do: Notebook{Name: "x"}}}, RunInput{}, l.mockNotebooks)
 	require.NoError(t, p.err)
-	require.Equal(t, 4, calls)
+	require.Equal(t, []int{1, 1, 1, 1}, calls.all())
 	require.Equal(t, []int{1}, l.starts("a"), "one run on Databricks")
 }
 
-// cancelWhen cancels the workflow as soon as an activity of that name has started.
-func cancelWhen(env *testsuite.TestWorkflowEnvironment, name string) {
-	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converted) {
-		if info.ActivityType.Name == name {
-			env.CancelWorkflow()
-		}
-	})
-}
-
 func TestNotebook_CancellingCancelsTheDatabricksRun(t *testing.T) {
-	var waited, cancelled activities.NotebookRun
+	var waited, cancelled journal[activities.NotebookRun]
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
 	p := play(t, DAG{{ID: "a", Do: Notebook{Name: "x"}}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(startNotebook, mock.Anything, mock.Anything).Return(activities.NotebookRun{RunID: 42, Link: "l"}, nil).Once()
 		env.OnActivity(waitNotebook, mock.Anything, mock.Anything).Return(func(ctx context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
-			waited = in.Run
-			<-ctx.Done()
+			waited.add(in.Run)
+			env.CancelWorkflow()
+			<-over // the run goes on; this environment does not pass the cancellation on to activities
 			return activities.NotebookResult{}, ctx.Err()
 		}).Once()
 		env.OnActivity(cancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, run activities.NotebookRun) error {
-			cancelled = run
+			cancelled.add(run)
 			return nil
 		}).Once()
-		cancelWhen(env, waitNotebook)
 	})
 	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
-	require.EqualValues(t, 42, waited.RunID)
-	require.EqualValues(t, 42, cancelled.RunID)
+	require.Equal(t, []activities.NotebookRun{{RunID: 42, Link: "l"}}, waited.all())
+	require.Equal(t, waited.all(), cancelled.all())
 	require.Equal(t, 1, p.task("a").Tries)
 }
 
 func TestLoad_ATopicThatFailsDoesNotStopTheOthers(t *testing.T) {
 	l := newLake()
-	var manifests []string
+	var manifests journal[string]
 	p := play(t, DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin", "geo"}, Then: "load"}}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(planLanding, mock.Anything, activities.PlanLandingInput{Topic: "pin", Date: someDay}).
 			Return(activities.LandingPlan{}, temporal.NewNonRetryableApplicationError("offsets 3 to 9 of u.pin are gone", activities.ErrorOffsetsGone, nil)).Once()
 		env.OnActivity(planLanding, mock.Anything, activities.PlanLandingInput{Topic: "geo", Date: someDay}).
 			Return(activities.LandingPlan{Topic: "u.geo", Date: someDay}, nil).Once()
 		env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WriteManifestInput) (activities.ManifestSummary, error) {
-			manifests = append(manifests, in.Plan.Topic)
+			manifests.add(in.Plan.Topic)
 			return activities.ManifestSummary{}, nil
 		}).Once()
 	})
 	require.ErrorContains(t, p.err, "offsets 3 to 9 of u.pin are gone")
-	require.Equal(t, []string{"u.geo"}, manifests)
+	require.Equal(t, []string{"u.geo"}, manifests.all())
 	require.Empty(t, l.started, "nothing is loaded of a date that has not landed whole")
 }
 

@@ -24,8 +24,7 @@ type pool struct {
 // and ends when nobody holds or wants a slot. It cannot be cancelled, as its slots protect tables; a run that ends without giving its
 // slot back is noticed as soon as somebody waits for it.
 func PoolSlots(ctx workflow.Context, state activities.PoolState) error {
-	ctx, done := workflow.NewDisconnectedContext(ctx)
-	defer done()
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	p := &pool{PoolState: state, inbox: workflow.GetSignalChannel(ctx, activities.PoolSignal)}
 	if err := workflow.SetQueryHandler(ctx, PoolQuery, func() (activities.PoolState, error) { return p.PoolState, nil }); err != nil {
 		return err

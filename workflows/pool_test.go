@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -63,6 +64,21 @@ func newUsers(t *testing.T) *users {
 	return u
 }
 
+// grants are the runs that got a slot so far.
+func (u *users) grants() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.granted)
+}
+
+// kill ends a run that holds a slot.
+func (u *users) kill(s activities.Slot) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.dead[s.WorkflowID] = true
+	u.holding--
+}
+
 func (u *users) after(d time.Duration, do func()) { u.env.RegisterDelayedCallback(do, d) }
 
 func (u *users) ask(s activities.Slot, slots int) {
@@ -102,7 +118,7 @@ func TestPool_NeverGrantsMoreThanNAndServesInOrder(t *testing.T) {
 				want = append(want, slot(run).WorkflowID)
 			}
 			require.NoError(t, u.play(activities.PoolState{Name: "p"}))
-			require.Equal(t, want, u.granted)
+			require.Equal(t, want, u.grants())
 			require.Equal(t, n, u.most)
 		})
 	}
@@ -117,7 +133,7 @@ func TestPool_ServesTheDailyRunBeforeBackfills(t *testing.T) {
 		u.after(time.Duration(i+1)*time.Minute, func() { u.release(s) })
 	}
 	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
-	require.Equal(t, []string{"run-01", "run-04", "run-02", "run-03"}, u.granted)
+	require.Equal(t, []string{"run-01", "run-04", "run-02", "run-03"}, u.grants())
 }
 
 func TestPool_EndsWhenNobodyNeedsIt(t *testing.T) {
@@ -134,25 +150,25 @@ func TestPool_ADeadHoldersSlotIsFreed(t *testing.T) {
 	u := newUsers(t)
 	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
 	var waited time.Duration
-	u.after(10*time.Minute, func() { u.mu.Lock(); u.dead["run-01"] = true; u.holding--; u.mu.Unlock() })
+	u.after(10*time.Minute, func() { u.kill(slot(1)) })
 	for minute := range 20 {
 		u.after(time.Duration(minute)*time.Minute+30*time.Second, func() {
-			if len(u.granted) == 2 && waited == 0 {
+			if len(u.grants()) == 2 && waited == 0 {
 				waited = time.Duration(minute)*time.Minute + 30*time.Second - 10*time.Minute
 				u.release(slot(2))
 			}
 		})
 	}
 	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
-	require.Equal(t, []string{"run-01", "run-02"}, u.granted)
+	require.Equal(t, []string{"run-01", "run-02"}, u.grants())
 	require.LessOrEqual(t, waited, poolCheck+30*time.Second)
 }
 
 func TestPool_AHolderThatDiedBeforeAnybodyWaitedIsFoundAtOnce(t *testing.T) {
 	u := newUsers(t)
 	u.after(0, func() { u.ask(slot(1), 1) })
-	u.after(time.Hour, func() { u.mu.Lock(); u.dead["run-01"] = true; u.holding--; u.mu.Unlock(); u.ask(slot(2), 1) })
-	u.after(time.Hour+time.Second, func() { require.Equal(t, []string{"run-01", "run-02"}, u.granted); u.release(slot(2)) })
+	u.after(time.Hour, func() { u.kill(slot(1)); u.ask(slot(2), 1) })
+	u.after(time.Hour+time.Second, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
 	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
 }
 
@@ -163,7 +179,7 @@ func TestPool_AWaiterThatDiedIsPassedOver(t *testing.T) {
 	u.after(time.Minute, func() { u.release(slot(1)) })
 	u.after(2*time.Minute, func() { u.release(slot(3)) })
 	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
-	require.Equal(t, []string{"run-01", "run-03"}, u.granted)
+	require.Equal(t, []string{"run-01", "run-03"}, u.grants())
 }
 
 func TestPool_ARequestTakenBackIsForgotten(t *testing.T) {
@@ -174,7 +190,7 @@ func TestPool_ARequestTakenBackIsForgotten(t *testing.T) {
 	})
 	u.after(2*time.Minute, func() { require.Empty(t, u.state().Waiting); u.release(slot(1)) })
 	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
-	require.Equal(t, []string{"run-01"}, u.granted)
+	require.Equal(t, []string{"run-01"}, u.grants())
 }
 
 func TestPool_AskingTwiceIsAskingOnce(t *testing.T) {
@@ -186,7 +202,7 @@ func TestPool_AskingTwiceIsAskingOnce(t *testing.T) {
 	})
 	u.after(2*time.Minute, func() { u.release(slot(2)) })
 	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
-	require.Equal(t, []string{"run-01", "run-02"}, u.granted)
+	require.Equal(t, []string{"run-01", "run-02"}, u.grants())
 }
 
 func TestPool_AHolderOfATerminatedPoolStillHolds(t *testing.T) {
@@ -209,10 +225,10 @@ func TestPool_CancellingDoesNotFreeItsSlots(t *testing.T) {
 	u := newUsers(t)
 	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
 	u.after(time.Minute, u.env.CancelWorkflow)
-	u.after(2*time.Minute, func() { require.Len(t, u.granted, 1); u.release(slot(1)) })
+	u.after(2*time.Minute, func() { require.Len(t, u.grants(), 1); u.release(slot(1)) })
 	u.after(3*time.Minute, func() { u.release(slot(2)) })
 	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
-	require.Len(t, u.granted, 2)
+	require.Len(t, u.grants(), 2)
 }
 
 func TestPool_ContinuesAsNewWithItsSlots(t *testing.T) {
@@ -232,7 +248,7 @@ func TestPool_ContinuesAsNewWithItsSlots(t *testing.T) {
 	v.after(time.Minute, func() { v.release(slot(2)) })
 	v.after(2*time.Minute, func() { v.release(slot(3)) })
 	require.NoError(t, v.play(state))
-	require.Equal(t, []string{"run-02", "run-03"}, v.granted)
+	require.Equal(t, []string{"run-02", "run-03"}, v.grants())
 }
 
 // pooled is a DAG with two tasks that share one slot.
@@ -241,25 +257,25 @@ func pooled() DAG {
 }
 
 func TestRun_ATaskWaitsForItsSlotAndGivesItBack(t *testing.T) {
-	var asked, released []activities.SlotMessage
+	var asked, released journal[activities.SlotMessage]
 	var waiting RunStatus
 	p := play(t, pooled(), RunInput{Trigger: Backfill}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
-			asked = append(asked, m)
+			asked.add(m)
 			if m.Slot.Task == "a" {
 				env.SignalWorkflow(grantSignal, m.Slot)
 			}
 			return nil
 		}).Twice()
 		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
-			released = append(released, m)
+			released.add(m)
 			return nil
 		}).Twice()
 		env.RegisterDelayedCallback(func() {
 			answer, err := env.QueryWorkflow(StatusQuery)
 			require.NoError(t, err)
 			require.NoError(t, answer.Get(&waiting))
-			for _, m := range asked {
+			for _, m := range asked.all() {
 				if m.Slot.Task == "b" {
 					env.SignalWorkflow(grantSignal, m.Slot)
 				}
@@ -270,27 +286,27 @@ func TestRun_ATaskWaitsForItsSlotAndGivesItBack(t *testing.T) {
 	require.Equal(t, Success, waiting.Tasks[0].State)
 	require.Equal(t, Queued, waiting.Tasks[1].State)
 	require.Equal(t, 11*time.Minute, p.took.Round(time.Second))
-	require.Len(t, asked, 2)
-	require.Equal(t, 1, asked[0].Slots)
-	require.Equal(t, 5, asked[0].Slot.Priority)
-	require.ElementsMatch(t, asked, released)
+	require.Len(t, asked.all(), 2)
+	require.Equal(t, 1, asked.all()[0].Slots)
+	require.Equal(t, 5, asked.all()[0].Slot.Priority)
+	require.ElementsMatch(t, asked.all(), released.all())
 }
 
 func TestRun_BetweenTriesATaskHoldsNoSlot(t *testing.T) {
-	var log []string
+	var log journal[string]
 	p := play(t, DAG{{ID: "a", Pool: "narrow", Do: does(bad)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
-			log = append(log, fmt.Sprintf("ask for try %d", m.Slot.Try))
+			log.add(fmt.Sprintf("ask for try %d", m.Slot.Try))
 			env.SignalWorkflow(grantSignal, m.Slot)
 			return nil
 		}).Twice()
 		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
-			log = append(log, fmt.Sprintf("release try %d", m.Slot.Try))
+			log.add(fmt.Sprintf("release try %d", m.Slot.Try))
 			return nil
 		}).Twice()
 	})
 	require.Error(t, p.err)
-	require.Equal(t, []string{"ask for try 1", "release try 1", "ask for try 2", "release try 2"}, log)
+	require.Equal(t, []string{"ask for try 1", "release try 1", "ask for try 2", "release try 2"}, log.all())
 }
 
 func TestRun_CancelledWhileItWaitsTakesItsRequestBack(t *testing.T) {
@@ -304,7 +320,7 @@ func TestRun_CancelledWhileItWaitsTakesItsRequestBack(t *testing.T) {
 
 func TestRun_AGrantNobodyWantsAnyMoreGoesBack(t *testing.T) {
 	stale := activities.Slot{Pool: "narrow", WorkflowID: "x", Task: "old", Try: 1}
-	var released []activities.Slot
+	var released journal[activities.Slot]
 	play(t, DAG{{ID: "a", Pool: "narrow", Do: does(ok)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
 			env.SignalWorkflow(grantSignal, stale)
@@ -312,21 +328,20 @@ func TestRun_AGrantNobodyWantsAnyMoreGoesBack(t *testing.T) {
 			return nil
 		}).Once()
 		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
-			released = append(released, m.Slot)
+			released.add(m.Slot)
 			return nil
 		}).Twice()
 	})
-	require.Contains(t, released, stale)
+	require.Contains(t, released.all(), stale)
 }
 
 func TestRun_RemindsAPoolThatLostItsMemory(t *testing.T) {
-	var messages []activities.SlotMessage
+	var messages journal[activities.SlotMessage]
 	p := play(t, DAG{{ID: "a", Pool: "narrow", Do: does(func(ctx workflow.Context, _ Try) (Outcome, error) {
 		return Outcome{}, workflow.Sleep(ctx, 50*time.Minute)
 	})}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
-			messages = append(messages, m)
-			if len(messages) == 2 { // the first was lost with its pool
+			if messages.add(m) == 2 { // the first was lost with its pool
 				env.SignalWorkflow(grantSignal, m.Slot)
 			}
 			return nil
@@ -335,23 +350,26 @@ func TestRun_RemindsAPoolThatLostItsMemory(t *testing.T) {
 	})
 	require.NoError(t, p.err)
 	require.Equal(t, 80*time.Minute, p.took.Round(time.Minute))
-	require.Len(t, messages, 3)
-	require.False(t, messages[1].Held, "it waits")
-	require.True(t, messages[2].Held, "it holds")
+	sent := messages.all()
+	require.Len(t, sent, 3)
+	require.False(t, sent[1].Held, "it waits")
+	require.True(t, sent[2].Held, "it holds")
 }
 
 func TestLoad_LandsWithoutASlot(t *testing.T) {
 	l := newLake()
-	landedBefore := -1
+	var landed journal[int]
 	play(t, daily(), RunInput{DAG: DailyName}, l.mock, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
 			if m.Slot.Task == "load" {
-				landedBefore = len(l.landed)
+				l.mu.Lock()
+				landed.add(len(l.landed))
+				l.mu.Unlock()
 			}
 			env.SignalWorkflow(grantSignal, m.Slot)
 			return nil
 		}).Times(5)
 		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil).Times(5)
 	})
-	require.Equal(t, 9, landedBefore, "landing came before the slot was asked for")
+	require.Equal(t, []int{9}, landed.all(), "landing came before the slot was asked for")
 }

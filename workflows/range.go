@@ -130,13 +130,12 @@ func (c Catalog) Range(ctx workflow.Context, in RangeInput) (RangeResult, error)
 	if err := r.listen(ctx); err != nil {
 		return RangeResult{}, err
 	}
-	patient, done := workflow.NewDisconnectedContext(ctx)
-	defer done()
+	patient, _ := workflow.NewDisconnectedContext(ctx) // never cancelled: that would cancel the children
 	for _, f := range r.Running {
 		r.follow(patient, f, DateDecision{}) // its run is there: nothing to decide
 	}
 	handled := func() bool { return workflow.AllHandlersFinished(ctx) } // an order that is being carried out must not be cut off
-	ready := func() bool { println("DBG", historyIsLong(ctx), r.settled(), handled(), workflow.Now(ctx).String()); return historyIsLong(ctx) && r.settled() && handled() }
+	ready := func() bool { return historyIsLong(ctx) && r.settled() && handled() }
 	for {
 		if err := r.fill(patient); err != nil {
 			return RangeResult{}, err

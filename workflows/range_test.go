@@ -25,10 +25,9 @@ const (
 	lastOfMonth  = dates.Date("2022-09-30")
 )
 
-// window watches the runs of a range.
+// window is RunWorkflow in the tests of a range, and watches it.
 type window struct {
 	mu      sync.Mutex
-	env     *testsuite.TestWorkflowEnvironment
 	running int
 	most    int
 	starts  []dates.Date
@@ -37,6 +36,8 @@ type window struct {
 	// lasts is how long a date's run takes, and ends how it ends.
 	lasts func(dates.Date) time.Duration
 	ends  func(dates.Date) error
+	// taken is how often Temporal still refuses to start a date, as somebody else's run has its workflow id.
+	taken map[dates.Date]int
 }
 
 // sample says how many runs were going from a moment on.
@@ -49,6 +50,7 @@ func newWindow() *window {
 	return &window{
 		lasts: func(dates.Date) time.Duration { return time.Minute },
 		ends:  func(dates.Date) error { return nil },
+		taken: map[dates.Date]int{},
 	}
 }
 
@@ -59,6 +61,10 @@ func uneven(date dates.Date) time.Duration {
 }
 
 func (w *window) run(ctx workflow.Context, in RunInput) (RunResult, error) {
+	if w.taken[in.Date] > 0 {
+		w.taken[in.Date]--
+		return RunResult{}, &temporal.ChildWorkflowExecutionAlreadyStartedError{}
+	}
 	w.change(ctx, +1, in)
 	defer w.change(ctx, -1, in)
 	if err := workflow.Sleep(ctx, w.lasts(in.Date)); err != nil {
@@ -77,11 +83,6 @@ func (w *window) change(ctx workflow.Context, by int, in RunInput) {
 		w.starts = append(w.starts, in.Date)
 		w.inputs = append(w.inputs, in)
 	}
-}
-
-func (w *window) mock(env *testsuite.TestWorkflowEnvironment) {
-	w.env = env
-	env.OnWorkflow(RunWorkflow, mock.Anything, mock.Anything).Return(w.run)
 }
 
 // ledger answers with these entries.
@@ -107,10 +108,13 @@ type ranged struct {
 	took     time.Duration
 }
 
-func playRange(t *testing.T, in RangeInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) ranged {
+func playRange(t *testing.T, w *window, in RangeInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) ranged {
 	t.Helper()
 	in.DAG = testDAG
-	env := newEnv(t, catalog(daily()))
+	env := emptyEnv()
+	env.RegisterWorkflowWithOptions(w.run, workflow.RegisterOptions{Name: RunWorkflow})
+	env.RegisterWorkflowWithOptions(catalog(daily()).Range, workflow.RegisterOptions{Name: RangeWorkflow})
+	registerActivities(env)
 	for _, f := range prepare {
 		f(env)
 	}
@@ -133,7 +137,7 @@ func TestRange_IsAlwaysFullAndNeverRunsMoreThanN(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			w := newWindow()
 			w.lasts = uneven
-			r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: n}, w.mock, ledger())
+			r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: n}, ledger())
 			require.NoError(t, r.err)
 			require.Equal(t, RangeResult{From: firstOfMonth, To: lastOfMonth, Total: 30, Success: 30}, r.result)
 			require.Len(t, w.starts, 30)
@@ -163,7 +167,7 @@ func requireFull(t *testing.T, w *window, n int) {
 func TestRange_RunsForwardsOrBackwards(t *testing.T) {
 	for _, backwards := range []bool{false, true} {
 		w := newWindow()
-		r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Backwards: backwards}, w.mock, ledger())
+		r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Backwards: backwards}, ledger())
 		require.NoError(t, r.err)
 		var want []dates.Date
 		for i := range 30 {
@@ -179,7 +183,7 @@ func TestRange_RunsForwardsOrBackwards(t *testing.T) {
 func TestRange_ItsRunsGetItsOrders(t *testing.T) {
 	w := newWindow()
 	params := map[string]string{"invalid_followers": "null"}
-	playRange(t, RangeInput{From: someDay, To: someDay, Params: params, Hold: true}, w.mock, ledger())
+	playRange(t, w, RangeInput{From: someDay, To: someDay, Params: params, Hold: true}, ledger())
 	require.Equal(t, []RunInput{{DAG: testDAG, Date: someDay, Trigger: Backfill, Params: params, Hold: true}}, w.inputs)
 }
 
@@ -203,7 +207,7 @@ func TestRange_ReprocessSaysWhichDatesRunAgain(t *testing.T) {
 	} {
 		t.Run(string(reprocess), func(t *testing.T) {
 			w := newWindow()
-			r := playRange(t, RangeInput{From: "2022-09-01", To: "2022-09-05", Reprocess: reprocess}, w.mock, ledger(past()...))
+			r := playRange(t, w, RangeInput{From: "2022-09-01", To: "2022-09-05", Reprocess: reprocess}, ledger(past()...))
 			require.NoError(t, r.err)
 			require.Equal(t, want, w.starts)
 			require.Equal(t, 5-len(want), r.result.Skipped)
@@ -229,7 +233,7 @@ func TestRange_OnFailure(t *testing.T) {
 				}
 				return nil
 			}
-			r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, OnFailure: onFailure}, w.mock, ledger())
+			r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, OnFailure: onFailure}, ledger())
 			require.Len(t, w.starts, c.ran)
 			require.ErrorContains(t, r.err, fmt.Sprintf("%d of 30 dates failed (2022-09-03", c.failed))
 			require.ErrorContains(t, r.err, "broken on 2022-09-03")
@@ -257,7 +261,7 @@ func TestRange_StoppingOnFailureLetsRunsFinish(t *testing.T) {
 		}
 		return nil
 	}
-	r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 5, OnFailure: StopOnFailure}, w.mock, ledger())
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 5, OnFailure: StopOnFailure}, ledger())
 	require.Error(t, r.err)
 	require.Len(t, w.starts, 5)
 	require.Equal(t, 4, r.progress.Success)
@@ -273,40 +277,40 @@ func order(env *testsuite.TestWorkflowEnvironment, refused *[]string, name strin
 
 func TestRange_ItsWidthChangesWhileItRuns(t *testing.T) {
 	w := newWindow()
-	var refused []string
+	var refusals []string
 	w.lasts = func(dates.Date) time.Duration { return time.Hour }
 	var atTwo, atSix int
-	r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 2}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
-		env.RegisterDelayedCallback(func() { atTwo = w.running; order(env, &refused, ParallelUpdate, 6) }, 90*time.Minute)
-		env.RegisterDelayedCallback(func() { atSix = w.running; order(env, &refused, ParallelUpdate, 1) }, 100*time.Minute)
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 2}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { atTwo = w.running; order(env, &refusals, ParallelUpdate, 6) }, 90*time.Minute)
+		env.RegisterDelayedCallback(func() { atSix = w.running; order(env, &refusals, ParallelUpdate, 1) }, 100*time.Minute)
 		env.RegisterDelayedCallback(func() { require.Equal(t, 1, w.running) }, 155*time.Minute)
-		env.RegisterDelayedCallback(func() { order(env, &refused, ParallelUpdate, 0); order(env, &refused, ParallelUpdate, 501) }, 150*time.Minute)
+		env.RegisterDelayedCallback(func() { order(env, &refusals, ParallelUpdate, 0); order(env, &refusals, ParallelUpdate, 501) }, 150*time.Minute)
 	})
 	require.NoError(t, r.err)
 	require.Equal(t, 2, atTwo)
 	require.Equal(t, 6, atSix)
 	require.Equal(t, 6, w.most)
-	require.Equal(t, []string{"parallel 0: it is between 1 and 500", "parallel 501: it is between 1 and 500"}, refused)
+	require.Equal(t, []string{"parallel 0: it is between 1 and 500", "parallel 501: it is between 1 and 500"}, refusals)
 }
 
 func TestRange_PausedStartsNothingUntilResumed(t *testing.T) {
 	w := newWindow()
-	var refused []string
+	var refusals []string
 	w.lasts = func(dates.Date) time.Duration { return time.Hour }
 	var paused RangeProgress
-	r := playRange(t, RangeInput{From: firstOfMonth, To: firstOfMonth.Add(3)}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: firstOfMonth.Add(3)}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(func() {
-			order(env, &refused, ResumeUpdate, Pause{})
-			order(env, &refused, PauseUpdate, Pause{By: "ann"})
-			order(env, &refused, PauseUpdate, Pause{By: "ann", Reason: "Databricks is full"})
+			order(env, &refusals, ResumeUpdate, Pause{})
+			order(env, &refusals, PauseUpdate, Pause{By: "ann"})
+			order(env, &refusals, PauseUpdate, Pause{By: "ann", Reason: "Databricks is full"})
 		}, 30*time.Minute)
 		env.RegisterDelayedCallback(func() {
-			order(env, &refused, PauseUpdate, Pause{Reason: "again"})
+			order(env, &refusals, PauseUpdate, Pause{Reason: "again"})
 			answer, err := env.QueryWorkflow(ProgressQuery)
 			require.NoError(t, err)
 			require.NoError(t, answer.Get(&paused))
 		}, 10*time.Hour)
-		env.RegisterDelayedCallback(func() { order(env, &refused, ResumeUpdate, Pause{}) }, 11*time.Hour)
+		env.RegisterDelayedCallback(func() { order(env, &refusals, ResumeUpdate, Pause{}) }, 11*time.Hour)
 	})
 	require.NoError(t, r.err)
 	require.Equal(t, 1, paused.Done(), "the run that was going finished, the next did not start")
@@ -315,13 +319,13 @@ func TestRange_PausedStartsNothingUntilResumed(t *testing.T) {
 	require.Equal(t, []string{
 		"the range is not paused", "a pause needs a reason: it is shown to others",
 		"the range is paused already: ann: Databricks is full (2022-10-20 12:30:00 UTC)",
-	}, refused)
+	}, refusals)
 }
 
 func TestRange_CancellingStartsNoMoreAndLetsRunsFinish(t *testing.T) {
 	w := newWindow()
 	w.lasts = func(dates.Date) time.Duration { return time.Hour }
-	r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Minute)
 	})
 	require.True(t, temporal.IsCanceledError(r.err), "%v", r.err)
@@ -332,9 +336,9 @@ func TestRange_CancellingStartsNoMoreAndLetsRunsFinish(t *testing.T) {
 
 func TestRange_CancellingWhatIsPausedEndsIt(t *testing.T) {
 	w := newWindow()
-	var refused []string
-	r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
-		env.RegisterDelayedCallback(func() { order(env, &refused, PauseUpdate, Pause{Reason: "x"}) }, 30*time.Second)
+	var refusals []string
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { order(env, &refusals, PauseUpdate, Pause{Reason: "x"}) }, 30*time.Second)
 		env.RegisterDelayedCallback(env.CancelWorkflow, 10*time.Hour)
 	})
 	require.True(t, temporal.IsCanceledError(r.err), "%v", r.err)
@@ -343,25 +347,24 @@ func TestRange_CancellingWhatIsPausedEndsIt(t *testing.T) {
 
 func TestRange_StoppingNowCancelsItsRuns(t *testing.T) {
 	w := newWindow()
-	var refused []string
+	var refusals []string
 	w.lasts = func(dates.Date) time.Duration { return time.Hour }
-	r := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(func() {
-			order(env, &refused, StopUpdate, Stop{Now: true})
-			order(env, &refused, StopUpdate, Stop{Pause: Pause{By: "ann", Reason: "wrong dates"}, Now: true})
+			order(env, &refusals, StopUpdate, Stop{Now: true})
+			order(env, &refusals, StopUpdate, Stop{Pause: Pause{By: "ann", Reason: "wrong dates"}, Now: true})
 		}, 90*time.Minute)
 	})
 	require.ErrorContains(t, r.err, "3 of 30 dates failed (2022-09-04, 2022-09-05, 2022-09-06): cancelled; 24 dates were not run: stopped by ann: wrong dates")
 	require.Equal(t, 90*time.Minute, r.took.Round(time.Minute))
-	require.Equal(t, []string{"stopping needs a reason: it is shown to others"}, refused)
+	require.Equal(t, []string{"stopping needs a reason: it is shown to others"}, refusals)
 }
 
-// taken makes Temporal refuse the first so many starts of a date's run, as somebody else's run has its workflow id.
-func taken(date dates.Date, times int) func(*testsuite.TestWorkflowEnvironment) {
-	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnWorkflow(RunWorkflow, mock.Anything, mock.MatchedBy(func(in RunInput) bool { return in.Date == date })).
-			Return(RunResult{}, &temporal.ChildWorkflowExecutionAlreadyStartedError{}).Times(times)
-	}
+// refused is a window in which somebody else's run of a date is in the way.
+func refused(date dates.Date) *window {
+	w := newWindow()
+	w.taken[date] = 1
+	return w
 }
 
 // ended answers that the date's latest run has ended so long after the test began.
@@ -375,7 +378,7 @@ func ended(success bool, after time.Duration) func(*testsuite.TestWorkflowEnviro
 func TestRange_WaitsForARunThatIsGoingAndNeverStartsASecond(t *testing.T) {
 	for name, success := range map[string]bool{"success": true, "failure": false} {
 		t.Run(name, func(t *testing.T) {
-			r := playRange(t, RangeInput{From: someDay, To: someDay, Reprocess: ReprocessAll}, taken(someDay, 1), ended(success, time.Hour),
+			r := playRange(t, refused(someDay), RangeInput{From: someDay, To: someDay, Reprocess: ReprocessAll}, ended(success, time.Hour),
 				ledger(activities.LedgerEntry{Date: someDay, State: "whatever"}))
 			require.Equal(t, 1, r.progress.Attached)
 			if success {
@@ -390,8 +393,8 @@ func TestRange_WaitsForARunThatIsGoingAndNeverStartsASecond(t *testing.T) {
 }
 
 func TestRange_CompletesAPartialRunThatWasGoing(t *testing.T) {
-	w := newWindow()
-	r := playRange(t, RangeInput{From: someDay, To: someDay}, taken(someDay, 1), ended(true, time.Hour), w.mock, func(env *testsuite.TestWorkflowEnvironment) {
+	w := refused(someDay)
+	r := playRange(t, w, RangeInput{From: someDay, To: someDay}, ended(true, time.Hour), func(env *testsuite.TestWorkflowEnvironment) {
 		none := activities.LedgerEntries{}
 		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(none, nil).Once()
 		until := someDay.Start().Add(23 * time.Hour)
@@ -405,7 +408,7 @@ func TestRange_CompletesAPartialRunThatWasGoing(t *testing.T) {
 }
 
 func TestRange_ARunThatTemporalRefusesToRepeatIsSkipped(t *testing.T) {
-	r := playRange(t, RangeInput{From: someDay, To: someDay}, taken(someDay, 1), ended(false, -time.Hour), ledger())
+	r := playRange(t, refused(someDay), RangeInput{From: someDay, To: someDay}, ended(false, -time.Hour), ledger())
 	require.NoError(t, r.err)
 	require.Equal(t, 1, r.result.Skipped)
 }
@@ -420,7 +423,7 @@ func TestRange_StartedByAScheduleRunsTheDateThatHasEnded(t *testing.T) {
 		at, err := time.Parse(time.RFC3339, fired)
 		require.NoError(t, err)
 		w := newWindow()
-		r := playRange(t, RangeInput{Trigger: Scheduled}, w.mock, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		r := playRange(t, w, RangeInput{Trigger: Scheduled}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
 			require.NoError(t, env.SetTypedSearchAttributesOnStart(temporal.NewSearchAttributes(scheduledStart.ValueSet(at))))
 		})
 		require.NoError(t, r.err)
@@ -476,17 +479,14 @@ func TestRange_ContinuesAsNewWithItsWindow(t *testing.T) {
 		return nil
 	}
 	entries := []activities.LedgerEntry{{Date: firstOfMonth.Add(1), State: "success"}}
-	var refused []string
-	first := playRange(t, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, w.mock, ledger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
-		env.RegisterDelayedCallback(func() { order(env, &refused, ParallelUpdate, 4) }, 70*time.Minute)
-		env.RegisterDelayedCallback(func() {
-			env.SetContinueAsNewSuggested(true)
-			order(env, &refused, ParallelUpdate, 5)
-		}, 80*time.Minute)
+	var refusals []string
+	first := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, ledger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { order(env, &refusals, ParallelUpdate, 4) }, 70*time.Minute)
+		env.RegisterDelayedCallback(func() { env.SetContinueAsNewSuggested(true) }, 80*time.Minute)
 	})
-	require.Empty(t, refused)
+	require.Empty(t, refusals)
 	in := continued(t, first.err)
-	require.Equal(t, 5, in.Carried.Parallel)
+	require.Equal(t, 4, in.Carried.Parallel)
 	require.Len(t, in.Carried.Running, 4)
 	require.Equal(t, 2, in.Carried.Success)
 	require.Equal(t, 1, in.Carried.Failed)
@@ -496,7 +496,7 @@ func TestRange_ContinuesAsNewWithItsWindow(t *testing.T) {
 	// The runs that were going are waited for by their run ids, and are not started again.
 	rest := newWindow()
 	var awaited []string
-	r := playRange(t, in, rest.mock, ledger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
+	r := playRange(t, rest, in, ledger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(awaitRun, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AwaitRunInput) (activities.RunEnd, error) {
 			rest.mu.Lock()
 			defer rest.mu.Unlock()
@@ -519,7 +519,7 @@ func TestRange_ContinuesAsNewWithItsWindow(t *testing.T) {
 func TestRange_TenThousandDatesKeepTheStateSmall(t *testing.T) {
 	// Every date has run: only the ledger is read, chunk by chunk.
 	var chunks int
-	r := playRange(t, RangeInput{From: "1995-06-01", To: dates.Date("1995-06-01").Add(9999)}, func(env *testsuite.TestWorkflowEnvironment) {
+	r := playRange(t, newWindow(), RangeInput{From: "1995-06-01", To: dates.Date("1995-06-01").Add(9999)}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.ReadLedgerInput) (activities.LedgerEntries, error) {
 			chunks++
 			var answer activities.LedgerEntries

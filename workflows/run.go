@@ -118,8 +118,7 @@ func (r *run) listen(ctx workflow.Context) error {
 
 // interpret starts tasks as their parents allow, until all are final. The DAG is looked at once for each change of a state.
 func (r *run) interpret(ctx workflow.Context) {
-	patient, done := workflow.NewDisconnectedContext(ctx) // a cancelled run waits for its tasks to end, too
-	defer done()
+	patient, _ := workflow.NewDisconnectedContext(ctx) // a cancelled run waits for its tasks to end, too
 	for {
 		r.schedule(ctx)
 		r.show(ctx)

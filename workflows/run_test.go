@@ -60,17 +60,26 @@ func daily(change ...func(DAG)) DAG {
 func newEnv(t *testing.T, c Catalog) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
 	require.NoError(t, c.Validate())
+	env := emptyEnv()
+	c.Register(env)
+	registerActivities(env)
+	return env
+}
+
+func emptyEnv() *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetStartTime(noon)
-	c.Register(env)
+	return env
+}
+
+func registerActivities(env *testsuite.TestWorkflowEnvironment) {
 	env.RegisterActivity(&activities.Landing{})
 	env.RegisterActivity(&activities.Notebooks{})
 	env.RegisterActivity(&activities.Ledger{})
 	env.RegisterActivity(&activities.Pools{})
 	env.RegisterActivity(&activities.Runs{})
-	return env
 }
 
 func catalog(dag DAG) Catalog {
@@ -255,13 +264,13 @@ func TestRun_ALedgerThatCannotBeWrittenAtOnceIsWrittenLater(t *testing.T) {
 	env := newEnv(t, catalog(daily()))
 	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(errors.New("S3 is away")).Times(3)
 	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Once()
-	var visible []string
+	var visible journal[string]
 	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converted) {
-		visible = append(visible, info.ActivityType.Name)
+		visible.add(info.ActivityType.Name)
 	})
 	env.ExecuteWorkflow(RunWorkflow, RunInput{DAG: testDAG, Date: someDay})
 	require.NoError(t, env.GetWorkflowError())
-	require.Equal(t, []string{writeLedger}, visible, "inside the workflow task first, then as an activity that is seen")
+	require.Equal(t, []string{writeLedger}, visible.all(), "inside the workflow task first, then as an activity that is seen")
 	env.AssertExpectations(t)
 }
 

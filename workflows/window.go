@@ -68,7 +68,6 @@ func (r *dateRange) start(ctx workflow.Context, f *InFlight, decision DateDecisi
 	}), RunWorkflow, in)
 	var started workflow.Execution
 	err := child.GetChildWorkflowExecution().Get(ctx, &started)
-	defer func() { println("DEBUG", string(f.Date), workflow.Now(ctx).String(), why) }()
 	if err == nil {
 		f.RunID = started.RunID
 		r.changed = true

@@ -20,6 +20,10 @@ import (
 // Subcommand is the hidden command of this program that runs Serve.
 const Subcommand = "s3"
 
+// shutdownLimit is how long requests may take to end. The server waits for idle connections too, and for ever;
+// what it has acknowledged is on disk.
+const shutdownLimit = time.Second
+
 const (
 	envAddress = "PINFLOW_LOCAL_S3_ADDRESS"
 	envDir     = "PINFLOW_LOCAL_S3_DIR"
@@ -133,6 +137,7 @@ func Serve(ctx context.Context, stdin io.Reader) error {
 	go func() {
 		_, _ = io.Copy(io.Discard, stdin)
 		cancel()
+		time.AfterFunc(shutdownLimit, func() { os.Exit(0) })
 	}()
 	return embedgw.RunVersityGW(ctx, backend, &embedgw.Config{
 		RootUserAccess: os.Getenv(envAccess), RootUserSecret: os.Getenv(envSecret),

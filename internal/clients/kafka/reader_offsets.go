@@ -35,11 +35,30 @@ func (r *Reader) OffsetsAt(ctx context.Context, topic string, partitions int, at
 	})
 }
 
+const (
+	// offsetAttempts is how often a question for offsets is asked: the first answer of a broker that was restarted, or that has
+	// lost a partition to another, is an error.
+	offsetAttempts = 4
+	offsetPause    = 50 * time.Millisecond
+)
+
 // offsets asks for one offset of each partition. The timestamp is in milliseconds, or kafka-go's FirstOffset or LastOffset.
 func (r *Reader) offsets(ctx context.Context, topic string, partitions int, timestamp int64, pick func(kafkago.PartitionOffsets) int64) ([]int64, error) {
 	if timestamp < 0 && timestamp != kafkago.FirstOffset && timestamp != kafkago.LastOffset {
 		timestamp = 0 // Kafka has no records from before 1970, and meanings of its own for negative times
 	}
+	for attempt := 1; ; attempt++ {
+		offsets, err := r.askOffsets(ctx, topic, partitions, timestamp, pick)
+		// kafka-go says Unknown where a broker was not reached.
+		passing := Classify(err) == FaultTransient || errors.Is(err, kafkago.Unknown)
+		if !passing || attempt == offsetAttempts || ctx.Err() != nil {
+			return offsets, err
+		}
+		wait(ctx, time.Duration(attempt)*offsetPause)
+	}
+}
+
+func (r *Reader) askOffsets(ctx context.Context, topic string, partitions int, timestamp int64, pick func(kafkago.PartitionOffsets) int64) ([]int64, error) {
 	requests := make([]kafkago.OffsetRequest, partitions)
 	for partition := range partitions {
 		requests[partition] = kafkago.OffsetRequest{Partition: partition, Timestamp: timestamp}
@@ -54,7 +73,7 @@ func (r *Reader) offsets(ctx context.Context, topic string, partitions int, time
 	offsets := make([]int64, partitions)
 	for _, partition := range answer.Topics[topic] {
 		if partition.Error != nil {
-			r.transport.CloseIdleConnections() // kafka-go says only "unknown" where a broker was not reached
+			r.transport.CloseIdleConnections()
 			return nil, fmt.Errorf("list offsets of %s/%d: %w", topic, partition.Partition, partition.Error)
 		}
 		offsets[partition.Partition] = pick(partition)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -90,10 +91,13 @@ func (c *Client) Head(ctx context.Context, key string) (activities.ObjectInfo, e
 func (c *Client) Put(ctx context.Context, object activities.PutObject) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	sum := sha256.Sum256(object.Body)
+	sum, err := checksum(object)
+	if err != nil {
+		return err
+	}
 	input := &s3.PutObjectInput{
 		Bucket: &c.bucket, Key: &object.Key, Body: bytes.NewReader(object.Body), Metadata: object.Metadata,
-		ContentType: aws.String("application/json"), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
+		ContentType: aws.String("application/json"), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum)),
 	}
 	if object.OnlyNew {
 		input.IfNoneMatch = aws.String("*")
@@ -102,6 +106,18 @@ func (c *Client) Put(ctx context.Context, object activities.PutObject) error {
 		return c.explain("put", object.Key, err)
 	}
 	return nil
+}
+
+func checksum(object activities.PutObject) ([]byte, error) {
+	if object.SHA256 == "" {
+		sum := sha256.Sum256(object.Body)
+		return sum[:], nil
+	}
+	sum, err := hex.DecodeString(object.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("checksum of %s: %w", object.Key, err)
+	}
+	return sum, nil
 }
 
 // List returns keys and sizes in the byte order of the keys, all pages up to Before.

@@ -127,7 +127,7 @@ func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
 	for _, key := range []kmsg.Key{kmsg.Fetch, kmsg.ListOffsets} {
 		cluster.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
 			cluster.KeepControl()
-			if requests.Add(1)%5 == 0 {
+			if requests.Add(1)%7 == 0 {
 				cut.Add(1)
 				return nil, errors.New("cut"), true // the broker closes the connection without an answer
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -66,6 +67,15 @@ func TestObjects_AreReadBackAsTheyWereWritten(t *testing.T) {
 	require.ErrorIs(t, err, activities.ErrNoObject)
 	_, err = bucket.Head(ctx, "runs/d/none.json")
 	require.ErrorIs(t, err, activities.ErrNoObject)
+}
+
+func TestPut_RefusesContentThatIsNotTheWriters(t *testing.T) {
+	bucket, ctx := newBucket(t), deadline(t)
+	err := bucket.Put(ctx, activities.PutObject{Key: "k", Body: []byte("other"), SHA256: strings.Repeat("ab", 32)})
+	require.Error(t, err)
+	_, err = bucket.Get(ctx, "k")
+	require.ErrorIs(t, err, activities.ErrNoObject)
+	require.Error(t, bucket.Put(ctx, activities.PutObject{Key: "k", SHA256: "no hex"}))
 }
 
 func TestList_IsInOrderOverPagesAndWithinItsLimits(t *testing.T) {

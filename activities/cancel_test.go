@@ -1,0 +1,37 @@
+package activities
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+	"github.com/stretchr/testify/require"
+)
+
+func cancelNotebook(n *Notebooks, run NotebookRun) error {
+	_, err := execute[struct{}](n.CancelNotebook, run)
+	return err
+}
+
+func TestCancel_WaitsUntilTheRunHasEnded(t *testing.T) {
+	n, workspace, _, in := started(t, running)
+	require.NoError(t, cancelNotebook(n, in.Run))
+	require.Equal(t, ended(jobs.RunResultStateCanceled), workspace.runs[1].states[0])
+}
+
+func TestCancel_LeavesARunThatHasEndedAsItIs(t *testing.T) {
+	n, workspace, _, in := started(t, ended(jobs.RunResultStateSuccess))
+	require.NoError(t, cancelNotebook(n, in.Run))
+	require.Equal(t, ended(jobs.RunResultStateSuccess), workspace.runs[1].states[0])
+}
+
+func TestCancel_Errors(t *testing.T) {
+	n, workspace, hand, in := started(t, running)
+	workspace.fault = func(string) error { return errors.New("connection refused") }
+	requireRetryable(t, cancelNotebook(n, in.Run), "connection refused")
+	require.GreaterOrEqual(t, hand.waited(), cancelTimeout)
+
+	workspace.fault = func(string) error { return &apierr.APIError{StatusCode: 403, Message: "not yours"} }
+	requireFinal(t, cancelNotebook(n, in.Run), ErrorDenied, "not yours")
+}

@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	namespacepb "go.temporal.io/api/namespace/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// fakeTemporal keeps workflows by their ids. What a test needs otherwise it sets in the function fields.
+type fakeTemporal struct {
+	client.Client // panics for what no command should call
+	mu            sync.Mutex
+	executions    map[string]*fakeExecution
+	started       []any // inputs of the workflows that were started
+	execute       func(client.StartWorkflowOptions, any) (*fakeExecution, error)
+	list          func(query string) ([]*workflowpb.WorkflowExecutionInfo, error)
+	queryErr      error
+	attributes    map[string]enumspb.IndexedValueType
+	countErrs     []error // of the next counts
+	schedule      *client.Schedule
+	info          client.ScheduleInfo
+	pollers       []*taskqueuepb.PollerInfo
+	err           error // of every call
+}
+
+func newFakeTemporal() *fakeTemporal {
+	return &fakeTemporal{executions: map[string]*fakeExecution{}, attributes: map[string]enumspb.IndexedValueType{},
+		pollers: []*taskqueuepb.PollerInfo{{Identity: "worker@host", LastAccessTime: timestamppb.New(noon.Add(-time.Minute))}}}
+}
+
+// fakeExecution is one run of a workflow.
+type fakeExecution struct {
+	id, runID string
+	status    enumspb.WorkflowExecutionStatus
+	closed    time.Time
+	answers   []any // to queries, one after the other; the last stands
+	result    func(into any) error
+	pending   []*workflowpb.PendingActivityInfo
+	history   []*historypb.HistoryEvent
+	asked     int
+	mu        sync.Mutex
+}
+
+func (e *fakeExecution) GetID() string    { return e.id }
+func (e *fakeExecution) GetRunID() string { return e.runID }
+
+// Get waits until all answers but the last have been asked for.
+func (e *fakeExecution) Get(ctx context.Context, into any) error {
+	for {
+		e.mu.Lock()
+		seen := e.asked >= len(e.answers)
+		e.mu.Unlock()
+		if seen || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(time.Microsecond) // lets the one who asks go on
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if e.result == nil {
+		return nil
+	}
+	return e.result(into)
+}
+
+func (e *fakeExecution) GetWithOptions(ctx context.Context, into any, _ client.WorkflowRunGetOptions) error {
+	return e.Get(ctx, into)
+}
+
+func (f *fakeTemporal) Close() {}
+
+func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, options client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
+	f.started = append(f.started, args...)
+	if f.err != nil {
+		return nil, f.err
+	}
+	execution, err := f.execute(options, args[0])
+	if err != nil {
+		return nil, err
+	}
+	execution.id = options.ID
+	f.executions[options.ID] = execution
+	return execution, nil
+}
+
+func (f *fakeTemporal) GetWorkflow(_ context.Context, id, _ string) client.WorkflowRun {
+	return f.executions[id]
+}
+
+func (f *fakeTemporal) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (converter.EncodedValue, error) {
+	e, ok := f.executions[id]
+	if !ok {
+		return nil, serviceerror.NewNotFound("workflow not found")
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asked++
+	if f.queryErr != nil {
+		return nil, f.queryErr
+	}
+	payloads, err := converter.GetDefaultDataConverter().ToPayloads(e.answers[min(e.asked, len(e.answers))-1])
+	if err != nil {
+		return nil, err
+	}
+	return client.NewValue(payloads), ctx.Err()
+}
+
+func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	e, ok := f.executions[id]
+	if f.err != nil || !ok {
+		return nil, errors.Join(f.err, serviceerror.NewNotFound("workflow not found"))
+	}
+	info := &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: e.runID}, Status: e.status}
+	if !e.closed.IsZero() {
+		info.CloseTime = timestamppb.New(e.closed)
+	}
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info, PendingActivities: e.pending}, nil
+}
+
+func (f *fakeTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	all, err := f.list(r.GetQuery())
+	if err != nil {
+		return nil, err
+	}
+	page := &workflowservice.ListWorkflowExecutionsResponse{} // two a page
+	from := len(r.GetNextPageToken())
+	page.Executions = all[from:min(from+2, len(all))]
+	if from+2 < len(all) {
+		page.NextPageToken = make([]byte, from+2)
+	}
+	return page, nil
+}
+
+func (f *fakeTemporal) CountWorkflow(context.Context, *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+	if len(f.countErrs) == 0 {
+		return &workflowservice.CountWorkflowExecutionsResponse{}, nil
+	}
+	err := f.countErrs[0]
+	f.countErrs = f.countErrs[1:]
+	return nil, err
+}
+
+func (f *fakeTemporal) DescribeTaskQueue(context.Context, string, enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
+	return &workflowservice.DescribeTaskQueueResponse{Pollers: f.pollers}, nil
+}
+
+func (f *fakeTemporal) GetWorkflowHistory(_ context.Context, id, _ string, _ bool, _ enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+	return &fakeHistory{f.executions[id].history}
+}
+
+type fakeHistory struct{ events []*historypb.HistoryEvent }
+
+func (h *fakeHistory) HasNext() bool { return len(h.events) > 0 }
+func (h *fakeHistory) Next() (*historypb.HistoryEvent, error) {
+	event := h.events[0]
+	h.events = h.events[1:]
+	return event, nil
+}
+
+// The services of the server.
+
+func (f *fakeTemporal) OperatorService() operatorservice.OperatorServiceClient {
+	return &fakeOperator{temporal: f}
+}
+
+type fakeOperator struct {
+	operatorservice.OperatorServiceClient
+	temporal *fakeTemporal
+}
+
+func (o *fakeOperator) ListSearchAttributes(context.Context, *operatorservice.ListSearchAttributesRequest, ...grpc.CallOption) (*operatorservice.ListSearchAttributesResponse, error) {
+	return &operatorservice.ListSearchAttributesResponse{CustomAttributes: o.temporal.attributes}, o.temporal.err
+}
+
+func (o *fakeOperator) AddSearchAttributes(_ context.Context, r *operatorservice.AddSearchAttributesRequest, _ ...grpc.CallOption) (*operatorservice.AddSearchAttributesResponse, error) {
+	for name, kind := range r.GetSearchAttributes() {
+		o.temporal.attributes[name] = kind
+	}
+	return &operatorservice.AddSearchAttributesResponse{}, nil
+}
+
+func (f *fakeTemporal) WorkflowService() workflowservice.WorkflowServiceClient {
+	return &fakeService{temporal: f}
+}
+
+type fakeService struct {
+	workflowservice.WorkflowServiceClient
+	temporal *fakeTemporal
+}
+
+func (s *fakeService) DescribeNamespace(context.Context, *workflowservice.DescribeNamespaceRequest, ...grpc.CallOption) (*workflowservice.DescribeNamespaceResponse, error) {
+	return &workflowservice.DescribeNamespaceResponse{
+		Config: &namespacepb.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(72 * time.Hour)},
+	}, s.temporal.err
+}
+
+// Schedules: there is one at most.
+
+func (f *fakeTemporal) ScheduleClient() client.ScheduleClient { return &fakeSchedules{temporal: f} }
+
+type fakeSchedules struct {
+	client.ScheduleClient
+	temporal *fakeTemporal
+}
+
+func (s *fakeSchedules) Create(_ context.Context, o client.ScheduleOptions) (client.ScheduleHandle, error) {
+	s.temporal.schedule = described(o)
+	return nil, nil
+}
+
+func (s *fakeSchedules) GetHandle(_ context.Context, id string) client.ScheduleHandle {
+	return &fakeSchedule{temporal: s.temporal, id: id}
+}
+
+// described is a Schedule as the server gives it back: with the defaults filled in, its input encoded.
+func described(o client.ScheduleOptions) *client.Schedule {
+	action := *o.Action.(*client.ScheduleWorkflowAction)
+	action.Args = nil
+	for _, arg := range o.Action.(*client.ScheduleWorkflowAction).Args {
+		payload, err := converter.GetDefaultDataConverter().ToPayload(arg)
+		if err != nil {
+			panic(err)
+		}
+		action.Args = append(action.Args, payload)
+	}
+	spec := o.Spec
+	spec.Calendars = []client.ScheduleCalendarSpec{{
+		Second: []client.ScheduleRange{{Start: 0, End: 0, Step: 1}}, Minute: []client.ScheduleRange{{Start: 0, End: 0, Step: 1}},
+		Hour: []client.ScheduleRange{{Start: 0, End: 0, Step: 1}}, DayOfMonth: []client.ScheduleRange{{Start: 1, End: 31, Step: 1}},
+		Month: []client.ScheduleRange{{Start: 1, End: 12, Step: 1}}, DayOfWeek: []client.ScheduleRange{{Start: 0, End: 6, Step: 1}},
+	}}
+	return &client.Schedule{
+		Spec: &spec, Action: &action, State: &client.ScheduleState{},
+		Policy: &client.SchedulePolicies{Overlap: o.Overlap, CatchupWindow: o.CatchupWindow},
+	}
+}
+
+type fakeSchedule struct {
+	client.ScheduleHandle
+	temporal *fakeTemporal
+	id       string
+}
+
+func (s *fakeSchedule) there() error {
+	if s.temporal.schedule == nil || s.id != workflows.DailyName {
+		return serviceerror.NewNotFound("schedule not found")
+	}
+	return nil
+}
+
+func (s *fakeSchedule) Describe(context.Context) (*client.ScheduleDescription, error) {
+	if err := errors.Join(s.temporal.err, s.there()); err != nil {
+		return nil, err
+	}
+	return &client.ScheduleDescription{Schedule: *s.temporal.schedule, Info: s.temporal.info}, nil
+}
+
+func (s *fakeSchedule) Update(_ context.Context, o client.ScheduleUpdateOptions) error {
+	update, err := o.DoUpdate(client.ScheduleUpdateInput{Description: client.ScheduleDescription{Schedule: *s.temporal.schedule}})
+	if err != nil {
+		return err
+	}
+	after := described(workflows.Schedule(workflows.DailyName))
+	after.State = update.Schedule.State
+	s.temporal.schedule = after
+	return nil
+}
+
+func (s *fakeSchedule) Pause(_ context.Context, o client.SchedulePauseOptions) error {
+	if err := s.there(); err != nil {
+		return err
+	}
+	s.temporal.schedule.State = &client.ScheduleState{Paused: true, Note: o.Note}
+	return nil
+}
+
+func (s *fakeSchedule) Unpause(_ context.Context, o client.ScheduleUnpauseOptions) error {
+	if err := s.there(); err != nil {
+		return err
+	}
+	s.temporal.schedule.State = &client.ScheduleState{Note: o.Note}
+	return nil
+}
