@@ -171,15 +171,12 @@ func (d *demo) phase(ctx context.Context, name string, do func(context.Context) 
 
 // startStack starts the embedded stack and takes its settings, above those of the environment: the demo is about this stack.
 func (d *demo) startStack(ctx context.Context) error {
-	began := time.Now()
+	file := filepath.Join(d.data, "stack.env")
+	before := modified(file) // of one that a killed stack has left
 	if _, err := d.processes.start("local", nil, "stack", "--data", d.data, "--port-offset", strconv.Itoa(d.portOffset)); err != nil {
 		return err
 	}
-	file := filepath.Join(d.data, "stack.env")
-	if err := d.until(ctx, func() bool {
-		info, err := os.Stat(file) // one that is older was left by a stack that was killed
-		return err == nil && !info.ModTime().Before(began.Truncate(time.Second))
-	}); err != nil {
+	if err := d.until(ctx, func() bool { return modified(file) != before }); err != nil {
 		return err
 	}
 	settings, err := godotenv.Read(file)
@@ -195,6 +192,15 @@ func (d *demo) startStack(ctx context.Context) error {
 		return &usageError{err}
 	}
 	return nil
+}
+
+// modified is when a file was written; the zero time if it is not there.
+func modified(file string) time.Time {
+	info, err := os.Stat(file)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 // startPrograms sets everything up while worker and gateway start.

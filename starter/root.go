@@ -65,8 +65,8 @@ func (a *app) command() *cobra.Command {
 	)
 	root.AddCommand(
 		a.runCommand(), a.backfillCommand(), a.scheduleCommand(), a.statusCommand(), a.runsCommand(), a.graphCommand(),
-		a.answersCommand(), a.emulateCommand(),
-		a.setupCommand(), a.demoCommand(), a.doctorCommand(), a.notebooksCommand(), a.emulateCommand(), a.versionCommand(),
+		a.answersCommand(),
+		a.setupCommand(), a.doctorCommand(), a.notebooksCommand(), a.emulateCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -27,7 +26,6 @@ import (
 // fakeTemporal keeps workflows by their ids. What a test needs otherwise it sets in the function fields.
 type fakeTemporal struct {
 	client.Client // panics for what no command should call
-	mu            sync.Mutex
 	executions    map[string]*fakeExecution
 	started       []any // inputs of the workflows that were started
 	execute       func(client.StartWorkflowOptions, any) (*fakeExecution, error)
@@ -46,8 +44,9 @@ func newFakeTemporal() *fakeTemporal {
 		pollers: []*taskqueuepb.PollerInfo{{Identity: "worker@host", LastAccessTime: timestamppb.New(noon.Add(-time.Minute))}}}
 }
 
-// fakeExecution is one run of a workflow.
+// fakeExecution is one run of a workflow. It has ended when its last answer has been given.
 type fakeExecution struct {
+	client.WorkflowRun
 	id, runID string
 	status    enumspb.WorkflowExecutionStatus
 	closed    time.Time
@@ -56,24 +55,16 @@ type fakeExecution struct {
 	pending   []*workflowpb.PendingActivityInfo
 	history   []*historypb.HistoryEvent
 	asked     int
-	mu        sync.Mutex
+	over      chan struct{}
 }
 
 func (e *fakeExecution) GetID() string    { return e.id }
 func (e *fakeExecution) GetRunID() string { return e.runID }
 
-// Get waits until all answers but the last have been asked for.
 func (e *fakeExecution) Get(ctx context.Context, into any) error {
-	for {
-		e.mu.Lock()
-		seen := e.asked >= len(e.answers)
-		e.mu.Unlock()
-		if seen || ctx.Err() != nil {
-			break
-		}
-		time.Sleep(time.Microsecond) // lets the one who asks go on
-	}
-	if ctx.Err() != nil {
+	select {
+	case <-e.over:
+	case <-ctx.Done():
 		return ctx.Err()
 	}
 	if e.result == nil {
@@ -82,8 +73,11 @@ func (e *fakeExecution) Get(ctx context.Context, into any) error {
 	return e.result(into)
 }
 
-func (e *fakeExecution) GetWithOptions(ctx context.Context, into any, _ client.WorkflowRunGetOptions) error {
-	return e.Get(ctx, into)
+// add puts a run there.
+func (f *fakeTemporal) add(id string, e *fakeExecution) *fakeExecution {
+	e.id, e.over = id, make(chan struct{})
+	f.executions[id] = e
+	return e
 }
 
 func (f *fakeTemporal) Close() {}
@@ -97,23 +91,22 @@ func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, options client.StartWo
 	if err != nil {
 		return nil, err
 	}
-	execution.id = options.ID
-	f.executions[options.ID] = execution
-	return execution, nil
+	return f.add(options.ID, execution), nil
 }
 
 func (f *fakeTemporal) GetWorkflow(_ context.Context, id, _ string) client.WorkflowRun {
 	return f.executions[id]
 }
 
+// QueryWorkflow is called by one goroutine of a command.
 func (f *fakeTemporal) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (converter.EncodedValue, error) {
 	e, ok := f.executions[id]
 	if !ok {
 		return nil, serviceerror.NewNotFound("workflow not found")
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.asked++
+	if e.asked++; e.asked == max(1, len(e.answers)) {
+		defer close(e.over)
+	}
 	if f.queryErr != nil {
 		return nil, f.queryErr
 	}
@@ -223,7 +216,8 @@ type fakeSchedules struct {
 }
 
 func (s *fakeSchedules) Create(_ context.Context, o client.ScheduleOptions) (client.ScheduleHandle, error) {
-	s.temporal.schedule = described(o)
+	s.temporal.schedule = described(o.Spec, *o.Action.(*client.ScheduleWorkflowAction),
+		client.SchedulePolicies{Overlap: o.Overlap, CatchupWindow: o.CatchupWindow}, &client.ScheduleState{})
 	return nil, nil
 }
 
@@ -232,26 +226,32 @@ func (s *fakeSchedules) GetHandle(_ context.Context, id string) client.ScheduleH
 }
 
 // described is a Schedule as the server gives it back: with the defaults filled in, its input encoded.
-func described(o client.ScheduleOptions) *client.Schedule {
-	action := *o.Action.(*client.ScheduleWorkflowAction)
-	action.Args = nil
-	for _, arg := range o.Action.(*client.ScheduleWorkflowAction).Args {
+func described(spec client.ScheduleSpec, action client.ScheduleWorkflowAction, policy client.SchedulePolicies, state *client.ScheduleState) *client.Schedule {
+	encoded := []any{}
+	for _, arg := range action.Args {
 		payload, err := converter.GetDefaultDataConverter().ToPayload(arg)
 		if err != nil {
 			panic(err)
 		}
-		action.Args = append(action.Args, payload)
+		encoded = append(encoded, payload)
 	}
-	spec := o.Spec
-	spec.Calendars = []client.ScheduleCalendarSpec{{
-		Second: []client.ScheduleRange{{Start: 0, End: 0, Step: 1}}, Minute: []client.ScheduleRange{{Start: 0, End: 0, Step: 1}},
-		Hour: []client.ScheduleRange{{Start: 0, End: 0, Step: 1}}, DayOfMonth: []client.ScheduleRange{{Start: 1, End: 31, Step: 1}},
-		Month: []client.ScheduleRange{{Start: 1, End: 12, Step: 1}}, DayOfWeek: []client.ScheduleRange{{Start: 0, End: 6, Step: 1}},
-	}}
-	return &client.Schedule{
-		Spec: &spec, Action: &action, State: &client.ScheduleState{},
-		Policy: &client.SchedulePolicies{Overlap: o.Overlap, CatchupWindow: o.CatchupWindow},
+	action.Args = encoded
+	filled := func(all []client.ScheduleRange, first, last int) []client.ScheduleRange {
+		if len(all) == 0 {
+			return []client.ScheduleRange{{Start: first, End: last, Step: 1}}
+		}
+		for i, r := range all {
+			all[i] = client.ScheduleRange{Start: r.Start, End: max(r.Start, r.End), Step: max(1, r.Step)}
+		}
+		return all
 	}
+	for i, c := range spec.Calendars {
+		spec.Calendars[i] = client.ScheduleCalendarSpec{
+			Second: filled(c.Second, 0, 0), Minute: filled(c.Minute, 0, 0), Hour: filled(c.Hour, 0, 0),
+			DayOfMonth: filled(c.DayOfMonth, 1, 31), Month: filled(c.Month, 1, 12), DayOfWeek: filled(c.DayOfWeek, 0, 6), Year: c.Year,
+		}
+	}
+	return &client.Schedule{Spec: &spec, Action: &action, Policy: &policy, State: state}
 }
 
 type fakeSchedule struct {
@@ -279,9 +279,7 @@ func (s *fakeSchedule) Update(_ context.Context, o client.ScheduleUpdateOptions)
 	if err != nil {
 		return err
 	}
-	after := described(workflows.Schedule(workflows.DailyName))
-	after.State = update.Schedule.State
-	s.temporal.schedule = after
+	s.temporal.schedule = described(*update.Schedule.Spec, *update.Schedule.Action.(*client.ScheduleWorkflowAction), *update.Schedule.Policy, update.Schedule.State)
 	return nil
 }
 

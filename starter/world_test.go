@@ -77,7 +77,7 @@ func (w *world) starter(t *testing.T, args ...string) (code int, stdout, stderr 
 		now: func() time.Time { return w.now }, after: func(time.Duration) <-chan time.Time { return ready },
 		connect: connectors{
 			temporal: func(context.Context) (*temporal.Connection, error) {
-				return &temporal.Connection{Client: w.temporal, Address: "temporal:7233", Namespace: "default"}, touch("temporal")
+				return newWorldConnection(w), touch("temporal")
 			},
 			workspace: func() (*workspace, error) {
 				return &workspace{host: "https://workspace", statements: w.sql, notebooks: w.notes,
@@ -93,6 +93,11 @@ func (w *world) starter(t *testing.T, args ...string) (code int, stdout, stderr 
 	t.Setenv("PINFLOW_TEMPORAL_UI_URL", "http://ui:8233")
 	code = a.Main(t.Context(), args)
 	return code, out.String(), errs.String()
+}
+
+// newWorldConnection connects to the world's Temporal.
+func newWorldConnection(w *world) *temporal.Connection {
+	return &temporal.Connection{Client: w.temporal, Address: "temporal:7233", Namespace: "default"}
 }
 
 // golden compares a text with testdata/<name>.golden.

@@ -39,5 +39,6 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 		&activities.Ledger{Objects: objects},
 	)
 	w.RegisterActivity(&activities.Pools{Client: temporal})
+	w.RegisterActivity(&activities.Runs{Client: temporal})
 	return reader.Close, nil
 }

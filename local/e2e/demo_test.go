@@ -20,7 +20,7 @@ func TestDemo_GivesTheExpectedAnswers_AlsoTheSecondTime(t *testing.T) {
 			"--posts", wire.posts(t), "--out", out)
 		require.Zero(t, code, "%s time\n%s\n%s", turn, stdout, stderr)
 		requireAnswers(t, wire.expected(t, 1), filepath.Join(out, "answers.json"))
-		for _, said := range []string{"load", "clean_pin", "clean_geo", "clean_user", "query", "success", "most_popular_category_by_year", "http://127.0.0.1:"} {
+		for _, said := range []string{"load", "clean_pin", "clean_geo", "clean_user", "query", "success", "The most popular category in each year", "http://127.0.0.1:"} {
 			require.Contains(t, stdout, said)
 		}
 	}
@@ -94,4 +94,3 @@ func processesOf(t *testing.T, data string) []string {
 	}
 	return found
 }
-

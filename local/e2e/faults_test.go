@@ -65,7 +65,9 @@ func TestRun_BrokenNotebook(t *testing.T) {
 		State string
 		Tasks []struct{ ID, State string }
 	}
-	require.NoError(t, json.Unmarshal([]byte(s.must("status", today(), "-o", "json")), &run))
+	code, stdout, _ = s.starter("status", today(), "-o", "json")
+	require.Equal(t, 1, code, stdout)
+	require.NoError(t, json.Unmarshal([]byte(stdout), &run))
 	states := map[string]string{}
 	for _, task := range run.Tasks {
 		states[task.ID] = task.State

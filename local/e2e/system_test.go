@@ -86,8 +86,9 @@ func startSystem(t *testing.T, settings ...string) *system {
 func (s *system) startStack(settings ...string) {
 	s.t.Helper()
 	s.env = nil
-	s.stack = s.start("local", "stack", "--data", s.data, "--port-offset", s.offset)
 	file := filepath.Join(s.data, "stack.env")
+	require.NoError(s.t, os.RemoveAll(file)) // a stack that was killed has left it
+	s.stack = s.start("local", "stack", "--data", s.data, "--port-offset", s.offset)
 	s.eventually("the stack is up", func() bool {
 		_, err := os.Stat(file)
 		return err == nil && !s.stack.ended()

@@ -1,0 +1,310 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+const (
+	running   = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+	completed = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	failed    = enumspb.WORKFLOW_EXECUTION_STATUS_FAILED
+)
+
+// at is a moment of the day on which the runs of these tests take place.
+func at(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
+
+// runOf is a run of 2022-10-18 whose tasks stand as given, in the order of the DAG; missing ones are none.
+func runOf(state workflows.State, tasks ...workflows.TaskStatus) workflows.RunStatus {
+	status := workflows.RunStatus{
+		DAG: workflows.DailyName, Date: "2022-10-18", State: state, Trigger: workflows.Manual, WorkflowID: "pinterest-daily-2022-10-18", RunID: "r1",
+		Started: at(0), Until: at(-12 * 3600),
+	}
+	if state.Final() {
+		status.Ended = at(75)
+	}
+	for i, id := range workflows.Daily.IDs() {
+		task := workflows.TaskStatus{ID: id, State: workflows.None}
+		if i < len(tasks) {
+			task = tasks[i]
+			task.ID = id
+		}
+		status.Tasks = append(status.Tasks, task)
+	}
+	return status
+}
+
+func succeeded(from, to int) workflows.TaskStatus {
+	return workflows.TaskStatus{State: workflows.Success, Tries: 1, Started: at(from), Ended: at(to), Outcome: workflows.Outcome{Link: "https://workspace/runs/7"}}
+}
+
+var (
+	loaded   = workflows.TaskStatus{State: workflows.Success, Tries: 1, Started: at(0), Ended: at(12), Outcome: workflows.Outcome{Rows: 9006, Link: "https://workspace/runs/6"}}
+	broken   = workflows.TaskStatus{State: workflows.Failed, Tries: 2, Started: at(12), Ended: at(73), Outcome: workflows.Outcome{Link: "https://workspace/runs/8"}, Error: "clean_geo try 2 ended as FAILED\n[TABLE_OR_VIEW_NOT_FOUND] nowhere"}
+	upstream = workflows.TaskStatus{State: workflows.UpstreamFailed}
+	good     = runOf(workflows.Success, loaded, succeeded(12, 14), succeeded(12, 15), succeeded(12, 13), succeeded(15, 16))
+	bad      = runOf(workflows.Failed, loaded, succeeded(12, 14), broken, succeeded(12, 13), upstream)
+	going    = runOf(workflows.Running, loaded, workflows.TaskStatus{State: workflows.Running, Tries: 1, Started: at(-30)})
+)
+
+// starts lets the world start a run that answers queries so, and ends so.
+func (w *world) starts(end error, answers ...any) {
+	w.temporal.execute = func(client.StartWorkflowOptions, any) (*fakeExecution, error) {
+		return &fakeExecution{runID: "r1", status: running, answers: answers, result: func(any) error { return end }}, nil
+	}
+}
+
+func TestRun_StartsTheDateThatHasJustEnded(t *testing.T) {
+	w := newWorld()
+	w.starts(nil)
+	code, stdout, stderr := w.starter(t, "run")
+	require.Zero(t, code, stderr)
+	require.Equal(t, []any{workflows.RunInput{DAG: workflows.DailyName, Date: "2022-10-18", Trigger: workflows.Manual, Params: map[string]string{}}}, w.temporal.started)
+	require.Contains(t, w.temporal.executions, "pinterest-daily-2022-10-18")
+	require.Contains(t, stdout, "starter status 2022-10-18 --watch")
+	require.Contains(t, stdout, "http://ui:8233/namespaces/default/workflows/pinterest-daily-2022-10-18/r1")
+}
+
+func TestRun_TakesDateAndParameters(t *testing.T) {
+	w := newWorld()
+	w.starts(nil)
+	code, stdout, _ := w.starter(t, "run", "2022-10-19", "--param", "invalid_followers=null", "--param", "schema=other", "-o", "json")
+	require.Zero(t, code)
+	in := w.temporal.started[0].(workflows.RunInput)
+	require.EqualValues(t, "2022-10-19", in.Date, "today may be run: it is partial")
+	require.Equal(t, map[string]string{"invalid_followers": "null", "schema": "other"}, in.Params)
+	require.JSONEq(t, `{"date":"2022-10-19","workflowId":"pinterest-daily-2022-10-19","runId":"r1",
+		"link":"http://ui:8233/namespaces/default/workflows/pinterest-daily-2022-10-19/r1"}`, stdout)
+}
+
+func TestRun_WaitsAndTellsEachChange(t *testing.T) {
+	w := newWorld()
+	w.starts(nil, runOf(workflows.Running), going, going, good)
+	code, stdout, stderr := w.starter(t, "run", "2022-10-18", "--wait")
+	require.Zero(t, code)
+	golden(t, "run-success", stdout)
+	golden(t, "run-success-progress", stderr)
+}
+
+func TestRun_EndsWithOneIfTheRunFailed(t *testing.T) {
+	w := newWorld()
+	w.starts(errors.New("RunFailed"), going, bad)
+	code, stdout, _ := w.starter(t, "run", "2022-10-18", "--wait")
+	require.Equal(t, exitFailed, code)
+	golden(t, "run-failed", stdout)
+
+	w.starts(errors.New("RunFailed"), bad)
+	code, stdout, _ = w.starter(t, "run", "2022-10-18", "--wait", "-o", "json")
+	require.Equal(t, exitFailed, code)
+	var printed workflows.RunStatus
+	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
+	require.Equal(t, bad, printed)
+}
+
+func TestRun_IsNotTakenForASuccessIfItWasEndedFromOutside(t *testing.T) {
+	w := newWorld()
+	w.starts(errors.New("workflow execution terminated"), going)
+	code, stdout, _ := w.starter(t, "run", "2022-10-18", "--wait")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stdout, "workflow execution terminated")
+}
+
+func TestRun_TellsOnceThatNoWorkerIsThere(t *testing.T) {
+	w := newWorld()
+	w.temporal.queryErr = serviceerror.NewFailedPrecondition("no poller seen for task queue recently, worker may be down")
+	w.ledger(t, good)
+	w.starts(nil, nil, nil, nil, good)
+	code, stdout, stderr := w.starter(t, "run", "2022-10-18", "--wait")
+	require.Zero(t, code, stderr)
+	require.Equal(t, 1, strings.Count(stderr, "no worker answers on task queue pinflow"), stderr)
+	require.Contains(t, stdout, "success", "the ledger tells how it ended")
+}
+
+func TestRun_IsThereOnceForADate(t *testing.T) {
+	already := serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "r1")
+	refuse := func(w *world) {
+		w.temporal.execute = func(client.StartWorkflowOptions, any) (*fakeExecution, error) { return nil, already }
+		w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", answers: []any{going, good}})
+	}
+	w := newWorld()
+	refuse(w)
+	code, _, stderr := w.starter(t, "run", "2022-10-18")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "going already")
+	require.Contains(t, stderr, "starter status 2022-10-18 --watch")
+
+	refuse(w)
+	code, stdout, stderr := w.starter(t, "run", "2022-10-18", "--wait")
+	require.Zero(t, code)
+	require.Contains(t, stderr, "waiting for that one")
+	require.Contains(t, stdout, "success")
+
+	refuse(w)
+	code, _, stderr = w.starter(t, "run", "2022-10-18", "--wait", "--param", "invalid_followers=null")
+	require.Equal(t, exitFailed, code, "the one that is going may have other parameters")
+	require.Contains(t, stderr, "going already")
+}
+
+// ledger writes a run into the world's ledger.
+func (w *world) ledger(t *testing.T, status workflows.RunStatus) {
+	until := status.Until
+	entry := activities.LedgerEntry{DAG: status.DAG, Date: status.Date, State: string(status.State), Trigger: string(status.Trigger), Partial: status.Partial,
+		Until: &until, WorkflowID: status.WorkflowID, RunID: status.RunID, Attempt: 1, Started: status.Started, Ended: status.Ended}
+	for _, task := range status.Tasks {
+		record := activities.TaskRecord{ID: task.ID, State: string(task.State), Tries: task.Tries, Rows: task.Rows, Link: task.Link, Error: task.Error}
+		if !task.Started.IsZero() {
+			record.Started, record.Ended = &task.Started, &task.Ended
+		}
+		entry.Tasks = append(entry.Tasks, record)
+	}
+	body, err := json.Marshal(entry)
+	require.NoError(t, err)
+	w.bucket.objects["runs/pinterest-daily/"+string(status.Date)+".json"] = body
+}
+
+func TestRun_ReprocessesAsAsked(t *testing.T) {
+	partial := good
+	partial.Partial = true
+	for name, row := range map[string]struct {
+		before    *workflows.RunStatus
+		reprocess string
+		runs      bool
+	}{
+		"first run":       {nil, "none", true},
+		"done, none":      {&good, "none", false},
+		"done, failed":    {&good, "failed", false},
+		"done, all":       {&good, "all", true},
+		"failed, none":    {&bad, "none", false},
+		"failed, failed":  {&bad, "failed", true},
+		"partial, none":   {&partial, "none", true},
+		"done, not asked": {&good, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.starts(nil)
+			if row.before != nil {
+				w.ledger(t, *row.before)
+			}
+			line := []string{"run", "2022-10-18"}
+			if row.reprocess != "" {
+				line = append(line, "--reprocess", row.reprocess)
+			}
+			code, stdout, stderr := w.starter(t, line...)
+			require.Zero(t, code, stderr)
+			require.Equal(t, row.runs, len(w.temporal.started) == 1)
+			if !row.runs {
+				require.Contains(t, stdout, "--reprocess all")
+			}
+		})
+	}
+}
+
+func TestStatus_ShowsARun(t *testing.T) {
+	w := newWorld()
+	partial := going
+	partial.Partial = true
+	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{partial}, pending: []*workflowpb.PendingActivityInfo{
+		{ActivityType: &commonpb.ActivityType{Name: "WaitNotebook"}, Attempt: 1},
+		{ActivityType: &commonpb.ActivityType{Name: "PlanLanding"}, Attempt: 4, LastFailure: &failurepb.Failure{Message: "Kafka does not answer"}},
+	}})
+	code, stdout, stderr := w.starter(t, "status", "2022-10-18")
+	require.Zero(t, code, stderr)
+	golden(t, "status-running", stdout)
+}
+
+func TestStatus_EndsWithOneForAFailedRun(t *testing.T) {
+	w := newWorld()
+	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: failed, closed: at(75), answers: []any{bad}})
+	code, stdout, _ := w.starter(t, "status", "2022-10-18")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stdout, "[TABLE_OR_VIEW_NOT_FOUND] nowhere")
+}
+
+func TestStatus_KnowsARunThatTemporalHasForgotten(t *testing.T) {
+	w := newWorld()
+	w.ledger(t, good)
+	code, stdout, _ := w.starter(t, "status", "2022-10-18")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "pinterest-daily of 2022-10-18: success (manual, 1m15s)")
+	require.Regexp(t, `query +success +1`, stdout)
+
+	code, _, stderr := w.starter(t, "status", "2022-10-17")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "2022-10-17 has not been run: start it with `starter run 2022-10-17`")
+}
+
+func TestStatus_SaysWhoIsMissingIfNoWorkerAnswers(t *testing.T) {
+	w := newWorld()
+	w.temporal.queryErr = serviceerror.NewDeadlineExceeded("query timed out")
+	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running})
+	code, _, stderr := w.starter(t, "status", "2022-10-18")
+	require.Equal(t, exitUnreachable, code)
+	require.Contains(t, stderr, "no worker answers on task queue pinflow")
+
+	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: completed, closed: at(75)})
+	w.ledger(t, good) // an ended run needs no worker to be known
+	code, stdout, _ := w.starter(t, "status", "2022-10-18")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "success")
+}
+
+func TestStatus_TellsARunThatWasEndedFromOutside(t *testing.T) {
+	w := newWorld()
+	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, closed: at(40), answers: []any{going}})
+	code, stdout, _ := w.starter(t, "status", "2022-10-18")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stdout, "the run was ended from outside: terminated")
+}
+
+func TestStatus_WatchesUntilTheEnd(t *testing.T) {
+	w := newWorld()
+	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{going, going, bad}})
+	code, stdout, stderr := w.starter(t, "status", "2022-10-18", "--watch")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "query        upstream_failed")
+	require.Contains(t, stdout, "clean_geo failed after 2 tries")
+}
+
+func TestLanding_CountsOffsetsOfAllPartitions(t *testing.T) {
+	event := func(id int64, activity string, in activities.LandPartitionInput) *historypb.HistoryEvent {
+		payloads, err := converter.GetDefaultDataConverter().ToPayloads(in)
+		require.NoError(t, err)
+		return &historypb.HistoryEvent{EventId: id, Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
+			ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{
+				ActivityId: string(rune('0' + id)), ActivityType: &commonpb.ActivityType{Name: activity}, Input: payloads,
+			}}}
+	}
+	heartbeat, err := converter.GetDefaultDataConverter().ToPayloads(int64(1300))
+	require.NoError(t, err)
+	w := newWorld()
+	w.temporal.add("run", &fakeExecution{runID: "r1",
+		history: []*historypb.HistoryEvent{
+			event(5, "PlanLanding", activities.LandPartitionInput{}),
+			event(6, "LandPartition", activities.LandPartitionInput{Range: activities.PartitionRange{Partition: 0, Start: 100, End: 600}}),
+			event(7, "LandPartition", activities.LandPartitionInput{Range: activities.PartitionRange{Partition: 1, Start: 1000, End: 2000}}),
+			event(8, "LandPartition", activities.LandPartitionInput{Range: activities.PartitionRange{Partition: 2, Start: 0, End: 50}}),
+			{EventId: 9, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
+				ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: 6}}},
+		},
+		pending: []*workflowpb.PendingActivityInfo{{ActivityId: "7", HeartbeatDetails: heartbeat}, {ActivityId: "8"}},
+	})
+	far, err := landingOf(t.Context(), newWorldConnection(w), "run", "r1")
+	require.NoError(t, err)
+	require.Equal(t, landed{done: 500 + 300, total: 500 + 1000 + 50}, far)
+}

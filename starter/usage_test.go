@@ -1,0 +1,181 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/pinflow/pinflow/internal/clients/kafka"
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+)
+
+func TestStarter_RefusesWrongUseBeforeItTouchesAnything(t *testing.T) {
+	for line, reasons := range map[string][]string{
+		"":                                    nil, // the help
+		"nosuch":                              {`unknown command "nosuch"`},
+		"rnu":                                 {`unknown command "rnu"`, "did you mean run"},
+		"schedule":                            nil,
+		"schedule paus":                       {`unknown command "paus"`, "did you mean pause"},
+		"run --nosuch":                        {"unknown flag: --nosuch"},
+		"run 2022-13-01":                      {`"2022-13-01" is not a date`, "YYYY-MM-DD"},
+		"run yesterday":                       {`"yesterday" is not a date`},
+		"run 2022-10-20":                      {"2022-10-20 is in the future", "2022-10-19"},
+		"run 2022-10-18 2022-10-19":           {"accepts at most 1 arg"},
+		"run --param invalid_followers":       {"write it as name=value"},
+		"run --param followers=null":          {`no parameter "followers"`, "invalid_followers", "schema"},
+		"run --param logical_date=2022-01-01": {"the logical date is that of the run"},
+		"run --param invalid_followers=drop":  {"invalid_followers is quarantine or null"},
+		"run --reprocess some":                {`--reprocess "some"`, "none, failed or all"},
+		"run 2023-01-01 --param a=b --reprocess x": {"in the future", `no parameter "a"`, `--reprocess "x"`},
+		"run -o csv":                 {"-o csv", "prints table, json"},
+		"backfill":                   {"needs --from and --to"},
+		"backfill --from 2022-10-01": {"needs --from and --to"},
+		"backfill --from 2022-10-05 --to 2022-10-1":                 {`--to: "2022-10-1" is not a date`},
+		"backfill --from 2022-10-05 --to 2022-10-01":                {"--from 2022-10-05 comes after --to 2022-10-01"},
+		"backfill --from 2022-10-01 --to 2022-10-20":                {"--to: 2022-10-20 is in the future"},
+		"backfill --from 2022-10-01 --to 2022-10-02 --parallel 0":   {"--parallel 0"},
+		"backfill --from 2022-10-01 --to 2022-10-02 --parallel 501": {"--parallel 501", "500"},
+		"backfill --from 2022-10-01 --to 2022-10-02 x":              {`unknown command "x"`},
+		"status":                      {"which date?", "starter status 2022-10-18"},
+		"status 18.10.2022":           {`"18.10.2022" is not a date`},
+		"runs --state done":           {"--state done", "running, held, success or failed"},
+		"runs --limit 0":              {"--limit 0"},
+		"graph -o svg":                {"-o svg", "text, mermaid, dot, json"},
+		"answers nosuch":              {`no answer "nosuch"`, "users_joined_by_year"},
+		"answers -o csv":              {"-o csv prints one answer"},
+		"answers -o xml":              {"-o xml", "table, json, csv"},
+		"doctor now":                  {`unknown command "now"`},
+		"--env-file nosuch.env runs":  {"nosuch.env", "no such file"},
+		"notebooks pull":              {`unknown command "pull"`},
+		"schedule pause holiday":      {`unknown command "holiday"`},
+		"schedule resume --nosuch":    {"unknown flag"},
+		"setup --output yaml":         {"-o yaml", "table, json"},
+		"emulate --count -1 -o table": {"--count -1"},
+	} {
+		t.Run(line, func(t *testing.T) {
+			w := newWorld()
+			t.Setenv("PINFLOW_API_KEYS", "key")
+			code, stdout, stderr := w.starter(t, strings.Fields(line)...)
+			require.Equal(t, exitUsage, code, stderr)
+			require.Empty(t, w.touched, "no system is touched")
+			if reasons == nil {
+				require.Contains(t, stdout, "Usage:")
+				return
+			}
+			require.Empty(t, stdout)
+			for _, reason := range reasons {
+				require.Contains(t, stderr, reason)
+			}
+			require.Contains(t, stderr, "--help`", "the reader is told where to read on")
+		})
+	}
+}
+
+func TestStarter_RefusesWrongSettingsByTheirNames(t *testing.T) {
+	w := newWorld()
+	t.Setenv("PINFLOW_INVALID_FOLLOWERS", "drop")
+	t.Setenv("PINFLOW_KAFKA_PARTITIONS", "0")
+	code, _, stderr := w.starter(t, "runs")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "PINFLOW_INVALID_FOLLOWERS")
+	require.Contains(t, stderr, "PINFLOW_KAFKA_PARTITIONS")
+
+	for _, line := range []string{"version", "graph", "completion bash", "help run"} { // they need no settings
+		code, _, stderr = w.starter(t, strings.Fields(line)...)
+		require.Equal(t, exitDone, code, "%s: %s", line, stderr)
+	}
+}
+
+func TestStarter_ReadsTheNamedSettingsFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "my.env")
+	require.NoError(t, os.WriteFile(file, []byte("PINFLOW_BUCKET=theirs\n"), 0o600))
+	os.Unsetenv("PINFLOW_BUCKET") //nolint:errcheck // cannot fail for a good name
+	t.Cleanup(func() { os.Unsetenv("PINFLOW_BUCKET") })
+	w := newWorld()
+	_, stdout, _ := w.starter(t, "--env-file", file, "doctor")
+	require.Contains(t, stdout, "s3://theirs can be written")
+}
+
+func TestStarter_SaysWhatToDoIfASystemCannotBeReached(t *testing.T) {
+	refused := serviceerror.NewUnavailable("connection refused")
+	away := map[string]error{
+		"temporal":  (&temporal.Connection{Address: "temporal:7233"}).Classify(refused),
+		"workspace": &unreachableError{"Databricks", "set DATABRICKS_HOST and DATABRICKS_TOKEN", refused},
+		"kafka":     kafka.ErrUnreachable,
+	}
+	for line, row := range map[string]struct{ system, want string }{
+		"run 2022-10-18":                             {"temporal", "TEMPORAL_ADDRESS"},
+		"run 2022-10-18 --wait -o json":              {"temporal", "make stack"},
+		"backfill --from 2022-10-01 --to 2022-10-01": {"temporal", "cannot reach Temporal at temporal:7233"},
+		"status 2022-10-18":                          {"temporal", "TEMPORAL_ADDRESS"},
+		"runs":                                       {"temporal", "TEMPORAL_ADDRESS"},
+		"schedule show":                              {"temporal", "TEMPORAL_ADDRESS"},
+		"schedule apply":                             {"temporal", "TEMPORAL_ADDRESS"},
+		"answers":                                    {"workspace", "DATABRICKS_HOST"},
+		"answers users_joined_by_year":               {"workspace", "DATABRICKS_HOST"},
+		"notebooks diff":                             {"workspace", "DATABRICKS_HOST"},
+		"notebooks push":                             {"workspace", "DATABRICKS_HOST"},
+		"setup":                                      {"kafka", "PINFLOW_KAFKA_BROKERS"},
+	} {
+		t.Run(line, func(t *testing.T) {
+			w := newWorld()
+			w.down[row.system] = away[row.system]
+			code, stdout, stderr := w.starter(t, strings.Fields(line)...)
+			require.Equal(t, exitUnreachable, code, stderr)
+			require.Contains(t, stderr, "cannot reach")
+			require.Contains(t, stderr, row.want)
+			require.Empty(t, stdout)
+			require.NotContains(t, stderr, "--help", "the command was used well")
+		})
+	}
+}
+
+func TestStarter_PaintsOnlyForATerminal(t *testing.T) {
+	w := newWorld()
+	_, plain, _ := w.starter(t, "doctor")
+	require.NotContains(t, plain, "\x1b[")
+	w.colour = true
+	_, painted, _ := w.starter(t, "doctor")
+	require.Contains(t, painted, "\x1b[32mok")
+}
+
+func TestStarter_HasEachCommandOnce(t *testing.T) {
+	var names []string
+	for _, c := range newApp().command().Commands() {
+		require.NotContains(t, names, c.Name())
+		require.NotEmpty(t, c.Short, c.Name())
+		names = append(names, c.Name())
+	}
+	require.Subset(t, names, []string{"run", "backfill", "schedule", "status", "runs", "graph", "answers", "notebooks", "emulate", "setup", "doctor", "demo", "version"})
+}
+
+func TestStarter_CompletesNames(t *testing.T) {
+	w := newWorld()
+	_, stdout, _ := w.starter(t, "__complete", "answers", "users")
+	require.Contains(t, stdout, "users_joined_by_year")
+	_, stdout, _ = w.starter(t, "__complete", "run", "--param", "inv")
+	require.Contains(t, stdout, "invalid_followers=")
+	_, stdout, _ = w.starter(t, "__complete", "backfill", "--reprocess", "")
+	require.Contains(t, stdout, "failed")
+	require.Empty(t, w.touched)
+}
+
+func TestGraph_DrawsTheDAG(t *testing.T) {
+	for _, form := range []string{"text", "mermaid", "dot", "json"} {
+		code, stdout, _ := newWorld().starter(t, "graph", "-o", form)
+		require.Zero(t, code)
+		golden(t, "graph-"+form, stdout)
+	}
+}
+
+func TestVersion_IsThatOfTheBuild(t *testing.T) {
+	code, stdout, _ := newWorld().starter(t, "version")
+	require.Zero(t, code)
+	require.Regexp(t, `^starter dev \(go1\.\S+\)\n$`, stdout)
+	_, stdout, _ = newWorld().starter(t, "version", "-o", "json")
+	require.Contains(t, stdout, `"version": "dev"`)
+}
