@@ -170,16 +170,19 @@ func (n Notebook) Run(ctx workflow.Context, try Try) (Outcome, error) {
 		return Outcome{}, err
 	}
 	try.Report(Outcome{Link: run.Link})
-	waiting := activities.WaitNotebookInput{Run: run, AllowFailures: n.AllowFailures}
-	err := workflow.ExecuteActivity(under(ctx, waitPolicy, try.summary("wait for Databricks run")), waitNotebook, waiting).Get(ctx, nil)
+	err := ctx.Err() // the order to cancel may have come while the run was being made
+	if err == nil {
+		waiting := activities.WaitNotebookInput{Run: run, AllowFailures: n.AllowFailures}
+		err = workflow.ExecuteActivity(under(ctx, waitPolicy, try.summary("wait for Databricks run")), waitNotebook, waiting).Get(ctx, nil)
+	}
 	if ctx.Err() != nil {
 		n.cancel(ctx, try, run)
 	}
 	return Outcome{Link: run.Link}, err
 }
 
-// cancel cancels the Databricks run of a cancelled try. The activity that waits does so itself, but it cannot if no worker was up when
-// the order came, or if the order came before it had started; cancelling twice is cancelling once.
+// cancel cancels the Databricks run of a cancelled try, and waits until it has ended. The activity that waits for the run would do so
+// itself, but it hears of the order with a heartbeat, up to a minute later, or never if no worker was up when it came.
 func (n Notebook) cancel(ctx workflow.Context, try Try, run activities.NotebookRun) {
 	ctx, done := workflow.NewDisconnectedContext(ctx)
 	defer done()

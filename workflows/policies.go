@@ -57,11 +57,10 @@ var (
 		RetryPolicy:            &backoff,
 	}
 	// waitPolicy waits for a Databricks run for as long as it takes: an attempt that ends after a day is followed by one that looks on.
-	// It heartbeats after every poll (30 s at most). Cancelling waits until it has cancelled the run.
+	// It heartbeats after every poll, and every 10 s between polls. Cancelling does not wait for it: cancelPolicy follows at once.
 	waitPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout: 24 * time.Hour,
 		HeartbeatTimeout:    2 * time.Minute,
-		WaitForCancellation: true,
 		RetryPolicy:         &backoff,
 	}
 	// cancelPolicy cancels a Databricks run of a cancelled task. A run that cannot be cancelled for an hour is left to the next try, which looks for it.
@@ -113,4 +112,9 @@ func brief(ctx workflow.Context, policy workflow.ActivityOptions, summary, name 
 		return err
 	}
 	return workflow.ExecuteActivity(under(ctx, policy, summary), name, in).Get(ctx, out)
+}
+
+// pause waits, and says in the Web UI what for. Like workflow.Sleep it returns at once, with an error, when the context is cancelled.
+func pause(ctx workflow.Context, d time.Duration, summary string) error {
+	return workflow.NewTimerWithOptions(ctx, d, workflow.TimerOptions{Summary: summary}).Get(ctx, nil)
 }

@@ -111,7 +111,7 @@ func (p *pool) lookAfter(ctx workflow.Context) {
 			p.changed = true
 		}
 		if len(gone.Slots) == 0 {
-			_ = workflow.Sleep(ctx, poolCheck)
+			_ = pause(ctx, poolCheck, "look after the holders")
 		}
 	}
 }

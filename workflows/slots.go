@@ -85,7 +85,7 @@ func (r *run) hearGrants(ctx workflow.Context) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		for {
 			_ = workflow.Await(ctx, func() bool { return len(r.slots) > 0 })
-			_ = workflow.Sleep(ctx, reminder)
+			_ = pause(ctx, reminder, "remind the pools")
 			for _, wanted := range slices.Clone(r.slots) {
 				if !slices.Contains(r.slots, wanted) {
 					continue // given back while another pool was reminded
@@ -101,7 +101,8 @@ func (r *run) hearGrants(ctx workflow.Context) {
 // granted marks the slot as held. One that nobody wants any more goes back, or the pool would count it as held for as long as the run lives.
 func (r *run) granted(ctx workflow.Context, slot activities.Slot) {
 	for _, wanted := range r.slots {
-		if wanted.message.Slot.Same(slot) {
+		// The signal is addressed to this workflow; its id is not compared, as a replay outside of a worker may run under another.
+		if ours := wanted.message.Slot; ours.Pool == slot.Pool && ours.Task == slot.Task && ours.Try == slot.Try && ours.OriginalRunID == slot.OriginalRunID {
 			wanted.granted = true
 			return
 		}

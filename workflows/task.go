@@ -30,7 +30,7 @@ func (r *run) work(ctx workflow.Context, t Task, s *TaskStatus) {
 			return
 		case s.Tries < allowed:
 			r.set(ctx, s, UpForRetry, activities.Reason(err))
-			if workflow.Sleep(ctx, t.delay()) != nil {
+			if pause(ctx, t.delay(), fmt.Sprintf("%s: delay before try %d", t.ID, s.Tries+1)) != nil {
 				r.final(ctx, s, Failed, "cancelled")
 				return
 			}
@@ -87,7 +87,7 @@ func within(ctx workflow.Context, deadline, left time.Duration, work func(workfl
 	defer cancel()
 	late := false
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		if workflow.NewTimer(ctx, left).Get(ctx, nil) == nil {
+		if pause(ctx, left, fmt.Sprintf("deadline of %s", deadline)) == nil {
 			late = true
 			cancel()
 		}

@@ -106,7 +106,7 @@ func (s *stack) start(ctx context.Context, log io.Writer) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(s.startTemporal)
+	group.Go(func() error { return s.startTemporal(ctx) })
 	group.Go(func() error { return s.startUI(ctx) })
 	group.Go(func() error { return s.startKafka(log) })
 	var url string
@@ -119,7 +119,7 @@ func (s *stack) start(ctx context.Context, log io.Writer) (string, error) {
 	return url, group.Wait()
 }
 
-func (s *stack) startTemporal() error {
+func (s *stack) startTemporal(ctx context.Context) error {
 	server, err := temporal.Start(temporal.Options{
 		IP: loopback, Port: s.Ports.Temporal, Namespaces: []string{namespace}, Retention: retention, SearchAttributes: searchAttributes,
 		DatabaseFile: filepath.Join(s.Data, "temporal", temporal.DatabaseName()),
@@ -129,6 +129,9 @@ func (s *stack) startTemporal() error {
 		return err
 	}
 	s.started(func() { s.note("stop Temporal", server.Stop()) })
+	if err := temporal.WaitSchedules(ctx, address(s.Ports.Temporal), namespace); err != nil {
+		return err
+	}
 	s.say("Temporal        %s", address(s.Ports.Temporal))
 	return nil
 }

@@ -18,7 +18,9 @@ import (
 	"go.temporal.io/server/common/dynamicconfig"
 	"go.temporal.io/server/common/headers"
 	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/membership/static"
 	"go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
+	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/common/testing/freeport"
 	sqliteschema "go.temporal.io/server/schema/sqlite"
 	"go.temporal.io/server/temporal"
@@ -89,8 +91,10 @@ func Start(o Options) (*Server, error) {
 	for key, value := range o.DynamicConfig {
 		dynamic[key] = value
 	}
+	services := o.services()
 	server, err := temporal.NewServer(
-		temporal.WithConfig(o.config(sql)),
+		temporal.WithConfig(o.config(sql, services)),
+		temporal.WithStaticHosts(hosts(services)),
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithLogger(logger),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
@@ -160,14 +164,13 @@ func createDatabase(file string) error {
 }
 
 // config is the server's: one shard, all services in this process, no archival, no metrics, no authorization; loopback only.
-func (o Options) config(sql *config.SQL) *config.Config {
+func (o Options) config(sql *config.SQL, services map[string]config.Service) *config.Config {
 	frontend := o.address()
 	disabled := config.ArchivalNamespaceDefaults{
 		History:    config.HistoryArchivalNamespaceDefaults{State: "disabled"},
 		Visibility: config.VisibilityArchivalNamespaceDefaults{State: "disabled"},
 	}
 	return &config.Config{
-		Global: config.Global{Membership: config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: loopback}},
 		Persistence: config.Persistence{
 			DefaultStore: sqlite.PluginName, VisibilityStore: sqlite.PluginName, NumHistoryShards: 1,
 			DataStores: map[string]config.DataStore{sqlite.PluginName: {SQL: sql}},
@@ -177,10 +180,7 @@ func (o Options) config(sql *config.SQL) *config.Config {
 			ClusterInformation: map[string]cluster.ClusterInformation{"active": {Enabled: true, InitialFailoverVersion: 1, RPCAddress: frontend}},
 		},
 		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
-		Services: map[string]config.Service{
-			"frontend": {RPC: config.RPC{GRPCPort: o.Port, MembershipPort: freeport.MustGetFreePort(), BindOnIP: o.IP}},
-			"history":  internalService(), "matching": internalService(), "worker": internalService(),
-		},
+		Services:            services,
 		Archival: config.Archival{
 			History: config.HistoryArchival{State: "disabled"}, Visibility: config.VisibilityArchival{State: "disabled"},
 		},
@@ -191,7 +191,23 @@ func (o Options) config(sql *config.SQL) *config.Config {
 
 func (o Options) address() string { return o.IP + ":" + strconv.Itoa(o.Port) }
 
-// internalService is one that only the server itself talks to: any free port will do.
-func internalService() config.Service {
-	return config.Service{RPC: config.RPC{GRPCPort: freeport.MustGetFreePort(), MembershipPort: freeport.MustGetFreePort(), BindOnLocalHost: true}}
+// services are the server's four, all in this process. Only the frontend's port matters to others.
+func (o Options) services() map[string]config.Service {
+	internal := func() config.Service {
+		return config.Service{RPC: config.RPC{GRPCPort: freeport.MustGetFreePort(), BindOnLocalHost: true}}
+	}
+	return map[string]config.Service{
+		"frontend": {RPC: config.RPC{GRPCPort: o.Port, BindOnIP: o.IP}},
+		"history":  internal(), "matching": internal(), "worker": internal(),
+	}
+}
+
+// hosts says that each service has one host, in place of the gossip by which a cluster's hosts find each other. After a restart the gossip
+// waits for the hosts of the last process, which are still in the database: the server's own workers then start a minute late.
+func hosts(services map[string]config.Service) map[primitives.ServiceName]static.Hosts {
+	all := map[primitives.ServiceName]static.Hosts{}
+	for name, service := range services {
+		all[primitives.ServiceName(name)] = static.SingleLocalHost(loopback + ":" + strconv.Itoa(service.RPC.GRPCPort))
+	}
+	return all
 }

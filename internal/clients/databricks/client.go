@@ -23,8 +23,9 @@ func New() (*databricks.WorkspaceClient, error) { return newClient(retrySeconds)
 
 func newClient(retrySeconds int) (*databricks.WorkspaceClient, error) {
 	client, err := databricks.NewWorkspaceClient(&databricks.Config{
-		RetryTimeoutSeconds: retrySeconds,
-		HTTPTimeoutSeconds:  callSeconds,
+		RetryTimeoutSeconds:  retrySeconds,
+		HTTPTimeoutSeconds:   callSeconds,
+		HostMetadataResolver: askOnce(fetchHostMetadata),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("databricks: set DATABRICKS_HOST and DATABRICKS_TOKEN: %w", err)

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	sdktemporal "go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// tenDays is a backfill in which so many dates are done and failed.
+func tenDays(success, failed, skipped int, running ...dates.Date) workflows.RangeProgress {
+	p := workflows.RangeProgress{RangeResult: workflows.RangeResult{From: "2022-10-01", To: "2022-10-10", Total: 10, Success: success, Failed: failed, Skipped: skipped},
+		Parallel: 2, Ran: success + failed, Took: time.Duration(success+failed) * time.Minute}
+	if failed > 0 {
+		p.FailedDates, p.FirstError = []dates.Date{"2022-10-04"}, "task clean_geo failed after 2 tries:\nnowhere"
+	}
+	for _, date := range running {
+		p.Running = append(p.Running, &workflows.InFlight{Date: date})
+	}
+	return p
+}
+
+// backfills lets the world start a backfill that answers so, and ends with the last of the answers.
+func (w *world) backfills(answers ...workflows.RangeProgress) {
+	last := answers[len(answers)-1].RangeResult
+	e := &fakeExecution{runID: "r1", status: running}
+	for _, answer := range answers {
+		e.answers = append(e.answers, answer)
+	}
+	e.result = func(into any) error {
+		if last.Failed > 0 || last.Stopped != "" {
+			return sdktemporal.NewNonRetryableApplicationError("dates failed", workflows.ErrorRangeFailed, nil, last)
+		}
+		*into.(*workflows.RangeResult) = last
+		return nil
+	}
+	w.temporal.execute = func(client.StartWorkflowOptions, any) (*fakeExecution, error) { return e, nil }
+}
+
+func backfillLine(more ...string) []string {
+	return append([]string{"backfill", "--from", "2022-10-01", "--to", "2022-10-10"}, more...)
+}
+
+func TestBackfill_AsksForTheDatesAsToldTo(t *testing.T) {
+	w := newWorld()
+	w.backfills(tenDays(10, 0, 0))
+	code, stdout, stderr := w.starter(t, backfillLine("--parallel", "4", "--reprocess", "failed", "--param", "invalid_followers=null")...)
+	require.Zero(t, code, stderr)
+	require.Equal(t, []any{workflows.RangeInput{DAG: workflows.DailyName, From: "2022-10-01", To: "2022-10-10", Parallel: 4,
+		Reprocess: workflows.ReprocessFailed, Trigger: workflows.Backfill, Params: map[string]string{"invalid_followers": "null"}}}, w.temporal.started)
+	require.Contains(t, stdout, "10 dates")
+	require.Contains(t, stdout, "pinterest-daily-backfill-2022-10-01-2022-10-10/r1")
+}
+
+func TestBackfill_ShowsItsProgressAndEnds(t *testing.T) {
+	w := newWorld()
+	w.backfills(tenDays(0, 0, 0, "2022-10-02", "2022-10-01"), tenDays(2, 0, 1, "2022-10-05", "2022-10-04"), tenDays(2, 0, 1, "2022-10-05"), tenDays(9, 0, 1))
+	code, stdout, stderr := w.starter(t, backfillLine("--wait")...)
+	require.Zero(t, code)
+	require.Equal(t, "10 dates from 2022-10-01 to 2022-10-10: 9 success, 0 failed, 1 skipped (done before)\n\n"+
+		"Web UI: http://ui:8233/namespaces/default/workflows/pinterest-daily-backfill-2022-10-01-2022-10-10/r1\n", stdout)
+	require.Equal(t, "dates 3/10 (running 2022-10-04 and 1 more, about 3m30s left)\ndates 10/10\n", stderr)
+}
+
+func TestBackfill_EndsWithOneIfADateFailed(t *testing.T) {
+	w := newWorld()
+	w.backfills(tenDays(8, 1, 1))
+	code, stdout, _ := w.starter(t, backfillLine("--wait")...)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stdout, "8 success, 1 failed, 1 skipped")
+	require.Contains(t, stdout, "Failed: 2022-10-04")
+	require.Contains(t, stdout, "task clean_geo failed after 2 tries:\n  nowhere")
+
+	w.backfills(tenDays(8, 1, 1))
+	code, stdout, _ = w.starter(t, backfillLine("--wait", "-o", "json")...)
+	require.Equal(t, exitFailed, code)
+	var result workflows.RangeResult
+	require.NoError(t, json.Unmarshal([]byte(stdout), &result))
+	require.Equal(t, tenDays(8, 1, 1).RangeResult, result)
+}
+
+func TestBackfill_EndsWithOneIfDatesWereNotRun(t *testing.T) {
+	w := newWorld()
+	stopped := tenDays(4, 0, 0)
+	stopped.Stopped = "stopped by ann: enough"
+	w.backfills(stopped)
+	code, stdout, _ := w.starter(t, backfillLine("--wait")...)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stdout, "6 dates were not run: stopped by ann: enough")
+}
+
+func TestBackfill_OfTheSameDatesIsThereOnce(t *testing.T) {
+	w := newWorld()
+	w.temporal.execute = func(client.StartWorkflowOptions, any) (*fakeExecution, error) {
+		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "r1")
+	}
+	code, _, stderr := w.starter(t, backfillLine()...)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "going already")
+
+	w.backfills(tenDays(10, 0, 0))
+	_, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "pinterest-daily-backfill-2022-10-01-2022-10-10"}, nil, nil)
+	require.NoError(t, err)
+	w.temporal.execute = func(client.StartWorkflowOptions, any) (*fakeExecution, error) {
+		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "r1")
+	}
+	code, stdout, stderr := w.starter(t, backfillLine("--wait")...)
+	require.Zero(t, code)
+	require.Contains(t, stderr, "waiting for that one")
+	require.Contains(t, stdout, "10 success")
+}
+
+// listed is a run as visibility knows it.
+func listed(t *testing.T, date dates.Date, status enumspb.WorkflowExecutionStatus, state workflows.State, partial bool) *workflowpb.WorkflowExecutionInfo {
+	fields := map[string]*commonpb.Payload{}
+	for name, value := range map[string]any{"PinflowDate": date.Start(), "PinflowState": state, "PinflowTrigger": "schedule", "PinflowPartial": partial} {
+		payload, err := converter.GetDefaultDataConverter().ToPayload(value)
+		require.NoError(t, err)
+		fields[name] = payload
+	}
+	info := &workflowpb.WorkflowExecutionInfo{
+		Execution: &commonpb.WorkflowExecution{WorkflowId: "pinterest-daily-" + string(date), RunId: "r-" + string(date)},
+		StartTime: timestamppb.New(date.End()), Status: status, SearchAttributes: &commonpb.SearchAttributes{IndexedFields: fields},
+	}
+	if status != running {
+		info.CloseTime = timestamppb.New(date.End().Add(90 * time.Second))
+	}
+	return info
+}
+
+func TestRuns_ListsAllPages(t *testing.T) {
+	w := newWorld()
+	var asked string
+	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
+		asked = query
+		return []*workflowpb.WorkflowExecutionInfo{
+			listed(t, "2022-10-18", running, workflows.Held, false),
+			listed(t, "2022-10-17", completed, workflows.Success, true),
+			listed(t, "2022-10-16", failed, workflows.Failed, false),
+			listed(t, "2022-10-15", enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, workflows.Running, false),
+			listed(t, "2022-10-14", completed, workflows.Success, false),
+		}, nil
+	}
+	code, stdout, stderr := w.starter(t, "runs")
+	require.Zero(t, code, stderr)
+	require.Equal(t, "WorkflowType = 'Run' AND PinflowDag = 'pinterest-daily'", asked)
+	golden(t, "runs", stdout)
+
+	_, stdout, _ = w.starter(t, "runs", "--state", "failed", "--limit", "3", "-o", "json")
+	require.Contains(t, asked, "PinflowState = 'failed'")
+	var rows []runRow
+	require.NoError(t, json.Unmarshal([]byte(stdout), &rows))
+	require.Len(t, rows, 3)
+	require.EqualValues(t, "2022-10-16", rows[2].Date)
+}
+
+func TestRuns_SaysWhatToDoIfThereIsNothing(t *testing.T) {
+	w := newWorld()
+	w.temporal.list = func(string) ([]*workflowpb.WorkflowExecutionInfo, error) { return nil, nil }
+	code, stdout, _ := w.starter(t, "runs")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "starter run")
+	_, stdout, _ = w.starter(t, "runs", "-o", "json")
+	require.JSONEq(t, "[]", stdout)
+
+	w.temporal.list = func(string) ([]*workflowpb.WorkflowExecutionInfo, error) {
+		return nil, serviceerror.NewInvalidArgument("invalid query: column name 'PinflowDag' is not defined")
+	}
+	code, _, stderr := w.starter(t, "runs")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "starter setup")
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/pinflow/pinflow/notebooks"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// bare is a world in which nothing is set up.
+func bare() *world {
+	w := newWorld()
+	w.bucket.exists, w.sql.schema = false, false
+	return w
+}
+
+// outcomes are what the steps of a setup did.
+func outcomes(t *testing.T, stdout string) (all []outcome) {
+	var steps []setupStep
+	require.NoError(t, json.Unmarshal([]byte(stdout), &steps))
+	for _, step := range steps {
+		all = append(all, step.Outcome)
+	}
+	return all
+}
+
+func TestSetup_MakesEverythingOnce(t *testing.T) {
+	w := bare()
+	code, stdout, stderr := w.starter(t, "setup")
+	require.Zero(t, code, stderr)
+	golden(t, "setup", stdout)
+	require.Len(t, w.topics.there, 3)
+	require.True(t, w.bucket.exists)
+	require.Len(t, w.temporal.attributes, len(workflows.SearchAttributes()))
+	require.True(t, w.sql.schema)
+	require.Len(t, w.notes.sources, len(notebooks.All()))
+	require.NotNil(t, w.temporal.schedule)
+
+	code, stdout, _ = w.starter(t, "setup", "-o", "json")
+	require.Zero(t, code)
+	require.Equal(t, []outcome{unchanged, unchanged, unchanged, unchanged, unchanged, unchanged}, outcomes(t, stdout))
+}
+
+func TestSetup_MakesWhatIsMissingOrWrong(t *testing.T) {
+	w := bare()
+	w.starter(t, "setup")
+	w.topics.there = w.topics.there[:2]
+	delete(w.temporal.attributes, "PinflowState")
+	w.temporal.countErrs = []error{serviceerror.NewInvalidArgument("PinflowState is not defined"), serviceerror.NewInvalidArgument("still not")}
+	w.notes.sources["/Shared/pinflow/query"] = "-- Databricks notebook source\nSELECT 1"
+	w.temporal.schedule.Spec.Calendars[0].Hour = []client.ScheduleRange{{Start: 3}}
+	code, stdout, stderr := w.starter(t, "setup", "-o", "json")
+	require.Zero(t, code, stderr)
+	require.Equal(t, []outcome{created, unchanged, created, unchanged, changed, changed}, outcomes(t, stdout))
+	require.Empty(t, w.temporal.countErrs, "it waits until the attributes can be used")
+}
+
+func TestSetup_StopsAtWhatItCannotDo(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*world)
+		code   int
+		want   string
+		done   string // the last step that was done
+	}{
+		"attribute of another type": {func(w *world) { w.temporal.attributes["PinflowDate"] = enumspb.INDEXED_VALUE_TYPE_TEXT }, exitFailed, "PinflowDate", "bucket"},
+		"closed operator API": {func(w *world) { w.temporal.err = serviceerror.NewUnimplemented("unknown service") }, exitFailed,
+			"add them on its page in Temporal Cloud: PinflowDag (Keyword)", "bucket"},
+		"no warehouse": {func(w *world) {
+			w.sql.err = &apierr.APIError{StatusCode: 400, Message: "w1 is not a valid endpoint id."}
+		}, exitFailed, "w1 is not a valid endpoint id", "search attributes"},
+		"wrong token":   {func(w *world) { w.sql.err = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."} }, exitUnreachable, "DATABRICKS_TOKEN", "search attributes"},
+		"no folder":     {func(w *world) { w.notes.err = errors.New("a file is in the way") }, exitFailed, "setup of notebooks", "schema"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := bare()
+			row.change(w)
+			code, stdout, stderr := w.starter(t, "setup")
+			require.Equal(t, row.code, code, stderr)
+			require.Contains(t, stderr, row.want)
+			lines := strings.Split(strings.TrimSpace(stdout), "\n")
+			require.Contains(t, lines[len(lines)-1], row.done)
+		})
+	}
+}
+
+func TestSchedule_IsAppliedOnceAndSaysWhatItChanged(t *testing.T) {
+	w := newWorld()
+	code, _, stderr := w.starter(t, "schedule", "show")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "starter schedule apply")
+	code, _, stderr = w.starter(t, "schedule", "pause")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "starter schedule apply")
+
+	_, stdout, _ := w.starter(t, "schedule", "apply")
+	require.Equal(t, "Schedule pinterest-daily: created\n", stdout)
+	_, stdout, _ = w.starter(t, "schedule", "apply")
+	require.Equal(t, "Schedule pinterest-daily: unchanged\n", stdout)
+
+	w.temporal.schedule.Spec.Calendars[0].Hour = []client.ScheduleRange{{Start: 3, End: 6, Step: 2}}
+	w.temporal.schedule.Spec.TimeZoneName = "Europe/London"
+	w.temporal.schedule.Action.(*client.ScheduleWorkflowAction).TaskQueue = "elsewhere"
+	w.temporal.schedule.Policy.Overlap = enumspb.SCHEDULE_OVERLAP_POLICY_SKIP
+	w.temporal.schedule.State.Paused = true
+	_, stdout, _ = w.starter(t, "schedule", "show")
+	require.Contains(t, stdout, "differs from what this build says")
+	_, stdout, _ = w.starter(t, "schedule", "apply")
+	require.Equal(t, "Schedule pinterest-daily: changed\n"+
+		"  fires: at 03-06/2:00:00 on days 01-31 of months 01-12, weekdays 00-06 → at 00:00:00 on days 01-31 of months 01-12, weekdays 00-06\n"+
+		"  time zone: Europe/London → UTC\n"+
+		"  task queue: elsewhere → pinflow\n"+
+		"  overlap: Skip → AllowAll\n", stdout)
+	require.True(t, w.temporal.schedule.State.Paused, "a paused Schedule stays paused")
+	_, stdout, _ = w.starter(t, "schedule", "apply", "-o", "json")
+	require.JSONEq(t, `{"id":"pinterest-daily","outcome":"unchanged"}`, stdout)
+}
+
+func TestSchedule_ShowsItsDatesAndItsPauses(t *testing.T) {
+	w := newWorld()
+	w.starter(t, "schedule", "apply")
+	w.temporal.info = client.ScheduleInfo{NumActionsMissedCatchupWindow: 2}
+	for day := range 7 {
+		w.temporal.info.NextActionTimes = append(w.temporal.info.NextActionTimes, noon.AddDate(0, 0, day).Truncate(24*3600e9).AddDate(0, 0, 1))
+	}
+	w.temporal.info.RecentActions = []client.ScheduleActionResult{{ScheduleTime: noon.Truncate(24 * 3600e9), ActualTime: noon.Truncate(24 * 3600e9),
+		StartWorkflowResult: &client.ScheduleWorkflowExecution{WorkflowID: "pinterest-daily-scheduled-2022-10-19T00:00:00Z"}}}
+	_, stdout, _ := w.starter(t, "schedule", "show")
+	golden(t, "schedule-show", stdout)
+
+	_, stdout, _ = w.starter(t, "schedule", "pause", "--reason", "holiday")
+	require.Contains(t, stdout, "paused\n  note: holiday")
+	require.NotContains(t, stdout, "to come")
+	_, stdout, _ = w.starter(t, "schedule", "resume", "-o", "json")
+	var view scheduleView
+	require.NoError(t, json.Unmarshal([]byte(stdout), &view))
+	require.False(t, view.Paused)
+	require.Len(t, view.Next, 5)
+	require.Equal(t, 2, view.Missed)
+}
+
+// ready is a world in which everything is set up and runs.
+func ready(t *testing.T) *world {
+	w := bare()
+	code, _, stderr := w.starter(t, "setup")
+	require.Zero(t, code, stderr)
+	w.temporal.info.NextActionTimes = append(w.temporal.info.NextActionTimes, noon)
+	return w
+}
+
+func TestDoctor_FindsNothingWhereAllIsWell(t *testing.T) {
+	w := ready(t)
+	code, stdout, stderr := w.starter(t, "doctor")
+	require.Zero(t, code, stdout+stderr)
+	golden(t, "doctor", stdout)
+}
+
+func TestDoctor_SaysWhatIsWrongAndWhatToDo(t *testing.T) {
+	refused := serviceerror.NewUnavailable("connection refused")
+	for name, row := range map[string]struct {
+		change func(*world)
+		code   int
+		want   []string // of the line that fails
+	}{
+		"no Temporal":     {func(w *world) { w.temporal.err = refused }, exitUnreachable, []string{"Temporal", "make stack"}},
+		"no namespace":    {func(w *world) { w.temporal.err = serviceerror.NewNamespaceNotFound("default") }, exitUnreachable, []string{"Temporal", "TEMPORAL_NAMESPACE"}},
+		"no attributes":   {func(w *world) { clear(w.temporal.attributes) }, exitFailed, []string{"search attributes", "5 are missing", "starter setup"}},
+		"no schedule":     {func(w *world) { w.temporal.schedule = nil }, exitFailed, []string{"schedule", "starter schedule apply"}},
+		"other schedule":  {func(w *world) { w.temporal.schedule.Spec.TimeZoneName = "Asia/Tokyo" }, exitFailed, []string{"schedule", "starter schedule apply"}},
+		"no worker":       {func(w *world) { w.temporal.pollers = nil }, exitFailed, []string{"worker", "bin/workers"}},
+		"a worker of old": {func(w *world) { w.now = noon.Add(pollAge) }, exitFailed, []string{"worker", "bin/workers"}},
+		"no Kafka":        {func(w *world) { w.down["kafka"] = errors.New("dial tcp: refused") }, exitUnreachable, []string{"Kafka", "PINFLOW_KAFKA_BROKERS"}},
+		"no topic":        {func(w *world) { w.topics.there = w.topics.there[1:] }, exitFailed, []string{"Kafka", "pinflow.pin missing", "starter setup"}},
+		"no bucket":       {func(w *world) { w.bucket.exists = false }, exitFailed, []string{"S3", "no bucket pinflow", "starter setup"}},
+		"wrong token":     {func(w *world) { w.user = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."} }, exitUnreachable, []string{"token", "DATABRICKS_TOKEN"}},
+		"busy Databricks": {func(w *world) { w.user = &apierr.APIError{StatusCode: 503, Message: "try later"} }, exitUnreachable, []string{"token", "make stack"}},
+		"other notebooks": {func(w *world) { clear(w.notes.sources) }, exitFailed, []string{"notebooks", "differ", "starter notebooks push"}},
+		"no schema":       {func(w *world) { w.sql.schema = false }, exitFailed, []string{"schema", "pinterest", "starter setup"}},
+		"no gateway": {func(w *world) {
+			w.gateway = func(*http.Request) (*http.Response, error) { return nil, errors.New("refused") }
+		}, exitUnreachable, []string{"gateway", "bin/gateway"}},
+		"a gateway that ails": {func(w *world) {
+			w.gateway = func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: 503, Status: "503 Service Unavailable", Body: http.NoBody}, nil
+			}
+		}, exitFailed, []string{"gateway", "503"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := ready(t)
+			row.change(w)
+			code, stdout, _ := w.starter(t, "doctor")
+			require.Equal(t, row.code, code, stdout)
+			var fails []string
+			for line := range strings.Lines(stdout) {
+				if strings.HasPrefix(line, "FAIL") {
+					fails = append(fails, line)
+				}
+			}
+			require.Len(t, fails, 1, stdout)
+			for _, want := range row.want {
+				require.Contains(t, fails[0], want)
+			}
+			code, stdout, _ = w.starter(t, "doctor", "-o", "json")
+			require.Equal(t, row.code, code)
+			var all []finding
+			require.NoError(t, json.Unmarshal([]byte(stdout), &all))
+		})
+	}
+}
+
+// answered is a world with answers: the same row in each table.
+func answered() *world {
+	w := newWorld()
+	w.sql.results["FROM `pinterest`.`most_popular_category_by_country`"] = [][]string{{"Åland", "art, modern", "2"}, {"Albania", "art", "11"}}
+	w.sql.results["FROM `pinterest`.`median_followers_by_age_group`"] = [][]string{{"50+", "2.5"}, {"18-24", "106000.0"}}
+	return w
+}
+
+func TestAnswers_AreShownInEachForm(t *testing.T) {
+	for _, form := range []string{"table", "json", "csv"} {
+		code, stdout, stderr := answered().starter(t, "answers", "most_popular_category_by_country", "-o", form)
+		require.Zero(t, code, stderr)
+		golden(t, "answers-"+form, stdout)
+	}
+	_, stdout, _ := answered().starter(t, "answers", "median_followers_by_age_group", "-o", "csv")
+	require.Equal(t, "age_group,median_follower_count\n18-24,106000\n50+,2.5\n", stdout)
+}
+
+func TestAnswers_SayWhatToDoBeforeTheFirstRun(t *testing.T) {
+	for _, line := range []string{"answers", "answers -o json", "answers users_joined_by_year"} {
+		code, stdout, stderr := newWorld().starter(t, strings.Fields(line)...)
+		require.Equal(t, exitFailed, code)
+		require.Contains(t, stderr, "no answers yet")
+		require.Contains(t, stderr, "starter run")
+		require.Empty(t, stdout)
+	}
+}
+
+func TestNotebooks_ArePushedOnceAndCompared(t *testing.T) {
+	w := newWorld()
+	code, stdout, _ := w.starter(t, "notebooks", "diff")
+	require.Equal(t, exitFailed, code, "something differs")
+	require.Contains(t, stdout, "+++ notebooks/query.sql")
+	require.Empty(t, w.notes.sources)
+
+	code, stdout, _ = w.starter(t, "notebooks", "push")
+	require.Zero(t, code)
+	require.Regexp(t, `query +new +/Shared/pinflow/query`, stdout)
+
+	w.notes.sources["/Shared/pinflow/query"] = "-- Databricks notebook source\nSELECT 1"
+	code, stdout, _ = w.starter(t, "notebooks", "diff", "-o", "json")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stdout, `"state": "changed"`)
+	_, stdout, _ = w.starter(t, "notebooks", "push")
+	require.Regexp(t, `query +changed`, stdout)
+	require.Regexp(t, `load +same`, stdout)
+	code, stdout, _ = w.starter(t, "notebooks", "diff")
+	require.Zero(t, code)
+	require.NotContains(t, stdout, "changed")
+}

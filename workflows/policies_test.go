@@ -1,0 +1,62 @@
+package workflows
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+)
+
+func TestPolicies_EveryActivityNameIsAMethod(t *testing.T) {
+	for name, owner := range map[string]any{
+		planLanding: &activities.Landing{}, landPartition: &activities.Landing{}, writeManifest: &activities.Landing{},
+		startNotebook: &activities.Notebooks{}, waitNotebook: &activities.Notebooks{}, cancelNotebook: &activities.Notebooks{},
+		readLedger: &activities.Ledger{}, writeLedger: &activities.Ledger{},
+		requestSlot: &activities.Pools{}, releaseSlot: &activities.Pools{}, findGone: &activities.Pools{},
+		awaitRun: &activities.Runs{},
+	} {
+		_, ok := reflect.TypeOf(owner).MethodByName(name)
+		require.True(t, ok, "%T has no %s", owner, name)
+	}
+}
+
+func TestPolicies_EveryAttemptHasALimitAndWhatIsLongHeartbeats(t *testing.T) {
+	for name, p := range map[string]workflow.ActivityOptions{
+		"plan": planPolicy, "land": landPolicy, "start": startPolicy, "wait": waitPolicy, "cancel": cancelPolicy, "ledger": ledgerPolicy, "slot": slotPolicy, "await": awaitPolicy,
+	} {
+		require.Positive(t, p.StartToCloseTimeout, name)
+		require.NotNil(t, p.RetryPolicy, name)
+		require.Zero(t, p.RetryPolicy.MaximumAttempts, "%s: time limits attempts, not their number", name)
+		if p.StartToCloseTimeout.Minutes() > 1 {
+			require.Positive(t, p.HeartbeatTimeout, "%s: a dead worker must be noticed", name)
+		}
+	}
+}
+
+// Workflow code that could call a system directly would do so again at every replay.
+func TestWorkflows_ImportNoSDKOfAnotherSystem(t *testing.T) {
+	files, err := os.ReadDir(".")
+	require.NoError(t, err)
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), f.Name(), nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, i := range parsed.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			require.NoError(t, err)
+			for _, foreign := range []string{"aws", "kafka", "databricks", "net/http", "database/sql", "internal/clients"} {
+				require.NotContains(t, path, foreign, f.Name())
+			}
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package workflows
+
+import (
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+)
+
+var recording = flag.Bool("record", false, "record testdata/histories anew, from a real server (../bin/local)")
+
+// noopDAG has the daily DAG's shape, each task one activity that does nothing.
+const noopDAG = "noop"
+
+// noop is an operator of one activity that does nothing.
+type noop struct{}
+
+func (noop) Run(ctx workflow.Context, try Try) (Outcome, error) {
+	return Outcome{}, workflow.ExecuteActivity(under(ctx, planPolicy, try.summary("nothing")), "Noop").Get(ctx, nil)
+}
+
+// recorded is the catalog with which the histories were recorded.
+func recorded() Catalog {
+	return Catalog{
+		DAGs: []Named{{DailyName, Daily}, {noopDAG, daily(func(d DAG) {
+			for i := range d {
+				d[i].Do = noop{}
+			}
+		})}},
+		Pools: Pools,
+	}
+}
+
+func historyFile(name string) string { return filepath.Join("testdata", "histories", name+".json") }
+
+func readHistory(t *testing.T, name string) *historypb.History {
+	t.Helper()
+	file, err := os.Open(historyFile(name))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, file.Close()) }()
+	history, err := client.HistoryFromJSON(file, client.HistoryJSONOptions{})
+	require.NoError(t, err)
+	return history
+}
+
+func replay(t *testing.T, c Catalog, name string) error {
+	t.Helper()
+	replayer := worker.NewWorkflowReplayer()
+	c.Register(replayer)
+	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), readHistory(t, name))
+}
+
+// nonDeterminism is the code of Temporal's error for a history that the code does not produce.
+const nonDeterminism = "TMPRL1100"
+
+// recordings are the histories, with how each ended.
+var recordings = map[string]enumspb.EventType{
+	"clean":              enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+	"noop":               enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+	"retried":            enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+	"held":               enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+	"failed":             enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+	"cancelled":          enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
+	"cancelled-starting": enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
+	"range":              enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
+	"range-last":         enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+	"pool":               enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+}
+
+// A run that is going must be able to go on with this code: what was recorded on a real server replays without a difference.
+// Record anew only from code that is deployed (go test ./workflows -run TestReplay -record): a recording of the code under test
+// proves nothing about runs that are going.
+func TestReplay_RecordedHistoriesReplay(t *testing.T) {
+	if *recording {
+		record(t)
+	}
+	files, err := filepath.Glob(historyFile("*"))
+	require.NoError(t, err)
+	require.Len(t, files, len(recordings), "each history is replayed")
+	for name, ended := range recordings {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, replay(t, recorded(), name))
+			events := readHistory(t, name).Events
+			require.Equal(t, ended, events[len(events)-1].EventType)
+		})
+	}
+}
+
+func TestReplay_AChangedOrderOfTasksIsNoticed(t *testing.T) {
+	for _, name := range []string{"clean", "noop"} {
+		changed := recorded()
+		for i := range changed.DAGs {
+			dag := append(DAG{}, changed.DAGs[i].DAG...)
+			dag[2].After = Tasks{"clean_pin"} // clean_geo comes after it, not beside it
+			changed.DAGs[i].DAG = dag
+		}
+		require.NoError(t, changed.Validate())
+		require.ErrorContains(t, replay(t, changed, name), nonDeterminism, name)
+	}
+}
+
+func TestReplay_ATaskLessIsNoticed(t *testing.T) {
+	changed := recorded()
+	changed.DAGs[0].DAG = Daily[:4]
+	require.ErrorContains(t, replay(t, changed, "clean"), nonDeterminism)
+}
+
+// countOf is how many events of a type a history has.
+func countOf(history *historypb.History, kind enumspb.EventType) int {
+	n := 0
+	for _, e := range history.Events {
+		if e.EventType == kind {
+			n++
+		}
+	}
+	return n
+}
+
+func TestHistory_ACleanRunOfFiveNoopTasksHasFortyEventsAtMost(t *testing.T) {
+	require.LessOrEqual(t, len(readHistory(t, "noop").Events), 40)
+}
+
+// scheduled are the activities of a history by name, with their summaries.
+func scheduled(history *historypb.History) map[string][]string {
+	all := map[string][]string{}
+	for _, e := range history.Events {
+		if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
+			var summary string
+			_ = convert(e.GetUserMetadata().GetSummary(), &summary)
+			all[a.ActivityType.Name] = append(all[a.ActivityType.Name], summary)
+		}
+	}
+	return all
+}
+
+func TestHistory_EveryActivitySaysWhatItIsFor(t *testing.T) {
+	for name := range recordings {
+		for activity, summaries := range scheduled(readHistory(t, name)) {
+			for _, summary := range summaries {
+				require.NotEmpty(t, summary, "%s: %s", name, activity)
+			}
+		}
+	}
+	clean := scheduled(readHistory(t, "clean"))
+	require.Contains(t, clean[waitNotebook], "clean_geo try 1: wait for Databricks run")
+	require.Contains(t, clean[landPartition], "load try 1: land pin partition 0, offsets 0 to 10")
+}
+
+func TestHistory_ACancelledRunCancelsItsDatabricksRuns(t *testing.T) {
+	require.Len(t, scheduled(readHistory(t, "cancelled"))[cancelNotebook], 3)
+	starting := scheduled(readHistory(t, "cancelled-starting"))
+	require.Len(t, starting[startNotebook], 1)
+	require.Empty(t, starting[waitNotebook], "the order came while the run was being made")
+	require.Len(t, starting[cancelNotebook], 1)
+}
+
+func TestHistory_ARangeThatContinuesLeavesItsRunsAlone(t *testing.T) {
+	history := readHistory(t, "range")
+	require.Zero(t, countOf(history, enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED))
+	require.Greater(t, countOf(history, enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED), countOf(history, enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED))
+	for _, e := range history.Events {
+		if a := e.GetStartChildWorkflowExecutionInitiatedEventAttributes(); a != nil {
+			require.Equal(t, enumspb.PARENT_CLOSE_POLICY_ABANDON, a.ParentClosePolicy)
+			require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE, a.WorkflowIdReusePolicy)
+			require.EqualValues(t, 5, a.Priority.PriorityKey)
+		}
+	}
+}
+
+func TestHistory_ARunEndsWithItsStateAsSearchAttribute(t *testing.T) {
+	for name, want := range map[string]string{"clean": "success", "failed": "failed", "cancelled": "failed"} {
+		var state string
+		for _, e := range readHistory(t, name).Events {
+			if a := e.GetUpsertWorkflowSearchAttributesEventAttributes(); a != nil {
+				require.NoError(t, convert(a.SearchAttributes.IndexedFields[AttributeState.GetName()], &state))
+			}
+		}
+		require.Equal(t, want, state, name)
+	}
+}
+
+func TestHistory_AFailedRunSaysTheStatementAndTheMessage(t *testing.T) {
+	events := readHistory(t, "failed").Events
+	failure := events[len(events)-1].GetWorkflowExecutionFailedEventAttributes().GetFailure()
+	require.Equal(t, ErrorRunFailed, failure.GetApplicationFailureInfo().GetType())
+	require.Contains(t, failure.Message, brokenStatement)
+	require.Contains(t, failure.Message, "task query is upstream_failed")
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, temporal.GetDefaultFailureConverter().FailureToError(failure), &app)
+	require.True(t, app.NonRetryable())
+}
