@@ -38,23 +38,38 @@ type Runs struct {
 	Client WorkflowClient
 }
 
-// AwaitRun waits until a run has ended, however long that takes, and says how. It heartbeats, and may be repeated at any time.
+// AwaitRun waits until a run has ended, however long that takes, and says how. It heartbeats, and may be repeated at any time: a worker
+// that stops hands the wait over at once.
 func (r *Runs) AwaitRun(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() {
-		tick := time.NewTicker(RunHeartbeat)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				activity.RecordHeartbeat(ctx)
-			}
-		}
-	}()
+	waiting, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	go beat(waiting, giveUp)
+	end, err := r.await(waiting, in)
+	if cause := context.Cause(waiting); err != nil && errors.Is(cause, errStopping) {
+		return RunEnd{}, fmt.Errorf("%w: run %s is waited for by the next attempt", cause, in.WorkflowID)
+	}
+	return end, err
+}
 
+// beat heartbeats until the wait is over, and ends it if the worker is about to stop.
+func beat(ctx context.Context, giveUp context.CancelCauseFunc) {
+	tick := time.NewTicker(RunHeartbeat)
+	defer tick.Stop()
+	stopping := activity.GetWorkerStopChannel(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-stopping:
+			giveUp(errStopping)
+			return
+		case <-tick.C:
+			activity.RecordHeartbeat(ctx)
+		}
+	}
+}
+
+func (r *Runs) await(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 	before, err := r.Client.DescribeWorkflowExecution(ctx, in.WorkflowID, in.RunID)
 	if isNotFound(err) {
 		return RunEnd{}, nil

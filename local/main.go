@@ -57,7 +57,8 @@ type usageError struct{ error }
 func untilTold() (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	if os.Getenv("PINFLOW_EXIT_WITH_STDIN") == "1" && !(len(os.Args) > 1 && os.Args[1] == s3.Subcommand) {
+	serving := len(os.Args) > 1 && os.Args[1] == s3.Subcommand // it reads its standard input itself
+	if os.Getenv("PINFLOW_EXIT_WITH_STDIN") == "1" && !serving {
 		go func() {
 			_, _ = io.Copy(io.Discard, os.Stdin)
 			stop()

@@ -6,13 +6,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/databricks/databricks-sdk-go/apierr"
+	databrickssettings "github.com/databricks/databricks-sdk-go/config"
 	"github.com/databricks/databricks-sdk-go/service/iam"
 
 	"github.com/pinflow/pinflow/activities"
@@ -112,6 +112,8 @@ func (w *workspace) databricksError(err error) error {
 		return &unreachableError{"Databricks at " + w.host, "it refuses who is asking: check DATABRICKS_TOKEN and the rights of its user", err}
 	case errors.As(err, &answer) && answer.StatusCode < http.StatusInternalServerError && answer.StatusCode != http.StatusTooManyRequests:
 		return err
+	case errors.Is(err, databrickssettings.ErrCannotConfigureDefault):
+		return &unreachableError{"Databricks", "set DATABRICKS_HOST and DATABRICKS_TOKEN", err}
 	case answer != nil || lostConnection(err):
 		return &unreachableError{"Databricks at " + w.host, "is the stack up? start it with `make stack`, or set DATABRICKS_HOST", err}
 	}
@@ -121,7 +123,10 @@ func (w *workspace) databricksError(err error) error {
 // bucketError judges an error of S3: unreachable, or as it is.
 func (a *app) bucketError(err error) error {
 	var answer *awshttp.ResponseError
-	system := "S3 (bucket " + a.settings.Bucket + ")"
+	system := "S3, bucket " + a.settings.Bucket
+	if endpoint := os.Getenv("AWS_ENDPOINT_URL_S3"); endpoint != "" {
+		system += " at " + endpoint
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -129,8 +134,10 @@ func (a *app) bucketError(err error) error {
 		return &unreachableError{system, "it refuses who is asking: check the AWS credentials, and their rights to the bucket", err}
 	case errors.As(err, &answer) && answer.HTTPStatusCode() > 0 && answer.HTTPStatusCode() < http.StatusInternalServerError:
 		return err
-	case answer != nil || lostConnection(err) || awsSettings(err):
-		return &unreachableError{system, "is the stack up? start it with `make stack`, or set AWS_REGION, the AWS credentials and, for another server than AWS, AWS_ENDPOINT_URL_S3", err}
+	case awsSettings(err):
+		return &unreachableError{system, "set AWS_REGION, and AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY or another way to credentials", err}
+	case answer != nil || lostConnection(err):
+		return &unreachableError{system, "is the stack up? start it with `make stack`, or set AWS_ENDPOINT_URL_S3 (only for another server than AWS)", err}
 	}
 	return err
 }
@@ -155,10 +162,14 @@ func lostConnection(err error) bool {
 	return errors.As(err, &network) || errors.As(err, &request) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// awsSettings says that the AWS SDK found no region, credentials or address to use.
+// awsSettings says that the AWS SDK found no region, credentials or address to use. It has no error types for them.
 func awsSettings(err error) bool {
-	var signing *v4.SigningError
-	return errors.As(err, &signing) || errors.As(err, new(*aws.MissingRegionError)) || strings.Contains(err.Error(), "failed to resolve service endpoint")
+	for _, step := range []string{"get identity: ", "resolve auth scheme: ", "failed to resolve service endpoint"} {
+		if strings.Contains(err.Error(), step) {
+			return true
+		}
+	}
+	return false
 }
 
 func join(names []string) string { return strings.Join(names, ", ") }

@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
+
+	"github.com/aws/smithy-go"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 )
@@ -31,10 +34,26 @@ type unreachableError struct {
 }
 
 func (e *unreachableError) Error() string {
-	return fmt.Sprintf("cannot reach %s: %s\n(%v)", e.system, e.next, e.err)
+	return fmt.Sprintf("cannot reach %s: %s\n(%v)", e.system, e.next, cause(e.err))
 }
 
 func (e *unreachableError) Unwrap() error { return e.err }
+
+// cause is the part of an error that says what went wrong, without the layers that say who was told so.
+func cause(err error) error {
+	var network *net.OpError
+	var answer smithy.APIError
+	var operation *smithy.OperationError
+	switch {
+	case errors.As(err, &network):
+		return network
+	case errors.As(err, &answer):
+		return answer
+	case errors.As(err, &operation):
+		return operation.Err
+	}
+	return err
+}
 
 // errShown is the error of a command that has already shown what went wrong, as a table or a list: it changes the exit code alone.
 type errShown struct{ code int }

@@ -78,8 +78,8 @@ func TestSetup_StopsAtWhatItCannotDo(t *testing.T) {
 		"no warehouse": {func(w *world) {
 			w.sql.err = &apierr.APIError{StatusCode: 400, Message: "w1 is not a valid endpoint id."}
 		}, exitFailed, "w1 is not a valid endpoint id", "search attributes"},
-		"wrong token":   {func(w *world) { w.sql.err = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."} }, exitUnreachable, "DATABRICKS_TOKEN", "search attributes"},
-		"no folder":     {func(w *world) { w.notes.err = errors.New("a file is in the way") }, exitFailed, "setup of notebooks", "schema"},
+		"wrong token": {func(w *world) { w.sql.err = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."} }, exitUnreachable, "DATABRICKS_TOKEN", "search attributes"},
+		"no folder":   {func(w *world) { w.notes.err = errors.New("a file is in the way") }, exitFailed, "setup of notebooks", "schema"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := bare()

@@ -41,6 +41,7 @@ type world struct {
 	gateway  func(*http.Request) (*http.Response, error)
 	user     error // of the question who is asking
 	down     map[string]error
+	mu       sync.Mutex
 	touched  []string // the systems that were connected to
 	colour   bool
 }
@@ -67,6 +68,8 @@ func (w *world) starter(t *testing.T, args ...string) (code int, stdout, stderr 
 	t.Helper()
 	var out, errs bytes.Buffer
 	touch := func(system string) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.touched = append(w.touched, system)
 		return w.down[system]
 	}

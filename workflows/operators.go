@@ -57,7 +57,7 @@ type Outcome struct {
 	Partial bool      `json:"partial,omitempty"`
 }
 
-// ErrSkip, returned by an operator, makes the task skipped instead of failed.
+// ErrSkip is returned by an operator whose task is to be skipped instead of failed.
 var ErrSkip = errors.New("skip")
 
 // Load brings a date's records from Kafka to the lake: it lands each topic in S3, all partitions in parallel, and then runs a notebook

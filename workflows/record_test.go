@@ -47,6 +47,8 @@ type recorder struct {
 	fate    func(activities.StartNotebookInput) error
 	// block keeps a call that is under way until it is closed.
 	blockStart, blockWait chan struct{}
+	// gate keeps a run of the notebook load going until it is closed.
+	gate chan struct{}
 }
 
 func convert(payload *commonpb.Payload, out any) error {
@@ -90,7 +92,7 @@ func (r *recorder) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.fate = func(activities.StartNotebookInput) error { return nil }
-	r.blockStart, r.blockWait = nil, nil
+	r.blockStart, r.blockWait, r.gate = nil, nil, nil
 }
 
 func (r *recorder) plan(_ context.Context, in activities.PlanLandingInput) (activities.LandingPlan, error) {
@@ -124,8 +126,12 @@ func (r *recorder) start(_ context.Context, in activities.StartNotebookInput) (a
 
 func (r *recorder) wait(ctx context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
 	r.mu.Lock()
-	task, block := r.runs[in.Run.RunID], r.blockWait
+	task, block, gate := r.runs[in.Run.RunID], r.blockWait, r.gate
 	r.mu.Unlock()
+	if gate != nil && task.Notebook == "load" {
+		r.waits <- task.Task
+		<-gate
+	}
 	if block != nil && task.Notebook != "load" {
 		r.waits <- task.Task
 		<-block
@@ -237,7 +243,66 @@ func record(t *testing.T) {
 	r.recordHeld(next(), finish)
 	r.recordCancelled(next(), finish)
 	r.recordCancelledStarting(next(), finish)
+	r.recordAttached(next())
+	r.recordDeadHolder(next(), next())
 	r.recordRange()
+}
+
+// backfill starts a range of some dates.
+func (r *recorder) backfill(from, to dates.Date, parallel int) client.WorkflowRun {
+	in := RangeInput{DAG: DailyName, From: from, To: to, Parallel: parallel, Trigger: Backfill}
+	run, err := r.client.ExecuteWorkflow(context.Background(), RangeOptions(in), RangeWorkflow, in)
+	require.NoError(r.t, err)
+	return run
+}
+
+// scheduledIn says whether a workflow has scheduled an activity of that name.
+func (r *recorder) scheduledIn(run client.WorkflowRun, name string) bool {
+	events := r.client.GetWorkflowHistory(context.Background(), run.GetID(), run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(r.t, err)
+		if event.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// recordAttached backfills a date while somebody else runs it.
+func (r *recorder) recordAttached(day dates.Date) {
+	r.gate = make(chan struct{})
+	theirs := r.run(RunInput{Date: day})
+	<-r.waits
+	ours := r.backfill(day, day, 1)
+	require.Eventually(r.t, func() bool { return r.scheduledIn(ours, awaitRun) }, time.Minute, 50*time.Millisecond)
+	close(r.gate)
+	require.NoError(r.t, theirs.Get(context.Background(), nil))
+	var result RangeResult
+	require.NoError(r.t, ours.Get(context.Background(), &result))
+	require.Equal(r.t, RangeResult{From: day, To: day, Total: 1, Success: 1, Attached: 1}, result)
+	require.Equal(r.t, theirs.GetRunID(), r.ledger[day].RunID, "there was one run")
+	r.save("range-attached", ours.GetID(), ours.GetRunID())
+	r.reset()
+}
+
+// recordDeadHolder terminates a run that holds the slot of load while another waits for it.
+func (r *recorder) recordDeadHolder(dead, alive dates.Date) {
+	ctx := context.Background()
+	r.gate = make(chan struct{})
+	holds := r.run(RunInput{Date: dead})
+	<-r.waits
+	waiting := r.run(RunInput{Date: alive})
+	require.Eventually(r.t, func() bool { return r.status(waiting).Tasks[0].State == Queued }, time.Minute, 50*time.Millisecond)
+	pool, err := r.client.DescribeWorkflowExecution(ctx, activities.PoolID("load"), "")
+	require.NoError(r.t, err)
+	require.NoError(r.t, r.client.TerminateWorkflow(ctx, holds.GetID(), holds.GetRunID(), "the machine is gone"))
+	require.Equal(r.t, "load", <-r.waits, "the other got the slot")
+	close(r.gate)
+	require.NoError(r.t, waiting.Get(ctx, nil))
+	r.save("pool-dead-holder", activities.PoolID("load"), pool.WorkflowExecutionInfo.Execution.RunId)
+	r.reset()
+	r.writing, r.most = map[string]int{}, map[string]int{} // the dead run's notebook was never ended
 }
 
 // recordHeld holds at a failed task, and a decision retries it.
@@ -313,13 +378,11 @@ func (r *recorder) cancelRequested(run client.WorkflowRun) bool {
 // recordRange runs twelve dates, four at a time, through pools of one slot; it continues as new on the way.
 func (r *recorder) recordRange() {
 	ctx := context.Background()
-	in := RangeInput{DAG: DailyName, From: "2022-09-01", To: "2022-09-12", Parallel: 4, Trigger: Backfill}
-	run, err := r.client.ExecuteWorkflow(ctx, RangeOptions(in), RangeWorkflow, in)
-	require.NoError(r.t, err)
+	run := r.backfill("2022-09-01", "2022-09-12", 4)
 	first := run.GetRunID()
 	var result RangeResult
 	require.NoError(r.t, run.Get(ctx, &result))
-	require.Equal(r.t, RangeResult{From: in.From, To: in.To, Total: 12, Success: 12}, result)
+	require.Equal(r.t, RangeResult{From: "2022-09-01", To: "2022-09-12", Total: 12, Success: 12}, result)
 	for _, notebook := range []string{"load", "clean_pin", "clean_geo", "clean_user", "query"} {
 		require.Equal(r.t, 1, r.most[notebook], "two dates wrote the tables of %s at the same time", notebook)
 	}

@@ -74,6 +74,8 @@ var recordings = map[string]enumspb.EventType{
 	"cancelled-starting": enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
 	"range":              enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
 	"range-last":         enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+	"range-attached":     enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+	"pool-dead-holder":   enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
 	"pool":               enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
 }
 

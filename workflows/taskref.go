@@ -62,10 +62,11 @@ func (TaskRefPropagator) Extract(ctx context.Context, headers workflow.HeaderRea
 		return ctx, nil
 	}
 	var ref TaskRef
-	if err := converter.GetDefaultDataConverter().FromPayload(payload, &ref); err != nil {
-		return ctx, nil // a header that another build has written is not worth an activity
+	// A header that another build has written is not worth an activity: the log then lacks the task.
+	if converter.GetDefaultDataConverter().FromPayload(payload, &ref) == nil {
+		ctx = context.WithValue(ctx, taskRefKey{}, ref)
 	}
-	return context.WithValue(ctx, taskRefKey{}, ref), nil
+	return ctx, nil
 }
 
 // ExtractToWorkflow does nothing: a child workflow is no task.

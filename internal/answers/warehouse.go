@@ -57,7 +57,7 @@ func (w *Warehouse) Query(ctx context.Context, statement string) ([][]string, er
 		OnWaitTimeout: sql.ExecuteStatementRequestOnWaitTimeoutContinue,
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("warehouse %s (PINFLOW_WAREHOUSE_ID): %w", w.ID, err)
 	}
 	if response, err = w.wait(ctx, response); err != nil {
 		return nil, err

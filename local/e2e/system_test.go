@@ -40,7 +40,7 @@ func buildAndRun(m *testing.M) (int, error) {
 	if bin, err = os.MkdirTemp("", "pinflow-e2e-"); err != nil {
 		return 1, err
 	}
-	defer os.RemoveAll(bin)
+	defer func() { _ = os.RemoveAll(bin) }() // a directory for temporary files
 	for _, build := range []struct {
 		dir  string
 		args []string

@@ -78,7 +78,7 @@ func open(t testing.TB, objects engine.ObjectStore) *engine.Engine {
 }
 
 // runDate runs the notebooks of the daily DAG, in its order.
-func runDate(t require.TestingT, ctx context.Context, e *engine.Engine, date, invalid string) {
+func runDate(ctx context.Context, t require.TestingT, e *engine.Engine, date, invalid string) {
 	sources := map[string]string{}
 	for _, n := range notebooks.All() {
 		sources[n.Name] = n.Source
@@ -92,7 +92,7 @@ func runDate(t require.TestingT, ctx context.Context, e *engine.Engine, date, in
 }
 
 // read returns what the tables hold, in the shape of the reference.
-func read(t require.TestingT, ctx context.Context, e *engine.Engine) reference.Expected {
+func read(ctx context.Context, t require.TestingT, e *engine.Engine) reference.Expected {
 	got := reference.Expected{Rows: map[string]int{}, Rejected: map[string]int{}, Answers: map[string][][]any{}}
 	ask := func(sql string) [][]any {
 		table, err := e.Query(ctx, engine.Query{SQL: sql, Schema: "pins"})
@@ -161,8 +161,8 @@ func TestNotebooks_GiveTheExpectedAnswers(t *testing.T) {
 	objects := store{}
 	objects.land(t, records, "0000000000")
 	e := open(t, objects)
-	runDate(t, t.Context(), e, "2022-10-18", "quarantine")
-	first := read(t, t.Context(), e)
+	runDate(t.Context(), t, e, "2022-10-18", "quarantine")
+	first := read(t.Context(), t, e)
 	requireSame(t, reference.Answers(records, reference.Options{}), first)
 	if dir := reference.SharedPosts(); dir != "" {
 		want, err := os.ReadFile(filepath.Join(dir, "expected.json"))
@@ -170,8 +170,8 @@ func TestNotebooks_GiveTheExpectedAnswers(t *testing.T) {
 		require.JSONEq(t, string(want), toJSON(t, first))
 	}
 	t.Run("a second run changes nothing", func(t *testing.T) {
-		runDate(t, t.Context(), e, "2022-10-18", "quarantine")
-		requireSame(t, first, read(t, t.Context(), e))
+		runDate(t.Context(), t, e, "2022-10-18", "quarantine")
+		requireSame(t, first, read(t.Context(), t, e))
 	})
 	t.Run("objects that land later are added", func(t *testing.T) {
 		again := slices.Clone(records)
@@ -181,8 +181,8 @@ func TestNotebooks_GiveTheExpectedAnswers(t *testing.T) {
 			again[i].Partition = i % 3
 		}
 		objects.land(t, again, "0000100000")
-		runDate(t, t.Context(), e, "2022-10-18", "quarantine")
-		requireSame(t, reference.Answers(append(again, records...), reference.Options{}), read(t, t.Context(), e))
+		runDate(t.Context(), t, e, "2022-10-18", "quarantine")
+		requireSame(t, reference.Answers(append(again, records...), reference.Options{}), read(t.Context(), t, e))
 	})
 }
 
@@ -191,8 +191,8 @@ func TestNotebooks_InvalidFollowersCanBeKept(t *testing.T) {
 	objects := store{}
 	objects.land(t, records, "0000000000")
 	e := open(t, objects)
-	runDate(t, t.Context(), e, "2022-10-18", "null")
-	requireSame(t, reference.Answers(records, reference.Options{KeepInvalidFollowers: true}), read(t, t.Context(), e))
+	runDate(t.Context(), t, e, "2022-10-18", "null")
+	requireSame(t, reference.Answers(records, reference.Options{KeepInvalidFollowers: true}), read(t.Context(), t, e))
 }
 
 // The property: whatever the records, however they are spread over partitions and dates, and in whatever order the dates run, the SQL and the
@@ -215,14 +215,14 @@ func TestNotebooks_AgreeWithTheReference(t *testing.T) {
 		ctx := context.Background()
 		e, err := engine.Open(ctx, engine.Options{Objects: objects, Threads: 2})
 		require.NoError(t, err)
-		defer e.Close()
+		defer func() { require.NoError(t, e.Close()) }()
 		_, err = e.Query(ctx, engine.Query{SQL: "CREATE SCHEMA pins"})
 		require.NoError(t, err)
 		order := dates(records)
 		spread.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for _, date := range order {
-			runDate(t, ctx, e, date, "quarantine")
+			runDate(ctx, t, e, date, "quarantine")
 		}
-		requireSame(t, reference.Answers(records, reference.Options{}), read(t, ctx, e))
+		requireSame(t, reference.Answers(records, reference.Options{}), read(ctx, t, e))
 	})
 }

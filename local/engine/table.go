@@ -25,7 +25,7 @@ func query(ctx context.Context, conn *sql.Conn, statement string, limit int64) (
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err has told what went wrong
 	types, err := rows.ColumnTypes()
 	if err != nil {
 		return nil, err

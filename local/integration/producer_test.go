@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -282,7 +283,7 @@ func TestClose_WaitsForWhatIsUnderWay(t *testing.T) {
 	go func() { closed <- producer.Close(deadline(t)) }()
 	require.Eventually(t, func() bool {
 		_, err := producer.Produce(deadline(t), topic, nil)
-		return err == kafka.ErrClosed
+		return errors.Is(err, kafka.ErrClosed)
 	}, patience, time.Millisecond)
 	require.Empty(t, closed, "a record is still under way")
 	close(release)

@@ -90,7 +90,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := writeSettings(o.Data, o.Ports, url); err != nil {
 		return err
 	}
-	defer os.Remove(settings)
+	defer func() { s.note("remove the settings", os.Remove(settings)) }()
 	s.say("ready: settings in %s", settings)
 	select {
 	case <-ctx.Done():

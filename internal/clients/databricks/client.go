@@ -12,12 +12,12 @@ import (
 const (
 	// retrySeconds is how long a client repeats a call that met 429, 503 or a lost connection. The SDK's default of five
 	// minutes leaves an operator before a silent terminal.
-	retrySeconds = 30
+	retrySeconds = 10
 	// callSeconds limits one request in which nothing moves.
 	callSeconds = 30
 )
 
-// New makes a client of the workspace for people's commands: it repeats a call that meets a passing fault for up to 30 seconds.
+// New makes a client of the workspace for people's commands: it repeats a call that meets a passing fault for up to 10 seconds.
 // It fails if the SDK finds no host or credentials. It does not connect yet.
 func New() (*databricks.WorkspaceClient, error) { return newClient(retrySeconds) }
 

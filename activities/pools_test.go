@@ -1,0 +1,136 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+)
+
+// namespace is Temporal as activities see it, made of functions.
+type namespace struct {
+	signalWithStart func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error
+	signal          func(workflowID, signal string, arg any) error
+	describe        func(workflowID, runID string) (*workflowpb.WorkflowExecutionInfo, error)
+	get             func(ctx context.Context, workflowID, runID string) error
+}
+
+func (n *namespace) SignalWithStartWorkflow(_ context.Context, workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
+	return nil, n.signalWithStart(workflowID, signal, arg, options, workflow, args)
+}
+
+func (n *namespace) SignalWorkflow(_ context.Context, workflowID, _, signal string, arg any) error {
+	return n.signal(workflowID, signal, arg)
+}
+
+func (n *namespace) DescribeWorkflowExecution(_ context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	info, err := n.describe(workflowID, runID)
+	if err != nil {
+		return nil, err
+	}
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}, nil
+}
+
+func (n *namespace) GetWorkflow(_ context.Context, workflowID, runID string) client.WorkflowRun {
+	return &someRun{n: n, workflowID: workflowID, runID: runID}
+}
+
+type someRun struct {
+	client.WorkflowRun
+	n                 *namespace
+	workflowID, runID string
+}
+
+func (r *someRun) Get(ctx context.Context, _ any) error { return r.n.get(ctx, r.workflowID, r.runID) }
+
+var wanted = Slot{Pool: "query", WorkflowID: "pinterest-daily-2022-10-18", OriginalRunID: "first", Task: "query", Try: 2, Priority: 3}
+
+func TestRequestSlot_StartsThePoolIfNeeded(t *testing.T) {
+	in := SlotMessage{Slot: wanted, Slots: 1, TaskQueue: "pinflow"}
+	n := &namespace{signalWithStart: func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error {
+		require.Equal(t, "pool-query", workflowID)
+		require.Equal(t, PoolSignal, signal)
+		require.Equal(t, in, arg)
+		require.Equal(t, "pinflow", options.TaskQueue)
+		require.Equal(t, PoolWorkflow, workflow)
+		require.Equal(t, []any{PoolState{Name: "query", Slots: 1}}, args)
+		return nil
+	}}
+	_, err := execute[struct{}]((&Pools{Client: n}).RequestSlot, in)
+	require.NoError(t, err)
+	n.signalWithStart = func(string, string, any, client.StartWorkflowOptions, any, []any) error {
+		return errors.New("no connection")
+	}
+	_, err = execute[struct{}]((&Pools{Client: n}).RequestSlot, in)
+	requireRetryable(t, err, "ask pool query for a slot: no connection")
+}
+
+func TestReleaseSlot_APoolThatHasEndedNeedsNothing(t *testing.T) {
+	var told []SlotMessage
+	n := &namespace{signal: func(workflowID, _ string, arg any) error {
+		require.Equal(t, "pool-query", workflowID)
+		told = append(told, arg.(SlotMessage))
+		return nil
+	}}
+	_, err := execute[struct{}]((&Pools{Client: n}).ReleaseSlot, SlotMessage{Slot: wanted})
+	require.NoError(t, err)
+	require.Equal(t, []SlotMessage{{Slot: wanted, Release: true}}, told)
+
+	n.signal = func(string, string, any) error {
+		return serviceerror.NewNotFound("workflow execution already completed")
+	}
+	_, err = execute[struct{}]((&Pools{Client: n}).ReleaseSlot, SlotMessage{Slot: wanted})
+	require.NoError(t, err)
+	n.signal = func(string, string, any) error { return serviceerror.NewUnavailable("away") }
+	_, err = execute[struct{}]((&Pools{Client: n}).ReleaseSlot, SlotMessage{Slot: wanted})
+	requireRetryable(t, err, "away")
+}
+
+func TestFindGone_OnlyARunningRunKeepsItsSlot(t *testing.T) {
+	const (
+		running    = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+		terminated = enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED
+	)
+	for name, c := range map[string]struct {
+		info *workflowpb.WorkflowExecutionInfo
+		err  error
+		gone bool
+	}{
+		"running":           {&workflowpb.WorkflowExecutionInfo{Status: running, FirstRunId: "first"}, nil, false},
+		"reset":             {&workflowpb.WorkflowExecutionInfo{Status: running, FirstRunId: "first", Execution: &commonpb.WorkflowExecution{RunId: "second"}}, nil, false},
+		"terminated":        {&workflowpb.WorkflowExecutionInfo{Status: terminated, FirstRunId: "first"}, nil, true},
+		"another run of it": {&workflowpb.WorkflowExecutionInfo{Status: running, FirstRunId: "other"}, nil, true},
+		"forgotten":         {nil, serviceerror.NewNotFound("no such workflow"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := &namespace{describe: func(workflowID, runID string) (*workflowpb.WorkflowExecutionInfo, error) {
+				require.Equal(t, wanted.WorkflowID, workflowID)
+				require.Empty(t, runID)
+				return c.info, c.err
+			}}
+			gone, err := execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []Slot{wanted}})
+			require.NoError(t, err)
+			require.Equal(t, c.gone, len(gone.Slots) == 1)
+		})
+	}
+	n := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+		return nil, serviceerror.NewUnavailable("away")
+	}}
+	_, err := execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []Slot{wanted}})
+	requireRetryable(t, err, "away")
+}
+
+func TestSlot_IsTheSameWhateverItsPriority(t *testing.T) {
+	lower := wanted
+	lower.Priority = 5
+	require.True(t, wanted.Same(lower))
+	lower.Try++
+	require.False(t, wanted.Same(lower))
+}

@@ -1,0 +1,123 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// executionError is how the client reports a run that failed.
+func executionError(t *testing.T, cause error) error {
+	suite := &testsuite.WorkflowTestSuite{}
+	env := suite.NewTestWorkflowEnvironment()
+	fails := func(workflow.Context) error { return cause }
+	env.RegisterWorkflow(fails)
+	env.ExecuteWorkflow(fails)
+	var failed *temporal.WorkflowExecutionError
+	require.ErrorAs(t, env.GetWorkflowError(), &failed)
+	return failed
+}
+
+func TestAwaitRun_SaysHowTheRunEnded(t *testing.T) {
+	closed := time.Date(2022, 10, 19, 1, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		status  enumspb.WorkflowExecutionStatus
+		failure error
+		want    RunEnd
+	}{
+		"success": {enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, nil, RunEnd{Found: true, Success: true, Status: "Completed", RunID: "r1", Closed: closed}},
+		"failure": {enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, temporal.NewApplicationError("task query failed", "RunFailed"), RunEnd{Found: true, Status: "Failed", RunID: "r1", Closed: closed, Error: "task query failed"}},
+		"cancel":  {enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, temporal.NewCanceledError(), RunEnd{Found: true, Status: "Canceled", RunID: "r1", Closed: closed, Error: "cancelled"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			described := 0
+			n := &namespace{
+				describe: func(_, runID string) (*workflowpb.WorkflowExecutionInfo, error) {
+					if described++; described == 1 {
+						require.Empty(t, runID)
+						return &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{RunId: "r1"}}, nil
+					}
+					require.Equal(t, "r1", runID, "a run that started meanwhile is another one")
+					return &workflowpb.WorkflowExecutionInfo{Status: c.status, CloseTime: timestamppb.New(closed)}, nil
+				},
+				get: func(_ context.Context, workflowID, runID string) error {
+					require.Equal(t, "pinterest-daily-2022-10-18", workflowID)
+					require.Equal(t, "r1", runID)
+					if c.failure == nil {
+						return nil
+					}
+					return executionError(t, c.failure)
+				},
+			}
+			end, err := execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "pinterest-daily-2022-10-18"})
+			require.NoError(t, err)
+			require.Equal(t, c.want, end)
+		})
+	}
+}
+
+func TestAwaitRun_ARunThatTemporalHasForgottenIsNotFound(t *testing.T) {
+	n := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+		return nil, serviceerror.NewNotFound("no such workflow")
+	}}
+	end, err := execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+	require.NoError(t, err)
+	require.Equal(t, RunEnd{}, end)
+}
+
+func TestAwaitRun_TroubleOnTheWayIsNotTheRunsEnd(t *testing.T) {
+	n := &namespace{
+		describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+			return &workflowpb.WorkflowExecutionInfo{}, nil
+		},
+		get: func(context.Context, string, string) error { return serviceerror.NewUnavailable("away") },
+	}
+	_, err := execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+	requireRetryable(t, err, "wait for run x: away")
+}
+
+func TestAwaitRun_AStoppingWorkerHandsTheWaitOver(t *testing.T) {
+	stopping := make(chan struct{})
+	n := &namespace{
+		describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+			return &workflowpb.WorkflowExecutionInfo{}, nil
+		},
+		get: func(ctx context.Context, _, _ string) error {
+			close(stopping)
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	}
+	env := newEnvironment()
+	env.SetWorkerStopChannel(stopping)
+	_, err := executeIn[RunEnd](env, (&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+	requireRetryable(t, err, "the worker stops: run x is waited for by the next attempt")
+}
+
+func TestReason_IsWhatTheWriterOfTheErrorWrote(t *testing.T) {
+	written := temporal.NewNonRetryableApplicationError("the topic is gone", ErrorTopicMissing, errors.New("code 3"))
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"written":       {written, "the topic is gone"},
+		"over Temporal": {executionError(t, written), "the topic is gone"},
+		"cancelled":     {executionError(t, temporal.NewCanceledError()), "cancelled"},
+		"late":          {temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_HEARTBEAT, nil), "not done in time (Heartbeat): Test timeout"},
+		"late and why":  {temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, written), "not done in time (ScheduleToClose); the last attempt: the topic is gone"},
+		"plain":         {errors.New("plain"), "plain"},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, Reason(c.err)) })
+	}
+}

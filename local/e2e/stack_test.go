@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+)
+
+func TestStack_SecondOneOnTheSameDirectoryIsRefused(t *testing.T) {
+	s := &system{t: t, data: t.TempDir(), offset: freeOffset(t)}
+	s.startStack()
+	code, _, stderr := run(t, s.data, nil, "local", "stack", "--data", s.data, "--port-offset", freeOffset(t))
+	require.Equal(t, 2, code, stderr)
+	require.Contains(t, stderr, s.data)
+	require.FileExists(t, filepath.Join(s.data, "stack.env"), "the first one goes on")
+}
+
+func TestStack_BusyPortsAreAllNamed(t *testing.T) {
+	offset := freeOffset(t)
+	for _, base := range []int{9092, 8090} {
+		busy, err := net.Listen("tcp", "127.0.0.1:"+port(t, base, offset))
+		require.NoError(t, err)
+		defer busy.Close()
+	}
+	code, stdout, stderr := run(t, t.TempDir(), nil, "local", "stack", "--data", t.TempDir(), "--port-offset", offset)
+	require.Equal(t, 2, code, stderr)
+	require.Empty(t, stdout, "nothing has started")
+	for _, said := range []string{port(t, 9092, offset), "--kafka-port", port(t, 8090, offset), "--workspace-port"} {
+		require.Contains(t, stderr, said)
+	}
+}
+
+func TestStartDev_ServesTheTestSuiteOfTheSDK(t *testing.T) {
+	server, err := testsuite.StartDevServer(t.Context(), testsuite.DevServerOptions{
+		ExistingPath: filepath.Join(bin, "local"), ClientOptions: &client.Options{}, LogLevel: "error",
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, server.Stop()) }()
+	w := worker.New(server.Client(), "q", worker.Options{})
+	greet := func(_ context.Context, name string) (string, error) { return "hello " + name, nil }
+	w.RegisterActivity(greet)
+	flow := func(ctx workflow.Context, name string) (string, error) {
+		var greeting string
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: patience})
+		err := workflow.ExecuteActivity(ctx, greet, name).Get(ctx, &greeting)
+		return greeting, err
+	}
+	w.RegisterWorkflow(flow)
+	require.NoError(t, w.Start())
+	defer w.Stop()
+	run, err := server.Client().ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: "q"}, flow, "you")
+	require.NoError(t, err)
+	var greeting string
+	require.NoError(t, run.Get(t.Context(), &greeting))
+	require.Equal(t, "hello you", greeting)
+}

@@ -1,0 +1,82 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/local/engine"
+)
+
+const header = "-- Databricks notebook source\n"
+
+func TestRunNotebook_TheFailingStatementIsNamed(t *testing.T) {
+	e := open(t, store{})
+	_, err := e.RunNotebook(t.Context(), header+"SELECT 1;\nSELECT x FROM nowhere\n\n-- COMMAND ----------\n\nSELECT 2", nil)
+	var failed *engine.StatementError
+	require.ErrorAs(t, err, &failed)
+	require.Equal(t, [2]int{1, 2}, [2]int{failed.Cell, failed.Statement})
+	require.Equal(t, "SELECT x FROM nowhere", failed.SQL)
+	require.Contains(t, failed.Message, "nowhere")
+	require.Contains(t, err.Error(), failed.SQL)
+}
+
+func TestRunNotebook_NothingIsReadWhereNothingHasLanded(t *testing.T) {
+	_, err := open(t, store{}).RunNotebook(t.Context(), header+"SELECT * FROM read_files('s3://b/none/*.json', format => 'text')", nil)
+	require.ErrorContains(t, err, "PATH_NOT_FOUND")
+}
+
+// signalling is a store that tells when a notebook has come to reading it.
+type signalling struct {
+	store
+	reached func()
+}
+
+func (s signalling) Read(ctx context.Context, uri string) ([]byte, error) {
+	s.reached()
+	return s.store.Read(ctx, uri)
+}
+
+func TestRunNotebook_CancellingInterruptsTheStatement(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	e := open(t, signalling{store{"s3://b/x": []byte("line\n")}, cancel})
+	endless := "SELECT * FROM read_files('s3://b/x', format => 'text'), range(100000) a, range(100000) b, range(100000) c WHERE a.range + b.range + c.range < 0"
+	_, err := e.RunNotebook(ctx, header+endless, nil)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = e.Query(t.Context(), engine.Query{SQL: "SELECT 1"})
+	require.NoError(t, err, "the engine works on")
+}
+
+func TestRunNotebook_SessionsDoNotMeet(t *testing.T) {
+	e := open(t, store{})
+	_, err := e.RunNotebook(t.Context(), header+"USE SCHEMA pins; CREATE OR REPLACE TEMPORARY VIEW v AS SELECT 1 AS x; SELECT * FROM v", nil)
+	require.NoError(t, err)
+	_, err = e.RunNotebook(t.Context(), header+"SELECT * FROM v", nil)
+	require.ErrorContains(t, err, "v")
+}
+
+func TestQuery_ValuesAndTypes(t *testing.T) {
+	table, err := open(t, store{}).Query(t.Context(), engine.Query{
+		SQL:    "SELECT CAST(1 AS BIGINT) AS a, 'x' AS b, CAST(NULL AS INT) AS c, 1.5e0 AS d, true AS e, array(1.5e0) AS f, :p AS g",
+		Params: map[string]string{"p": "q"},
+	})
+	require.NoError(t, err)
+	var types []string
+	for _, c := range table.Columns {
+		types = append(types, c.Type)
+	}
+	require.Equal(t, []string{"BIGINT", "STRING", "INT", "DOUBLE", "BOOLEAN", "ARRAY<DOUBLE>", "STRING"}, types)
+	require.Equal(t, [][]any{{int64(1), "x", nil, 1.5, true, []any{1.5}, "q"}}, table.Rows)
+}
+
+func TestQuery_TablesSurviveAClose(t *testing.T) {
+	path := t.TempDir() + "/t.duckdb"
+	for _, sql := range []string{"CREATE TABLE t AS SELECT 42 AS x", "SELECT x FROM t"} {
+		e, err := engine.Open(t.Context(), engine.Options{Path: path})
+		require.NoError(t, err)
+		_, err = e.Query(t.Context(), engine.Query{SQL: sql})
+		require.NoError(t, err, sql)
+		require.NoError(t, e.Close())
+	}
+}
