@@ -90,7 +90,7 @@ type Pools struct {
 func (p *Pools) RequestSlot(ctx context.Context, in SlotMessage) error {
 	options := client.StartWorkflowOptions{
 		TaskQueue:     in.TaskQueue,
-		StaticSummary: fmt.Sprintf("%d slots of pool %s", in.Slots, in.Slot.Pool),
+		StaticSummary: fmt.Sprintf("pool %s, slots: %d", in.Slot.Pool, in.Slots),
 	}
 	state := PoolState{Name: in.Slot.Pool, Slots: in.Slots}
 	if _, err := p.Client.SignalWithStartWorkflow(ctx, PoolID(in.Slot.Pool), PoolSignal, in, options, PoolWorkflow, state); err != nil {

@@ -52,6 +52,7 @@ type run struct {
 	tasks   []*TaskStatus // in the order of the DAG
 	atWork  int           // tasks that have been started and are not final
 	changed bool          // a task became final since the DAG was last looked at
+	cut     bool          // cancelling ended a task, or kept one from starting
 
 	slots     []*slotWanted
 	listening bool                // to grants of slots
@@ -139,6 +140,7 @@ func (r *run) schedule(ctx workflow.Context) {
 			continue
 		}
 		if ctx.Err() != nil {
+			r.cut = true
 			r.final(ctx, s, Skipped, "the run was cancelled before its turn")
 			continue
 		}
@@ -189,10 +191,9 @@ func (r *run) set(ctx workflow.Context, s *TaskStatus, state State, why string) 
 
 // end judges the run and tells the ledger, also if the run was cancelled.
 func (r *run) end(ctx workflow.Context) (RunResult, error) {
-	cancelled := ctx.Err() != nil
 	ctx, done := workflow.NewDisconnectedContext(ctx)
 	defer done()
-	r.err = r.verdict(cancelled)
+	r.err = r.verdict()
 	r.ended = workflow.Now(ctx)
 	partial, until := r.seen()
 	upsert := []temporal.SearchAttributeUpdate{AttributeState.ValueSet(string(r.state())), AttributePartial.ValueSet(partial)}
@@ -213,15 +214,16 @@ func (r *run) end(ctx workflow.Context) (RunResult, error) {
 	return RunResult{Date: r.in.Date, Partial: partial, Until: until}, nil
 }
 
-// verdict is Airflow's: a run fails if one of its leaves failed or could not run. The error names what failed, causes first.
-func (r *run) verdict(cancelled bool) error {
+// verdict is Airflow's: a run fails if one of its leaves failed or could not run. The error names what failed, causes first. A run whose
+// tasks had all ended when the order to cancel came is judged as any other.
+func (r *run) verdict() error {
+	if r.cut {
+		return temporal.NewCanceledError("cancelled")
+	}
 	leaves := r.dag.Leaves()
 	fails := slices.ContainsFunc(r.tasks, func(s *TaskStatus) bool {
 		return slices.Contains(leaves, s.ID) && (s.State == Failed || s.State == UpstreamFailed)
 	})
-	if cancelled && slices.ContainsFunc(r.tasks, func(s *TaskStatus) bool { return s.State != Success }) {
-		return temporal.NewCanceledError("cancelled")
-	}
 	if !fails {
 		return nil
 	}

@@ -232,6 +232,14 @@ func TestRun_CancellingEndsTasksAndIsRecorded(t *testing.T) {
 	require.Len(t, p.entry.Tasks, 5)
 }
 
+func TestRun_CancellingWhenAllIsDoneChangesNothing(t *testing.T) {
+	p := play(t, DAG{{ID: "a", Do: does(ok)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnUpsertTypedSearchAttributes(mock.Anything).Run(func(mock.Arguments) { env.CancelWorkflow() }).Return(nil).Once()
+	})
+	require.NoError(t, p.err)
+	require.Equal(t, "success", p.entry.State)
+}
+
 func TestRun_CancellingBetweenTriesEndsIt(t *testing.T) {
 	p := play(t, DAG{{ID: "a", Delay: time.Hour, Do: does(bad)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)

@@ -26,12 +26,12 @@ func (r *run) work(ctx workflow.Context, t Task, s *TaskStatus) {
 			r.final(ctx, s, Skipped, "")
 			return
 		case ctx.Err() != nil:
-			r.final(ctx, s, Failed, "cancelled")
+			r.cancelled(ctx, s)
 			return
 		case s.Tries < allowed:
 			r.set(ctx, s, UpForRetry, activities.Reason(err))
 			if pause(ctx, t.delay(), fmt.Sprintf("%s: delay before try %d", t.ID, s.Tries+1)) != nil {
-				r.final(ctx, s, Failed, "cancelled")
+				r.cancelled(ctx, s)
 				return
 			}
 		case r.in.Hold:
@@ -44,6 +44,12 @@ func (r *run) work(ctx workflow.Context, t Task, s *TaskStatus) {
 			return
 		}
 	}
+}
+
+// cancelled ends a task that the order to cancel met at work.
+func (r *run) cancelled(ctx workflow.Context, s *TaskStatus) {
+	r.cut = true
+	r.final(ctx, s, Failed, "cancelled")
 }
 
 // try starts the task's operator once: what needs no slot first, then the rest with a slot of the task's pool.
@@ -150,7 +156,7 @@ func (r *run) hold(ctx workflow.Context, s *TaskStatus, failure error) State {
 	r.markHeld(ctx, Held)
 	waiting := workflow.Await(ctx, func() bool { _, decided := r.decisions[s.ID]; return decided })
 	if waiting != nil {
-		s.Error = "cancelled"
+		r.cancelled(ctx, s)
 		return Failed
 	}
 	d := r.decisions[s.ID]

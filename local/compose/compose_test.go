@@ -75,6 +75,7 @@ func documented(t *testing.T) map[string]bool {
 }
 
 func TestCompose_UsesTheNamesOfEnvExample(t *testing.T) {
+	optional := []string{"TEMPORAL_API_KEY", "PINFLOW_MYSQL_DSN"} // an empty value would be taken for one
 	known := documented(t)
 	project := load(t)
 	for _, name := range []string{"setup", "worker", "gateway", "workspace"} {
@@ -84,7 +85,7 @@ func TestCompose_UsesTheNamesOfEnvExample(t *testing.T) {
 	}
 	for variable := range known {
 		if _, given := project.Services["worker"].Environment[variable]; !given {
-			require.Equal(t, "TEMPORAL_API_KEY", variable, "the worker's container does not get %s", variable)
+			require.Contains(t, optional, variable, "the worker's container does not get %s", variable)
 		}
 	}
 }

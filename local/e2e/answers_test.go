@@ -27,10 +27,7 @@ func TestAnswers_BatchesSentTwiceWithRunsBetween(t *testing.T) {
 	const batches = 3
 	for batch := range batches {
 		for range 2 {
-			for _, kind := range kinds {
-				all := lines[kind]
-				s.post(kind, all[len(all)*batch/batches:len(all)*(batch+1)/batches])
-			}
+			s.post(lines, batch, batches)
 		}
 		s.must("run", today(), "--wait")
 	}
@@ -41,18 +38,14 @@ func TestAnswers_BatchesSentTwiceWithRunsBetween(t *testing.T) {
 
 func TestAnswers_OnePartition(t *testing.T) {
 	s := startSystem(t, "PINFLOW_KAFKA_PARTITIONS=1")
-	for kind, lines := range wire.lines(t) {
-		s.post(kind, lines)
-	}
+	s.post(wire.lines(t), 0, 1)
 	s.must("run", today(), "--wait")
 	requireAnswers(t, wire.expected(t, 1), s.exportAnswers())
 }
 
 func TestRun_ParameterKeepsInvalidFollowers(t *testing.T) {
 	s := startSystem(t)
-	for kind, lines := range wire.lines(t) {
-		s.post(kind, lines)
-	}
+	s.post(wire.lines(t), 0, 1)
 	s.must("run", today(), "--wait", "--param", "invalid_followers=null")
 	got, err := os.ReadFile(s.exportAnswers())
 	require.NoError(t, err)

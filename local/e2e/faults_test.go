@@ -14,9 +14,7 @@ import (
 func TestKill_StackWorkerAndGatewayLoseNothing(t *testing.T) {
 	s := startSystem(t)
 	lines := wire.lines(t)
-	for kind, all := range lines {
-		s.post(kind, all[:len(all)/2])
-	}
+	s.post(lines, 0, 2)
 	s.must("run", today(), "--wait")
 	s.worker.kill()
 	s.gate.kill()
@@ -24,9 +22,7 @@ func TestKill_StackWorkerAndGatewayLoseNothing(t *testing.T) {
 	s.startStack()
 	s.worker, s.gate = s.start("workers"), s.start("gateway")
 	s.waitHealthy("PINFLOW_GATEWAY_URL", "")
-	for kind, all := range lines {
-		s.post(kind, all[len(all)/2:])
-	}
+	s.post(lines, 1, 2)
 	s.must("run", today(), "--wait")
 	requireAnswers(t, wire.expected(t, 1), s.exportAnswers())
 }
@@ -34,9 +30,7 @@ func TestKill_StackWorkerAndGatewayLoseNothing(t *testing.T) {
 // A run that is on its way when the worker is killed goes on with the next worker, and the DAG is run once.
 func TestKill_WorkerInTheMiddleOfARun(t *testing.T) {
 	s := startSystem(t)
-	for kind, lines := range wire.lines(t) {
-		s.post(kind, lines)
-	}
+	s.post(wire.lines(t), 0, 1)
 	s.must("run", today())
 	s.worker.kill()
 	s.worker = s.start("workers")
@@ -51,9 +45,7 @@ func TestKill_WorkerInTheMiddleOfARun(t *testing.T) {
 // A notebook that fails: its task fails with the statement and the message, its siblings finish, its child cannot run, and the exit code is 1.
 func TestRun_BrokenNotebook(t *testing.T) {
 	s := startSystem(t)
-	for kind, lines := range wire.lines(t) {
-		s.post(kind, lines)
-	}
+	s.post(wire.lines(t), 0, 1)
 	s.breakNotebook("clean_geo", "-- Databricks notebook source\nSELECT nothing FROM nowhere")
 	code, stdout, stderr := s.starter("run", today(), "--wait")
 	require.Equal(t, 1, code, "%s\n%s", stdout, stderr)

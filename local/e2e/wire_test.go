@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -103,36 +102,16 @@ func indented(t *testing.T, value any) string {
 	return string(b)
 }
 
-// post sends records of one kind in one request, keyed by their index, as the emulation does.
-func (s *system) post(kind string, lines []string) {
+// post sends records through the gateway as the emulation does. It takes them from each kind's lines by the part of the whole.
+func (s *system) post(lines map[string][]string, part, parts int) {
 	s.t.Helper()
-	type record struct {
-		Key   any             `json:"key"`
-		Value json.RawMessage `json:"value"`
+	dir := s.t.TempDir()
+	for _, kind := range kinds {
+		all := lines[kind]
+		text := strings.Join(all[len(all)*part/parts:len(all)*(part+1)/parts], "\n") + "\n"
+		require.NoError(s.t, os.WriteFile(filepath.Join(dir, kind+".jsonl"), []byte(text), 0o644))
 	}
-	var records []record
-	for _, line := range lines {
-		value := json.RawMessage(line)
-		if !json.Valid(value) {
-			quoted, err := json.Marshal(line)
-			require.NoError(s.t, err)
-			value = quoted
-		}
-		var index struct{ Index, Ind any }
-		_ = json.Unmarshal(value, &index) // a record without an index has no key
-		var key any
-		for _, candidate := range []any{index.Index, index.Ind} {
-			if candidate != nil {
-				key = fmt.Sprint(candidate)
-				break
-			}
-		}
-		records = append(records, record{key, value})
-	}
-	body, err := json.Marshal(map[string]any{"records": records})
-	require.NoError(s.t, err)
-	status, answer := s.request(http.MethodPost, "/topics/pinflow."+kind, "application/vnd.kafka.json.v2+json", body)
-	require.Equal(s.t, http.StatusOK, status, answer)
+	s.must("emulate", "--posts", dir, "--data", s.t.TempDir())
 }
 
 // request asks the gateway, with the key of the embedded stack.

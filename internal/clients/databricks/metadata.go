@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/config"
+	"github.com/databricks/databricks-sdk-go/useragent"
 )
 
 // metadataTimeout limits the question for a host's metadata, which the SDK asks before the first call.
@@ -33,6 +34,7 @@ func fetchHostMetadata(ctx context.Context, host string) (*config.HostMetadata, 
 	if err != nil {
 		return nil, err
 	}
+	request.Header.Set("User-Agent", useragent.FromContext(ctx))
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,167 @@
+package workflows
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dates"
+)
+
+// order sends an update and collects refusals.
+func order(env *testsuite.TestWorkflowEnvironment, refused *[]string, name string, arg any) {
+	env.UpdateWorkflow(name, "", &testsuite.TestUpdateCallback{
+		OnAccept: func() {}, OnReject: func(err error) { *refused = append(*refused, err.Error()) }, OnComplete: func(any, error) {},
+	}, arg)
+}
+
+func TestRange_ItsWidthChangesWhileItRuns(t *testing.T) {
+	w := newWindow()
+	var refusals []string
+	w.lasts = func(dates.Date) time.Duration { return time.Hour }
+	var atTwo, atSix int
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 2}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { atTwo = w.running; order(env, &refusals, ParallelUpdate, 6) }, 90*time.Minute)
+		env.RegisterDelayedCallback(func() { atSix = w.running; order(env, &refusals, ParallelUpdate, 1) }, 100*time.Minute)
+		env.RegisterDelayedCallback(func() { require.Equal(t, 1, w.running) }, 155*time.Minute)
+		env.RegisterDelayedCallback(func() { order(env, &refusals, ParallelUpdate, 0); order(env, &refusals, ParallelUpdate, 501) }, 150*time.Minute)
+	})
+	require.NoError(t, r.err)
+	require.Equal(t, 2, atTwo)
+	require.Equal(t, 6, atSix)
+	require.Equal(t, 6, w.most)
+	require.Equal(t, []string{"parallel 0: it is between 1 and 500", "parallel 501: it is between 1 and 500"}, refusals)
+}
+
+func TestRange_PausedStartsNothingUntilResumed(t *testing.T) {
+	w := newWindow()
+	var refusals []string
+	w.lasts = func(dates.Date) time.Duration { return time.Hour }
+	var paused RangeProgress
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: firstOfMonth.Add(3)}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() {
+			order(env, &refusals, ResumeUpdate, Pause{})
+			order(env, &refusals, PauseUpdate, Pause{By: "ann"})
+			order(env, &refusals, PauseUpdate, Pause{By: "ann", Reason: "Databricks is full"})
+		}, 30*time.Minute)
+		env.RegisterDelayedCallback(func() {
+			order(env, &refusals, PauseUpdate, Pause{Reason: "again"})
+			answer, err := env.QueryWorkflow(ProgressQuery)
+			require.NoError(t, err)
+			require.NoError(t, answer.Get(&paused))
+		}, 10*time.Hour)
+		env.RegisterDelayedCallback(func() { order(env, &refusals, ResumeUpdate, Pause{}) }, 11*time.Hour)
+	})
+	require.NoError(t, r.err)
+	require.Equal(t, 1, paused.Done(), "the run that was going finished, the next did not start")
+	require.Equal(t, "ann: Databricks is full (2022-10-20 12:30:00 UTC)", paused.Paused)
+	require.Equal(t, 14*time.Hour, r.took.Round(time.Minute))
+	require.Equal(t, []string{
+		"the range is not paused", "a pause needs a reason: it is shown to others",
+		"the range is paused already: ann: Databricks is full (2022-10-20 12:30:00 UTC)",
+	}, refusals)
+}
+
+func TestRange_CancellingStartsNoMoreAndLetsRunsFinish(t *testing.T) {
+	w := newWindow()
+	w.lasts = func(dates.Date) time.Duration { return time.Hour }
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Minute)
+	})
+	require.True(t, temporal.IsCanceledError(r.err), "%v", r.err)
+	require.Equal(t, 6, r.progress.Success)
+	require.Zero(t, r.progress.Failed)
+	require.Equal(t, 2*time.Hour, r.took.Round(time.Minute))
+}
+
+func TestRange_CancellingWhatIsPausedEndsIt(t *testing.T) {
+	w := newWindow()
+	var refusals []string
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { order(env, &refusals, PauseUpdate, Pause{Reason: "x"}) }, 30*time.Second)
+		env.RegisterDelayedCallback(env.CancelWorkflow, 10*time.Hour)
+	})
+	require.True(t, temporal.IsCanceledError(r.err), "%v", r.err)
+	require.Equal(t, 1, r.progress.Done())
+}
+
+func TestRange_StoppingNowCancelsItsRuns(t *testing.T) {
+	w := newWindow()
+	var refusals []string
+	w.lasts = func(dates.Date) time.Duration { return time.Hour }
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() {
+			order(env, &refusals, StopUpdate, Stop{Now: true})
+			order(env, &refusals, StopUpdate, Stop{Pause: Pause{By: "ann", Reason: "wrong dates"}, Now: true})
+		}, 90*time.Minute)
+	})
+	require.ErrorContains(t, r.err, "3 of 30 dates failed (2022-09-04, 2022-09-05, 2022-09-06): cancelled; 24 dates were not run: stopped by ann: wrong dates")
+	require.Equal(t, 90*time.Minute, r.took.Round(time.Minute))
+	require.Equal(t, []string{"stopping needs a reason: it is shown to others"}, refusals)
+}
+
+// continued is the input with which a range continued as new.
+func continued(t *testing.T, err error) RangeInput {
+	t.Helper()
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, err, &next)
+	require.Equal(t, RangeWorkflow, next.WorkflowType.Name)
+	var in RangeInput
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &in))
+	return in
+}
+
+func TestRange_ContinuesAsNewWithItsWindow(t *testing.T) {
+	w := newWindow()
+	w.lasts = func(dates.Date) time.Duration { return time.Hour }
+	w.ends = func(d dates.Date) error {
+		if d == firstOfMonth {
+			return temporal.NewNonRetryableApplicationError("broken", ErrorRunFailed, nil)
+		}
+		return nil
+	}
+	entries := []activities.LedgerEntry{{Date: firstOfMonth.Add(1), State: "success"}}
+	var refusals []string
+	first := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, ledger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { order(env, &refusals, ParallelUpdate, 4) }, 70*time.Minute)
+		env.RegisterDelayedCallback(func() { env.SetContinueAsNewSuggested(true) }, 80*time.Minute)
+	})
+	require.Empty(t, refusals)
+	in := continued(t, first.err)
+	require.Equal(t, 4, in.Carried.Parallel)
+	require.Len(t, in.Carried.Running, 4)
+	require.Equal(t, 2, in.Carried.Success)
+	require.Equal(t, 1, in.Carried.Failed)
+	require.Equal(t, 1, in.Carried.Skipped)
+	require.Equal(t, 8, in.Carried.Next)
+
+	// The runs that were going are waited for by their run ids, and are not started again.
+	rest := newWindow()
+	var awaited []string
+	r := playRange(t, rest, in, ledger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(awaitRun, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AwaitRunInput) (activities.RunEnd, error) {
+			rest.mu.Lock()
+			defer rest.mu.Unlock()
+			require.NotEmpty(t, in.RunID)
+			awaited = append(awaited, in.WorkflowID)
+			return activities.RunEnd{Found: true, Success: in.WorkflowID != RunID(testDAG, firstOfMonth.Add(5)), Error: "also broken"}, nil
+		}).Times(4)
+	})
+	require.ErrorContains(t, r.err, "2 of 30 dates failed (2022-09-01, 2022-09-06): broken")
+	require.Equal(t, 27, r.progress.Success)
+	require.Equal(t, 30, r.progress.Done())
+	require.Len(t, rest.starts, 22)
+	require.Len(t, awaited, 4)
+	for _, date := range rest.starts {
+		require.NotContains(t, w.starts, date)
+	}
+	require.Equal(t, first.progress.Started.UTC(), r.progress.Started.UTC())
+}
