@@ -35,6 +35,7 @@ build: ## build all programs into bin/
 
 test: ## all tests, with the race detector
 	@scripts/check-tools
+	@scripts/test-records
 	go vet ./... && (cd local && go vet ./...)
 	go test -race -timeout 20m ./...
 	cd local && go test -race -timeout 40m ./...
