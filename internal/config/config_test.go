@@ -1,0 +1,49 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// file writes settings, and takes what they set out of the environment again after the test.
+func file(t *testing.T, name, content string) string {
+	t.Helper()
+	for _, set := range regexp.MustCompile(`(?m)^(\w+)=`).FindAllStringSubmatch(content, -1) {
+		if _, there := os.LookupEnv(set[1]); !there {
+			t.Cleanup(func() { require.NoError(t, os.Unsetenv(set[1])) })
+		}
+	}
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func TestLoad_EnvironmentComesBeforeFilesAndEarlierBeforeLater(t *testing.T) {
+	t.Setenv("PINFLOW_BUCKET", "of-the-environment")
+	c, err := Load(file(t, "a", "PINFLOW_BUCKET=a\nPINFLOW_SCHEMA=a\n"), file(t, "b", "PINFLOW_SCHEMA=b\nPINFLOW_USER_ID=b\nPINFLOW_API_KEYS=x,y\n"))
+	require.NoError(t, err)
+	require.Equal(t, "of-the-environment", c.Bucket)
+	require.Equal(t, "a", c.Schema)
+	require.Equal(t, "b.pin", c.Topic("pin"))
+	require.Equal(t, []string{"x", "y"}, c.APIKeys)
+	require.Equal(t, "s3://of-the-environment", c.RawPath())
+}
+
+func TestLoad_ANamedFileMustBeThere(t *testing.T) {
+	_, err := Load(filepath.Join(t.TempDir(), "none"))
+	require.ErrorContains(t, err, "none")
+	t.Chdir(t.TempDir())
+	_, err = Load()
+	require.NoError(t, err, "the default files need not be there")
+}
+
+func TestLoad_NamesAllMistakesAtOnce(t *testing.T) {
+	_, err := Load(file(t, "bad", "PINFLOW_USER_ID=a/b\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\n"))
+	for _, name := range []string{"PINFLOW_USER_ID", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS"} {
+		require.ErrorContains(t, err, name)
+	}
+}
