@@ -19,6 +19,9 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
+// heartbeatInterval is the longest time between two heartbeats that reach Temporal.
+const heartbeatInterval = 5 * time.Second
+
 // options are the settings that the worker alone has.
 type options struct {
 	// StopTimeout is how long running activities may take to end when the worker is stopped. The SDK's default is none at all: each deploy
@@ -77,8 +80,11 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	fatal := make(chan error, 1)
 	w := worker.New(conn.Client, workflows.TaskQueue, worker.Options{
 		WorkerStopTimeout: own.StopTimeout,
-		Interceptors:      []interceptor.WorkerInterceptor{&taskLogs{}},
-		OnFatalError:      func(err error) { fatal <- err },
+		// An activity hears of a cancellation in the answer to a heartbeat. The SDK's default of up to 60 s between two would let a
+		// cancelled landing go on for as long.
+		MaxHeartbeatThrottleInterval: heartbeatInterval,
+		Interceptors:                 []interceptor.WorkerInterceptor{&taskLogs{}},
+		OnFatalError:                 func(err error) { fatal <- err },
 	})
 	closeClients, err := register(ctx, w, conn.Client, settings)
 	if err != nil {

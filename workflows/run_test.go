@@ -302,6 +302,12 @@ func TestRun_WhatReadTheSourceKnowsWhetherTheDateIsPartial(t *testing.T) {
 	p = play(t, daily(reads(true, noon.Add(-time.Hour))), RunInput{Date: today})
 	require.True(t, p.entry.Partial)
 	require.Equal(t, noon.Add(-time.Hour), p.entry.Until.UTC())
+	second := func(d DAG) {
+		d[4].Do = does(func(workflow.Context, Try) (Outcome, error) { return Outcome{Until: today.End()}, nil })
+	}
+	p = play(t, daily(reads(true, noon), second), RunInput{Date: today})
+	require.True(t, p.entry.Partial, "a run is as partial as the worst of its tasks")
+	require.Equal(t, noon, p.entry.Until.UTC())
 }
 
 func TestRun_WrongInputFailsForGood(t *testing.T) {
