@@ -23,11 +23,21 @@ type Ledger struct {
 // ReadLedger returns the entries of the dates [From, To] that exist, in the order of the dates. It fails for good if they are
 // more than fits into one payload, thousands of dates; ask in parts then, or for brief entries.
 func (l *Ledger) ReadLedger(ctx context.Context, in ReadLedgerInput) (LedgerEntries, error) {
+	entries, err := l.Entries(ctx, in)
+	if err != nil {
+		return LedgerEntries{}, err
+	}
+	answer := LedgerEntries{Entries: entries}
+	return answer, fitsPayload(in, answer)
+}
+
+// Entries returns what ReadLedger does, however much it is: for readers that are no activity.
+func (l *Ledger) Entries(ctx context.Context, in ReadLedgerInput) ([]LedgerEntry, error) {
 	listed, err := l.Objects.List(ctx, ListObjects{
 		Prefix: ledgerPrefix(in.DAG), After: ledgerPrefix(in.DAG) + string(in.From), Before: ledgerPrefix(in.DAG) + string(in.To.Add(1)),
 	})
 	if err != nil {
-		return LedgerEntries{}, classifyS3(ctx, "list the ledger of "+in.DAG, err)
+		return nil, classifyS3(ctx, "list the ledger of "+in.DAG, err)
 	}
 	entries := make([]LedgerEntry, len(listed))
 	group, ctx := errgroup.WithContext(ctx)
@@ -36,17 +46,16 @@ func (l *Ledger) ReadLedger(ctx context.Context, in ReadLedgerInput) (LedgerEntr
 		group.Go(func() error {
 			entry, err := l.read(ctx, object.Key)
 			if in.Brief {
-				entry.Tasks, entry.Params, entry.Error = nil, nil, ""
+				entry.Tasks, entry.Params, entry.Error, entry.Tags = nil, nil, "", nil
 			}
 			entries[i] = entry
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return LedgerEntries{}, err
+		return nil, err
 	}
-	answer := LedgerEntries{Entries: entries}
-	return answer, fitsPayload(in, answer)
+	return entries, nil
 }
 
 func fitsPayload(in ReadLedgerInput, answer LedgerEntries) error {

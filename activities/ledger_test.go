@@ -16,7 +16,7 @@ func entry(date dates.Date, runID string) LedgerEntry {
 	return LedgerEntry{
 		DAG: "pinterest-daily", Date: date, State: "success", Trigger: "backfill", WorkflowID: "pinterest-daily-" + string(date), RunID: runID,
 		Started: at(date, 24), Ended: at(date, 25), Params: map[string]string{"invalid_followers": "null"},
-		Tasks: []TaskRecord{{ID: "load", State: "success", Tries: 1, Rows: 12}},
+		Tasks: []TaskRecord{{ID: "load", State: "success", Tries: 1, Outcome: Outcome{Rows: 12}}},
 	}
 }
 

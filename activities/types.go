@@ -75,6 +75,9 @@ type StartNotebookInput struct {
 type NotebookRun struct {
 	RunID int64  `json:"runId"`
 	Link  string `json:"link"`
+	// Notebook is the notebook's path in the workspace, Hash the SHA-256 of its source there when the run was started, in hex.
+	Notebook string `json:"notebook,omitempty"`
+	Hash     string `json:"hash,omitempty"`
 }
 
 // WaitNotebookInput asks to wait until a run has ended.
@@ -90,19 +93,70 @@ type NotebookResult struct {
 	Duration time.Duration `json:"duration"`
 }
 
+// Outcome is what a task leaves behind: small facts, never data.
+type Outcome struct {
+	// URI is where the data is.
+	URI string `json:"uri,omitempty"`
+	// Rows counts the records or rows that the task handled.
+	Rows int64 `json:"rows,omitempty"`
+	// Quarantined counts the records of the date that the task put aside.
+	Quarantined int64 `json:"quarantined,omitempty"`
+	// Tables counts the rows of the tables that the task made anew.
+	Tables []TableRows `json:"tables,omitempty"`
+	// Link is the page of the external job, JobRunID its id on Databricks.
+	Link     string `json:"link,omitempty"`
+	JobRunID int64  `json:"jobRunId,omitempty"`
+	// Notebook is the path of the notebook that ran; NotebookHash is the SHA-256 of its source, in hex.
+	Notebook     string `json:"notebook,omitempty"`
+	NotebookHash string `json:"notebookHash,omitempty"`
+	// Until is up to when the task saw the date's data, for a task that reads the source; Partial says that the date was not over then.
+	Until   time.Time `json:"until,omitzero"`
+	Partial bool      `json:"partial,omitempty"`
+	// SkipRest skips all that comes after the task, whatever its trigger rules: a short circuit. SkipChildren skips these direct
+	// children only: a branch.
+	SkipRest     bool     `json:"skipRest,omitempty"`
+	SkipChildren []string `json:"skipChildren,omitempty"`
+}
+
+// TableRows is how many rows a table has.
+type TableRows struct {
+	Table string `json:"table"`
+	Rows  int64  `json:"rows"`
+}
+
+// TryRecord is one try of a task.
+type TryRecord struct {
+	Number int `json:"number"`
+	// State is how the try ended: success, failed or skipped.
+	State   string    `json:"state"`
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended"`
+	// Queued and Granted bound the time in which the try waited for a slot of its pool; nil without a pool.
+	Queued  *time.Time `json:"queued,omitempty"`
+	Granted *time.Time `json:"granted,omitempty"`
+	// Link is the page of the try's external job, JobRunID its id on Databricks.
+	Link     string `json:"link,omitempty"`
+	JobRunID int64  `json:"jobRunId,omitempty"`
+	// Error is why the try failed, in a line.
+	Error string `json:"error,omitempty"`
+}
+
 // TaskRecord is one task of a run in the ledger.
 type TaskRecord struct {
-	ID      string     `json:"id"`
-	State   string     `json:"state"`
+	ID    string `json:"id"`
+	State string `json:"state"`
+	// Tries counts the starts of the task for the date, those of the runs before a rerun included.
 	Tries   int        `json:"tries"`
 	Started *time.Time `json:"started,omitempty"`
 	Ended   *time.Time `json:"ended,omitempty"`
-	URI     string     `json:"uri,omitempty"`
-	Rows    int64      `json:"rows,omitempty"`
-	Link    string     `json:"link,omitempty"`
-	Error   string     `json:"error,omitempty"`
+	Outcome
+	Error string `json:"error,omitempty"`
+	// Carried says that an earlier run of the date made the result.
+	Carried bool `json:"carried,omitempty"`
 	// Decision is what an operator decided about the task while it was held, who and why.
 	Decision string `json:"decision,omitempty"`
+	// History are the tries, in their order.
+	History []TryRecord `json:"history,omitempty"`
 }
 
 // LedgerEntry is what the ledger keeps of a logical date, at runs/<dag>/<date>.json: the latest run, beyond the namespace's retention.
@@ -120,8 +174,11 @@ type LedgerEntry struct {
 	Started    time.Time         `json:"started"`
 	Ended      time.Time         `json:"ended"`
 	Params     map[string]string `json:"params,omitempty"`
-	Tasks      []TaskRecord      `json:"tasks"`
-	Error      string            `json:"error,omitempty"`
+	// By is who asked for the run, as far as the one who started it said so; Tags are its labels.
+	By    string       `json:"by,omitempty"`
+	Tags  []string     `json:"tags,omitempty"`
+	Tasks []TaskRecord `json:"tasks"`
+	Error string       `json:"error,omitempty"`
 }
 
 // ReadLedgerInput names entries: the dates [From, To] of a DAG.

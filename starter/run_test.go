@@ -167,7 +167,7 @@ func (w *world) ledger(t *testing.T, status workflows.RunStatus) {
 	entry := activities.LedgerEntry{DAG: status.DAG, Date: status.Date, State: string(status.State), Trigger: string(status.Trigger), Partial: status.Partial,
 		Until: &until, WorkflowID: status.WorkflowID, RunID: status.RunID, Attempt: 1, Started: status.Started, Ended: status.Ended}
 	for _, task := range status.Tasks {
-		record := activities.TaskRecord{ID: task.ID, State: string(task.State), Tries: task.Tries, Rows: task.Rows, Link: task.Link, Error: task.Error}
+		record := activities.TaskRecord{ID: task.ID, State: string(task.State), Tries: task.Tries, Outcome: activities.Outcome{Rows: task.Rows, Link: task.Link}, Error: task.Error}
 		if !task.Started.IsZero() {
 			record.Started, record.Ended = &task.Started, &task.Ended
 		}

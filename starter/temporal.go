@@ -114,19 +114,25 @@ func (a *app) ledgerStatus(ctx context.Context, date dates.Date, runID string) (
 
 // ledgerEntry is what the ledger has of a date; nil if nothing.
 func (a *app) ledgerEntry(ctx context.Context, date dates.Date) (*activities.LedgerEntry, error) {
+	entries, err := a.ledgerEntries(ctx, date, date)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	return &entries[0], nil
+}
+
+// ledgerEntries are what the ledger has of the dates from to to, in their order.
+func (a *app) ledgerEntries(ctx context.Context, from, to dates.Date) ([]activities.LedgerEntry, error) {
 	objects, err := a.connect.bucket(ctx, a.settings)
 	if err != nil {
 		return nil, a.bucketError(err)
 	}
 	ledger := activities.Ledger{Objects: objects}
-	found, err := ledger.ReadLedger(ctx, activities.ReadLedgerInput{DAG: dag, From: date, To: date})
+	entries, err := ledger.Entries(ctx, activities.ReadLedgerInput{DAG: dag, From: from, To: to})
 	if err != nil {
 		return nil, a.bucketError(err)
 	}
-	if len(found.Entries) == 0 {
-		return nil, nil
-	}
-	return &found.Entries[0], nil
+	return entries, nil
 }
 
 // executionState is how Temporal says a workflow stands, in small letters.

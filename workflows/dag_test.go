@@ -62,7 +62,7 @@ func unjoin(err error) []error {
 }
 
 func TestDAG_CatalogNamesTheDAGOfEachMistake(t *testing.T) {
-	c := Catalog{DAGs: []Named{{"good", Daily}, {"bad", DAG{{ID: "a"}}}}, Pools: Pools}
+	c := Catalog{DAGs: []Named{{Name: "good", DAG: Daily}, {Name: "bad", DAG: DAG{{ID: "a"}}}}, Pools: Pools}
 	require.EqualError(t, c.Validate(), "DAG bad:\ntask \"a\" does nothing: it has no operator")
 }
 

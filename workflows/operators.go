@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -45,17 +44,7 @@ func (t Try) summary(format string, args ...any) string {
 }
 
 // Outcome is what a task leaves behind: small facts, never data.
-type Outcome struct {
-	// URI is where the data is.
-	URI string `json:"uri,omitempty"`
-	// Rows counts the records or rows that the task handled.
-	Rows int64 `json:"rows,omitempty"`
-	// Link is the page of the external job.
-	Link string `json:"link,omitempty"`
-	// Until is up to when the task saw the date's data, for a task that reads the source; Partial says that the date was not over then.
-	Until   time.Time `json:"until,omitzero"`
-	Partial bool      `json:"partial,omitempty"`
-}
+type Outcome = activities.Outcome
 
 // ErrSkip is returned by an operator whose task is to be skipped instead of failed.
 var ErrSkip = errors.New("skip")
@@ -92,7 +81,7 @@ func (l Load) Prepare(ctx workflow.Context, try Try) (Outcome, error) {
 func (l Load) Run(ctx workflow.Context, try Try) (Outcome, error) {
 	out := try.Prepared
 	loaded, err := Notebook{Name: l.Then}.Run(ctx, try)
-	out.Link = loaded.Link
+	out.Link, out.JobRunID, out.Notebook, out.NotebookHash = loaded.Link, loaded.JobRunID, loaded.Notebook, loaded.NotebookHash
 	return out, err
 }
 
@@ -169,7 +158,8 @@ func (n Notebook) Run(ctx workflow.Context, try Try) (Outcome, error) {
 	if err := workflow.ExecuteActivity(under(ctx, startPolicy, try.summary("start notebook %s", n.Name)), startNotebook, in).Get(ctx, &run); err != nil {
 		return Outcome{}, err
 	}
-	try.Report(Outcome{Link: run.Link})
+	out := Outcome{Link: run.Link, JobRunID: run.RunID, Notebook: run.Notebook, NotebookHash: run.Hash}
+	try.Report(out)
 	err := ctx.Err() // the order to cancel may have come while the run was being made
 	if err == nil {
 		waiting := activities.WaitNotebookInput{Run: run, AllowFailures: n.AllowFailures}
@@ -178,7 +168,7 @@ func (n Notebook) Run(ctx workflow.Context, try Try) (Outcome, error) {
 	if ctx.Err() != nil {
 		n.cancel(ctx, try, run)
 	}
-	return Outcome{Link: run.Link}, err
+	return out, err
 }
 
 // cancel cancels the Databricks run of a cancelled try, and waits until it has ended. The activity that waits for the run would do so

@@ -4,14 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 )
 
-// Named is a DAG with its name.
+// Named is a DAG with its name, and what holds for each of its runs.
 type Named struct {
 	Name string
 	DAG  DAG
+	// Hold parks a task that has used up its tries until an operator decides, in every run.
+	Hold bool
+	// Deadline is the longest that a run may take, from its start; then its tasks are cancelled and it has failed. None by default.
+	Deadline time.Duration
+	// Due is how long after its end a date must have been run: later it is overdue, whether its run hangs or never started. None by default.
+	Due time.Duration
 }
 
 // Catalog is the DAGs that a worker can run, and the pools that they may use. Both are looked up by name.
@@ -21,7 +28,7 @@ type Catalog struct {
 }
 
 // Standard is the catalog of the pipeline.
-var Standard = Catalog{DAGs: []Named{{DailyName, Daily}}, Pools: Pools}
+var Standard = Catalog{DAGs: []Named{{Name: DailyName, DAG: Daily, Due: 6 * time.Hour}}, Pools: Pools}
 
 // Registry is what takes workflows: a worker, a replayer, a test environment.
 type Registry interface {

@@ -32,7 +32,7 @@ func (noop) Run(ctx workflow.Context, try Try) (Outcome, error) {
 // recorded is the catalog with which the histories were recorded.
 func recorded() Catalog {
 	return Catalog{
-		DAGs: []Named{{DailyName, Daily}, {noopDAG, daily(func(d DAG) {
+		DAGs: []Named{{Name: DailyName, DAG: Daily}, {Name: noopDAG, DAG: daily(func(d DAG) {
 			for i := range d {
 				d[i].Do = noop{}
 			}

@@ -84,7 +84,7 @@ func registerActivities(env *testsuite.TestWorkflowEnvironment) {
 }
 
 func catalog(dag DAG) Catalog {
-	return Catalog{DAGs: []Named{{testDAG, dag}, {DailyName, Daily}}, Pools: append([]Pool{{"narrow", 1}}, Pools...)}
+	return Catalog{DAGs: []Named{{Name: testDAG, DAG: dag}, {Name: DailyName, DAG: Daily}}, Pools: append([]Pool{{"narrow", 1}}, Pools...)}
 }
 
 // played is what a run left.
@@ -344,7 +344,7 @@ func TestRun_WrongInputFailsForGood(t *testing.T) {
 func TestRun_ARerunKeepsTheOtherTasksResults(t *testing.T) {
 	until := someDay.Start().Add(20 * time.Hour)
 	prior := &activities.LedgerEntry{Partial: true, Until: &until, Tasks: []activities.TaskRecord{
-		{ID: "load", State: "success", Tries: 1, Rows: 7}, {ID: "clean_pin", State: "success", Tries: 2}, {ID: "clean_geo", State: "failed", Tries: 2, Error: "old"},
+		{ID: "load", State: "success", Tries: 1, Outcome: Outcome{Rows: 7}}, {ID: "clean_pin", State: "success", Tries: 2}, {ID: "clean_geo", State: "failed", Tries: 2, Error: "old"},
 		{ID: "clean_user", State: "success", Tries: 1}, {ID: "query", State: "upstream_failed"}, {ID: "gone", State: "success"},
 	}}
 	again, err := daily().From("clean_geo")

@@ -32,6 +32,10 @@ type TaskStatus struct {
 	Error string `json:"error,omitempty"`
 	// Decision is what an operator decided about the task, and why.
 	Decision string `json:"decision,omitempty"`
+	// Waiting is what a task that has not started its work waits for, if it is not its parents.
+	Waiting string `json:"waiting,omitempty"`
+	// History are the tries that have ended, in their order.
+	History []activities.TryRecord `json:"history,omitempty"`
 }
 
 // RunStatus is the answer to StatusQuery: a run, and its tasks in the order of the DAG.
@@ -48,8 +52,13 @@ type RunStatus struct {
 	Started    time.Time         `json:"started"`
 	Ended      time.Time         `json:"ended,omitzero"`
 	Params     map[string]string `json:"params,omitempty"`
-	Tasks      []TaskStatus      `json:"tasks"`
-	Error      string            `json:"error,omitempty"`
+	// By is who asked for the run; Tags are its labels.
+	By   string   `json:"by,omitempty"`
+	Tags []string `json:"tags,omitempty"`
+	// Paused says who paused the run and why; empty if it is not paused.
+	Paused string       `json:"paused,omitempty"`
+	Tasks  []TaskStatus `json:"tasks"`
+	Error  string       `json:"error,omitempty"`
 }
 
 // StatusOf is the status of a run that only the ledger knows. The DAG gives what the ledger does not keep: parents, rules and pools.
@@ -58,6 +67,7 @@ func StatusOf(entry activities.LedgerEntry, dag DAG) RunStatus {
 	status := RunStatus{
 		DAG: entry.DAG, Date: entry.Date, State: State(entry.State), Trigger: Trigger(entry.Trigger), Partial: entry.Partial,
 		WorkflowID: entry.WorkflowID, RunID: entry.RunID, Started: entry.Started, Ended: entry.Ended, Params: entry.Params, Error: entry.Error,
+		By: entry.By, Tags: entry.Tags,
 	}
 	if entry.Until != nil {
 		status.Until = *entry.Until
@@ -85,8 +95,8 @@ func newTaskStatus(t Task) TaskStatus {
 
 // take fills in what the ledger has recorded.
 func (s *TaskStatus) take(r activities.TaskRecord) {
-	s.State, s.Tries, s.Error, s.Decision = State(r.State), r.Tries, r.Error, r.Decision
-	s.URI, s.Rows, s.Link = r.URI, r.Rows, r.Link
+	s.State, s.Tries, s.Error, s.Decision, s.Carried = State(r.State), r.Tries, r.Error, r.Decision, r.Carried
+	s.Outcome, s.History = r.Outcome, r.History
 	if r.Started != nil {
 		s.Started = *r.Started
 	}
@@ -98,7 +108,7 @@ func (s *TaskStatus) take(r activities.TaskRecord) {
 // record is what the ledger keeps of the task.
 func (s *TaskStatus) record() activities.TaskRecord {
 	r := activities.TaskRecord{
-		ID: s.ID, State: string(s.State), Tries: s.Tries, URI: s.URI, Rows: s.Rows, Link: s.Link, Error: s.Error, Decision: s.Decision,
+		ID: s.ID, State: string(s.State), Tries: s.Tries, Outcome: s.Outcome, Error: s.Error, Carried: s.Carried, Decision: s.Decision, History: s.History,
 	}
 	if !s.Started.IsZero() {
 		r.Started = &s.Started

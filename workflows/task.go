@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -55,7 +56,7 @@ func (r *run) cancelled(ctx workflow.Context, s *TaskStatus) {
 // try starts the task's operator once: what needs no slot first, then the rest with a slot of the task's pool.
 func (r *run) try(ctx workflow.Context, t Task, s *TaskStatus) error {
 	try := Try{DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Number: s.Tries, Params: r.in.Params, Report: func(out Outcome) {
-		s.Link = out.Link
+		s.Link, s.JobRunID = out.Link, out.JobRunID
 		r.show(ctx)
 	}}
 	ctx = withTaskRef(ctx, try)
@@ -78,7 +79,7 @@ func (r *run) try(ctx workflow.Context, t Task, s *TaskStatus) error {
 	defer release()
 	r.set(ctx, s, Running, "")
 	out, err := within(ctx, t.Deadline, t.Deadline-worked, func(ctx workflow.Context) (Outcome, error) { return t.Do.Run(ctx, try) })
-	if out != (Outcome{}) {
+	if !reflect.ValueOf(out).IsZero() {
 		s.Outcome = out
 	}
 	return err

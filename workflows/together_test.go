@@ -45,7 +45,7 @@ func TestRange_DatesInParallelLandInParallelAndWriteInTurn(t *testing.T) {
 		{ID: "clean", After: Tasks{"load"}, Pool: "clean", Do: does(w.write)},
 		{ID: "free", After: Tasks{"load"}, Do: does(w.write)},
 	}
-	c := Catalog{DAGs: []Named{{testDAG, dag}}, Pools: pools}
+	c := Catalog{DAGs: []Named{{Name: testDAG, DAG: dag}}, Pools: pools}
 	env := newEnv(t, c)
 	send := func(m activities.SlotMessage) error {
 		env.RegisterDelayedCallback(func() { // which is where the environment may be told
