@@ -11,6 +11,8 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"go.temporal.io/sdk/activity"
+
+	"github.com/pinflow/pinflow/notebooks"
 )
 
 const (
@@ -34,6 +36,8 @@ type Jobs interface {
 	CancelRun(ctx context.Context, runID int64) error
 	// ActiveRuns returns the one-time runs that have not ended.
 	ActiveRuns(ctx context.Context) ([]jobs.BaseRun, error)
+	// Source returns a notebook's source as the workspace has it.
+	Source(ctx context.Context, path string) (string, error)
 }
 
 // Notebooks runs Databricks notebooks: one is started once, waited for as long as it takes, and cancelled only when asked.
@@ -64,6 +68,7 @@ func (n *Notebooks) StartNotebook(ctx context.Context, in StartNotebookInput) (N
 	if err := n.cancelOthers(ctx, in, run); err != nil {
 		return NotebookRun{}, err
 	}
+	hash := n.hash(ctx, run.Tasks[0].NotebookTask.NotebookPath)
 	var runID int64
 	err = n.call(ctx, func(ctx context.Context) (err error) {
 		runID, err = n.Jobs.Submit(ctx, run)
@@ -72,12 +77,27 @@ func (n *Notebooks) StartNotebook(ctx context.Context, in StartNotebookInput) (N
 	if err != nil {
 		return NotebookRun{}, classifyDatabricks(ctx, "start notebook "+run.Tasks[0].NotebookTask.NotebookPath, err)
 	}
-	started := NotebookRun{RunID: runID}
+	started := NotebookRun{RunID: runID, Notebook: run.Tasks[0].NotebookTask.NotebookPath, Hash: hash}
 	// The page is for people. WaitNotebook asks again, so that no trouble here may fail a run that has started.
 	if status, err := n.getRun(ctx, runID); err == nil {
 		started.Link = status.RunPageUrl
 	}
 	return started, nil
+}
+
+// hash identifies the notebook's source as it is now. It says later what made a result; a run that can be started is not refused for it.
+func (n *Notebooks) hash(ctx context.Context, path string) (hash string) {
+	err := n.call(ctx, func(ctx context.Context) error {
+		source, err := n.Jobs.Source(ctx, path)
+		if err == nil {
+			hash = notebooks.Hash(source)
+		}
+		return err
+	})
+	if err != nil {
+		activity.GetLogger(ctx).Warn("The notebook's source cannot be read; the run's record will not say which it was.", "notebook", path, "error", err)
+	}
+	return hash
 }
 
 // runToken is the identity of a run as an idempotency token: 64 hex digits, the API's limit.

@@ -121,7 +121,7 @@ func TestWait_OverHTTPTroubleNeverFailsTheRunNorStartsASecond(t *testing.T) {
 	n.clock, n.timeout = hand.clock(), 200*time.Millisecond
 	run, err := start(n, cleanPin)
 	require.NoError(t, err)
-	require.Equal(t, NotebookRun{RunID: 1, Link: "https://page"}, run)
+	require.Equal(t, NotebookRun{RunID: 1, Link: "https://page", Notebook: "/Shared/pinflow/clean_pin"}, run)
 	w.mu.Lock()
 	w.requests = map[string]int{}
 	w.troubles["get"] = []func(http.ResponseWriter, *http.Request){

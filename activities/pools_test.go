@@ -12,6 +12,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 )
 
 // namespace is Temporal as activities see it, made of functions.
@@ -19,6 +20,7 @@ type namespace struct {
 	signalWithStart func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error
 	signal          func(workflowID, signal string, arg any) error
 	describe        func(workflowID, runID string) (*workflowpb.WorkflowExecutionInfo, error)
+	query           func(workflowID, queryType string) (converter.EncodedValue, error)
 	get             func(ctx context.Context, workflowID, runID string) error
 }
 
@@ -36,6 +38,10 @@ func (n *namespace) DescribeWorkflowExecution(_ context.Context, workflowID, run
 		return nil, err
 	}
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}, nil
+}
+
+func (n *namespace) QueryWorkflow(_ context.Context, workflowID, _, queryType string, _ ...any) (converter.EncodedValue, error) {
+	return n.query(workflowID, queryType)
 }
 
 func (n *namespace) GetWorkflow(_ context.Context, workflowID, runID string) client.WorkflowRun {

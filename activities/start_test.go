@@ -8,6 +8,8 @@ import (
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/notebooks"
 )
 
 // notebooks are Notebooks on a workspace in memory and a clock that stands still.
@@ -31,7 +33,10 @@ func TestStart_SubmitsTheNotebookWithItsParameters(t *testing.T) {
 	in.Params = map[string]string{"invalid_followers": "null"}
 	run, err := start(n, in)
 	require.NoError(t, err)
-	require.Equal(t, NotebookRun{RunID: 1, Link: "https://workspace/run/1"}, run)
+	require.Equal(t, NotebookRun{
+		RunID: 1, Link: "https://workspace/run/1", Notebook: "/Shared/pinflow/clean_pin",
+		Hash: notebooks.Hash("-- Databricks notebook source\nSELECT '/Shared/pinflow/clean_pin'\n\n"),
+	}, run)
 	submitted := workspace.submitted[0]
 	require.Equal(t, "pinterest-daily 2022-10-18 clean_pin try 1", submitted.RunName)
 	require.Regexp(t, `^[0-9a-f]{64}$`, submitted.IdempotencyToken)
@@ -101,7 +106,7 @@ func TestStart_CancelsAnActiveRunOfTheSameTaskAndDateFirst(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int64{1}, workspace.cancelled)
 	require.Equal(t, ended(jobs.RunResultStateCanceled), workspace.runs[1].states[0])
-	require.Equal(t, []string{"list", "get", "cancel", "get", "get", "submit", "get"}, workspace.calls, "it has ended before the new one starts")
+	require.Equal(t, []string{"list", "get", "cancel", "get", "get", "source", "submit", "get"}, workspace.calls, "it has ended before the new one starts")
 }
 
 func TestStart_DoesNotStartBesideARunThatDoesNotEnd(t *testing.T) {
@@ -159,17 +164,17 @@ func TestStart_Errors(t *testing.T) {
 	}
 }
 
-func TestStart_TroubleWithThePageDoesNotFailARunThatHasStarted(t *testing.T) {
+func TestStart_TroubleWithPageOrSourceDoesNotFailARun(t *testing.T) {
 	n, workspace, _ := newNotebooks()
 	workspace.fault = func(request string) error {
-		if request == "get" {
+		if request == "get" || request == "source" {
 			return errors.New("timeout")
 		}
 		return nil
 	}
 	run, err := start(n, cleanPin)
 	require.NoError(t, err)
-	require.Equal(t, NotebookRun{RunID: 1}, run)
+	require.Equal(t, NotebookRun{RunID: 1, Notebook: "/Shared/pinflow/clean_pin"}, run)
 }
 
 func TestCompute_IsConfiguration(t *testing.T) {

@@ -99,7 +99,8 @@ type Outcome struct {
 	URI string `json:"uri,omitempty"`
 	// Rows counts the records or rows that the task handled.
 	Rows int64 `json:"rows,omitempty"`
-	// Quarantined counts the records of the date that the task put aside.
+	// Records counts the records of the date that a cleaning task has read, Quarantined those that it put aside.
+	Records     int64 `json:"records,omitempty"`
 	Quarantined int64 `json:"quarantined,omitempty"`
 	// Tables counts the rows of the tables that the task made anew.
 	Tables []TableRows `json:"tables,omitempty"`

@@ -158,3 +158,12 @@ func (h *hand) waited() (sum time.Duration) {
 	}
 	return sum
 }
+
+func (w *workspace) Source(_ context.Context, path string) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.begin("source"); err != nil {
+		return "", err
+	}
+	return "-- Databricks notebook source\nSELECT '" + path + "'", nil
+}

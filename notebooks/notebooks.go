@@ -16,6 +16,19 @@ var files embed.FS
 // Parameters are the named parameters that the notebooks know. All are strings.
 var Parameters = []string{"schema", "raw_path", "user_id", "logical_date", "invalid_followers"}
 
+// Answers are the tables that the notebook query makes, one or two a question, in the order of the questions.
+var Answers = []string{
+	"most_popular_category_by_country",
+	"most_popular_category_by_year",
+	"most_followed_user_by_country",
+	"country_of_most_followed_user",
+	"most_popular_category_by_age_group",
+	"median_followers_by_age_group",
+	"users_joined_by_year",
+	"median_followers_by_joining_year",
+	"median_followers_by_joining_year_and_age_group",
+}
+
 // Notebook is one notebook: its name, as in clean_pin, and its source.
 type Notebook struct {
 	Name   string
@@ -39,8 +52,16 @@ func All() []Notebook {
 	return all
 }
 
-// Hash identifies the notebook's source: hex sha256.
-func (n Notebook) Hash() string {
-	sum := sha256.Sum256([]byte(n.Source))
+// Hash identifies the notebook's source.
+func (n Notebook) Hash() string { return Hash(n.Source) }
+
+// Hash identifies a source: the SHA-256 of its normal form, in hex.
+func Hash(source string) string {
+	sum := sha256.Sum256([]byte(Normal(source)))
 	return hex.EncodeToString(sum[:])
+}
+
+// Normal is a source without what a workspace changes by itself: line ends, and blank lines at the end.
+func Normal(source string) string {
+	return strings.TrimRight(strings.ReplaceAll(source, "\r\n", "\n"), " \t\n") + "\n"
 }

@@ -2,58 +2,142 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// graphTask is a task of the DAG for programs.
+// graphTask is a task of the DAG for programs. How it stands is there if a date was asked for.
 type graphTask struct {
-	ID    string          `json:"id"`
-	After workflows.Tasks `json:"after"`
-	Rule  string          `json:"rule"`
-	Pool  string          `json:"pool,omitempty"`
+	ID    string                `json:"id"`
+	After workflows.Tasks       `json:"after"`
+	Rule  string                `json:"rule"`
+	Pool  string                `json:"pool,omitempty"`
+	Run   *workflows.TaskStatus `json:"run,omitempty"`
 }
 
 func (a *app) graphCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "graph",
-		Short:   "Draw the DAG: as text, or for Mermaid or Graphviz",
-		Example: "  starter graph\n  starter graph -o dot | dot -Tsvg > dag.svg",
+		Use:   "graph [date]",
+		Short: "Draw the DAG, with the states of a date's run: as text, or for Mermaid or Graphviz",
+		Long: "Graph draws the DAG as it stands in this program. With a logical date each task shows how it stands in the date's latest run,\n" +
+			"which may be going, or may be one that only the ledger knows.",
+		Example: "  starter graph\n  starter graph 2022-10-18\n  starter graph 2022-10-18 -o dot | dot -Tsvg > dag.svg",
 		GroupID: groupRuns,
-		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.graph(a.form(c)) },
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.graph(a.form(c), nil)
+			}
+			date, err := a.parseDate("date", args[0])
+			if err != nil {
+				return err
+			}
+			return a.graphOf(c, date)
+		},
 	}
 	prints(c, "text", "mermaid", "dot", formJSON)
-	c.Annotations[annotationNoSettings] = "true"
+	c.Annotations[annotationNoSettings] = "true" // without a date; with one they are read then
 	return c
 }
 
-func (a *app) graph(form string) error {
+// graphOf draws the DAG with the states of a date's latest run.
+func (a *app) graphOf(c *cobra.Command, date dates.Date) error {
+	settings, err := config.Load(a.envFiles...)
+	if err != nil {
+		return &usageError{err}
+	}
+	a.settings = settings
+	run, lost, err := a.latestRun(c.Context(), date)
+	if err != nil {
+		return err
+	}
+	if err := a.graph(a.form(c), &run); err != nil {
+		return err
+	}
+	return a.shown(lost)
+}
+
+// graph draws the DAG, with the states of a run if one is given.
+func (a *app) graph(form string, run *dateRun) error {
 	table, err := workflows.Lookup(dag)
 	if err != nil {
 		return err
 	}
+	var state func(string) workflows.State
+	var label func(string) string
+	if run != nil {
+		state = func(id string) workflows.State { return run.task(id).State }
+		label = func(id string) string { return a.graphLabel(run.task(id)) }
+	}
 	switch form {
 	case formJSON:
-		tasks := make([]graphTask, len(table))
-		for i, t := range table {
-			tasks[i] = graphTask{ID: t.ID, After: append(workflows.Tasks{}, t.After...), Rule: string(t.When), Pool: t.Pool}
-			if t.When == "" {
-				tasks[i].Rule = string(workflows.AllSuccess)
-			}
-		}
-		return a.printJSON(struct {
-			DAG   string      `json:"dag"`
-			Tasks []graphTask `json:"tasks"`
-		}{dag, tasks})
+		return a.printJSON(graphForPrograms(table, run))
 	case "mermaid":
-		_, err = fmt.Fprint(a.stdout, table.Mermaid(nil))
+		_, err = fmt.Fprint(a.stdout, table.Mermaid(state))
 	case "dot":
-		_, err = fmt.Fprint(a.stdout, table.Dot(nil))
+		_, err = fmt.Fprint(a.stdout, table.Dot(state))
 	default:
-		_, err = fmt.Fprint(a.stdout, table.Text(nil))
+		if run != nil {
+			a.say("%s\n", a.runTitle(run.RunStatus))
+		}
+		_, err = fmt.Fprint(a.stdout, table.Text(label))
 	}
 	return err
+}
+
+// graphForPrograms is the DAG as data.
+func graphForPrograms(table workflows.DAG, run *dateRun) any {
+	tasks := make([]graphTask, len(table))
+	for i, t := range table {
+		tasks[i] = graphTask{ID: t.ID, After: append(workflows.Tasks{}, t.After...), Rule: string(t.When), Pool: t.Pool}
+		if t.When == "" {
+			tasks[i].Rule = string(workflows.AllSuccess)
+		}
+		if run != nil {
+			status := run.task(t.ID)
+			tasks[i].Run = &status
+		}
+	}
+	drawn := struct {
+		DAG   string          `json:"dag"`
+		Date  dates.Date      `json:"date,omitempty"`
+		State workflows.State `json:"state,omitempty"`
+		RunID string          `json:"runId,omitempty"`
+		Tasks []graphTask     `json:"tasks"`
+	}{DAG: dag, Tasks: tasks}
+	if run != nil {
+		drawn.Date, drawn.State, drawn.RunID = run.Date, run.State, run.RunID
+	}
+	return drawn
+}
+
+// task is how a task stands; none if the run does not have it.
+func (r dateRun) task(id string) workflows.TaskStatus {
+	if i := slices.IndexFunc(r.Tasks, func(t workflows.TaskStatus) bool { return t.ID == id }); i >= 0 {
+		return r.Tasks[i]
+	}
+	return workflows.TaskStatus{ID: id, State: workflows.None}
+}
+
+// graphLabel is how a task stands, in few words.
+func (a *app) graphLabel(task workflows.TaskStatus) string {
+	label := a.paintMark(taskMark(task)) + " " + a.paintState(task.State, string(task.State))
+	if task.Carried {
+		return label + ", carried over"
+	}
+	if task.Tries > 1 {
+		label += fmt.Sprintf(", try %d", task.Tries)
+	}
+	if took := a.took(task.Started, task.Ended); took != "" {
+		label += ", " + took
+	}
+	if task.Waiting != "" {
+		label += ", waits for " + task.Waiting
+	}
+	return label
 }

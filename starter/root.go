@@ -65,6 +65,7 @@ func (a *app) command() *cobra.Command {
 	)
 	root.AddCommand(
 		a.runCommand(), a.backfillCommand(), a.scheduleCommand(), a.statusCommand(), a.runsCommand(), a.graphCommand(),
+		a.gridCommand(), a.ganttCommand(), a.calendarCommand(), a.diffCommand(),
 		a.answersCommand(),
 		a.setupCommand(), a.doctorCommand(), a.notebooksCommand(), a.emulateCommand(), a.demoCommand(), a.versionCommand(),
 	)

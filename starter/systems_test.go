@@ -173,7 +173,7 @@ func TestDoctor_SaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	}{
 		"no Temporal":     {func(w *world) { w.temporal.err = refused }, exitUnreachable, []string{"Temporal", "make stack"}},
 		"no namespace":    {func(w *world) { w.temporal.err = serviceerror.NewNamespaceNotFound("default") }, exitUnreachable, []string{"Temporal", "TEMPORAL_NAMESPACE"}},
-		"no attributes":   {func(w *world) { clear(w.temporal.attributes) }, exitFailed, []string{"search attributes", "5 are missing", "starter setup"}},
+		"no attributes":   {func(w *world) { clear(w.temporal.attributes) }, exitFailed, []string{"search attributes", "6 are missing", "starter setup"}},
 		"no schedule":     {func(w *world) { w.temporal.schedule = nil }, exitFailed, []string{"schedule", "starter schedule apply"}},
 		"other schedule":  {func(w *world) { w.temporal.schedule.Spec.TimeZoneName = "Asia/Tokyo" }, exitFailed, []string{"schedule", "starter schedule apply"}},
 		"no worker":       {func(w *world) { w.temporal.pollers = nil }, exitFailed, []string{"worker", "bin/workers"}},

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/answers"
 	"github.com/pinflow/pinflow/internal/clients/databricks"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/s3"
@@ -28,6 +29,11 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 	if _, err := activities.ParseCompute(settings.Compute); err != nil {
 		return nil, &settingsError{err}
 	}
+	counting, err := newCounting(settings)
+	if err != nil {
+		return nil, err
+	}
+	ledger := &activities.Ledger{Objects: objects}
 	reader := kafka.NewReader(kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-worker"})
 	workflows.Register(w)
 	activities.Register(w,
@@ -36,9 +42,24 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 			Jobs: jobs, Schema: settings.Schema, RawPath: settings.RawPath(), UserID: settings.UserID,
 			Folder: settings.Notebooks, Compute: settings.Compute, InvalidFollowers: settings.InvalidFollowers,
 		},
-		&activities.Ledger{Objects: objects},
+		counting, ledger,
 	)
 	w.RegisterActivity(&activities.Pools{Client: temporal})
 	w.RegisterActivity(&activities.Runs{Client: temporal})
+	w.RegisterActivity(&activities.Past{Client: temporal, Ledger: ledger})
 	return reader.Close, nil
+}
+
+// newCounting counts rows on the SQL warehouse of the settings; without one it counts nothing.
+func newCounting(settings config.Config) (*activities.Counting, error) {
+	counting := &activities.Counting{UserID: settings.UserID}
+	if settings.Warehouse == "" {
+		return counting, nil
+	}
+	workspace, err := databricks.New()
+	if err != nil {
+		return nil, &settingsError{err}
+	}
+	counting.Warehouse = &answers.Warehouse{Statements: workspace.StatementExecution, ID: settings.Warehouse, Schema: settings.Schema}
+	return counting, nil
 }

@@ -7,7 +7,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +31,10 @@ type Task struct {
 	Deadline time.Duration
 	// Pool names the pool of which a try holds a slot while it works; none by default.
 	Pool string
+	// DependsOnPast lets the task start only when the same task of the date before has succeeded or was skipped.
+	DependsOnPast bool
+	// Expect is what the task demands of its own outcome; nothing by default.
+	Expect Expect
 	// Do is what the task does.
 	Do Operator
 }
@@ -81,56 +84,6 @@ const (
 // Final says that the state does not change any more.
 func (s State) Final() bool {
 	return s == Success || s == Failed || s == UpstreamFailed || s == Skipped
-}
-
-// taskID is the form of a task's id: it stands in names and links of other systems, which differ in what else they allow.
-var taskID = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-
-// Validate reports all that is wrong with the DAG at once, each mistake with the names that it is about. The pools are those that exist.
-func (d DAG) Validate(pools []Pool) error {
-	var errs []error
-	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if len(d) == 0 {
-		wrong("the DAG has no tasks")
-	}
-	for i, t := range d {
-		above := d[:i]
-		if !taskID.MatchString(t.ID) {
-			wrong("task %q: an id is small letters, digits and underscores, and starts with a letter", t.ID)
-		}
-		if above.has(t.ID) {
-			wrong("task %q stands twice", t.ID)
-		}
-		for j, parent := range t.After {
-			switch {
-			case slices.Contains(t.After[:j], parent):
-				wrong("task %q names its parent %q twice", t.ID, parent)
-			case !d.has(parent):
-				wrong("task %q: its parent %q is no task of this DAG", t.ID, parent)
-			case above.has(parent):
-			case slices.Contains(d.ancestors(parent), t.ID) || parent == t.ID:
-				wrong("task %q and its parent %q wait for each other: a cycle", t.ID, parent)
-			default:
-				wrong("task %q: its parent %q stands below it; parents stand above their children", t.ID, parent)
-			}
-		}
-		switch {
-		case !t.When.known():
-			wrong("task %q: unknown trigger rule %q; the rules are %s", t.ID, t.When, strings.Join(ruleNames(), ", "))
-		case len(t.After) == 0 && t.When.name() != AllSuccess && t.When != Always:
-			wrong("task %q: trigger rule %s says nothing, as the task has no parents", t.ID, t.When)
-		}
-		if t.Tries < 0 || t.Delay < 0 || t.Deadline < 0 {
-			wrong("task %q: tries, delay and deadline are not negative", t.ID)
-		}
-		if t.Pool != "" && !slices.ContainsFunc(pools, func(p Pool) bool { return p.Name == t.Pool && p.Slots > 0 }) {
-			wrong("task %q: there is no pool %q with slots", t.ID, t.Pool)
-		}
-		if t.Do == nil {
-			wrong("task %q does nothing: it has no operator", t.ID)
-		}
-	}
-	return errors.Join(errs...)
 }
 
 func (d DAG) has(id string) bool {
@@ -189,6 +142,12 @@ func (d DAG) From(ids ...string) (Tasks, error) {
 		}
 	}
 	return again, nil
+}
+
+// below are all tasks that wait for the given one, also through others.
+func (d DAG) below(id string) Tasks {
+	all, _ := d.From(id)
+	return slices.DeleteFunc(all, func(other string) bool { return other == id })
 }
 
 // Leaves are the tasks that no other waits for: their states decide the run's.

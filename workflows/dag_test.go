@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -40,6 +41,11 @@ func TestDAG_ValidateReportsAllMistakesAtOnce(t *testing.T) {
 		"no such pool":         {DAG{{ID: "a", Pool: "p", Do: do}}, []string{`task "a": there is no pool "p" with slots`}},
 		"pool without slots":   {DAG{{ID: "a", Pool: "closed", Do: do}}, []string{`task "a": there is no pool "closed" with slots`}},
 		"negative":             {DAG{{ID: "a", Tries: -1, Do: do}}, []string{`task "a": tries, delay and deadline are not negative`}},
+		"can never run": {DAG{{ID: "a", Do: do}, {ID: "b", After: Tasks{"a"}, When: AllFailed, Do: do}, {ID: "c", After: Tasks{"a", "b"}, Do: do}, {ID: "d", After: Tasks{"c"}, Do: do}},
+			[]string{`task "c" can never run: its trigger rule all_success never holds, however a and b end`, `task "d" can never run`}},
+		"nothing to count":       {DAG{{ID: "a", Do: do, Expect: Expect{MaxQuarantined: 5}}}, []string{`task "a": its operator workflows.Notebook cannot count what the task has expectations of`}},
+		"holds for nothing":      {DAG{{ID: "a", Do: do, Expect: Expect{Hold: true}}}, []string{`task "a": it holds if an expectation is broken, but expects nothing`}},
+		"impossible expectation": {DAG{{ID: "a", Do: Notebook{Name: "x", Cleans: "pin"}, Expect: Expect{MaxQuarantined: 101}}}, []string{`task "a": expected rows are not negative, and a share of records is between 0 and 100 percent`}},
 		"many": {DAG{{ID: "a", After: Tasks{"z"}, When: "x"}, {ID: "a", Pool: "p", Do: do}},
 			[]string{`"z" is no task`, `unknown trigger rule "x"`, `"a" does nothing`, `"a" stands twice`, `no pool "p"`}},
 	} {
@@ -50,6 +56,20 @@ func TestDAG_ValidateReportsAllMistakesAtOnce(t *testing.T) {
 			}
 			require.Len(t, unjoin(err), len(c.want), "%v", err)
 		})
+	}
+}
+
+// Each rule runs for some way of its parents to end, and a wide table is looked at in no time.
+func TestDAG_ValidateRefusesNoRuleThatCanHold(t *testing.T) {
+	for _, rule := range rules {
+		d := DAG{{ID: "root", Do: does(ok)}}
+		var all Tasks
+		for i := range 12 {
+			id := fmt.Sprintf("t%d", i)
+			d, all = append(d, Task{ID: id, After: Tasks{"root"}, Do: does(ok)}), append(all, id)
+		}
+		d = append(d, Task{ID: "two", After: all[:2], When: rule.name, Do: does(ok)}, Task{ID: "last", After: Tasks{"two"}, When: AllDone, Do: does(ok)})
+		require.NoError(t, d.Validate(nil), rule.name)
 	}
 }
 

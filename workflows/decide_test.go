@@ -88,10 +88,11 @@ func TestPriority_BackfillStandsBehind(t *testing.T) {
 	require.Equal(t, priority(Scheduled), priority(Manual))
 }
 
-func TestSearchAttributes_AreTheFive(t *testing.T) {
+func TestSearchAttributes_AreTheSix(t *testing.T) {
 	require.Equal(t, []SearchAttribute{
 		{"PinflowDag", enumspb.INDEXED_VALUE_TYPE_KEYWORD}, {"PinflowDate", enumspb.INDEXED_VALUE_TYPE_DATETIME}, {"PinflowState", enumspb.INDEXED_VALUE_TYPE_KEYWORD},
 		{"PinflowTrigger", enumspb.INDEXED_VALUE_TYPE_KEYWORD}, {"PinflowPartial", enumspb.INDEXED_VALUE_TYPE_BOOL},
+		{"PinflowTags", enumspb.INDEXED_VALUE_TYPE_KEYWORD_LIST},
 	}, SearchAttributes())
 }
 

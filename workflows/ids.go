@@ -24,13 +24,13 @@ const (
 	PoolWorkflow = activities.PoolWorkflow
 
 	// StatusQuery asks a run for its RunStatus.
-	StatusQuery = "status"
+	StatusQuery = activities.StatusQuery
 	// DecideUpdate tells a run what to do with a held task: a Decision.
 	DecideUpdate = "decide"
 
 	// ProgressQuery asks a range for its RangeProgress.
 	ProgressQuery = "progress"
-	// PauseUpdate makes a range start no more dates: a Pause. Runs that have started go on.
+	// PauseUpdate makes a range start no more dates, or a run no more tries: a Pause. What has started goes on.
 	PauseUpdate = "pause"
 	// ResumeUpdate ends a pause: a Pause, for who and why.
 	ResumeUpdate = "resume"
@@ -83,7 +83,7 @@ func RunOptions(in RunInput) client.StartWorkflowOptions {
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		TypedSearchAttributes:                    runAttributes(in.DAG, in.Date, in.Trigger),
+		TypedSearchAttributes:                    runAttributes(in),
 		StaticSummary:                            runSummary(in),
 		Priority:                                 priority(in.Trigger),
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
@@ -46,9 +47,6 @@ func (t Try) summary(format string, args ...any) string {
 // Outcome is what a task leaves behind: small facts, never data.
 type Outcome = activities.Outcome
 
-// ErrSkip is returned by an operator whose task is to be skipped instead of failed.
-var ErrSkip = errors.New("skip")
-
 // Load brings a date's records from Kafka to the lake: it lands each topic in S3, all partitions in parallel, and then runs a notebook
 // that loads the landed objects. Landing needs no slot of the pool: objects of different dates never meet.
 type Load struct {
@@ -56,6 +54,8 @@ type Load struct {
 	Topics []string
 	// Then is the notebook.
 	Then string
+	// SkipEmpty ends the rest of the run if the date has no records: a short circuit, which saves the cost of cleaning nothing.
+	SkipEmpty bool
 }
 
 // Prepare lands all topics. A topic that fails does not stop the others: what they land is there for the next try.
@@ -80,6 +80,10 @@ func (l Load) Prepare(ctx workflow.Context, try Try) (Outcome, error) {
 // Run loads what has landed.
 func (l Load) Run(ctx workflow.Context, try Try) (Outcome, error) {
 	out := try.Prepared
+	if l.SkipEmpty && out.Rows == 0 {
+		out.SkipRest = true
+		return out, nil
+	}
 	loaded, err := Notebook{Name: l.Then}.Run(ctx, try)
 	out.Link, out.JobRunID, out.Notebook, out.NotebookHash = loaded.Link, loaded.JobRunID, loaded.Notebook, loaded.NotebookHash
 	return out, err
@@ -141,6 +145,10 @@ type Notebook struct {
 	Params map[string]string
 	// AllowFailures takes SUCCESS_WITH_FAILURES for success.
 	AllowFailures bool
+	// Cleans is the kind of record that the notebook cleans, if it does: its table, and <kind>_quarantine, are counted afterwards.
+	Cleans string
+	// Makes are the tables that the notebook makes anew; their rows are counted afterwards.
+	Makes []string
 }
 
 // Run starts the notebook and waits for its end. Cancelling cancels the run on Databricks.
@@ -188,4 +196,31 @@ func (n Notebook) params(try Try) map[string]string {
 	maps.Copy(params, try.Params) //workflowcheck:ignore
 	params["logical_date"] = string(try.Date)
 	return params
+}
+
+// Counts says what of the notebook's outcome can be counted.
+func (n Notebook) Counts() (quarantined, tables bool) { return n.Cleans != "", len(n.Makes) > 0 }
+
+// errNoWarehouse says that nothing can be counted.
+var errNoWarehouse = temporal.NewNonRetryableApplicationError("no SQL warehouse is named to count rows: set PINFLOW_WAREHOUSE_ID for the workers", activities.ErrorSettings, nil)
+
+// Count counts what the notebook has left in its tables.
+func (n Notebook) Count(ctx workflow.Context, try Try, out Outcome, must bool) (Outcome, error) {
+	if n.Cleans == "" && len(n.Makes) == 0 {
+		return out, nil
+	}
+	policy := figuresPolicy
+	if must {
+		policy = countPolicy
+	}
+	var counts activities.RowCounts
+	in := activities.CountRowsInput{Date: try.Date, Cleans: n.Cleans, Makes: n.Makes}
+	if err := workflow.ExecuteActivity(under(ctx, policy, try.summary("count rows")), countRows, in).Get(ctx, &counts); err != nil {
+		return out, err
+	}
+	if !counts.Counted {
+		return out, errNoWarehouse
+	}
+	out.Rows, out.Records, out.Quarantined, out.Tables = counts.Rows, counts.Records, counts.Quarantined, counts.Tables
+	return out, nil
 }

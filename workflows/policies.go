@@ -23,6 +23,8 @@ const (
 	releaseSlot    = "ReleaseSlot"
 	findGone       = "FindGone"
 	awaitRun       = "AwaitRun"
+	checkPast      = "CheckPast"
+	countRows      = "CountRows"
 )
 
 // backoff spaces the attempts of one activity. It stops growing early: a service that is back should not wait for us.
@@ -87,6 +89,24 @@ var (
 		StartToCloseTimeout: 24 * time.Hour,
 		HeartbeatTimeout:    6 * activities.RunHeartbeat,
 		RetryPolicy:         &patient,
+	}
+	// pastPolicy looks again and again at the date before, for as long as the run lives.
+	pastPolicy = workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute,
+		RetryPolicy:         &backoff,
+	}
+	// countPolicy counts rows that a task has expectations of. A SQL warehouse that has been stopped needs minutes to start; an attempt
+	// that gave up on it finds it started.
+	countPolicy = workflow.ActivityOptions{
+		StartToCloseTimeout:    time.Minute,
+		ScheduleToCloseTimeout: 15 * time.Minute,
+		RetryPolicy:            &backoff,
+	}
+	// figuresPolicy counts rows for information alone: once, soon or not at all.
+	figuresPolicy = workflow.ActivityOptions{
+		StartToCloseTimeout:    30 * time.Second,
+		ScheduleToCloseTimeout: time.Minute,
+		RetryPolicy:            &backoff,
 	}
 	// briefPolicy is one small request inside the workflow task: one event instead of six. It must end long before the workflow task's own
 	// timeout of 10 s, so it gives up early; brief then repeats it as an activity of its own, which the Web UI shows with its error.

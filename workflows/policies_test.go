@@ -21,7 +21,7 @@ func TestPolicies_EveryActivityNameIsAMethod(t *testing.T) {
 		startNotebook: &activities.Notebooks{}, waitNotebook: &activities.Notebooks{}, cancelNotebook: &activities.Notebooks{},
 		readLedger: &activities.Ledger{}, writeLedger: &activities.Ledger{},
 		requestSlot: &activities.Pools{}, releaseSlot: &activities.Pools{}, findGone: &activities.Pools{},
-		awaitRun: &activities.Runs{},
+		awaitRun: &activities.Runs{}, checkPast: &activities.Past{}, countRows: &activities.Counting{},
 	} {
 		_, ok := reflect.TypeOf(owner).MethodByName(name)
 		require.True(t, ok, "%T has no %s", owner, name)
@@ -31,6 +31,7 @@ func TestPolicies_EveryActivityNameIsAMethod(t *testing.T) {
 func TestPolicies_EveryAttemptHasALimitAndWhatIsLongHeartbeats(t *testing.T) {
 	for name, p := range map[string]workflow.ActivityOptions{
 		"plan": planPolicy, "land": landPolicy, "start": startPolicy, "wait": waitPolicy, "cancel": cancelPolicy, "ledger": ledgerPolicy, "slot": slotPolicy, "await": awaitPolicy,
+		"past": pastPolicy, "count": countPolicy, "figures": figuresPolicy,
 	} {
 		require.Positive(t, p.StartToCloseTimeout, name)
 		require.NotNil(t, p.RetryPolicy, name)

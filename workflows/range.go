@@ -38,10 +38,15 @@ type RangeInput struct {
 	// Backwards runs the latest date first.
 	Backwards bool      `json:"backwards,omitempty"`
 	OnFailure OnFailure `json:"onFailure,omitempty"`
-	// Trigger, Params and Hold are those of the runs.
-	Trigger Trigger           `json:"trigger"`
-	Params  map[string]string `json:"params,omitempty"`
-	Hold    bool              `json:"hold,omitempty"`
+	// The following are those of the runs; see RunInput.
+	Trigger    Trigger           `json:"trigger"`
+	Params     map[string]string `json:"params,omitempty"`
+	Hold       bool              `json:"hold,omitempty"`
+	Again      Tasks             `json:"again,omitempty"`
+	IgnorePast bool              `json:"ignorePast,omitempty"`
+	Deadline   time.Duration     `json:"deadline,omitempty"`
+	By         string            `json:"by,omitempty"`
+	Tags       []string          `json:"tags,omitempty"`
 	// Carried is what the range hands to itself when it continues as new. It is nil for everybody else.
 	Carried *RangeProgress `json:"carried,omitempty"`
 }
@@ -158,8 +163,13 @@ func (c Catalog) Range(ctx workflow.Context, in RangeInput) (RangeResult, error)
 
 // checkRange fills in the defaults and reports all that is wrong with the input at once.
 func (c Catalog) checkRange(in *RangeInput, now time.Time) error {
-	var errs [5]error
-	_, errs[0] = c.Lookup(in.DAG)
+	var errs [6]error
+	dag, err := c.Lookup(in.DAG)
+	errs[0] = err
+	if err == nil {
+		_, errs[5] = dag.From(in.Again...)
+		errs[5] = errors.Join(errs[5], checkBackwards(dag, *in))
+	}
 	if in.From == "" && in.To == "" {
 		errs[1] = errors.New("a range needs the dates from and to; only a Schedule may leave them out")
 	} else {
@@ -178,6 +188,14 @@ func (c Catalog) checkRange(in *RangeInput, now time.Time) error {
 		in.Trigger = Backfill
 	}
 	return errors.Join(errs[:]...)
+}
+
+// checkBackwards refuses an order in which dates would wait for others that come after them.
+func checkBackwards(dag DAG, in RangeInput) error {
+	if in.Backwards && !in.IgnorePast && dag.dependsOnPast() {
+		return errors.New("backwards: tasks of this DAG depend on the past, so the latest date would wait for all others: run it forwards, or ignore the past")
+	}
+	return nil
 }
 
 func newRange(ctx workflow.Context, in RangeInput) *dateRange {

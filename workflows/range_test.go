@@ -182,8 +182,13 @@ func TestRange_RunsForwardsOrBackwards(t *testing.T) {
 func TestRange_ItsRunsGetItsOrders(t *testing.T) {
 	w := newWindow()
 	params := map[string]string{"invalid_followers": "null"}
-	playRange(t, w, RangeInput{From: someDay, To: someDay, Params: params, Hold: true}, ledger())
-	require.Equal(t, []RunInput{{DAG: testDAG, Date: someDay, Trigger: Backfill, Params: params, Hold: true}}, w.inputs)
+	playRange(t, w, RangeInput{
+		From: someDay, To: someDay, Params: params, Hold: true, Again: Tasks{"query"}, IgnorePast: true, Deadline: time.Hour, By: "ann", Tags: []string{"repair"},
+	}, ledger())
+	require.Equal(t, []RunInput{{
+		DAG: testDAG, Date: someDay, Trigger: Backfill, Params: params, Hold: true, Again: Tasks{"query"}, IgnorePast: true, Since: someDay,
+		Deadline: time.Hour, By: "ann", Tags: []string{"repair"},
+	}}, w.inputs)
 }
 
 // past is four dates with all kinds of history.
@@ -349,6 +354,7 @@ func TestRange_WrongInputReportsAllMistakesAtOnce(t *testing.T) {
 		"no to":         {RangeInput{From: someDay}, []string{`to: "" is not a date`}},
 		"swapped":       {RangeInput{From: lastOfMonth, To: firstOfMonth}, []string{"from 2022-09-30 comes after to 2022-09-01: swap them"}},
 		"future":        {RangeInput{From: someDay, To: "2022-10-21"}, []string{"to: 2022-10-21 is in the future"}},
+		"unknown task":  {RangeInput{From: someDay, To: someDay, Again: Tasks{"cleen"}}, []string{`no task "cleen" in this DAG: its tasks are load, clean_pin`}},
 		"many mistakes": {RangeInput{From: "x", To: someDay, Parallel: -1, Reprocess: "some", OnFailure: "max=0"}, []string{`from: "x"`, "parallel -1", `reprocess "some": it is none, failed or all`, `on failure "max=0": it is continue, stop or max=N`}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -76,9 +76,10 @@ func newRecorder(t *testing.T) *recorder {
 	recorded().Register(w)
 	w.RegisterActivity(&activities.Pools{Client: r.client})
 	w.RegisterActivity(&activities.Runs{Client: r.client})
+	w.RegisterActivity(&activities.Past{Client: r.client})
 	for name, do := range map[string]any{
 		planLanding: r.plan, landPartition: r.land, writeManifest: r.manifest, startNotebook: r.start, waitNotebook: r.wait, cancelNotebook: r.cancel,
-		readLedger: r.read, writeLedger: r.write, "Noop": func(context.Context) error { return nil },
+		countRows: r.count, readLedger: r.read, writeLedger: r.write, "Noop": func(context.Context) error { return nil },
 	} {
 		w.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
 	}
@@ -145,6 +146,10 @@ func (r *recorder) wait(ctx context.Context, in activities.WaitNotebookInput) (a
 	defer r.mu.Unlock()
 	r.writing[task.Notebook]--
 	return activities.NotebookResult{Link: in.Run.Link}, r.fate(task)
+}
+
+func (r *recorder) count(context.Context, activities.CountRowsInput) (activities.RowCounts, error) {
+	return activities.RowCounts{Counted: true, Rows: 9, Records: 10, Quarantined: 1}, nil
 }
 
 func (r *recorder) cancel(_ context.Context, in activities.NotebookRun) error {
@@ -222,6 +227,8 @@ func record(t *testing.T) {
 	}
 
 	require.NoError(t, finish("clean", r.run(RunInput{Date: next()})))
+	rerun := r.run(RunInput{Date: day, Again: Tasks{"clean_geo", "query"}})
+	require.NoError(t, finish("rerun", rerun))
 	require.NoError(t, finish("noop", r.run(RunInput{DAG: noopDAG, Date: next()})))
 
 	r.fate = func(in activities.StartNotebookInput) error {

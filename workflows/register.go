@@ -49,11 +49,20 @@ func (c Catalog) Register(registry Registry) {
 func (c Catalog) Validate() error {
 	var errs []error
 	for _, named := range c.DAGs {
-		if err := named.DAG.Validate(c.Pools); err != nil {
+		if err := named.Validate(c.Pools); err != nil {
 			errs = append(errs, fmt.Errorf("DAG %s:\n%w", named.Name, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Validate reports all that is wrong with the DAG and with what holds for its runs, at once.
+func (n Named) Validate(pools []Pool) error {
+	err := n.DAG.Validate(pools)
+	if n.Deadline < 0 || n.Due < 0 {
+		err = errors.Join(err, errors.New("the deadline of a run, and when a date is due, are not negative"))
+	}
+	return err
 }
 
 // Lookup returns the standard DAG of that name. The error names those that there are.
@@ -61,14 +70,19 @@ func Lookup(name string) (DAG, error) { return Standard.Lookup(name) }
 
 // Lookup returns the catalog's DAG of that name. The error names those that there are.
 func (c Catalog) Lookup(name string) (DAG, error) {
+	named, err := c.named(name)
+	return named.DAG, err
+}
+
+func (c Catalog) named(name string) (Named, error) {
 	var names []string
 	for _, named := range c.DAGs {
 		if named.Name == name {
-			return named.DAG, nil
+			return named, nil
 		}
 		names = append(names, named.Name)
 	}
-	return nil, fmt.Errorf("no DAG %q: there are %s", name, strings.Join(names, ", "))
+	return Named{}, fmt.Errorf("no DAG %q: there are %s", name, strings.Join(names, ", "))
 }
 
 // slots is how many slots the pool of that name has.

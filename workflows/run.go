@@ -3,19 +3,12 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dates"
 )
-
-// ErrorRunFailed is the type of the error of a run that failed. Its message names the tasks and their errors.
-const ErrorRunFailed = "RunFailed"
 
 // RunInput asks for one logical date of a DAG.
 type RunInput struct {
@@ -26,9 +19,18 @@ type RunInput struct {
 	Params map[string]string `json:"params,omitempty"`
 	// Hold parks a task that has used up its tries until an operator decides, instead of failing it.
 	Hold bool `json:"hold,omitempty"`
-	// Prior is an earlier run of the date whose results are kept, but for the tasks of Again, which run again. Without Prior all tasks run.
-	Prior *activities.LedgerEntry `json:"prior,omitempty"`
-	Again Tasks                   `json:"again,omitempty"`
+	// Again makes the run a rerun: these tasks run again, and the others keep the results that the ledger has of the date. Without it
+	// all tasks run.
+	Again Tasks `json:"again,omitempty"`
+	// IgnorePast lets tasks that depend on the past start without it.
+	IgnorePast bool `json:"ignorePast,omitempty"`
+	// Since is the first date of the backfill that the run is part of.
+	Since dates.Date `json:"since,omitempty"`
+	// Deadline is the longest that the run may take; the DAG's by default.
+	Deadline time.Duration `json:"deadline,omitempty"`
+	// By is who asks for the run; Tags are labels by which it can be found.
+	By   string   `json:"by,omitempty"`
+	Tags []string `json:"tags,omitempty"`
 }
 
 // RunResult is what a successful run leaves. States and outcomes of its tasks are in its status and in the ledger.
@@ -47,6 +49,8 @@ type run struct {
 	info    *workflow.Info
 	started time.Time
 	ended   time.Time // set when the outcome is certain
+	paused  string    // who paused the run, and why
+	late    bool      // the run's deadline came
 	err     error     // why the run failed
 
 	tasks   []*TaskStatus // in the order of the DAG
@@ -69,15 +73,39 @@ func (c Catalog) Run(ctx workflow.Context, in RunInput) (RunResult, error) {
 	if err := r.listen(ctx); err != nil {
 		return RunResult{}, err
 	}
-	r.interpret(ctx)
+	if err := r.carry(ctx); err != nil {
+		return RunResult{}, err
+	}
+	limited, done := r.limit(ctx)
+	r.interpret(limited)
+	done()
 	return r.end(ctx)
+}
+
+// limit cancels what is done under the context it returns when the run's deadline comes.
+func (r *run) limit(ctx workflow.Context) (workflow.Context, workflow.CancelFunc) {
+	ctx, cancel := workflow.WithCancel(ctx)
+	if r.in.Deadline > 0 {
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			if pause(ctx, r.in.Deadline, fmt.Sprintf("the run's deadline of %s", r.in.Deadline)) == nil {
+				r.late = true
+				cancel()
+			}
+		})
+	}
+	return ctx, cancel
 }
 
 // newRun checks the input and sets the tasks up. The error is the user's to mend.
 func newRun(ctx workflow.Context, c Catalog, in RunInput) (*run, error) {
-	dag, err := c.Lookup(in.DAG)
+	named, err := c.named(in.DAG)
 	if err != nil {
 		return nil, err
+	}
+	dag := named.DAG
+	in.Hold = in.Hold || named.Hold
+	if in.Deadline == 0 {
+		in.Deadline = named.Deadline
 	}
 	if in.Trigger == "" {
 		in.Trigger = Manual
@@ -91,30 +119,19 @@ func newRun(ctx workflow.Context, c Catalog, in RunInput) (*run, error) {
 		status := newTaskStatus(t)
 		r.tasks = append(r.tasks, &status)
 	}
-	if in.Prior != nil {
-		r.carry()
-	}
 	return r, nil
 }
 
-// carry takes the results of the earlier run for the tasks that are not to run again. One that had no result there runs, too.
-func (r *run) carry() {
-	for _, record := range r.in.Prior.Tasks {
-		s := r.task(record.ID)
-		if s == nil || slices.Contains(r.in.Again, record.ID) || !State(record.State).Final() {
-			continue
-		}
-		s.take(record)
-		s.Carried = true
-	}
-}
-
-// listen answers StatusQuery and takes decisions.
+// listen answers StatusQuery and takes orders. A wrong one is refused with what is possible.
 func (r *run) listen(ctx workflow.Context) error {
 	if err := workflow.SetQueryHandler(ctx, StatusQuery, func() (RunStatus, error) { return r.status(), nil }); err != nil {
 		return err
 	}
-	return workflow.SetUpdateHandlerWithOptions(ctx, DecideUpdate, r.decide, workflow.UpdateHandlerOptions{Validator: r.checkDecision})
+	return errors.Join(
+		workflow.SetUpdateHandlerWithOptions(ctx, DecideUpdate, r.decide, workflow.UpdateHandlerOptions{Validator: r.checkDecision}),
+		workflow.SetUpdateHandlerWithOptions(ctx, PauseUpdate, r.pause, workflow.UpdateHandlerOptions{Validator: r.checkPause}),
+		workflow.SetUpdateHandlerWithOptions(ctx, ResumeUpdate, r.resume, workflow.UpdateHandlerOptions{Validator: r.checkResume}),
+	)
 }
 
 // interpret starts tasks as their parents allow, until all are final. The DAG is looked at once for each change of a state.
@@ -141,7 +158,7 @@ func (r *run) schedule(ctx workflow.Context) {
 		}
 		if ctx.Err() != nil {
 			r.cut = true
-			r.final(ctx, s, Skipped, "the run was cancelled before its turn")
+			r.final(ctx, s, Skipped, r.cutBy()+" before its turn")
 			continue
 		}
 		switch decided := t.When.Decide(r.states(t.After)); decided {
@@ -185,70 +202,12 @@ func (r *run) final(ctx workflow.Context, s *TaskStatus, state State, why string
 }
 
 func (r *run) set(ctx workflow.Context, s *TaskStatus, state State, why string) {
-	s.State, s.Error = state, cut(why, maxError)
+	s.State, s.Error, s.Waiting = state, cut(why, maxError), ""
 	r.show(ctx)
 }
 
-// end judges the run and tells the ledger, also if the run was cancelled.
-func (r *run) end(ctx workflow.Context) (RunResult, error) {
-	ctx, done := workflow.NewDisconnectedContext(ctx)
-	defer done()
-	r.err = r.verdict()
-	r.ended = workflow.Now(ctx)
-	partial, until := r.seen()
-	upsert := []temporal.SearchAttributeUpdate{AttributeState.ValueSet(string(r.state())), AttributePartial.ValueSet(partial)}
-	if !workflow.GetTypedSearchAttributes(ctx).ContainsKey(AttributeDAG) { // started by hand, from the Web UI
-		upsert = append(upsert, AttributeDAG.ValueSet(r.in.DAG), AttributeDate.ValueSet(r.in.Date.Start()), AttributeTrigger.ValueSet(string(r.in.Trigger)))
-	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, upsert...); err != nil {
-		return RunResult{}, err
-	}
+// wait shows what a task waits for before it works.
+func (r *run) wait(ctx workflow.Context, s *TaskStatus, what string) {
+	s.State, s.Waiting = Queued, what
 	r.show(ctx)
-	if err := brief(ctx, ledgerPolicy, "write the ledger", writeLedger, r.entry(), nil); err != nil {
-		return RunResult{}, temporal.NewNonRetryableApplicationError(
-			fmt.Sprintf("the run ended as %s, but the ledger could not be written: %s", r.state(), activities.Reason(err)), ErrorRunFailed, err)
-	}
-	if r.err != nil {
-		return RunResult{}, r.err
-	}
-	return RunResult{Date: r.in.Date, Partial: partial, Until: until}, nil
-}
-
-// verdict is Airflow's: a run fails if one of its leaves failed or could not run. The error names what failed, causes first. A run whose
-// tasks had all ended when the order to cancel came is judged as any other.
-func (r *run) verdict() error {
-	if r.cut {
-		return temporal.NewCanceledError("cancelled")
-	}
-	leaves := r.dag.Leaves()
-	fails := slices.ContainsFunc(r.tasks, func(s *TaskStatus) bool {
-		return slices.Contains(leaves, s.ID) && (s.State == Failed || s.State == UpstreamFailed)
-	})
-	if !fails {
-		return nil
-	}
-	var failed, upstream []string
-	for _, s := range r.tasks {
-		switch s.State {
-		case Failed:
-			failed = append(failed, fmt.Sprintf("task %s failed after %d tries: %s", s.ID, s.Tries, s.Error))
-		case UpstreamFailed:
-			upstream = append(upstream, fmt.Sprintf("task %s is upstream_failed", s.ID))
-		}
-	}
-	message := fmt.Sprintf("%s of %s failed: %s", r.in.DAG, r.in.Date, strings.Join(append(failed, upstream...), "; "))
-	return temporal.NewNonRetryableApplicationError(message, ErrorRunFailed, nil)
-}
-
-// entry is the run for the ledger, which itself counts the attempts.
-func (r *run) entry() activities.LedgerEntry {
-	status := r.status()
-	entry := activities.LedgerEntry{
-		DAG: status.DAG, Date: status.Date, State: string(status.State), Trigger: string(status.Trigger), Partial: status.Partial, Until: &status.Until,
-		WorkflowID: status.WorkflowID, RunID: status.RunID, Started: status.Started, Ended: status.Ended, Params: status.Params, Error: status.Error,
-	}
-	for _, s := range r.tasks {
-		entry.Tasks = append(entry.Tasks, s.record())
-	}
-	return entry
 }

@@ -81,6 +81,8 @@ func registerActivities(env *testsuite.TestWorkflowEnvironment) {
 	env.RegisterActivity(&activities.Ledger{})
 	env.RegisterActivity(&activities.Pools{})
 	env.RegisterActivity(&activities.Runs{})
+	env.RegisterActivity(&activities.Past{})
+	env.RegisterActivity(&activities.Counting{})
 }
 
 func catalog(dag DAG) Catalog {
@@ -113,7 +115,12 @@ func play(t *testing.T, dag DAG, in RunInput, prepare ...func(*testsuite.TestWor
 	if in.Date == "" {
 		in.Date = someDay
 	}
-	env := newEnv(t, catalog(dag))
+	return playCatalog(t, catalog(dag), in, prepare...)
+}
+
+func playCatalog(t *testing.T, c Catalog, in RunInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) played {
+	t.Helper()
+	env := newEnv(t, c)
 	var p played
 	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, entry activities.LedgerEntry) error {
 		p.entry = entry
@@ -225,7 +232,7 @@ func TestRun_CancellingEndsTasksAndIsRecorded(t *testing.T) {
 	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
 	require.Equal(t, Success, p.task("load").State)
 	require.Equal(t, Failed, p.task("clean_geo").State)
-	require.Equal(t, "cancelled", p.task("clean_geo").Error)
+	require.Equal(t, "the run was cancelled", p.task("clean_geo").Error)
 	require.Equal(t, 1, p.task("clean_geo").Tries, "a cancelled task is not tried again")
 	require.Equal(t, Skipped, p.task("query").State)
 	require.Equal(t, "failed", p.entry.State)
@@ -343,13 +350,13 @@ func TestRun_WrongInputFailsForGood(t *testing.T) {
 
 func TestRun_ARerunKeepsTheOtherTasksResults(t *testing.T) {
 	until := someDay.Start().Add(20 * time.Hour)
-	prior := &activities.LedgerEntry{Partial: true, Until: &until, Tasks: []activities.TaskRecord{
-		{ID: "load", State: "success", Tries: 1, Outcome: Outcome{Rows: 7}}, {ID: "clean_pin", State: "success", Tries: 2}, {ID: "clean_geo", State: "failed", Tries: 2, Error: "old"},
+	prior := activities.LedgerEntry{Tasks: []activities.TaskRecord{
+		{ID: "load", State: "success", Tries: 1, Outcome: Outcome{Rows: 7, Until: until, Partial: true}}, {ID: "clean_pin", State: "success", Tries: 2}, {ID: "clean_geo", State: "failed", Tries: 2, Error: "old"},
 		{ID: "clean_user", State: "success", Tries: 1}, {ID: "query", State: "upstream_failed"}, {ID: "gone", State: "success"},
 	}}
 	again, err := daily().From("clean_geo")
 	require.NoError(t, err)
-	p := play(t, daily(), RunInput{Prior: prior, Again: again})
+	p := play(t, daily(), RunInput{Again: again}, priorRun(prior))
 	require.NoError(t, p.err)
 	require.Equal(t, 2*time.Minute, p.took.Round(time.Second), "clean_geo and query only")
 	require.True(t, p.task("load").Carried)
@@ -357,9 +364,17 @@ func TestRun_ARerunKeepsTheOtherTasksResults(t *testing.T) {
 	require.False(t, p.task("clean_geo").Carried)
 	require.Equal(t, Success, p.task("clean_geo").State)
 	require.Empty(t, p.task("clean_geo").Error)
-	require.Equal(t, 1, p.task("clean_geo").Tries)
+	require.Equal(t, 3, p.task("clean_geo").Tries, "the record of the date counts all tries")
 	require.True(t, p.status.Partial, "what was read is as partial as it was")
 	require.Equal(t, until, p.status.Until.UTC())
+}
+
+// priorRun is what the ledger has of the date.
+func priorRun(entry activities.LedgerEntry) func(*testsuite.TestWorkflowEnvironment) {
+	return func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(readLedger, mock.Anything, activities.ReadLedgerInput{DAG: testDAG, From: someDay, To: someDay}).
+			Return(activities.LedgerEntries{Entries: []activities.LedgerEntry{entry}}, nil).Once()
+	}
 }
 
 func TestRun_StatusIsThatOfTheLedger(t *testing.T) {
@@ -459,5 +474,5 @@ func TestRun_CancellingEndsAHeldTask(t *testing.T) {
 	})
 	require.True(t, temporal.IsCanceledError(p.err))
 	require.Equal(t, Failed, p.task("clean_geo").State)
-	require.Equal(t, "cancelled", p.task("clean_geo").Error)
+	require.Equal(t, "the run was cancelled", p.task("clean_geo").Error)
 }

@@ -3,8 +3,6 @@ package workflows
 import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
-
-	"github.com/pinflow/pinflow/internal/dates"
 )
 
 // Search attributes of runs, by which the Web UI and `starter runs` find them. `starter setup` makes them in the namespace.
@@ -19,6 +17,8 @@ var (
 	AttributeTrigger = temporal.NewSearchAttributeKeyKeyword("PinflowTrigger")
 	// AttributePartial says that the run saw the date before it was over.
 	AttributePartial = temporal.NewSearchAttributeKeyBool("PinflowPartial")
+	// AttributeTags are the run's labels.
+	AttributeTags = temporal.NewSearchAttributeKeyKeywordList("PinflowTags")
 )
 
 // SearchAttribute is one that the namespace must have before anything runs.
@@ -29,7 +29,7 @@ type SearchAttribute struct {
 
 // SearchAttributes are all that the workflows use.
 func SearchAttributes() []SearchAttribute {
-	keys := []temporal.SearchAttributeKey{AttributeDAG, AttributeDate, AttributeState, AttributeTrigger, AttributePartial}
+	keys := []temporal.SearchAttributeKey{AttributeDAG, AttributeDate, AttributeState, AttributeTrigger, AttributePartial, AttributeTags}
 	all := make([]SearchAttribute, len(keys))
 	for i, key := range keys {
 		all[i] = SearchAttribute{Name: key.GetName(), Type: key.GetValueType()}
@@ -38,13 +38,17 @@ func SearchAttributes() []SearchAttribute {
 }
 
 // runAttributes are what a run of a date starts with. They cost no event, as setting them later would.
-func runAttributes(dag string, date dates.Date, trigger Trigger) temporal.SearchAttributes {
-	return temporal.NewSearchAttributes(
-		AttributeDAG.ValueSet(dag),
-		AttributeDate.ValueSet(date.Start()),
-		AttributeTrigger.ValueSet(string(trigger)),
+func runAttributes(in RunInput) temporal.SearchAttributes {
+	attributes := []temporal.SearchAttributeUpdate{
+		AttributeDAG.ValueSet(in.DAG),
+		AttributeDate.ValueSet(in.Date.Start()),
+		AttributeTrigger.ValueSet(string(in.Trigger)),
 		AttributeState.ValueSet(string(Running)),
-	)
+	}
+	if len(in.Tags) > 0 {
+		attributes = append(attributes, AttributeTags.ValueSet(in.Tags))
+	}
+	return temporal.NewSearchAttributes(attributes...)
 }
 
 // rangeAttributes are those of a range. It has no date of its own, so that a search for a date finds runs only.

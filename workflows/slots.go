@@ -24,8 +24,9 @@ type slotWanted struct {
 	granted bool
 }
 
-// acquire waits until the task's try holds a slot of its pool, and returns how to give it back. Without a pool there is nothing to wait for.
-func (r *run) acquire(ctx workflow.Context, t Task, s *TaskStatus) (release func(), err error) {
+// acquire waits until the task's try holds a slot of its pool, records from when to when it waited, and returns how to give the slot back.
+// Without a pool there is nothing to wait for.
+func (r *run) acquire(ctx workflow.Context, t Task, s *TaskStatus, record *activities.TryRecord) (release func(), err error) {
 	if t.Pool == "" {
 		return func() {}, nil
 	}
@@ -33,7 +34,9 @@ func (r *run) acquire(ctx workflow.Context, t Task, s *TaskStatus) (release func
 	if size == 0 {
 		return nil, fmt.Errorf("there is no pool %q with slots", t.Pool)
 	}
-	r.set(ctx, s, Queued, "")
+	r.wait(ctx, s, "a slot of pool "+t.Pool)
+	queued := workflow.Now(ctx)
+	record.Queued = &queued
 	wanted := &slotWanted{message: activities.SlotMessage{
 		Slot: activities.Slot{
 			Pool: t.Pool, WorkflowID: r.info.WorkflowExecution.ID, OriginalRunID: r.info.OriginalRunID,
@@ -55,6 +58,8 @@ func (r *run) acquire(ctx workflow.Context, t Task, s *TaskStatus) (release func
 		release() // also if asking failed: a request may have arrived all the same
 		return nil, err
 	}
+	granted := workflow.Now(ctx)
+	record.Granted = &granted
 	return release, nil
 }
 

@@ -124,6 +124,7 @@ func (r *run) status() RunStatus {
 	status := RunStatus{
 		DAG: r.in.DAG, Date: r.in.Date, State: r.state(), Trigger: r.in.Trigger, WorkflowID: r.info.WorkflowExecution.ID,
 		RunID: r.info.WorkflowExecution.RunID, Started: r.started, Ended: r.ended, Params: r.in.Params,
+		By: r.in.By, Tags: r.in.Tags, Paused: r.paused,
 	}
 	status.Partial, status.Until = r.seen()
 	if r.err != nil {
@@ -163,8 +164,6 @@ func (r *run) seen() (partial bool, until time.Time) {
 	switch {
 	case !until.IsZero():
 		return partial, until
-	case r.in.Prior != nil && r.in.Prior.Until != nil:
-		return r.in.Prior.Partial, *r.in.Prior.Until
 	case r.in.Date.Over(r.started):
 		return false, r.in.Date.End()
 	}
@@ -175,6 +174,9 @@ func (r *run) seen() (partial bool, until time.Time) {
 func (r *run) show(ctx workflow.Context) {
 	partial, until := r.seen()
 	text := fmt.Sprintf("**%s of %s** · %s", r.in.DAG, r.in.Date, r.state())
+	if r.paused != "" {
+		text += " · paused: " + r.paused
+	}
 	if partial {
 		text += fmt.Sprintf(" · partial: the date up to %s UTC", until.UTC().Format(time.DateTime))
 	}
@@ -205,6 +207,9 @@ func notes(s *TaskStatus) string {
 	if s.Carried {
 		notes = append(notes, "result of an earlier run")
 	}
+	if s.Waiting != "" {
+		notes = append(notes, "waits for "+s.Waiting)
+	}
 	if s.Link != "" {
 		notes = append(notes, "[Databricks run]("+s.Link+")")
 	}
@@ -214,6 +219,9 @@ func notes(s *TaskStatus) string {
 	}
 	return strings.Join(notes, " · ")
 }
+
+// oneLine is an error's text on one line.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // cut shortens a text to so many bytes at most, and shows that it did.
 func cut(text string, limit int) string {

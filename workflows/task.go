@@ -4,63 +4,101 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
 )
 
+// maxTryError is how much of a try's error is kept in its record, in bytes.
+const maxTryError = 300
+
 // work brings one task from queued to its final state: try after try.
 func (r *run) work(ctx workflow.Context, t Task, s *TaskStatus) {
 	s.Started = workflow.Now(ctx)
-	allowed := t.tries()
-	for {
+	allowed := s.Tries + t.tries()
+	err := r.awaitPast(ctx, t, s)
+	for err == nil {
+		if err = r.unpaused(ctx, s); err != nil {
+			break
+		}
 		s.Tries++
-		err := r.try(ctx, t, s)
+		err = r.try(ctx, t, s)
 		switch {
 		case err == nil:
 			r.final(ctx, s, Success, "")
+			r.skip(ctx, s)
 			return
-		case errors.Is(err, ErrSkip):
-			r.final(ctx, s, Skipped, "")
-			return
-		case ctx.Err() != nil:
-			r.cancelled(ctx, s)
-			return
+		case errors.Is(err, ErrSkip), ctx.Err() != nil:
+		case isExpectation(err):
+			err = r.park(ctx, s, err, r.in.Hold || t.Expect.Hold)
 		case s.Tries < allowed:
 			r.set(ctx, s, UpForRetry, activities.Reason(err))
-			if pause(ctx, t.delay(), fmt.Sprintf("%s: delay before try %d", t.ID, s.Tries+1)) != nil {
-				r.cancelled(ctx, s)
-				return
-			}
-		case r.in.Hold:
-			if state := r.hold(ctx, s, err); state.Final() {
-				r.final(ctx, s, state, s.Error)
-				return
-			}
+			err = pause(ctx, t.delay(), fmt.Sprintf("%s: delay before try %d", t.ID, s.Tries+1))
 		default:
-			r.final(ctx, s, Failed, activities.Reason(err))
-			return
+			err = r.park(ctx, s, err, r.in.Hold)
 		}
+	}
+	r.finish(ctx, s, err)
+}
+
+// finish ends a task that did not succeed by its own work.
+func (r *run) finish(ctx workflow.Context, s *TaskStatus, err error) {
+	var decided *decidedError
+	switch {
+	case errors.As(err, &decided):
+		r.final(ctx, s, decided.state, s.Error)
+	case errors.Is(err, ErrSkip):
+		r.final(ctx, s, Skipped, "")
+	case ctx.Err() != nil:
+		r.cut = true
+		r.final(ctx, s, Failed, r.cutBy())
+	case errors.Is(err, errPastFailed):
+		r.final(ctx, s, UpstreamFailed, err.Error())
+	default:
+		r.final(ctx, s, Failed, activities.Reason(err))
 	}
 }
 
-// cancelled ends a task that the order to cancel met at work.
-func (r *run) cancelled(ctx workflow.Context, s *TaskStatus) {
-	r.cut = true
-	r.final(ctx, s, Failed, "cancelled")
+// cutBy says what ended the run before its time.
+func (r *run) cutBy() string {
+	if r.late {
+		return fmt.Sprintf("the run's deadline of %s came", r.in.Deadline)
+	}
+	return "the run was cancelled"
 }
 
-// try starts the task's operator once: what needs no slot first, then the rest with a slot of the task's pool.
+func isExpectation(err error) bool {
+	var failure *temporal.ApplicationError
+	return errors.As(err, &failure) && failure.Type() == ErrorExpectation
+}
+
+// try starts the task's operator once, and records how that went.
 func (r *run) try(ctx workflow.Context, t Task, s *TaskStatus) error {
+	record := activities.TryRecord{Number: s.Tries, Started: workflow.Now(ctx), State: string(Success)}
+	s.Outcome = Outcome{}
+	err := r.operate(ctx, t, s, &record)
+	switch {
+	case errors.Is(err, ErrSkip):
+		record.State = string(Skipped)
+	case err != nil:
+		record.State, record.Error = string(Failed), cut(oneLine(errors.New(activities.Reason(err))), maxTryError)
+	}
+	record.Ended, record.Link, record.JobRunID = workflow.Now(ctx), s.Link, s.JobRunID
+	s.History = append(s.History, record)
+	return err
+}
+
+// operate runs the task's operator: what needs no slot first, then the rest with a slot of the task's pool. What the task has written is
+// counted, and compared with what it expects, without the slot.
+func (r *run) operate(ctx workflow.Context, t Task, s *TaskStatus, record *activities.TryRecord) error {
 	try := Try{DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Number: s.Tries, Params: r.in.Params, Report: func(out Outcome) {
 		s.Link, s.JobRunID = out.Link, out.JobRunID
 		r.show(ctx)
 	}}
 	ctx = withTaskRef(ctx, try)
-	s.Outcome = Outcome{}
 	worked := time.Duration(0)
 	if op, ok := t.Do.(Preparer); ok {
 		r.set(ctx, s, Running, "")
@@ -72,16 +110,23 @@ func (r *run) try(ctx workflow.Context, t Task, s *TaskStatus) error {
 		s.Outcome, try.Prepared = out, out
 		worked = workflow.Now(ctx).Sub(began)
 	}
-	release, err := r.acquire(ctx, t, s)
+	release, err := r.acquire(ctx, t, s, record)
 	if err != nil {
 		return err
 	}
-	defer release()
 	r.set(ctx, s, Running, "")
 	out, err := within(ctx, t.Deadline, t.Deadline-worked, func(ctx workflow.Context) (Outcome, error) { return t.Do.Run(ctx, try) })
+	release()
 	if !reflect.ValueOf(out).IsZero() {
 		s.Outcome = out
 	}
+	if err != nil {
+		return err
+	}
+	if err := r.dag.checkSkips(t.ID, out); err != nil {
+		return err
+	}
+	s.Outcome, err = t.expect(ctx, try, s.Outcome)
 	return err
 }
 
@@ -104,99 +149,4 @@ func within(ctx workflow.Context, deadline, left time.Duration, work func(workfl
 		err = fmt.Errorf("not done after its deadline of %s", deadline)
 	}
 	return out, err
-}
-
-// Choice is what an operator decides about a held task.
-type Choice string
-
-// The choices.
-const (
-	// RetryTask tries the task once more.
-	RetryTask Choice = "retry"
-	// FailTask lets the task be failed, as it would have been without holding.
-	FailTask Choice = "fail"
-	// SucceedTask takes the task for done: somebody did its work by hand.
-	SucceedTask Choice = "succeed"
-	// SkipTask takes the task for not needed.
-	SkipTask Choice = "skip"
-)
-
-// Decision is an operator's word on a held task. By and Reason are recorded in the history and the ledger.
-type Decision struct {
-	Task   string `json:"task"`
-	Choice Choice `json:"choice"`
-	By     string `json:"by,omitempty"`
-	Reason string `json:"reason"`
-}
-
-func (d Decision) String() string {
-	if d.By == "" {
-		return fmt.Sprintf("%s: %s", d.Choice, d.Reason)
-	}
-	return fmt.Sprintf("%s by %s: %s", d.Choice, d.By, d.Reason)
-}
-
-// state is what the choice makes of a held task; ok is false if it is none.
-func (c Choice) state() (state State, ok bool) {
-	switch c {
-	case RetryTask:
-		return Running, true
-	case FailTask:
-		return Failed, true
-	case SucceedTask:
-		return Success, true
-	case SkipTask:
-		return Skipped, true
-	}
-	return None, false
-}
-
-// hold parks a task until an operator decides, and returns the state that follows: a final one, or Running for another try.
-func (r *run) hold(ctx workflow.Context, s *TaskStatus, failure error) State {
-	r.set(ctx, s, Held, activities.Reason(failure))
-	r.markHeld(ctx, Held)
-	waiting := workflow.Await(ctx, func() bool { _, decided := r.decisions[s.ID]; return decided })
-	if waiting != nil {
-		r.cancelled(ctx, s)
-		return Failed
-	}
-	d := r.decisions[s.ID]
-	delete(r.decisions, s.ID)
-	s.Decision = d.String()
-	s.State, _ = d.Choice.state()
-	r.markHeld(ctx, r.state())
-	return s.State
-}
-
-// markHeld lets a search by state find runs that wait for a person.
-func (r *run) markHeld(ctx workflow.Context, state State) {
-	if err := workflow.UpsertTypedSearchAttributes(ctx, AttributeState.ValueSet(string(state))); err != nil {
-		workflow.GetLogger(ctx).Warn("The run's state could not be made searchable", "state", state, "error", err)
-	}
-}
-
-// decide takes a decision for the task that waits for it.
-func (r *run) decide(_ workflow.Context, d Decision) error {
-	r.decisions[d.Task] = d
-	return nil
-}
-
-// checkDecision refuses a decision that cannot be taken, and says what can.
-func (r *run) checkDecision(d Decision) error {
-	s := r.task(d.Task)
-	_, decided := r.decisions[d.Task]
-	_, known := d.Choice.state()
-	switch {
-	case s == nil:
-		return fmt.Errorf("no task %q in this DAG: its tasks are %s", d.Task, strings.Join(r.dag.IDs(), ", "))
-	case decided:
-		return fmt.Errorf("about task %s has just been decided", d.Task)
-	case s.State != Held:
-		return fmt.Errorf("task %s is %s: only a held task waits for a decision", d.Task, s.State)
-	case !known:
-		return fmt.Errorf("%q is no decision: it can be %s, %s, %s or %s", d.Choice, RetryTask, FailTask, SucceedTask, SkipTask)
-	case strings.TrimSpace(d.Reason) == "":
-		return errors.New("a decision needs a reason: it is recorded with the run")
-	}
-	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -57,12 +56,15 @@ func (r *dateRange) run(ctx workflow.Context, f *InFlight, decision DateDecision
 // start starts the run as a child and waits for its end. It is refused if Temporal knows a run of the date that forbids it: one that is
 // going, or one that has ended and that the decision does not allow to be repeated.
 func (r *dateRange) start(ctx workflow.Context, f *InFlight, decision DateDecision) (state State, why string, refused bool) {
-	in := RunInput{DAG: r.in.DAG, Date: f.Date, Trigger: r.in.Trigger, Params: r.in.Params, Hold: r.in.Hold}
+	in := RunInput{
+		DAG: r.in.DAG, Date: f.Date, Trigger: r.in.Trigger, Params: r.in.Params, Hold: r.in.Hold, Again: r.in.Again,
+		IgnorePast: r.in.IgnorePast, Since: r.in.From, Deadline: r.in.Deadline, By: r.in.By, Tags: r.in.Tags,
+	}
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:            RunID(in.DAG, in.Date),
 		WorkflowIDReusePolicy: decision.reuse,
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		TypedSearchAttributes: runAttributes(in.DAG, in.Date, in.Trigger),
+		TypedSearchAttributes: runAttributes(in),
 		StaticSummary:         runSummary(in),
 		Priority:              priority(in.Trigger),
 	}), RunWorkflow, in)
@@ -135,19 +137,6 @@ func (r *dateRange) leave(ctx workflow.Context, f *InFlight, state State, why st
 	}
 }
 
-// Pause is who pauses or resumes a range, and why.
-type Pause struct {
-	By     string `json:"by,omitempty"`
-	Reason string `json:"reason"`
-}
-
-func (p Pause) String() string {
-	if p.By == "" {
-		return p.Reason
-	}
-	return p.By + ": " + p.Reason
-}
-
 // Stop ends a range early. Its runs finish, or are cancelled if Now is set.
 type Stop struct {
 	Pause
@@ -168,7 +157,7 @@ func (r *dateRange) listen(ctx workflow.Context) error {
 }
 
 func (r *dateRange) pause(ctx workflow.Context, p Pause) error {
-	r.Paused = fmt.Sprintf("%s (%s UTC)", p, workflow.Now(ctx).UTC().Format(time.DateTime))
+	r.Paused = p.since(ctx)
 	r.changed = true
 	return nil
 }
@@ -179,10 +168,8 @@ func (r *dateRange) checkPause(p Pause) error {
 		return fmt.Errorf("the range has stopped (%s): there is nothing to pause", r.Stopped)
 	case r.Paused != "":
 		return fmt.Errorf("the range is paused already: %s", r.Paused)
-	case strings.TrimSpace(p.Reason) == "":
-		return errors.New("a pause needs a reason: it is shown to others")
 	}
-	return nil
+	return p.check()
 }
 
 func (r *dateRange) resume(workflow.Context, Pause) error {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/databricks/databricks-sdk-go/apierr"
@@ -73,7 +72,7 @@ func compare(ctx context.Context, ws Workspace, folder string, notebook notebook
 	if err != nil && !errors.Is(err, apierr.ErrNotFound) {
 		return Change{}, fmt.Errorf("notebook %s: %w", change.Path, err)
 	}
-	here := normal(notebook.Source)
+	here := notebooks.Normal(notebook.Source)
 	from := change.Path
 	switch {
 	case err != nil:
@@ -98,12 +97,7 @@ func export(ctx context.Context, ws Workspace, path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the workspace's answer is not base64: %w", err)
 	}
-	return normal(string(source)), nil
-}
-
-// normal is a source without what a workspace changes by itself: line ends, and blank lines at the end.
-func normal(source string) string {
-	return strings.TrimRight(strings.ReplaceAll(source, "\r\n", "\n"), " \t\n") + "\n"
+	return notebooks.Normal(string(source)), nil
 }
 
 // Push brings the notebooks into that folder of the workspace, which is made if it is not there. It writes only what is new or changed,

@@ -34,6 +34,7 @@ var searchAttributes = map[string]enumspb.IndexedValueType{
 	"PinflowState":   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	"PinflowTrigger": enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	"PinflowPartial": enumspb.INDEXED_VALUE_TYPE_BOOL,
+	"PinflowTags":    enumspb.INDEXED_VALUE_TYPE_KEYWORD_LIST,
 }
 
 // Options say where the stack keeps its state, where it listens, and where it says how far it is.

@@ -2,8 +2,11 @@ package databricks
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
+	"github.com/databricks/databricks-sdk-go/service/workspace"
 )
 
 // jobsRetrySeconds ends the SDK's own repetition of a call before its first pause, which is longer. The activity repeats instead:
@@ -13,7 +16,8 @@ const jobsRetrySeconds = 1
 
 // Jobs is the Jobs API of a workspace, one request a call (and a page). Its errors are the SDK's.
 type Jobs struct {
-	api jobs.JobsInterface
+	api     jobs.JobsInterface
+	sources workspace.WorkspaceInterface
 }
 
 // NewJobs makes a client for the activities. Like New, it fails if the SDK finds no host or credentials, and does not connect yet.
@@ -22,7 +26,7 @@ func NewJobs() (*Jobs, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Jobs{api: client.Jobs}, nil
+	return &Jobs{api: client.Jobs, sources: client.Workspace}, nil
 }
 
 // Submit starts a one-time run, or finds the one with the same idempotency token, and returns its id.
@@ -53,4 +57,17 @@ func (j *Jobs) CancelRun(ctx context.Context, runID int64) error {
 // ActiveRuns returns the one-time runs of the workspace that have not ended, all pages.
 func (j *Jobs) ActiveRuns(ctx context.Context) ([]jobs.BaseRun, error) {
 	return j.api.ListRunsAll(ctx, jobs.ListRunsRequest{ActiveOnly: true, RunType: jobs.RunTypeSubmitRun})
+}
+
+// Source returns a notebook's source as the workspace has it.
+func (j *Jobs) Source(ctx context.Context, path string) (string, error) {
+	exported, err := j.sources.Export(ctx, workspace.ExportRequest{Path: path, Format: workspace.ExportFormatSource})
+	if err != nil {
+		return "", err
+	}
+	source, err := base64.StdEncoding.DecodeString(exported.Content)
+	if err != nil {
+		return "", fmt.Errorf("the workspace's answer is not base64: %w", err)
+	}
+	return string(source), nil
 }

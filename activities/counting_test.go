@@ -1,0 +1,55 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// warehouse answers every statement with the same rows.
+type warehouse struct {
+	statements []string
+	rows       [][]string
+	err        error
+}
+
+func (w *warehouse) Query(_ context.Context, statement string) ([][]string, error) {
+	w.statements = append(w.statements, statement)
+	return w.rows, w.err
+}
+
+func (w *warehouse) Name(table string) string { return "`s`.`" + table + "`" }
+
+func TestCountRows_CountsTheDatesRowsRecordsAndQuarantine(t *testing.T) {
+	w := &warehouse{rows: [][]string{{"pin", "867"}, {"pin_quarantine", "18"}, {"raw", "1326"}}}
+	got, err := execute[RowCounts]((&Counting{Warehouse: w, UserID: "u"}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
+	require.NoError(t, err)
+	require.Equal(t, RowCounts{Counted: true, Rows: 867, Records: 1326, Quarantined: 18}, got)
+	require.Equal(t, []string{"SELECT name, n FROM (" +
+		"SELECT 0 AS place, 'pin' AS name, count(*) AS n FROM `s`.`pin` WHERE logical_date = DATE'2022-10-18' UNION ALL " +
+		"SELECT 1 AS place, 'pin_quarantine' AS name, count(*) AS n FROM `s`.`pin_quarantine` WHERE logical_date = DATE'2022-10-18' AND topic = 'u.pin' UNION ALL " +
+		"SELECT 2 AS place, 'raw' AS name, count(*) AS n FROM `s`.`raw` WHERE logical_date = DATE'2022-10-18' AND topic = 'u.pin'" +
+		") AS counts ORDER BY place"}, w.statements)
+}
+
+func TestCountRows_CountsTheTablesThatWereMade(t *testing.T) {
+	w := &warehouse{rows: [][]string{{"a", "3"}, {"b", "0"}}}
+	got, err := execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: day, Makes: []string{"a", "b"}})
+	require.NoError(t, err)
+	require.Equal(t, RowCounts{Counted: true, Rows: 3, Tables: []TableRows{{"a", 3}, {"b", 0}}}, got)
+}
+
+func TestCountRows_WithoutAWarehouseNothingIsCounted(t *testing.T) {
+	got, err := execute[RowCounts]((&Counting{}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
+	require.NoError(t, err)
+	require.Equal(t, RowCounts{}, got)
+}
+
+func TestCountRows_AnAnswerOfAnotherFormIsAnError(t *testing.T) {
+	for _, w := range []*warehouse{{rows: [][]string{{"pin"}}}, {rows: [][]string{{"pin", "many"}}}, {err: errors.New("no connection")}} {
+		_, err := execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
+		require.Error(t, err)
+	}
+}

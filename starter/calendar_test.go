@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// year is the fortnight's world with all of the year before it run, and a held run.
+func year(t *testing.T) *world {
+	w := fortnight(t)
+	for date := dates.Date("2022-01-01"); date < "2022-09-26"; date = date.Add(1) {
+		entry := recorded(date, workflows.Scheduled, 60)
+		if date.Start().YearDay()%61 == 0 {
+			entry = recorded(date, workflows.Scheduled, 60, workflows.Failed)
+		}
+		w.record(t, entry)
+	}
+	held := going
+	held.State = workflows.Held
+	w.visible(t, visibleRun{date: "2022-10-18", runID: "r1", status: running, started: going.Started, answer: &held})
+	return w
+}
+
+func TestCalendar_ShowsAYearIn80Columns(t *testing.T) {
+	code, stdout, stderr := year(t).view(t, "calendar")
+	require.Zero(t, code, stderr)
+	golden(t, "golden/calendar", stdout)
+
+	w := year(t)
+	w.colour = true
+	_, stdout, _ = w.view(t, "calendar --year 2022")
+	golden(t, "golden/calendar-colour", stdout)
+}
+
+func TestCalendar_UsesTheWidthThatThereIs(t *testing.T) {
+	t.Setenv("COLUMNS", "120")
+	_, stdout, _ := year(t).starter(t, "calendar")
+	golden(t, "golden/calendar-wide", stdout)
+}
+
+func TestCalendar_HasAPlaceForEachDate(t *testing.T) {
+	for _, year := range []string{"2012", "2017", "2021", "2000"} { // 2012 and 2000 begin on a Sunday and a Saturday, and are leap years
+		w := newWorld()
+		w.visible(t)
+		w.now = dates.Date(year).Start().AddDate(4000, 0, 0)
+		_, stdout, _ := w.view(t, "calendar --year "+year)
+		days := 365
+		if year == "2012" || year == "2000" {
+			days = 366
+		}
+		marks := 0
+		for _, r := range stdout {
+			if r == '·' {
+				marks++
+			}
+		}
+		require.Equal(t, days+1, marks, "and one of the legend, in %s:\n%s", year, stdout)
+	}
+}
+
+func TestCalendar_CountsForPrograms(t *testing.T) {
+	_, stdout, _ := year(t).view(t, "calendar -o json")
+	var printed struct {
+		Year   int
+		Counts map[workflows.State]int
+		Dates  []calendarDay
+	}
+	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
+	require.Equal(t, 2022, printed.Year)
+	require.Equal(t, map[workflows.State]int{workflows.Success: 282, workflows.Failed: 5, partialRun: 1, workflows.Held: 1}, printed.Counts)
+	require.Len(t, printed.Dates, 289)
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// compared is a world with two runs that differ in what a run can.
+func compared(t *testing.T) *world {
+	w := newWorld()
+	before, after := recorded("2022-10-16", workflows.Scheduled, 100), repaired()
+	before.Params = map[string]string{"invalid_followers": "quarantine"}
+	after.Params = map[string]string{"invalid_followers": "null"}
+	before.Tasks[0].Outcome = activities.Outcome{Rows: 33462, Notebook: "/Shared/pinflow/load", NotebookHash: strings.Repeat("ab12", 16)}
+	after.Tasks[0].Outcome = activities.Outcome{Rows: 30100, Notebook: "/Shared/pinflow/load", NotebookHash: strings.Repeat("cd34", 16)}
+	before.Tasks[1].Quarantined, after.Tasks[1].Quarantined = 120, 120
+	before.Tasks[4].Tables = []activities.TableRows{{Table: "most_popular_category_by_country", Rows: 233}}
+	w.record(t, before, after)
+	return w
+}
+
+func TestDiff_MarksWhatDiffers(t *testing.T) {
+	code, stdout, stderr := compared(t).view(t, "diff 2022-10-16 2022-10-18")
+	require.Zero(t, code, stderr)
+	golden(t, "golden/diff", stdout)
+
+	w := compared(t)
+	w.colour = true
+	_, stdout, _ = w.view(t, "diff 2022-10-16 2022-10-18")
+	golden(t, "golden/diff-colour", stdout)
+}
+
+func TestDiff_ForPrograms(t *testing.T) {
+	_, stdout, _ := compared(t).view(t, "diff 2022-10-16 2022-10-18 -o json")
+	var printed struct{ Lines []diffLine }
+	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
+	require.Contains(t, printed.Lines, diffLine{Task: "load", What: "rows", Before: "33462", After: "30100", Change: "-3362 (-10 %)", Differs: true})
+	require.Contains(t, printed.Lines, diffLine{Task: "clean_pin", What: "quarantined", Before: "120", After: "120"})
+	require.Contains(t, printed.Lines, diffLine{Task: "load", What: "notebook hash", Before: strings.Repeat("ab12", 3) + "…", After: strings.Repeat("cd34", 3) + "…", Differs: true})
+}
+
+func TestDiff_TakesTimesForAlikeThatVaryALittle(t *testing.T) {
+	d := &differ{}
+	for _, row := range []struct {
+		before, after int // seconds
+		differs       bool
+	}{{100, 149, false}, {100, 150, true}, {150, 100, true}, {0, 1, true}, {10, 10, false}} {
+		d.time("took", at(row.before).Sub(at(0)), at(row.after).Sub(at(0)))
+		require.Equal(t, row.differs, d.lines[len(d.lines)-1].Differs, "%+v", row)
+	}
+}
+
+func TestDiff_SaysWhichDateWasNotRun(t *testing.T) {
+	code, stdout, stderr := compared(t).view(t, "diff 2022-10-16 2022-10-17")
+	require.Equal(t, exitFailed, code)
+	require.Empty(t, stdout)
+	require.Contains(t, stderr, "2022-10-17 has not been run")
+}

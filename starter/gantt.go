@@ -1,0 +1,278 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"github.com/pinflow/pinflow/workflows"
+)
+
+func (a *app) ganttCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "gantt <date>",
+		Short: "Show when each try of a date's run waited and worked, on an axis of time",
+		Long: "Gantt draws a bar for each try of each task: where it worked, and where it waited for a slot of its pool.\n\n" +
+			"It shows the latest run of the date, also while it is going. Results that were carried over from an earlier run have no bar.",
+		Example: "  starter gantt 2022-10-18",
+		GroupID: groupRuns,
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("which date? Name it as YYYY-MM-DD, for example `starter gantt %s`", a.yesterday())
+			}
+			date, err := a.parseDate("date", args[0])
+			if err != nil {
+				return err
+			}
+			run, lost, err := a.latestRun(c.Context(), date)
+			if err != nil {
+				return err
+			}
+			if a.form(c) == formJSON {
+				err = a.printJSON(struct {
+					dateRun
+					Bars []ganttBar `json:"bars"`
+				}{run, a.ganttBars(run)})
+			} else {
+				a.printGantt(run)
+			}
+			if err != nil {
+				return err
+			}
+			return a.shown(lost)
+		},
+	}
+	return prints(c, formTable, formJSON)
+}
+
+// ganttSpan is a time in which a try worked, or waited for a slot of its pool.
+type ganttSpan struct {
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Waiting bool      `json:"waiting,omitempty"`
+}
+
+// ganttBar is a try of a task.
+type ganttBar struct {
+	Task  string          `json:"task"`
+	Try   int             `json:"try,omitempty"`
+	State workflows.State `json:"state"`
+	// Spans are none if nothing was done in this run; Note then says why.
+	Spans []ganttSpan `json:"spans"`
+	Note  string      `json:"note,omitempty"`
+}
+
+// length is how long the bar's spans are, all of them or those that wait.
+func (b ganttBar) length(waiting bool) time.Duration {
+	sum := time.Duration(0)
+	for _, s := range b.Spans {
+		if s.Waiting || !waiting {
+			sum += s.To.Sub(s.From)
+		}
+	}
+	return sum
+}
+
+// ganttBars are the bars of a run, task by task. A task without tries has one that is empty.
+func (a *app) ganttBars(run dateRun) []ganttBar {
+	bars := []ganttBar{}
+	for _, task := range run.Tasks {
+		bars = append(bars, a.taskBars(run, task)...)
+	}
+	return bars
+}
+
+func (a *app) taskBars(run dateRun, task workflows.TaskStatus) []ganttBar {
+	if task.Carried {
+		return []ganttBar{{Task: task.ID, State: carriedTask, Spans: []ganttSpan{}, Note: "from an earlier run, " + moment(task.Ended)}}
+	}
+	var bars []ganttBar
+	begun := task.Started // of the try that goes on
+	for _, try := range task.History {
+		if try.Ended.Before(run.Started) { // of an earlier run of the date
+			continue
+		}
+		bar := ganttBar{Task: task.ID, Try: try.Number, State: workflows.State(try.State)}
+		if try.Queued == nil || try.Granted == nil {
+			bar.add(try.Started, try.Ended, false)
+		} else {
+			bar.add(try.Started, *try.Queued, false)
+			bar.add(*try.Queued, *try.Granted, true)
+			bar.add(*try.Granted, try.Ended, false)
+		}
+		bars, begun = append(bars, bar), try.Ended
+	}
+	switch atWork := task.State == workflows.Running || task.State == workflows.Queued; {
+	case atWork && run.Ended.IsZero():
+		bar := ganttBar{Task: task.ID, Try: max(1, task.Tries), State: task.State, Note: task.Waiting}
+		bar.add(begun, a.now(), task.State == workflows.Queued)
+		bars = append(bars, bar)
+	case len(bars) == 0 && !task.Started.IsZero() && !task.Ended.IsZero(): // an entry of the ledger that has no tries
+		bar := ganttBar{Task: task.ID, Try: max(1, task.Tries), State: task.State}
+		bar.add(task.Started, task.Ended, false)
+		bars = append(bars, bar)
+	case len(bars) == 0:
+		bars = append(bars, ganttBar{Task: task.ID, State: task.State, Spans: []ganttSpan{}, Note: string(task.State)})
+	case task.State == workflows.UpForRetry || task.State == workflows.Held:
+		bars[len(bars)-1].State = task.State
+	}
+	return bars
+}
+
+// add appends a span, if it is one.
+func (b *ganttBar) add(from, to time.Time, waiting bool) {
+	if to.After(from) || len(b.Spans) == 0 && !waiting && to.Equal(from) {
+		b.Spans = append(b.Spans, ganttSpan{from, to, waiting})
+	}
+}
+
+// ganttAxis maps times to columns.
+type ganttAxis struct {
+	from, to time.Time
+	width    int
+}
+
+func (x ganttAxis) column(t time.Time) int {
+	whole := x.to.Sub(x.from)
+	return max(0, min(x.width, int(float64(t.Sub(x.from))/float64(max(whole, 1))*float64(x.width)+0.5)))
+}
+
+// printGantt draws the bars under their axis.
+func (a *app) printGantt(run dateRun) {
+	const took = 8 // the column behind the bars
+	width, _ := columns(a.stdout)
+	names := nameWidth(idsOf(run.Tasks))
+	axis := ganttAxis{run.Started, run.Ended, max(10, width-names-4-took)}
+	if axis.to.IsZero() {
+		axis.to = a.now()
+	}
+	bars := a.ganttBars(run)
+	used := map[workflows.State]bool{}
+	var waited, waits = time.Duration(0), false
+	a.say("%s", a.runTitle(run.RunStatus))
+	a.say("%s to %s UTC\n", moment(axis.from), moment(axis.to))
+	a.say("%s%s", strings.Repeat(" ", names+4), a.paint(text.FgHiBlack, axis.ticks()))
+	last := ""
+	for _, bar := range bars {
+		name := bar.Task
+		if name == last {
+			name = ""
+		}
+		last = bar.Task
+		try := "  "
+		if bar.Try > 1 {
+			try = pad(fmt.Sprint(bar.Try), 2)
+		}
+		used[bar.State] = true
+		waited += bar.length(true)
+		waits = waits || bar.length(true) > 0
+		a.say("%s", strings.TrimRight(pad(short(name, names-1), names)+a.paintMark(bar.State)+try+" "+a.ganttLine(bar, axis, took), " "))
+	}
+	a.say("\n%s", a.legend(width, used))
+	items := []string{"█ works", "a number: the try"}
+	if waits {
+		items = append(items, fmt.Sprintf("░ waits for a slot of its pool, %s in all", duration(waited)))
+	}
+	a.say("%s", flow(width, items))
+	for _, bar := range bars {
+		if len(bar.Spans) > 0 && bar.Note != "" {
+			a.say("%s waits for %s", bar.Task, bar.Note)
+		}
+	}
+}
+
+// ganttLine is a bar on the axis and how long it is, or why there is none.
+func (a *app) ganttLine(bar ganttBar, axis ganttAxis, took int) string {
+	if len(bar.Spans) == 0 {
+		return short(bar.Note, axis.width)
+	}
+	cells := make([]rune, axis.width)
+	for _, waiting := range []bool{true, false} { // work above waiting: its shortest piece is seen
+		for _, s := range bar.Spans {
+			if s.Waiting != waiting {
+				continue
+			}
+			from := min(axis.column(s.From), axis.width-1)
+			for i := from; i < max(from+1, axis.column(s.To)); i++ {
+				cells[i] = map[bool]rune{true: '░', false: '█'}[waiting]
+			}
+		}
+	}
+	var line strings.Builder
+	for i := 0; i < len(cells); {
+		j := i
+		for j < len(cells) && cells[j] == cells[i] {
+			j++
+		}
+		switch piece := string(cells[i:j]); cells[i] {
+		case 0:
+			line.WriteString(strings.Repeat(" ", j-i))
+		case '░':
+			line.WriteString(a.paint(text.FgHiBlack, piece))
+		default:
+			line.WriteString(a.paintState(bar.State, piece))
+		}
+		i = j
+	}
+	return line.String() + padLeft(duration(bar.length(false)), took)
+}
+
+// tickSteps are the distances that an axis may have between two of its times.
+var tickSteps = []time.Duration{
+	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
+	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour,
+}
+
+// ticks is the axis: a stroke at each round time, and the time.
+func (x ganttAxis) ticks() string {
+	step := x.step()
+	line := ""
+	for at := x.from.UTC().Truncate(step); !at.After(x.to); at = at.Add(step) {
+		if at.Before(x.from) {
+			continue
+		}
+		label := "│" + at.Format("15:04:05")
+		switch {
+		case step >= 24*time.Hour:
+			label = "│" + at.Format("Jan 02")
+		case step >= time.Minute:
+			label = "│" + at.Format("15:04")
+		}
+		if column := x.column(at); column+len([]rune(label)) <= x.width {
+			line = pad(line, column) + label
+		}
+	}
+	if line == "" { // too short a time for a round one
+		line = "│" + x.from.UTC().Format("15:04:05.000")
+	}
+	return string([]rune(line)[:min(len([]rune(line)), x.width)])
+}
+
+// step is the shortest distance of two times for which there is room.
+func (x ganttAxis) step() time.Duration {
+	const room = 11 // a time, its stroke, and a blank or two
+	fits := func(step time.Duration) bool { return float64(x.width)*float64(step) >= room*float64(x.to.Sub(x.from)) }
+	for _, step := range tickSteps {
+		if fits(step) {
+			return step
+		}
+	}
+	step := tickSteps[len(tickSteps)-1]
+	for !fits(step) {
+		step *= 2
+	}
+	return step
+}
+
+func idsOf(tasks []workflows.TaskStatus) workflows.Tasks {
+	ids := make(workflows.Tasks, len(tasks))
+	for i, task := range tasks {
+		ids[i] = task.ID
+	}
+	return ids
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// try is a try that worked and waited at the given seconds: started, queued, granted, ended. Without a wait queued is negative.
+func try(number int, state workflows.State, started, queued, granted, ended int) activities.TryRecord {
+	record := activities.TryRecord{Number: number, State: string(state), Started: at(started), Ended: at(ended)}
+	if queued >= 0 {
+		from, to := at(queued), at(granted)
+		record.Queued, record.Granted = &from, &to
+	}
+	return record
+}
+
+// tried is a task with its tries.
+func tried(id string, state workflows.State, tries ...activities.TryRecord) activities.TaskRecord {
+	record := activities.TaskRecord{ID: id, State: string(state), Tries: len(tries), History: tries}
+	if len(tries) > 0 {
+		record.Started, record.Ended = &tries[0].Started, &tries[len(tries)-1].Ended
+	}
+	return record
+}
+
+// repaired is an entry with all that a gantt can show: a carried task, waits, two tries, and a task that did not run.
+func repaired() activities.LedgerEntry {
+	before := at(-3600)
+	carried := activities.TaskRecord{ID: "clean_user", State: "success", Tries: 1, Started: &before, Ended: &before, Carried: true}
+	load := tried("load", workflows.Success, try(1, workflows.Failed, -3700, -1, 0, -3650), try(2, workflows.Success, 0, 30, 50, 80))
+	load.Started = &load.History[1].Started // of this run
+	return activities.LedgerEntry{
+		DAG: workflows.DailyName, Date: "2022-10-18", State: "failed", Trigger: "manual", RunID: "r1", WorkflowID: "pinterest-daily-2022-10-18",
+		Started: at(0), Ended: at(400), Tasks: []activities.TaskRecord{
+			load,
+			tried("clean_pin", workflows.Success, try(1, workflows.Success, 80, 80, 200, 300)),
+			tried("clean_geo", workflows.Failed, try(1, workflows.Failed, 80, 80, 82, 180), try(2, workflows.Failed, 190, 190, 190, 399)),
+			carried,
+			{ID: "query", State: "upstream_failed"},
+		},
+	}
+}
+
+func TestGantt_ShowsEachTryAndWhatItWaitedFor(t *testing.T) {
+	w := newWorld()
+	w.record(t, repaired())
+	code, stdout, stderr := w.view(t, "gantt 2022-10-18")
+	require.Zero(t, code, stderr)
+	golden(t, "golden/gantt", stdout)
+
+	w.colour = true
+	_, stdout, _ = w.view(t, "gantt 2022-10-18")
+	golden(t, "golden/gantt-colour", stdout)
+}
+
+func TestGantt_ShowsARunThatIsGoing(t *testing.T) {
+	w := newWorld()
+	status := runOf(workflows.Running, loaded,
+		workflows.TaskStatus{State: workflows.Running, Tries: 2, Started: at(12), History: []activities.TryRecord{try(1, workflows.Failed, 12, 12, 20, 60)}},
+		workflows.TaskStatus{State: workflows.Queued, Tries: 1, Started: at(12), Waiting: "a slot of pool clean_geo"},
+		workflows.TaskStatus{State: workflows.UpForRetry, Tries: 1, Started: at(12), History: []activities.TryRecord{try(1, workflows.Failed, 12, -1, 0, 110)}},
+	)
+	w.now = at(120)
+	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status}})
+	code, stdout, stderr := w.view(t, "gantt 2022-10-18")
+	require.Zero(t, code, stderr)
+	golden(t, "golden/gantt-running", stdout)
+}
+
+func TestGantt_LeavesOutTheTriesOfEarlierRuns(t *testing.T) {
+	w := newWorld()
+	w.record(t, repaired())
+	_, stdout, _ := w.view(t, "gantt 2022-10-18 -o json")
+	var printed struct{ Bars []ganttBar }
+	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
+	require.Equal(t, []any{"load", 2}, []any{printed.Bars[0].Task, printed.Bars[0].Try})
+	require.Equal(t, []ganttSpan{{From: at(0), To: at(30)}, {From: at(30), To: at(50), Waiting: true}, {From: at(50), To: at(80)}}, printed.Bars[0].Spans)
+	require.Equal(t, []any{"clean_user", carriedTask}, []any{printed.Bars[4].Task, printed.Bars[4].State})
+	require.Empty(t, printed.Bars[4].Spans)
+}
+
+func TestGantt_AxisFitsAnyLength(t *testing.T) {
+	for _, length := range []time.Duration{0, 40 * time.Millisecond, 3 * time.Second, 75 * time.Second, 50 * time.Minute, 30 * time.Hour, 400 * time.Hour} {
+		axis := ganttAxis{at(0), at(0).Add(length), 57}
+		ticks := axis.ticks()
+		require.NotEmpty(t, ticks, length)
+		require.LessOrEqual(t, len([]rune(ticks)), 57, length)
+		require.LessOrEqual(t, axis.column(at(0).Add(length)), 57)
+	}
+}

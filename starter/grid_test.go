@@ -1,0 +1,61 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+func TestGrid_ShowsDatesAndTasks(t *testing.T) {
+	code, stdout, stderr := fortnight(t).view(t, "grid")
+	require.Zero(t, code, stderr)
+	golden(t, "golden/grid", stdout)
+}
+
+func TestGrid_IsPaintedOnATerminal(t *testing.T) {
+	w := fortnight(t)
+	w.colour = true
+	_, stdout, _ := w.view(t, "grid --last 5")
+	golden(t, "golden/grid-colour", stdout)
+}
+
+func TestGrid_ShowsAsManyDatesAsFitAndSaysHowManyDoNot(t *testing.T) {
+	w := fortnight(t)
+	code, stdout, _ := w.view(t, "grid --from 2022-09-25 --to 2022-10-18")
+	require.Zero(t, code)
+	golden(t, "golden/grid-narrow", stdout)
+	require.Contains(t, stdout, "1 date more, before these, would not fit into 80 columns")
+
+	t.Setenv("COLUMNS", "30")
+	_, stdout, _ = w.starter(t, "grid", "--from", "2022-09-25", "--to", "2022-10-18")
+	require.Contains(t, stdout, "18 dates more, before these, would not fit into 30 columns:\nsee them with --to 2022-10-12")
+}
+
+func TestGrid_EndsWithTodayOnlyIfTodayHasBeenRun(t *testing.T) {
+	span := func(w *world) (dates.Date, dates.Date) {
+		_, stdout, _ := w.view(t, "grid --last 3 -o json")
+		var printed struct{ From, To dates.Date }
+		require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
+		return printed.From, printed.To
+	}
+	w := fortnight(t)
+	from, to := span(w)
+	require.Equal(t, []dates.Date{"2022-10-16", "2022-10-18"}, []dates.Date{from, to})
+	w.record(t, recorded("2022-10-19", workflows.Manual, 10))
+	from, to = span(w)
+	require.Equal(t, []dates.Date{"2022-10-17", "2022-10-19"}, []dates.Date{from, to})
+}
+
+func TestGrid_SaysThatNothingHasBeenRun(t *testing.T) {
+	w := newWorld()
+	w.visible(t)
+	code, stdout, _ := w.view(t, "grid")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "None of these dates has been run")
+	_, stdout, _ = w.view(t, "grid -o json")
+	require.JSONEq(t, `{"dag":"pinterest-daily","from":"2022-10-05","to":"2022-10-18","runs":[]}`, stdout)
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// recorded is a ledger entry of a date whose run took so many seconds after the date's end. The states are those of the tasks, in the
+// order of the DAG; missing ones succeeded.
+func recorded(date dates.Date, trigger workflows.Trigger, took int, states ...workflows.State) activities.LedgerEntry {
+	began := date.End()
+	after := func(share int) *time.Time {
+		moment := began.Add(time.Duration(took*share/100) * time.Second)
+		return &moment
+	}
+	entry := activities.LedgerEntry{
+		DAG: workflows.DailyName, Date: date, State: string(workflows.Success), Trigger: string(trigger), WorkflowID: workflows.RunID(workflows.DailyName, date),
+		RunID: "run-" + string(date), Attempt: 1, Started: began, Ended: *after(100),
+	}
+	for i, id := range workflows.Daily.IDs() {
+		state := workflows.Success
+		if i < len(states) {
+			state = states[i]
+		}
+		from, to := after(0), after(40)
+		switch {
+		case id == "query":
+			from, to = after(80), after(100)
+		case id != "load":
+			from, to = after(40), after(80)
+		}
+		task := activities.TaskRecord{ID: id, State: string(state), Tries: 1, Started: from, Ended: to}
+		if state == workflows.UpstreamFailed {
+			task = activities.TaskRecord{ID: id, State: string(state)}
+		}
+		if state == workflows.Failed {
+			task.Tries, task.Error, entry.State = 2, "[DELTA_CONCURRENT_APPEND] another write came first", string(workflows.Failed)
+		}
+		entry.Tasks = append(entry.Tasks, task)
+	}
+	return entry
+}
+
+// record puts an entry into the ledger.
+func (w *world) record(t *testing.T, entries ...activities.LedgerEntry) {
+	t.Helper()
+	for _, entry := range entries {
+		body, err := json.Marshal(entry)
+		require.NoError(t, err)
+		w.bucket.objects["runs/"+entry.DAG+"/"+string(entry.Date)+".json"] = body
+	}
+}
+
+// visible lets visibility list runs, and those that are open answer the status query with what is given; nil has no answer.
+func (w *world) visible(t *testing.T, runs ...visibleRun) {
+	t.Helper()
+	var all []*workflowpb.WorkflowExecutionInfo
+	for _, run := range runs {
+		fields := map[string]*commonpb.Payload{}
+		for name, value := range map[string]any{
+			"PinflowDag": workflows.DailyName, "PinflowDate": run.date.Start(), "PinflowTrigger": "manual", "PinflowState": "running", "PinflowPartial": false,
+		} {
+			payload, err := converter.GetDefaultDataConverter().ToPayload(value)
+			require.NoError(t, err)
+			fields[name] = payload
+		}
+		info := &workflowpb.WorkflowExecutionInfo{
+			Execution: &commonpb.WorkflowExecution{WorkflowId: workflows.RunID(workflows.DailyName, run.date), RunId: run.runID}, Status: run.status,
+			StartTime: timestamppb.New(run.started), SearchAttributes: &commonpb.SearchAttributes{IndexedFields: fields},
+		}
+		if !run.closed.IsZero() {
+			info.CloseTime = timestamppb.New(run.closed)
+		}
+		all = append(all, info)
+		if run.answer != nil {
+			w.temporal.add(info.Execution.WorkflowId, &fakeExecution{runID: run.runID, status: run.status, closed: run.closed, answers: []any{*run.answer, *run.answer}})
+		}
+	}
+	w.temporal.list = func(string) ([]*workflowpb.WorkflowExecutionInfo, error) { return all, nil }
+}
+
+type visibleRun struct {
+	date    dates.Date
+	runID   string
+	status  enumspb.WorkflowExecutionStatus
+	started time.Time
+	closed  time.Time
+	answer  *workflows.RunStatus
+}
+
+// view runs a command on a screen of 80 columns and requires that nothing is wider, or coloured without being asked.
+func (w *world) view(t *testing.T, line string) (code int, stdout, stderr string) {
+	t.Helper()
+	t.Setenv("COLUMNS", "80")
+	code, stdout, stderr = w.starter(t, strings.Fields(line)...)
+	for _, l := range strings.Split(stdout, "\n") {
+		require.LessOrEqual(t, text.StringWidthWithoutEscSequences(l), 80, l)
+		require.Equal(t, strings.TrimRight(l, " "), l, "no blanks at the end")
+	}
+	if !w.colour {
+		require.NotContains(t, stdout, "\x1b", "no colours without a terminal, or with NO_COLOR")
+	}
+	return code, stdout, stderr
+}
+
+// fortnight is a world with two weeks of runs up to 2022-10-18, of all kinds, and a run of the 18th that is going.
+func fortnight(t *testing.T) *world {
+	w := newWorld()
+	for date := dates.Date("2022-09-26"); date < "2022-10-18"; date = date.Add(1) {
+		switch date {
+		case "2022-10-06", "2022-10-07":
+		case "2022-10-08":
+			w.record(t, recorded(date, workflows.Backfill, 320))
+		case "2022-10-11":
+			w.record(t, recorded(date, workflows.Scheduled, 130, workflows.Success, workflows.Failed, workflows.Success, workflows.Success, workflows.UpstreamFailed))
+		case "2022-10-13":
+			entry := recorded(date, workflows.Manual, 45)
+			for i := range entry.Tasks[:4] {
+				entry.Tasks[i].Carried = true
+			}
+			w.record(t, entry)
+		case "2022-10-15":
+			entry := recorded(date, workflows.Manual, 60)
+			entry.Partial = true
+			w.record(t, entry)
+		case "2022-10-16":
+			w.record(t, recorded(date, workflows.Scheduled, 75, workflows.Success, workflows.Success, workflows.Skipped))
+		default:
+			w.record(t, recorded(date, workflows.Scheduled, 80+int(date.Start().Day())))
+		}
+	}
+	status := going
+	status.Started = noon.Add(-40 * time.Second)
+	w.visible(t, visibleRun{date: "2022-10-18", runID: "r1", status: running, started: status.Started, answer: &status})
+	return w
+}
+
+func TestHistory_ShowsWhatTheLedgerDoesNotKnowYet(t *testing.T) {
+	w := newWorld()
+	w.record(t, recorded("2022-10-14", workflows.Scheduled, 90), recorded("2022-10-15", workflows.Scheduled, 90), recorded("2022-10-16", workflows.Scheduled, 90))
+	again := runOf(workflows.Running)
+	again.Date, again.RunID, again.Started = "2022-10-15", "again", at(-60)
+	cut := runOf(workflows.Running)
+	cut.Date, cut.RunID, cut.Started = "2022-10-17", "cut", at(-600)
+	w.visible(t,
+		visibleRun{date: "2022-10-14", runID: "older", status: failed, started: dates.Date("2022-10-14").End().Add(-time.Hour), closed: at(-50)}, // before the ledger's
+		visibleRun{date: "2022-10-15", runID: "again", status: running, started: again.Started, answer: &again},
+		visibleRun{date: "2022-10-16", runID: "run-2022-10-16", status: running, started: dates.Date("2022-10-16").End()}, // visibility is behind
+		visibleRun{date: "2022-10-17", runID: "cut", status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, started: cut.Started, closed: at(-500), answer: &cut},
+	)
+	code, stdout, stderr := w.view(t, "grid --from 2022-10-14 --to 2022-10-18 -o json")
+	require.Zero(t, code, stderr)
+	var printed struct{ Runs []dateRun }
+	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
+	require.Len(t, printed.Runs, 4)
+	require.Equal(t, "run-2022-10-14", printed.Runs[0].RunID)
+	require.Equal(t, []any{"again", workflows.Running}, []any{printed.Runs[1].RunID, printed.Runs[1].State})
+	require.Equal(t, workflows.Success, printed.Runs[2].State, "the ledger has its end")
+	require.Equal(t, workflows.Failed, printed.Runs[3].State)
+	require.Equal(t, "the run was ended from outside: terminated", printed.Runs[3].Error)
+}
+
+func TestHistory_SaysWhatItCannotAsk(t *testing.T) {
+	t.Run("no worker", func(t *testing.T) {
+		w := fortnight(t)
+		w.temporal.queryErr = serviceerror.NewFailedPrecondition("no poller")
+		for _, line := range []string{"grid", "calendar"} {
+			code, stdout, stderr := w.view(t, line)
+			require.Equal(t, exitUnreachable, code)
+			require.Contains(t, stdout, "►", "that it runs is known")
+			require.Contains(t, stderr, "no worker answers on task queue pinflow")
+		}
+	})
+	t.Run("no Temporal", func(t *testing.T) {
+		w := fortnight(t)
+		w.down["temporal"] = &unreachableError{"Temporal", "start it", serviceerror.NewUnavailable("refused")}
+		for _, line := range []string{"grid", "calendar", "gantt 2022-10-17", "graph 2022-10-17", "diff 2022-10-16 2022-10-17"} {
+			code, stdout, stderr := w.view(t, line)
+			require.Equal(t, exitUnreachable, code, line)
+			require.Contains(t, stdout, workflows.DailyName, "the ledger is shown")
+			require.Contains(t, stderr, "cannot reach Temporal")
+		}
+	})
+	t.Run("no worker, one date", func(t *testing.T) {
+		w := fortnight(t)
+		w.temporal.queryErr = serviceerror.NewFailedPrecondition("no poller")
+		code, stdout, stderr := w.view(t, "graph 2022-10-18")
+		require.Equal(t, exitUnreachable, code)
+		require.Contains(t, stdout, "pinterest-daily of 2022-10-18: running")
+		require.Contains(t, stderr, "no worker answers")
+	})
+	t.Run("no bucket", func(t *testing.T) {
+		w := fortnight(t)
+		w.down["bucket"] = &unreachableError{"S3", "start it", serviceerror.NewUnavailable("refused")}
+		code, stdout, stderr := w.view(t, "grid")
+		require.Equal(t, exitUnreachable, code)
+		require.Empty(t, stdout, "without the ledger nothing is known of the past")
+		require.Contains(t, stderr, "cannot reach S3")
+	})
+}
+
+func TestViews_RefuseWrongUse(t *testing.T) {
+	for line, reason := range map[string]string{
+		"grid --from 2022-10-05 --to 2022-10-01": "--from 2022-10-05 comes after --to 2022-10-01",
+		"grid --from 2022-10-05 --last 3":        "both say which date is the first",
+		"grid --last 0":                          "--last 0",
+		"grid --to 2022-10-20":                   "in the future",
+		"calendar --year 2023":                   "--year 2023",
+		"gantt":                                  "which date?",
+		"gantt 18.10.2022":                       "is not a date",
+		"graph 2022-10-20":                       "in the future",
+		"diff 2022-10-18":                        "accepts 2 arg",
+		"diff 2022-10-18 2022-10-18":             "the same date",
+	} {
+		t.Run(line, func(t *testing.T) {
+			w := newWorld()
+			code, stdout, stderr := w.view(t, line)
+			require.Equal(t, exitUsage, code, stderr)
+			require.Contains(t, stderr, reason)
+			require.Empty(t, stdout)
+			require.Empty(t, w.touched)
+		})
+	}
+}

@@ -1,0 +1,90 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/pinflow/pinflow/activities"
+)
+
+func dependent() DAG {
+	return daily(func(d DAG) { d[4].DependsOnPast, d[4].Pool = true, "narrow" })
+}
+
+// past answers the question for the date before, once an attempt.
+func pastIs(asked *[]activities.CheckPastInput, answers ...error) func(*testsuite.TestWorkflowEnvironment) {
+	return func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckPastInput) error {
+			*asked = append(*asked, in)
+			return answers[min(len(*asked), len(answers))-1]
+		}).Times(len(answers))
+	}
+}
+
+func TestPast_ATaskWaitsForTheDateBeforeAndHoldsNoSlot(t *testing.T) {
+	var asked []activities.CheckPastInput
+	waits := errors.New("query of 2022-10-17 is failed")
+	var seen RunStatus
+	p := play(t, dependent(), RunInput{Trigger: Manual}, grantAll, pastIs(&asked, waits, waits, waits, waits, nil), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() {
+			answer, err := env.QueryWorkflow(StatusQuery)
+			require.NoError(t, err)
+			require.NoError(t, answer.Get(&seen))
+		}, 2*time.Minute+5*time.Second)
+	})
+	require.NoError(t, p.err)
+	require.Len(t, asked, 5)
+	require.Equal(t, activities.CheckPastInput{DAG: testDAG, Date: "2022-10-17", WorkflowID: "test-2022-10-17", Task: "query"}, asked[0])
+	require.Equal(t, Queued, seen.Tasks[4].State)
+	require.Equal(t, "query of 2022-10-17", seen.Tasks[4].Waiting, "not for a slot: that comes after")
+	require.Empty(t, p.task("query").Waiting)
+	require.Equal(t, 1, p.task("query").Tries, "waiting is no try")
+}
+
+func TestPast_InABackfillAFailedPastIsFinal(t *testing.T) {
+	var asked []activities.CheckPastInput
+	gone := temporal.NewNonRetryableApplicationError("query of 2022-10-17 is failed: rerun 2022-10-17 first, or ignore the past", activities.ErrorPastFailed, nil)
+	p := play(t, dependent(), RunInput{Trigger: Backfill, Since: "2022-10-01"}, pastIs(&asked, gone))
+	require.ErrorContains(t, p.err, "task query is upstream_failed")
+	require.True(t, asked[0].FailedIsFinal)
+	require.EqualValues(t, "2022-10-01", asked[0].Since)
+	require.Equal(t, UpstreamFailed, p.task("query").State)
+	require.Contains(t, p.task("query").Error, "rerun 2022-10-17 first")
+	require.Zero(t, p.task("query").Tries)
+}
+
+func TestPast_IsNotAskedIfItIsToBeIgnored(t *testing.T) {
+	p := play(t, dependent(), RunInput{IgnorePast: true}, grantAll) // an unexpected call would fail the run
+	require.NoError(t, p.err)
+}
+
+func TestPast_CancellingEndsTheWait(t *testing.T) {
+	var asked []activities.CheckPastInput
+	p := play(t, daily(func(d DAG) { d[4].DependsOnPast = true }), RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckPastInput) error {
+			asked = append(asked, in)
+			return errors.New("not yet")
+		})
+		env.RegisterDelayedCallback(env.CancelWorkflow, 2*time.Minute+10*time.Second)
+	})
+	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
+	require.Equal(t, Failed, p.task("query").State)
+}
+
+func TestPast_ABackwardsRangeIsRefused(t *testing.T) {
+	for _, ignore := range []bool{false, true} {
+		in := RangeInput{DAG: testDAG, From: firstOfMonth, To: lastOfMonth, Backwards: true, IgnorePast: ignore}
+		err := catalog(dependent()).checkRange(&in, noon)
+		require.Equal(t, !ignore, err != nil)
+		if err != nil {
+			require.ErrorContains(t, err, "tasks of this DAG depend on the past")
+		}
+	}
+}
