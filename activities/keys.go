@@ -15,6 +15,7 @@ import (
 //	boundaries/<topic>/<date>.json                                   partition → first offset after the date
 //	manifests/<topic>/<date>.json                                    what the date's objects hold
 //	runs/<dag>/<date>.json                                           the ledger
+//	notes/<dag>/<date>/<time>-<random>.json                          what people have to say about a date's runs
 
 // emptyMark stands where the start offset would, in the name of the object of an empty range. An empty range must not
 // take the name of a start offset: a later landing of the date starts there.
@@ -38,6 +39,8 @@ func manifestKey(topic string, date dates.Date) string {
 func ledgerPrefix(dag string) string { return "runs/" + dag + "/" }
 
 func ledgerKey(dag string, date dates.Date) string { return ledgerPrefix(dag) + string(date) + ".json" }
+
+func notePrefix(dag string, date dates.Date) string { return "notes/" + dag + "/" + string(date) + "/" }
 
 func datePrefix(topic string, date dates.Date) string {
 	return "topics/" + topic + "/dt=" + string(date) + "/"

@@ -95,13 +95,3 @@ func TestSearchAttributes_AreTheSix(t *testing.T) {
 		{"PinflowTags", enumspb.INDEXED_VALUE_TYPE_KEYWORD_LIST},
 	}, SearchAttributes())
 }
-
-func TestSchedule_FiresAtMidnightUTCWithoutJitter(t *testing.T) {
-	s := Schedule(DailyName)
-	require.Equal(t, DailyName, s.ID)
-	require.Equal(t, "UTC", s.Spec.TimeZoneName)
-	require.Len(t, s.Spec.Calendars, 1)
-	require.Zero(t, s.Spec.Jitter)
-	require.Less(t, s.CatchupWindow, 24*time.Hour)
-	require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_ALLOW_ALL, s.Overlap)
-}

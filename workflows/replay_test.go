@@ -68,6 +68,7 @@ var recordings = map[string]enumspb.EventType{
 	"clean":              enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
 	"noop":               enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
 	"retried":            enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+	"rerun":              enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
 	"held":               enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
 	"failed":             enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
 	"cancelled":          enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,

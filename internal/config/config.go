@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
@@ -49,6 +50,12 @@ type Config struct {
 	WorkerAddress string `env:"PINFLOW_WORKER_ADDRESS" envDefault:"127.0.0.1:9464"`
 	// UIURL is the address of the Temporal Web UI, for links.
 	UIURL string `env:"PINFLOW_TEMPORAL_UI_URL" envDefault:"http://127.0.0.1:8233"`
+	// Schedule is when the daily Schedule fires, as five fields of cron in the time zone ScheduleTimeZone, which has its IANA name.
+	// `starter schedule apply` checks both.
+	Schedule         string `env:"PINFLOW_SCHEDULE" envDefault:"0 0 * * *"`
+	ScheduleTimeZone string `env:"PINFLOW_SCHEDULE_TIMEZONE" envDefault:"UTC"`
+	// AlarmHook is the URL to which the worker posts alarms about overdue dates; none if empty. It is a secret: whoever has it can post.
+	AlarmHook string `env:"PINFLOW_ALARM_HOOK"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `env:"PINFLOW_LOG_LEVEL" envDefault:"info"`
 }
@@ -98,6 +105,9 @@ func (c Config) validate() error {
 	}
 	if c.InvalidFollowers != "quarantine" && c.InvalidFollowers != "null" {
 		wrong("PINFLOW_INVALID_FOLLOWERS", c.InvalidFollowers, "quarantine or null")
+	}
+	if hook, err := url.Parse(c.AlarmHook); c.AlarmHook != "" && (err != nil || hook.Host == "" || hook.Scheme != "http" && hook.Scheme != "https") {
+		errs = append(errs, errors.New("PINFLOW_ALARM_HOOK: want a URL, http://… or https://… (its value is not shown, as it is a secret)"))
 	}
 	return errors.Join(errs...)
 }

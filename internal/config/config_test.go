@@ -47,3 +47,26 @@ func TestLoad_NamesAllMistakesAtOnce(t *testing.T) {
 		require.ErrorContains(t, err, name)
 	}
 }
+
+func TestLoad_DoesNotShowTheAlarmHook(t *testing.T) {
+	for _, hook := range []string{"hooks.example.com/hush", "ftp://hooks.example.com/hush", "http://", "https://%zz/hush"} {
+		t.Setenv("PINFLOW_ALARM_HOOK", hook)
+		_, err := Load(file(t, "none", ""))
+		require.ErrorContains(t, err, "PINFLOW_ALARM_HOOK")
+		require.NotContains(t, err.Error(), "hush", "whoever has the URL can post")
+	}
+	t.Setenv("PINFLOW_ALARM_HOOK", "https://hooks.example.com/hush")
+	c, err := Load(file(t, "none", ""))
+	require.NoError(t, err)
+	require.Equal(t, "https://hooks.example.com/hush", c.AlarmHook)
+}
+
+func TestLoad_FiresEachMidnightUnlessToldOtherwise(t *testing.T) {
+	c, err := Load(file(t, "none", ""))
+	require.NoError(t, err)
+	require.Equal(t, "0 0 * * * UTC", c.Schedule+" "+c.ScheduleTimeZone)
+	t.Setenv("PINFLOW_SCHEDULE", "30 4 * * *")
+	c, err = Load(file(t, "none", "PINFLOW_SCHEDULE=\"0 1 * * *\"\nPINFLOW_SCHEDULE_TIMEZONE=Asia/Tokyo\n"))
+	require.NoError(t, err)
+	require.Equal(t, "30 4 * * * Asia/Tokyo", c.Schedule+" "+c.ScheduleTimeZone)
+}

@@ -1,0 +1,35 @@
+package activities
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNotes_AreKeptInTheirOrderAndNeverOverwritten(t *testing.T) {
+	notes := &Notes{Objects: newBucket()}
+	at := time.Date(2022, 10, 19, 9, 0, 0, 0, time.UTC)
+	for _, note := range []Note{
+		{DAG: "pinterest-daily", Date: day, At: at.Add(time.Nanosecond), By: "bob", Text: "second"},
+		{DAG: "pinterest-daily", Date: day, At: at, By: "ann", Text: "first"},
+		{DAG: "pinterest-daily", Date: day.Add(1), At: at, By: "ann", Text: "of another date"},
+	} {
+		require.NoError(t, notes.Add(t.Context(), note))
+	}
+	found, err := notes.Of(t.Context(), "pinterest-daily", day)
+	require.NoError(t, err)
+	require.Len(t, found, 2)
+	require.Equal(t, []string{"first", "second"}, []string{found[0].Text, found[1].Text})
+	same := Note{DAG: "pinterest-daily", Date: day, At: at, By: "ann", Text: "at the same moment"}
+	require.NoError(t, notes.Add(t.Context(), same))
+	found, err = notes.Of(t.Context(), "pinterest-daily", day)
+	require.NoError(t, err)
+	require.Len(t, found, 3)
+}
+
+func TestNotes_NeedATextAndADate(t *testing.T) {
+	notes := &Notes{Objects: newBucket()}
+	require.ErrorContains(t, notes.Add(t.Context(), Note{Date: day, Text: " "}), "needs a text")
+	require.ErrorContains(t, notes.Add(t.Context(), Note{Date: "today", Text: "x"}), "is not a date")
+}
