@@ -62,6 +62,19 @@ func (l *Landing) WriteManifest(ctx context.Context, in WriteManifestInput) (Man
 	return summary, nil
 }
 
+// ReadManifest returns the manifest of a topic and date, or ErrNoObject.
+func ReadManifest(ctx context.Context, objects Objects, topic string, date dates.Date) (Manifest, error) {
+	body, err := objects.Get(ctx, manifestKey(topic, date))
+	if err != nil {
+		return Manifest{}, err
+	}
+	var manifest Manifest
+	if err := json.Unmarshal(body, &manifest); err != nil {
+		return Manifest{}, fmt.Errorf("manifest %s cannot be read: run the date's load again to write it anew: %w", objects.URI(manifestKey(topic, date)), err)
+	}
+	return manifest, nil
+}
+
 func (l *Landing) manifest(ctx context.Context, plan LandingPlan) (Manifest, error) {
 	manifest := Manifest{Topic: plan.Topic, Date: plan.Date, Partial: plan.Partial, Until: plan.Until, Partitions: []ManifestPartition{}}
 	fixed := &boundaries{objects: l.Objects, topic: plan.Topic}

@@ -17,9 +17,13 @@ type app struct {
 	stdout, stderr io.Writer
 	// colour says that stdout is a terminal whose reader wants colours; live, that stderr is a terminal, on which progress bars are redrawn.
 	colour, live bool
-	now          func() time.Time
-	after        func(time.Duration) <-chan time.Time
-	connect      connectors
+	// asks says that somebody sits there who can be asked: stdin and stderr are terminals.
+	asks    bool
+	now     func() time.Time
+	after   func(time.Duration) <-chan time.Time
+	connect connectors
+	// operator says who gives the orders.
+	operator func() string
 
 	// The following come from the command line.
 	settings config.Config
@@ -35,8 +39,9 @@ func newApp() *app {
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		colour:  term.IsTerminal(int(os.Stdout.Fd())) && !noColour && os.Getenv("TERM") != "dumb",
 		live:    term.IsTerminal(int(os.Stderr.Fd())),
+		asks:    term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
 		now:     time.Now,
 		after:   time.After,
-		connect: realConnectors(),
+		connect: realConnectors(), operator: operatorName,
 	}
 }

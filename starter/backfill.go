@@ -18,10 +18,14 @@ import (
 
 // backfillOptions are the command line of `starter backfill`.
 type backfillOptions struct {
+	runFlags
 	from, to  string
 	parallel  int
 	reprocess string
-	params    []string
+	onFailure string
+	taskFrom  []string
+	backwards bool
+	dryRun    bool
 	wait      bool
 }
 
@@ -31,26 +35,44 @@ func (a *app) backfillCommand() *cobra.Command {
 		Use:   "backfill --from date --to date",
 		Short: "Run the DAG for many logical dates, some at a time",
 		Long: "Backfill runs the logical dates from --from to --to, both included, at most --parallel of them at a time.\n\n" +
-			"Dates that have been run are left alone, unless --reprocess says otherwise. The backfill goes on without this command; it gives way to the daily run.",
-		Example: "  starter backfill --from 2022-10-01 --to 2022-10-18 --parallel 4 --wait\n  starter backfill --from 2022-10-01 --to 2022-10-18 --reprocess failed",
+			"Dates that have been run are left alone, unless --reprocess says otherwise. The backfill goes on without this command; it gives way to the daily run.\n" +
+			"The subcommands show backfills, and pause, resume, widen or cancel them.",
+		Example: "  starter backfill --from 2022-10-01 --to 2022-10-18 --parallel 4 --wait\n" +
+			"  starter backfill --from 2022-10-01 --to 2022-10-18 --reprocess failed --dry-run\n" +
+			"  starter backfill --from 2022-10-01 --to 2022-10-18 --task-from clean_geo --backwards --on-failure max=3\n" +
+			"  starter backfill parallel 8",
 		GroupID: groupRuns,
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return a.backfill(c, o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if len(o.taskFrom) > 0 && !c.Flags().Changed("reprocess") {
+				o.reprocess = string(workflows.ReprocessAll)
+			}
+			return a.backfill(c, o)
+		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.from, "from", "", "the first `date`, YYYY-MM-DD")
 	f.StringVar(&o.to, "to", "", "the last `date`, YYYY-MM-DD")
 	f.IntVar(&o.parallel, "parallel", 1, "how many `dates` run at a time")
 	f.BoolVar(&o.wait, "wait", false, "wait until all dates are done; the exit code is 1 if one failed")
+	f.BoolVar(&o.backwards, "backwards", false, "run the latest date first")
+	f.StringVar(&o.onFailure, "on-failure", string(workflows.ContinueOnFailure), "`what` to do when dates fail: continue, stop, or max=N to stop after N failures; dates that run finish")
+	f.StringArrayVar(&o.taskFrom, "task-from", nil, "run only this `task` and all after it again, and keep the other tasks' results (can be repeated); implies --reprocess all")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be decided about each date, and run nothing")
 	reprocessFlag(c, &o.reprocess, workflows.ReprocessNone)
-	paramFlag(c, &o.params)
-	return prints(c, formTable, formJSON)
+	o.add(c)
+	prints(c, formTable, formJSON)
+	c.AddCommand(a.backfillOrders()...)
+	return c
 }
 
 // input checks the command line, and reports all that is wrong with it at once.
 func (o backfillOptions) input(a *app) (workflows.RangeInput, error) {
-	in := workflows.RangeInput{DAG: dag, Parallel: o.parallel, Trigger: workflows.Backfill}
-	var errs [6]error
+	in := workflows.RangeInput{
+		DAG: dag, Parallel: o.parallel, Trigger: workflows.Backfill, Backwards: o.backwards, By: a.operator(), Tags: o.tags,
+		Hold: o.hold, IgnorePast: o.ignorePast, Deadline: o.deadline,
+	}
+	var errs [8]error
 	if o.from == "" || o.to == "" {
 		errs[0] = usagef("a backfill needs --from and --to")
 	} else {
@@ -66,8 +88,28 @@ func (o backfillOptions) input(a *app) (workflows.RangeInput, error) {
 	if in.Reprocess, errs[4] = workflows.ParseReprocess(o.reprocess); errs[4] != nil {
 		errs[4] = usagef("--%w", errs[4])
 	}
-	in.Params, errs[5] = parseParams(o.params)
+	in.Params, errs[5] = o.read()
+	if in.OnFailure, errs[6] = workflows.ParseOnFailure(o.onFailure); errs[6] != nil {
+		errs[6] = usagef("--%w", errs[6])
+	}
+	in.Again, errs[7] = o.again()
 	return in, errors.Join(errs[:]...)
+}
+
+// again are the tasks that run again: those named, and all after them.
+func (o backfillOptions) again() (workflows.Tasks, error) {
+	if len(o.taskFrom) == 0 {
+		return nil, nil
+	}
+	table, err := workflows.Lookup(dag)
+	if err != nil {
+		return nil, err
+	}
+	again, err := table.From(o.taskFrom...)
+	if err != nil {
+		return nil, usagef("--task-from: %w", err)
+	}
+	return again, nil
 }
 
 func (a *app) backfill(c *cobra.Command, o backfillOptions) error {
@@ -81,6 +123,9 @@ func (a *app) backfill(c *cobra.Command, o backfillOptions) error {
 		return err
 	}
 	defer conn.Close()
+	if o.dryRun {
+		return a.dryRun(c, conn, in)
+	}
 	run, err := a.startBackfill(ctx, conn, in, o.wait)
 	if err != nil {
 		return err
@@ -106,7 +151,7 @@ func (a *app) startBackfill(ctx context.Context, conn *temporal.Connection, in w
 	case !errors.As(err, &going):
 		return nil, conn.Classify(err)
 	case !join:
-		return nil, fmt.Errorf("a backfill of these dates is going already: follow it with --wait, or at\n%s", a.uiLink(conn, workflows.RangeID(in.DAG, in.From, in.To), going.RunId))
+		return nil, fmt.Errorf("a backfill of these dates is going already: follow it with --wait, change it with `starter backfill pause|resume|parallel|cancel`, or look at\n%s", a.uiLink(conn, workflows.RangeID(in.DAG, in.From, in.To), going.RunId))
 	}
 	a.note("A backfill of these dates is going already: waiting for that one.")
 	return conn.GetWorkflow(ctx, workflows.RangeID(in.DAG, in.From, in.To), ""), nil
@@ -121,8 +166,7 @@ func (a *app) sayBackfill(c *cobra.Command, in workflows.RangeInput, run client.
 			UI         string `json:"ui"`
 		}{run.GetID(), run.GetRunID(), in.From.Days(in.To), link})
 	}
-	a.say("Started a backfill of %d dates, %s to %s. Follow it with `starter backfill --from %s --to %s --wait`, or at\n%s",
-		in.From.Days(in.To), in.From, in.To, in.From, in.To, link)
+	a.say("Started a backfill of %d dates, %s to %s. Follow it with `starter backfill show %s`, or at\n%s", in.From.Days(in.To), in.From, in.To, run.GetID(), link)
 	return nil
 }
 

@@ -59,9 +59,35 @@ func TestBackfill_AsksForTheDatesAsToldTo(t *testing.T) {
 	code, stdout, stderr := w.starter(t, backfillLine("--parallel", "4", "--reprocess", "failed", "--param", "invalid_followers=null")...)
 	require.Zero(t, code, stderr)
 	require.Equal(t, []any{workflows.RangeInput{DAG: workflows.DailyName, From: "2022-10-01", To: "2022-10-10", Parallel: 4,
-		Reprocess: workflows.ReprocessFailed, Trigger: workflows.Backfill, Params: map[string]string{"invalid_followers": "null"}}}, w.temporal.started)
+		Reprocess: workflows.ReprocessFailed, OnFailure: "continue", Trigger: workflows.Backfill, By: "ann@desk",
+		Params: map[string]string{"invalid_followers": "null"}}}, w.temporal.started)
 	require.Contains(t, stdout, "10 dates")
 	require.Contains(t, stdout, "pinterest-daily-backfill-2022-10-01-2022-10-10/r1")
+}
+
+func TestBackfill_TakesAllItsOrders(t *testing.T) {
+	w := newWorld()
+	w.backfills(tenDays(10, 0, 0))
+	code, _, stderr := w.starter(t, backfillLine("--task-from", "clean_geo", "--backwards", "--on-failure", "max=3", "--hold", "--ignore-past", "--deadline", "6h", "--tag", "repair")...)
+	require.Zero(t, code, stderr)
+	require.Equal(t, []any{workflows.RangeInput{
+		DAG: workflows.DailyName, From: "2022-10-01", To: "2022-10-10", Parallel: 1, Reprocess: workflows.ReprocessAll, Backwards: true, OnFailure: "max=3",
+		Trigger: workflows.Backfill, Params: map[string]string{}, Hold: true, Again: workflows.Tasks{"clean_geo", "query"}, IgnorePast: true, Deadline: 6 * time.Hour,
+		By: "ann@desk", Tags: []string{"repair"},
+	}}, w.temporal.started, "tasks that run again mean dates that run again")
+}
+
+func TestBackfill_ReportsAllMistakesAtOnce(t *testing.T) {
+	w := newWorld()
+	code, _, stderr := w.starter(t, "backfill", "--from", "2022-10-05", "--to", "2022-10-01", "--parallel", "0", "--reprocess", "some", "--on-failure", "max=0",
+		"--task-from", "cleen", "--tag", "a b", "--deadline", "-1h")
+	require.Equal(t, exitUsage, code)
+	for _, want := range []string{
+		"--from 2022-10-05 comes after --to 2022-10-01", "--parallel 0", `--reprocess "some"`, `--on-failure "max=0"`, `--task-from: no task "cleen"`, `--tag "a b"`, "--deadline -1h0m0s",
+	} {
+		require.Contains(t, stderr, want)
+	}
+	require.Empty(t, w.touched)
 }
 
 func TestBackfill_ShowsItsProgressAndEnds(t *testing.T) {
@@ -164,6 +190,30 @@ func TestRuns_ListsAllPages(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(stdout), &rows))
 	require.Len(t, rows, 3)
 	require.EqualValues(t, "2022-10-16", rows[2].Date)
+}
+
+func TestRuns_AreFoundByWhatTheyAre(t *testing.T) {
+	w := newWorld()
+	var asked string
+	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
+		asked = query
+		info := listed(t, "2022-10-18", completed, workflows.Success, false)
+		tags, err := converter.GetDefaultDataConverter().ToPayload([]string{"repair", "urgent"})
+		require.NoError(t, err)
+		info.SearchAttributes.IndexedFields["PinflowTags"] = tags
+		return []*workflowpb.WorkflowExecutionInfo{info}, nil
+	}
+	code, stdout, stderr := w.starter(t, "runs", "--state", "success", "--trigger", "schedule", "--from", "2022-10-01", "--to", "2022-10-18", "--tag", "repair")
+	require.Zero(t, code, stderr)
+	require.Equal(t, "WorkflowType = 'Run' AND PinflowDag = 'pinterest-daily' AND PinflowState = 'success' AND PinflowTrigger = 'schedule' AND PinflowTags = 'repair'"+
+		" AND PinflowDate >= '2022-10-01T00:00:00Z' AND PinflowDate <= '2022-10-18T00:00:00Z'", asked)
+	require.Contains(t, stdout, "repair urgent")
+
+	code, _, stderr = w.starter(t, "runs", "--state", "done", "--trigger", "cron", "--from", "x", "--tag", "a'b")
+	require.Equal(t, exitUsage, code)
+	for _, want := range []string{"--state done", "--trigger cron", "--from: ", `--tag "a'b"`} {
+		require.Contains(t, stderr, want)
+	}
 }
 
 func TestRuns_SaysWhatToDoIfThereIsNothing(t *testing.T) {

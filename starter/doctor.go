@@ -123,7 +123,7 @@ func (a *app) checkTemporal(ctx context.Context) []finding {
 	return examine("Temporal",
 		checkup{"namespace", func() (string, error) { return checkNamespace(ctx, conn) }},
 		checkup{"search attributes", func() (string, error) { return checkAttributes(ctx, conn) }},
-		checkup{"schedule", func() (string, error) { return checkSchedule(ctx, conn) }},
+		checkup{"schedule", func() (string, error) { return a.checkSchedule(ctx, conn) }},
 		checkup{"worker", func() (string, error) { return a.checkWorker(ctx, conn) }},
 	)
 }
@@ -148,12 +148,12 @@ func checkAttributes(ctx context.Context, conn *temporal.Connection) (string, er
 	return fmt.Sprintf("%d of %d are there", len(workflows.SearchAttributes()), len(workflows.SearchAttributes())), nil
 }
 
-func checkSchedule(ctx context.Context, conn *temporal.Connection) (string, error) {
+func (a *app) checkSchedule(ctx context.Context, conn *temporal.Connection) (string, error) {
 	description, err := scheduleHandle(ctx, conn).Describe(ctx)
 	if err != nil {
 		return "", scheduleError(conn, err)
 	}
-	view, err := viewSchedule(description)
+	view, err := a.viewSchedule(description)
 	switch {
 	case err != nil:
 		return "", err

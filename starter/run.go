@@ -16,9 +16,9 @@ import (
 
 // runOptions are the command line of `starter run`.
 type runOptions struct {
+	runFlags
 	date      string
 	wait      bool
-	params    []string
 	reprocess string
 }
 
@@ -40,7 +40,7 @@ func (a *app) runCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&o.wait, "wait", false, "wait until the run has ended; the exit code is 1 if it failed")
-	paramFlag(c, &o.params)
+	o.add(c)
 	reprocessFlag(c, &o.reprocess, workflows.ReprocessAll)
 	return prints(c, formTable, formJSON)
 }
@@ -55,17 +55,25 @@ func reprocessFlag(c *cobra.Command, into *string, byDefault workflows.Reprocess
 
 // input checks the command line.
 func (o runOptions) input(a *app) (workflows.RunInput, workflows.Reprocess, error) {
-	in := workflows.RunInput{DAG: dag, Date: a.yesterday(), Trigger: workflows.Manual}
+	in := a.runInput(o.runFlags)
+	in.Date = a.yesterday()
 	var errs [3]error
 	if o.date != "" {
 		in.Date, errs[0] = a.parseDate("date", o.date)
 	}
-	in.Params, errs[1] = parseParams(o.params)
+	in.Params, errs[1] = o.read()
 	reprocess, err := workflows.ParseReprocess(o.reprocess)
 	if err != nil {
 		errs[2] = usagef("--%w", err)
 	}
 	return in, reprocess, errors.Join(errs[:]...)
+}
+
+// runInput is a manual run with the flags, without a date.
+func (a *app) runInput(f runFlags) workflows.RunInput {
+	return workflows.RunInput{
+		DAG: dag, Trigger: workflows.Manual, By: a.operator(), Tags: f.tags, Hold: f.hold, IgnorePast: f.ignorePast, Deadline: f.deadline,
+	}
 }
 
 // run starts a date's run, and waits for it if asked to.
@@ -83,11 +91,17 @@ func (a *app) run(c *cobra.Command, o runOptions) error {
 	if decision, err := a.decide(ctx, in.Date, reprocess); err != nil || !decision.Run {
 		return errors.Join(err, a.sayNotRun(c, decision))
 	}
-	run, err := a.startRun(ctx, conn, in, o.wait)
+	return a.runAndShow(c, conn, in, o.wait)
+}
+
+// runAndShow starts a date's run, waits for it if asked to, and says what came of it.
+func (a *app) runAndShow(c *cobra.Command, conn *temporal.Connection, in workflows.RunInput, wait bool) error {
+	ctx := c.Context()
+	run, err := a.startRun(ctx, conn, in, wait)
 	if err != nil {
 		return err
 	}
-	if !o.wait {
+	if !wait {
 		return a.sayStarted(c, conn, in.Date, run)
 	}
 	status, err := a.watchRun(ctx, conn, run, in.Date)
@@ -118,7 +132,7 @@ func (a *app) startRun(ctx context.Context, conn *temporal.Connection, in workfl
 		return run, nil
 	case !errors.As(err, &going):
 		return nil, conn.Classify(err)
-	case !join || len(in.Params) > 0: // the one that is going may have other parameters
+	case !join || len(in.Params) > 0 || len(in.Again) > 0: // the one that is going may have other orders
 		return nil, fmt.Errorf("a run of %s is going already, and there is one at a time: follow it with `starter status %s --watch`\n%s",
 			in.Date, in.Date, a.uiLink(conn, workflows.RunID(in.DAG, in.Date), going.RunId))
 	}

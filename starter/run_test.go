@@ -75,7 +75,7 @@ func TestRun_StartsTheDateThatHasJustEnded(t *testing.T) {
 	w.starts(nil)
 	code, stdout, stderr := w.starter(t, "run")
 	require.Zero(t, code, stderr)
-	require.Equal(t, []any{workflows.RunInput{DAG: workflows.DailyName, Date: "2022-10-18", Trigger: workflows.Manual, Params: map[string]string{}}}, w.temporal.started)
+	require.Equal(t, []any{workflows.RunInput{DAG: workflows.DailyName, Date: "2022-10-18", Trigger: workflows.Manual, Params: map[string]string{}, By: "ann@desk"}}, w.temporal.started)
 	require.Contains(t, w.temporal.executions, "pinterest-daily-2022-10-18")
 	require.Contains(t, stdout, "starter status 2022-10-18 --watch")
 	require.Contains(t, stdout, "http://ui:8233/namespaces/default/workflows/pinterest-daily-2022-10-18/r1")

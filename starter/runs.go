@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type runRow struct {
 	State      string     `json:"state"`
 	Trigger    string     `json:"trigger"`
 	Partial    bool       `json:"partial"`
+	Tags       []string   `json:"tags,omitempty"`
 	Started    time.Time  `json:"started"`
 	Ended      time.Time  `json:"ended,omitzero"`
 	WorkflowID string     `json:"workflowId"`
@@ -32,44 +34,93 @@ type runRow struct {
 	UI         string     `json:"ui"`
 }
 
+// runsFilter says which runs to list.
+type runsFilter struct {
+	state, trigger, tag string
+	from, to            dates.Date
+}
+
 func (a *app) runsCommand() *cobra.Command {
-	var state string
+	var f runsFilter
+	var from, to string
 	var limit int
 	c := &cobra.Command{
 		Use:   "runs",
 		Short: "List the runs that Temporal knows, the latest first",
 		Long: "Runs lists the runs that Temporal knows: those within the namespace's retention.\n" +
-			"`starter status <date>` also knows older ones.",
-		Example: "  starter runs\n  starter runs --state failed -o json",
+			"`starter grid` and `starter status <date>` also know older ones.",
+		Example: "  starter runs\n  starter runs --state failed --trigger schedule --from 2022-10-01 -o json\n  starter runs --tag repair",
 		GroupID: groupRuns,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			var errs [4]error
+			f.from, errs[0] = optionalDate("--from", from)
+			f.to, errs[1] = optionalDate("--to", to)
 			if limit < 1 {
-				return usagef("--limit %d: want 1 or more", limit)
+				errs[2] = usagef("--limit %d: want 1 or more", limit)
 			}
-			query, err := runsQuery(state)
-			if err != nil {
+			query, err := f.query()
+			errs[3] = err
+			if err := errors.Join(errs[:]...); err != nil {
 				return err
 			}
 			return a.runs(c, query, limit)
 		},
 	}
-	c.Flags().StringVar(&state, "state", "", "only runs in this `state`: running, held, success or failed")
-	c.Flags().IntVarP(&limit, "limit", "n", 50, "list at most so many `runs`")
+	flags := c.Flags()
+	flags.StringVar(&f.state, "state", "", "only runs in this `state`: running, held, success or failed")
+	flags.StringVar(&f.trigger, "trigger", "", "only runs with this `trigger`: schedule, manual or backfill")
+	flags.StringVar(&f.tag, "tag", "", "only runs with this `tag`")
+	flags.StringVar(&from, "from", "", "only runs of this `date` and later ones")
+	flags.StringVar(&to, "to", "", "only runs of this `date` and earlier ones")
+	flags.IntVarP(&limit, "limit", "n", 50, "list at most so many `runs`")
 	return prints(c, formTable, formJSON)
 }
 
-// runsQuery is the search for runs, in Temporal's list filter.
-func runsQuery(state string) (string, error) {
+// optionalDate reads a date that may be left out.
+func optionalDate(name, text string) (dates.Date, error) {
+	if text == "" {
+		return "", nil
+	}
+	date, err := dates.Parse(text)
+	if err != nil {
+		return "", usagef("%s: %w", name, err)
+	}
+	return date, nil
+}
+
+// query is the search for the runs, in Temporal's list filter.
+func (f runsFilter) query() (string, error) {
 	query := fmt.Sprintf("WorkflowType = '%s' AND %s = '%s'", workflows.RunWorkflow, workflows.AttributeDAG.GetName(), dag)
-	switch workflows.State(state) {
+	var errs []error
+	switch workflows.State(f.state) {
 	case "":
 	case workflows.Running, workflows.Held, workflows.Success, workflows.Failed:
-		query += fmt.Sprintf(" AND %s = '%s'", workflows.AttributeState.GetName(), state)
+		query += fmt.Sprintf(" AND %s = '%s'", workflows.AttributeState.GetName(), f.state)
 	default:
-		return "", usagef("--state %s: a run is running, held, success or failed", state)
+		errs = append(errs, usagef("--state %s: a run is running, held, success or failed", f.state))
 	}
-	return query, nil
+	switch workflows.Trigger(f.trigger) {
+	case "":
+	case workflows.Scheduled, workflows.Manual, workflows.Backfill:
+		query += fmt.Sprintf(" AND %s = '%s'", workflows.AttributeTrigger.GetName(), f.trigger)
+	default:
+		errs = append(errs, usagef("--trigger %s: it is schedule, manual or backfill", f.trigger))
+	}
+	switch {
+	case f.tag == "":
+	case tagForm.MatchString(f.tag):
+		query += fmt.Sprintf(" AND %s = '%s'", workflows.AttributeTags.GetName(), f.tag)
+	default:
+		errs = append(errs, usagef("--tag %q: a tag is up to 63 letters, digits and _ . : -", f.tag))
+	}
+	if f.from != "" {
+		query += fmt.Sprintf(" AND %s >= '%s'", workflows.AttributeDate.GetName(), f.from.Start().Format(time.RFC3339))
+	}
+	if f.to != "" {
+		query += fmt.Sprintf(" AND %s <= '%s'", workflows.AttributeDate.GetName(), f.to.Start().Format(time.RFC3339))
+	}
+	return query, errors.Join(errs...)
 }
 
 func (a *app) runs(c *cobra.Command, query string, limit int) error {
@@ -89,16 +140,29 @@ func (a *app) runs(c *cobra.Command, query string, limit int) error {
 		a.say("There are no such runs: start one with `starter run`.")
 		return nil
 	}
+	a.printGrid(a.runsGrid(rows))
+	return nil
+}
+
+// runsGrid has a column of tags only if a run has some.
+func (a *app) runsGrid(rows []runRow) grid {
+	tagged := slices.ContainsFunc(rows, func(r runRow) bool { return len(r.Tags) > 0 })
 	g := grid{header: []string{"date", "state", "trigger", "partial", "started (utc)", "took", "run id"}, right: []int{5}}
+	if tagged {
+		g.header = append(g.header, "tags")
+	}
 	for _, r := range rows {
 		partial := ""
 		if r.Partial {
 			partial = "yes"
 		}
-		g.rows = append(g.rows, []string{string(r.Date), a.paintState(workflows.State(r.State), r.State), r.Trigger, partial, moment(r.Started), a.took(r.Started, r.Ended), r.RunID})
+		row := []string{string(r.Date), a.paintState(workflows.State(r.State), r.State), r.Trigger, partial, moment(r.Started), a.took(r.Started, r.Ended), r.RunID}
+		if tagged {
+			row = append(row, strings.Join(r.Tags, " "))
+		}
+		g.rows = append(g.rows, row)
 	}
-	a.printGrid(g)
-	return nil
+	return g
 }
 
 // listRuns asks Temporal's visibility, page by page.
@@ -143,6 +207,7 @@ func (a *app) runRow(conn *temporal.Connection, info *workflowpb.WorkflowExecuti
 	var held string
 	for key, into := range map[sdktemporal.SearchAttributeKey]any{
 		workflows.AttributeDate: &date, workflows.AttributeTrigger: &row.Trigger, workflows.AttributePartial: &row.Partial, workflows.AttributeState: &held,
+		workflows.AttributeTags: &row.Tags,
 	} {
 		payload := info.GetSearchAttributes().GetIndexedFields()[key.GetName()]
 		if payload == nil {

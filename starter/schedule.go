@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	_ "time/tzdata" // PINFLOW_SCHEDULE_TIMEZONE must mean the same in a container without zone files
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -20,54 +22,15 @@ import (
 const nextFirings = 5
 
 func (a *app) scheduleCommand() *cobra.Command {
-	apply := &cobra.Command{
-		Use:   "apply",
-		Short: "Make the Schedule what this build says it is",
-		Long:  "Apply creates the Schedule, or updates it, and says what it changed. Applying again changes nothing. A paused Schedule stays paused.",
-		Args:  cobra.NoArgs,
-		RunE: a.withTemporal(func(c *cobra.Command, conn *temporal.Connection) error {
-			done, err := applySchedule(c.Context(), conn)
-			if err != nil {
-				return err
-			}
-			return a.showApplied(c, done)
-		}),
-	}
-	var reason string
-	pause := &cobra.Command{
-		Use:   "pause",
-		Short: "Stop the Schedule from starting runs",
-		Args:  cobra.NoArgs,
-		RunE: a.withTemporal(func(c *cobra.Command, conn *temporal.Connection) error {
-			if err := scheduleHandle(c.Context(), conn).Pause(c.Context(), client.SchedulePauseOptions{Note: reason}); err != nil {
-				return scheduleError(conn, err)
-			}
-			return a.showSchedule(c, conn)
-		}),
-	}
-	pause.Flags().StringVar(&reason, "reason", "paused with `starter schedule pause`", "why, for others to read")
-	resume := &cobra.Command{
-		Use:   "resume",
-		Short: "Let a paused Schedule start runs again",
-		Long:  "Resume lets a paused Schedule start runs again. Dates that it has missed are not made up silently: run them with `starter backfill`.",
-		Args:  cobra.NoArgs,
-		RunE: a.withTemporal(func(c *cobra.Command, conn *temporal.Connection) error {
-			if err := scheduleHandle(c.Context(), conn).Unpause(c.Context(), client.ScheduleUnpauseOptions{Note: "resumed with `starter schedule resume`"}); err != nil {
-				return scheduleError(conn, err)
-			}
-			return a.showSchedule(c, conn)
-		}),
-	}
-	show := &cobra.Command{
-		Use:   "show",
-		Short: "Show the Schedule: its state, what it started last, and what comes next",
-		Args:  cobra.NoArgs,
-		RunE:  a.withTemporal(a.showSchedule),
-	}
-	for _, c := range []*cobra.Command{apply, pause, resume, show} {
-		prints(c, formTable, formJSON)
-	}
-	return group("schedule", "Apply, pause, resume or show the daily Schedule", groupRuns, apply, pause, resume, show)
+	show := prints(&cobra.Command{
+		Use:     "show",
+		Short:   "Show the Schedule: its state, what it started last, and what comes next",
+		Example: "  starter schedule show\n  starter schedule show -o json",
+		Args:    cobra.NoArgs,
+		RunE:    a.withTemporal(a.showSchedule),
+	}, formTable, formJSON)
+	return group("schedule", "Apply, pause, resume, preview, show or delete the daily Schedule", groupRuns,
+		a.scheduleApplyCommand(), a.schedulePauseCommand(), a.scheduleResumeCommand(), a.scheduleNextCommand(), show, a.scheduleDeleteCommand())
 }
 
 // withTemporal makes a command of what needs a connection to Temporal and no arguments.
@@ -88,65 +51,27 @@ func scheduleHandle(ctx context.Context, conn *temporal.Connection) client.Sched
 
 // scheduleError says what to do about a Schedule that is not there.
 func scheduleError(conn *temporal.Connection, err error) error {
-	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) {
+	if errors.As(err, new(*serviceerror.NotFound)) {
 		return fmt.Errorf("there is no Schedule %s in namespace %s: create it with `starter schedule apply`", workflows.ScheduleID(dag), conn.Namespace)
 	}
 	return conn.Classify(err)
 }
 
-// applied is what applying the Schedule did.
-type applied struct {
-	ID      string  `json:"id"`
-	Outcome outcome `json:"outcome"`
-	// Changes are what an update changed.
-	Changes []scheduleChange `json:"changes,omitempty"`
+// scheduleSpec is when the Schedule is to fire, as the settings say.
+func scheduleSpec(settings config.Config) workflows.ScheduleSpec {
+	return workflows.ScheduleSpec{Cron: settings.Schedule, TimeZone: settings.ScheduleTimeZone}
 }
 
-// applySchedule creates the Schedule or brings it to what this build says. Its state, paused or not, is kept.
-func applySchedule(ctx context.Context, conn *temporal.Connection) (applied, error) {
-	want := workflows.Schedule(dag)
-	done := applied{ID: want.ID, Outcome: unchanged}
-	handle := scheduleHandle(ctx, conn)
-	there, err := handle.Describe(ctx)
-	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) {
-		done.Outcome = created
-		_, err = conn.ScheduleClient().Create(ctx, want)
-		return done, conn.Classify(err)
-	}
+// wantedSchedule is the Schedule of a specification. One that would not run each date once is a *usageError with all that is wrong.
+func (a *app) wantedSchedule(spec workflows.ScheduleSpec) (client.ScheduleOptions, error) {
+	named, err := workflows.Standard.Named(dag)
 	if err != nil {
-		return applied{}, conn.Classify(err)
+		return client.ScheduleOptions{}, err
 	}
-	if done.Changes, err = scheduleChanges(there.Schedule, want); err != nil || len(done.Changes) == 0 {
-		return done, err
+	if err := spec.Check(named.Due, a.now()); err != nil {
+		return client.ScheduleOptions{}, &usageError{fmt.Errorf("the Schedule is refused (PINFLOW_SCHEDULE, PINFLOW_SCHEDULE_TIMEZONE):\n%w", err)}
 	}
-	done.Outcome = changed
-	err = handle.Update(ctx, client.ScheduleUpdateOptions{DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
-		schedule := in.Description.Schedule
-		schedule.Spec, schedule.Action = &want.Spec, want.Action
-		schedule.Policy = &client.SchedulePolicies{Overlap: want.Overlap, CatchupWindow: want.CatchupWindow, PauseOnFailure: want.PauseOnFailure}
-		return &client.ScheduleUpdate{Schedule: &schedule}, nil
-	}})
-	return done, conn.Classify(err)
-}
-
-func (a *app) showApplied(c *cobra.Command, done applied) error {
-	if a.form(c) == formJSON {
-		return a.printJSON(done)
-	}
-	a.say("Schedule %s: %s", done.ID, done.Outcome)
-	for _, change := range done.Changes {
-		a.say("  %s: %s → %s", change.What, orNothing(change.From), orNothing(change.To))
-	}
-	return nil
-}
-
-func orNothing(s string) string {
-	if s == "" {
-		return "nothing"
-	}
-	return s
+	return workflows.Schedule(dag, spec)
 }
 
 // scheduleView is what `schedule show` shows.
@@ -157,9 +82,10 @@ type scheduleView struct {
 	Next   []time.Time `json:"next"`
 	// Recent are the latest firings, the newest last.
 	Recent []firing `json:"recent"`
-	// Missed counts firings that came too late to be made up.
-	Missed int `json:"missed"`
-	// Behind are the ways in which the Schedule differs from what this build says it is.
+	// Missed counts firings that came too late to be made up; Dropped those that another one's run was in the way of.
+	Missed  int `json:"missed"`
+	Dropped int `json:"dropped,omitempty"`
+	// Behind are the ways in which the Schedule differs from what settings and build say it is.
 	Behind []scheduleChange `json:"behind,omitempty"`
 }
 
@@ -176,23 +102,19 @@ func (a *app) showSchedule(c *cobra.Command, conn *temporal.Connection) error {
 	if err != nil {
 		return scheduleError(conn, err)
 	}
-	view, err := viewSchedule(description)
+	view, err := a.viewSchedule(description)
 	if err != nil {
 		return err
 	}
 	if a.form(c) == formJSON {
 		return a.printJSON(view)
 	}
-	state := a.paint(text.FgGreen, "active")
-	if view.Paused {
-		state = a.paint(text.FgYellow, "paused")
-	}
-	a.say("Schedule %s: %s", view.ID, state)
+	a.say("Schedule %s: %s", view.ID, a.activity(view.Paused))
 	if view.Note != "" {
 		a.say("  note: %s", view.Note)
 	}
 	if view.Missed > 0 {
-		a.say("  missed firings: %d (run their dates with `starter backfill`)", view.Missed)
+		a.say("  missed firings: %d (see `starter status`; run their dates with `starter backfill`)", view.Missed)
 	}
 	g := grid{header: []string{"firing (utc)", "date", "started"}}
 	for _, f := range view.Recent {
@@ -205,13 +127,26 @@ func (a *app) showSchedule(c *cobra.Command, conn *temporal.Connection) error {
 		a.printGrid(g)
 	}
 	if len(view.Behind) > 0 {
-		a.say("\nIt differs from what this build says it is: run `starter schedule apply`.")
+		a.say("\nIt differs from what the settings and this build say it is: run `starter schedule apply`.")
+		a.sayChanges(view.Behind)
 	}
 	return nil
 }
 
-func viewSchedule(d *client.ScheduleDescription) (scheduleView, error) {
-	view := scheduleView{ID: workflows.ScheduleID(dag), Missed: d.Info.NumActionsMissedCatchupWindow, Next: []time.Time{}, Recent: []firing{}}
+// activity is the state of a Schedule in one word.
+func (a *app) activity(paused bool) string {
+	if paused {
+		return a.paint(text.FgYellow, "paused")
+	}
+	return a.paint(text.FgGreen, "active")
+}
+
+// viewSchedule is the Schedule as others see it, compared with the one that the settings ask for.
+func (a *app) viewSchedule(d *client.ScheduleDescription) (scheduleView, error) {
+	view := scheduleView{
+		ID: workflows.ScheduleID(dag), Missed: d.Info.NumActionsMissedCatchupWindow, Dropped: d.Info.NumActionsSkippedOverlap,
+		Next: []time.Time{}, Recent: []firing{},
+	}
 	if d.Schedule.State != nil {
 		view.Paused, view.Note = d.Schedule.State.Paused, strings.TrimSpace(d.Schedule.State.Note)
 	}
@@ -225,7 +160,10 @@ func viewSchedule(d *client.ScheduleDescription) (scheduleView, error) {
 		}
 		view.Recent = append(view.Recent, f)
 	}
-	var err error
-	view.Behind, err = scheduleChanges(d.Schedule, workflows.Schedule(dag))
+	want, err := workflows.Schedule(dag, scheduleSpec(a.settings))
+	if err != nil {
+		return scheduleView{}, &usageError{err}
+	}
+	view.Behind, err = scheduleChanges(d.Schedule, want)
 	return view, err
 }

@@ -29,6 +29,7 @@ const (
 	created   outcome = "created"
 	changed   outcome = "changed"
 	unchanged outcome = "unchanged"
+	deleted   outcome = "deleted"
 )
 
 // setupStep is one step of the setup, done.
@@ -72,6 +73,11 @@ func (a *app) printStep(step setupStep) {
 
 // setup does all steps in turn and reports each when it is done. It ends at the first that fails; doing it again goes on from there.
 func (a *app) setup(ctx context.Context, report func(setupStep)) error {
+	spec := scheduleSpec(a.settings)
+	schedule, err := a.wantedSchedule(spec)
+	if err != nil {
+		return err
+	}
 	conn, err := a.temporal(ctx)
 	if err != nil {
 		return err
@@ -91,8 +97,8 @@ func (a *app) setup(ctx context.Context, report func(setupStep)) error {
 		{"schema", func() (outcome, string, error) { return a.setupSchema(ctx, ws) }},
 		{"notebooks", func() (outcome, string, error) { return a.setupNotebooks(ctx, ws) }},
 		{"schedule", func() (outcome, string, error) {
-			done, err := applySchedule(ctx, conn)
-			return done.Outcome, done.ID + ", daily at 00:00 UTC", err
+			done, err := applySchedule(ctx, conn, schedule, applyOptions{})
+			return done.Outcome, fmt.Sprintf("%s, %s", done.ID, spec), err
 		}},
 	} {
 		did, detail, err := step.do()

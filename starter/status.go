@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/workflows"
@@ -18,17 +19,25 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	var watch bool
+	var days int
 	c := &cobra.Command{
-		Use:   "status <date>",
-		Short: "Show the run of a date: its tasks, their states, times and links",
-		Long: "Status shows the latest run of a logical date, from the run itself or, if Temporal has forgotten it, from the ledger.\n\n" +
+		Use:   "status [date]",
+		Short: "Show how the DAG stands, or the run of a date: its tasks, their states, times and links",
+		Long: "Status without a date shows the Schedule, the gaps (dates that are over and have no good result, with the cause and the command that mends it), " +
+			"what runs or is held, backfills with their progress, and pools. The exit code is 0, whatever is shown.\n\n" +
+			"With a date it shows the latest run of that logical date, from the run itself or, if Temporal has forgotten it, from the ledger. " +
 			"The exit code is 1 if the run has failed, or if there is none.",
-		Example: "  starter status 2022-10-18\n  starter status 2022-10-18 --watch",
+		Example: "  starter status\n  starter status --days 90 -o json\n  starter status 2022-10-18\n  starter status 2022-10-18 --watch",
 		GroupID: groupRuns,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usagef("which date? Name it as YYYY-MM-DD, for example `starter status %s`", a.yesterday())
+			switch {
+			case len(args) == 0 && watch:
+				return usagef("--watch follows the run of a date: which date? Name it as YYYY-MM-DD, for example `starter status %s --watch`", a.yesterday())
+			case len(args) == 0:
+				return a.overviewCommand(c, days)
+			case c.Flags().Changed("days"):
+				return usagef("--days is about the gaps of `starter status` without a date")
 			}
 			date, err := a.parseDate("date", args[0])
 			if err != nil {
@@ -38,6 +47,7 @@ func (a *app) statusCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVarP(&watch, "watch", "w", false, "follow the run until it has ended")
+	c.Flags().IntVar(&days, "days", overviewDays, "without a date: how many `days` back gaps are looked for")
 	return prints(c, formTable, formJSON)
 }
 
@@ -97,11 +107,16 @@ func (a *app) showStatus(c *cobra.Command, conn *temporal.Connection, status wor
 	if a.form(c) == formJSON {
 		return a.printJSON(struct {
 			workflows.RunStatus
-			Troubles []trouble `json:"troubles,omitempty"`
-			UI       string    `json:"ui"`
-		}{status, retried, link})
+			Troubles []trouble         `json:"troubles,omitempty"`
+			Notes    []activities.Note `json:"notes,omitempty"`
+			UI       string            `json:"ui"`
+		}{status, retried, a.notesOrNone(c.Context(), status.Date), link})
 	}
 	a.printRun(status)
+	if notes := a.notesOrNone(c.Context(), status.Date); len(notes) > 0 {
+		a.say("\nNotes:")
+		a.printNotes(notes)
+	}
 	for _, t := range retried {
 		a.say("\n%s is tried again (attempt %d): %s", t.Activity, t.Attempt, t.Error)
 	}
@@ -112,6 +127,9 @@ func (a *app) showStatus(c *cobra.Command, conn *temporal.Connection, status wor
 // printRun prints a run's head, its tasks as a table, and their errors.
 func (a *app) printRun(status workflows.RunStatus) {
 	a.say("%s", a.runTitle(status))
+	if status.Paused != "" {
+		a.say("paused by %s: `starter resume %s` lets it go on", status.Paused, status.Date)
+	}
 	g := grid{header: []string{"task", "state", "tries", "started (utc)", "took", "records", "link"}, right: []int{2, 4, 5}}
 	for _, task := range status.Tasks {
 		g.rows = append(g.rows, []string{
@@ -120,13 +138,44 @@ func (a *app) printRun(status workflows.RunStatus) {
 		})
 	}
 	a.printGrid(g)
+	a.printRemarks(status)
 	for _, task := range status.Tasks {
-		if task.Error != "" {
-			a.say("\n%s %s after %d tries:\n%s", task.ID, a.paintState(task.State, string(task.State)), task.Tries, indent(task.Error))
+		if task.Error == "" {
+			continue
+		}
+		tried := ""
+		if task.Tries > 0 {
+			tried = fmt.Sprintf(" after %d tries", task.Tries)
+		}
+		a.say("\n%s %s%s:\n%s", task.ID, a.paintState(task.State, string(task.State)), tried, indent(task.Error))
+		if task.State == workflows.Held {
+			a.say("Decide with `starter task retry|skip|fail|succeed %s %s --reason text`.", status.Date, task.ID)
 		}
 	}
 	if status.Error != "" && !told(status) {
 		a.say("\n%s", status.Error)
+	}
+}
+
+// printRemarks prints what there is to say about single tasks beside their errors, a line each.
+func (a *app) printRemarks(status workflows.RunStatus) {
+	for _, task := range status.Tasks {
+		var remarks []string
+		if task.Waiting != "" {
+			remarks = append(remarks, "waits for "+task.Waiting)
+		}
+		if task.Quarantined > 0 {
+			remarks = append(remarks, fmt.Sprintf("%d of %d records quarantined", task.Quarantined, task.Records))
+		}
+		if task.Carried {
+			remarks = append(remarks, "result of an earlier run")
+		}
+		if task.Decision != "" {
+			remarks = append(remarks, "decided: "+task.Decision)
+		}
+		if len(remarks) > 0 {
+			a.say("%s: %s", task.ID, strings.Join(remarks, "; "))
+		}
 	}
 }
 
@@ -146,6 +195,9 @@ func (a *app) runTitle(status workflows.RunStatus) string {
 		a.paintState(status.State, string(status.State)), status.Trigger)
 	if took := a.took(status.Started, status.Ended); took != "" {
 		title += ", " + took
+	}
+	if len(status.Tags) > 0 {
+		title += ", " + strings.Join(status.Tags, " ")
 	}
 	title += ")"
 	if status.Partial {

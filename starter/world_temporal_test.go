@@ -37,6 +37,9 @@ type fakeTemporal struct {
 	info          client.ScheduleInfo
 	pollers       []*taskqueuepb.PollerInfo
 	err           error // of every call
+	updates       []client.UpdateWorkflowOptions
+	updateErr     error
+	cancels       []*workflowservice.RequestCancelWorkflowExecutionRequest
 }
 
 func newFakeTemporal() *fakeTemporal {

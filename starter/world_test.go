@@ -76,7 +76,8 @@ func (w *world) starter(t *testing.T, args ...string) (code int, stdout, stderr 
 	ready := make(chan time.Time)
 	close(ready)
 	a := &app{
-		stdin: strings.NewReader(""), stdout: &out, stderr: &errs, colour: w.colour,
+		operator: func() string { return "ann@desk" },
+		stdin:    strings.NewReader(""), stdout: &out, stderr: &errs, colour: w.colour,
 		now: func() time.Time { return w.now }, after: func(time.Duration) <-chan time.Time { return ready },
 		connect: connectors{
 			temporal: func(context.Context) (*temporal.Connection, error) {

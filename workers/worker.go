@@ -91,15 +91,23 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	defer closeClients()
+	overdue, err := newDeadman(ctx, conn, settings, metrics, log)
+	if err != nil {
+		return err
+	}
 	if err := w.Start(); err != nil {
 		return conn.Classify(err)
 	}
 	alive.start()
+	looking, stopLooking := context.WithCancel(ctx)
+	waitForLook := overdue.start(looking)
 	log.Info("working", "task_queue", workflows.TaskQueue, "temporal", conn.Address, "namespace", conn.Namespace,
 		"pages", settings.WorkerAddress, "version", config.Version)
 	err = wait(ctx, log, own, fatal, pages.ended)
 	alive.drain()
 	w.Stop()
+	stopLooking()
+	waitForLook()
 	log.Info("drained")
 	return conn.Classify(err)
 }

@@ -150,6 +150,31 @@ func (d DAG) below(id string) Tasks {
 	return slices.DeleteFunc(all, func(other string) bool { return other == id })
 }
 
+// Maker returns the task whose notebook makes the table anew.
+func (d DAG) Maker(table string) (Task, bool) {
+	for _, t := range d {
+		if notebook, ok := t.Do.(Notebook); ok && slices.Contains(notebook.Makes, table) {
+			return t, true
+		}
+	}
+	return Task{}, false
+}
+
+// Sources are the tasks that the given one got its data from, in the order of the table, and the topics that they landed.
+func (d DAG) Sources(id string) (tasks, topics Tasks) {
+	above := d.ancestors(id)
+	for _, t := range d {
+		if !slices.Contains(above, t.ID) {
+			continue
+		}
+		tasks = append(tasks, t.ID)
+		if load, ok := t.Do.(Load); ok {
+			topics = append(topics, load.Topics...)
+		}
+	}
+	return tasks, topics
+}
+
 // Leaves are the tasks that no other waits for: their states decide the run's.
 func (d DAG) Leaves() Tasks {
 	var ids Tasks

@@ -58,7 +58,7 @@ func ParseOnFailure(text string) (OnFailure, error) {
 			return OnFailure(text), nil
 		}
 	}
-	return "", fmt.Errorf("on failure %q: it is %s, %s or max=N with N of at least 1", text, ContinueOnFailure, StopOnFailure)
+	return "", fmt.Errorf("on-failure %q: it is %s, %s or max=N with N of at least 1", text, ContinueOnFailure, StopOnFailure)
 }
 
 // limit is how many failures end a range; 0 is without limit.
@@ -73,6 +73,8 @@ func (f OnFailure) limit() int {
 // DateDecision is what a range decides about one date. A dry run shows it, the real run does it.
 type DateDecision struct {
 	Date dates.Date `json:"date"`
+	// State is how the date stands in the ledger: none, success, failed or partial.
+	State string `json:"state"`
 	// Run says that the date runs, else it is skipped; Why says why, in words.
 	Run bool   `json:"run"`
 	Why string `json:"why"`
@@ -83,24 +85,24 @@ type DateDecision struct {
 // Decide decides about one date from its ledger entry, nil if there is none. It is pure, so that a dry run and the real one decide the same.
 // A date with a run going is not for the ledger to know: Temporal refuses to start it twice, and the range waits for that run instead.
 func Decide(date dates.Date, entry *activities.LedgerEntry, reprocess Reprocess) DateDecision {
+	state := standing(entry)
 	run := func(reuse enumspb.WorkflowIdReusePolicy, format string, args ...any) DateDecision {
-		return DateDecision{Date: date, Run: true, Why: fmt.Sprintf(format, args...), reuse: reuse}
+		return DateDecision{Date: date, State: state, Run: true, Why: fmt.Sprintf(format, args...), reuse: reuse}
 	}
 	skip := func(format string, args ...any) DateDecision {
-		return DateDecision{Date: date, Why: fmt.Sprintf(format, args...)}
+		return DateDecision{Date: date, State: state, Why: fmt.Sprintf(format, args...)}
 	}
+	// A date that the ledger does not know may have run since it was read: then Temporal refuses to repeat a success. What was terminated
+	// from outside told the ledger nothing, and has to run.
 	const (
-		never      = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 		failedOnly = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
 		always     = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
 	)
 	switch {
 	case entry == nil && reprocess == ReprocessAll:
 		return run(always, "has not run yet")
-	case entry == nil && reprocess == ReprocessFailed:
-		return run(failedOnly, "has not run yet")
 	case entry == nil:
-		return run(never, "has not run yet")
+		return run(failedOnly, "has not run yet")
 	case entry.Partial:
 		return run(always, "was seen only up to %s", until(entry))
 	case reprocess == ReprocessAll:
@@ -111,6 +113,16 @@ func Decide(date dates.Date, entry *activities.LedgerEntry, reprocess Reprocess)
 		return run(failedOnly, "failed, and the failed are to run again")
 	}
 	return skip("has run, and failed: reprocess failed runs it again")
+}
+
+func standing(entry *activities.LedgerEntry) string {
+	switch {
+	case entry == nil:
+		return string(None)
+	case entry.Partial:
+		return "partial"
+	}
+	return entry.State
 }
 
 func until(entry *activities.LedgerEntry) string {

@@ -13,7 +13,6 @@ import (
 
 func TestDecide_IsTheTableOfReprocessing(t *testing.T) {
 	const (
-		never      = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 		failedOnly = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
 		always     = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
 		skip       = enumspb.WORKFLOW_ID_REUSE_POLICY_UNSPECIFIED
@@ -28,7 +27,7 @@ func TestDecide_IsTheTableOfReprocessing(t *testing.T) {
 		reuse     enumspb.WorkflowIdReusePolicy
 		why       string
 	}{
-		{nil, ReprocessNone, never, "has not run yet"},
+		{nil, ReprocessNone, failedOnly, "has not run yet"},
 		{nil, ReprocessFailed, failedOnly, "has not run yet"},
 		{nil, ReprocessAll, always, "has not run yet"},
 		{success, ReprocessNone, skip, "has run"},
@@ -41,8 +40,16 @@ func TestDecide_IsTheTableOfReprocessing(t *testing.T) {
 		{partial, ReprocessFailed, always, "was seen only up to 2022-10-18 12:00:00 UTC"},
 		{partial, ReprocessAll, always, "was seen only up to 2022-10-18 12:00:00 UTC"},
 	} {
-		want := DateDecision{Date: someDay, Run: c.reuse != skip, Why: c.why, reuse: c.reuse}
+		want := DateDecision{Date: someDay, State: standing(c.entry), Run: c.reuse != skip, Why: c.why, reuse: c.reuse}
 		require.Equal(t, want, Decide(someDay, c.entry, c.reprocess))
+	}
+}
+
+func TestDecide_SaysHowTheDateStands(t *testing.T) {
+	for want, entry := range map[string]*activities.LedgerEntry{
+		"none": nil, "success": {State: "success"}, "failed": {State: "failed"}, "partial": {State: "success", Partial: true},
+	} {
+		require.Equal(t, want, Decide(someDay, entry, ReprocessNone).State)
 	}
 }
 

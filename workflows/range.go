@@ -161,6 +161,9 @@ func (c Catalog) Range(ctx workflow.Context, in RangeInput) (RangeResult, error)
 	}
 }
 
+// CheckRange reports all that is wrong with the input of a range, at once.
+func (c Catalog) CheckRange(in RangeInput, now time.Time) error { return c.checkRange(&in, now) }
+
 // checkRange fills in the defaults and reports all that is wrong with the input at once.
 func (c Catalog) checkRange(in *RangeInput, now time.Time) error {
 	var errs [6]error

@@ -355,7 +355,7 @@ func TestRange_WrongInputReportsAllMistakesAtOnce(t *testing.T) {
 		"swapped":       {RangeInput{From: lastOfMonth, To: firstOfMonth}, []string{"from 2022-09-30 comes after to 2022-09-01: swap them"}},
 		"future":        {RangeInput{From: someDay, To: "2022-10-21"}, []string{"to: 2022-10-21 is in the future"}},
 		"unknown task":  {RangeInput{From: someDay, To: someDay, Again: Tasks{"cleen"}}, []string{`no task "cleen" in this DAG: its tasks are load, clean_pin`}},
-		"many mistakes": {RangeInput{From: "x", To: someDay, Parallel: -1, Reprocess: "some", OnFailure: "max=0"}, []string{`from: "x"`, "parallel -1", `reprocess "some": it is none, failed or all`, `on failure "max=0": it is continue, stop or max=N`}},
+		"many mistakes": {RangeInput{From: "x", To: someDay, Parallel: -1, Reprocess: "some", OnFailure: "max=0"}, []string{`from: "x"`, "parallel -1", `reprocess "some": it is none, failed or all`, `on-failure "max=0": it is continue, stop or max=N`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := newEnv(t, catalog(daily()))

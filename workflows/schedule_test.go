@@ -22,7 +22,9 @@ func TestSchedule_FiresAtMidnightUTCWithoutJitter(t *testing.T) {
 }
 
 func TestSchedule_TakesTheCronExpressionAsACalendar(t *testing.T) {
-	every := func(first, last int) []client.ScheduleRange { return []client.ScheduleRange{{Start: first, End: last, Step: 1}} }
+	every := func(first, last int) []client.ScheduleRange {
+		return []client.ScheduleRange{{Start: first, End: last, Step: 1}}
+	}
 	at := func(values ...int) (all []client.ScheduleRange) {
 		for _, v := range values {
 			all = append(all, client.ScheduleRange{Start: v, End: v, Step: 1})

@@ -112,7 +112,8 @@ func Start(o Options) (*Server, error) {
 // Stop stops the server. What it has acknowledged is in the database before.
 func (s *Server) Stop() error { return s.server.Stop() }
 
-// database configures SQLite: the write-ahead log with synchronous NORMAL loses nothing when the process is killed.
+// database configures SQLite: the write-ahead log with synchronous NORMAL loses nothing when the process is killed. The names are those of
+// the pragmas: SQLite passes over a pragma that it does not know, and would sync a journal with every transaction.
 func (o Options) database() *config.SQL {
 	sql := &config.SQL{PluginName: sqlite.PluginName, DatabaseName: o.DatabaseFile, ConnectAttributes: map[string]string{}}
 	if o.DatabaseFile == "" {
@@ -121,7 +122,7 @@ func (o Options) database() *config.SQL {
 		return sql
 	}
 	sql.ConnectAttributes["mode"] = "rwc"
-	sql.ConnectAttributes["_journal_mode"], sql.ConnectAttributes["_synchronous"] = "wal", "normal"
+	sql.ConnectAttributes["journal_mode"], sql.ConnectAttributes["synchronous"] = "wal", "normal"
 	return sql
 }
 

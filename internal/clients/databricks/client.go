@@ -15,6 +15,10 @@ const (
 	retrySeconds = 10
 	// callSeconds limits one request in which nothing moves.
 	callSeconds = 30
+	// callsPerSecond keeps one client within what the service allows: 100 jobs/runs/get a second and workspace (Databricks, "Resource
+	// limits", API rate limits). The SDK's default of 15 is one queue for all tasks: some that poll their runs would hold up the start of
+	// the next by a second, and a backfill the daily run. What is too much all the same is answered with 429, and repeated.
+	callsPerSecond = 100
 )
 
 // New makes a client of the workspace for people's commands: it repeats a call that meets a passing fault for up to 10 seconds.
@@ -25,6 +29,7 @@ func newClient(retrySeconds int) (*databricks.WorkspaceClient, error) {
 	client, err := databricks.NewWorkspaceClient(&databricks.Config{
 		RetryTimeoutSeconds:  retrySeconds,
 		HTTPTimeoutSeconds:   callSeconds,
+		RateLimitPerSecond:   callsPerSecond,
 		HostMetadataResolver: askOnce(fetchHostMetadata),
 	})
 	if err != nil {

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// runningRuns are the runs that are going, those that wait for somebody first, then by date.
+func (a *app) runningRuns(ctx context.Context, conn *temporal.Connection, asking bool) (running []runNow, more int, err error) {
+	rows, err := a.listRuns(ctx, conn, fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND ExecutionStatus = 'Running'", workflows.RunWorkflow, workflows.AttributeDAG.GetName(), dag), overviewListed)
+	if err != nil {
+		return nil, 0, err
+	}
+	held := func(r runRow) int {
+		if r.State == string(workflows.Held) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(rows, func(a, b runRow) int {
+		if order := held(a) - held(b); order != 0 {
+			return order
+		}
+		return strings.Compare(string(a.Date), string(b.Date))
+	})
+	more = max(0, len(rows)-overviewRuns)
+	rows = rows[:len(rows)-more]
+	running = make([]runNow, len(rows))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, row := range rows {
+		running[i] = runNow{Date: row.Date, State: row.State, Trigger: row.Trigger, Partial: row.Partial, Started: row.Started, UI: row.UI}
+		if !asking {
+			continue
+		}
+		group.Go(func() error {
+			status, err := a.queryRun(ctx, conn, row.WorkflowID, row.RunID)
+			if unanswered(err) {
+				return nil
+			}
+			running[i].State, running[i].At, running[i].Partial = string(status.State), doing(status), status.Partial
+			return err
+		})
+	}
+	return running, more, group.Wait()
+}
+
+// unanswered says that a workflow could not be asked, as no worker answers or it has ended and is forgotten.
+func unanswered(err error) bool {
+	return errors.As(err, new(*noWorkerError)) || errors.As(err, new(*serviceerror.NotFound))
+}
+
+// doing is what a run does, or what it waits for.
+func doing(status workflows.RunStatus) string {
+	var held, waiting, running []string
+	for _, task := range status.Tasks {
+		switch {
+		case task.State == workflows.Held:
+			held = append(held, task.ID+" is held: it waits for a decision")
+		case task.State == workflows.UpForRetry:
+			waiting = append(waiting, task.ID+" waits for its next try")
+		case task.Waiting != "" && !task.State.Final():
+			waiting = append(waiting, task.ID+" waits for "+task.Waiting)
+		case task.State == workflows.Running:
+			running = append(running, task.ID+" runs")
+		}
+	}
+	if status.Paused != "" {
+		held = append(held, "paused: "+status.Paused)
+	}
+	if all := slices.Concat(held, running, waiting); len(all) > 0 {
+		return strings.Join(all, ", ")
+	}
+	if status.State.Final() {
+		return "has just ended"
+	}
+	return "starts"
+}
+
+// runningBackfills are the backfills that are going, the oldest first.
+func (a *app) runningBackfills(ctx context.Context, conn *temporal.Connection, asking bool) ([]backfillNow, error) {
+	rows, err := a.listRuns(ctx, conn, fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s != '%s' AND ExecutionStatus = 'Running'", workflows.RangeWorkflow,
+		workflows.AttributeDAG.GetName(), dag, workflows.AttributeTrigger.GetName(), workflows.Scheduled), overviewListed)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(rows, func(a, b runRow) int { return a.Started.Compare(b.Started) })
+	all := make([]backfillNow, len(rows))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(overviewRuns)
+	for i, row := range rows {
+		all[i] = backfillNow{WorkflowID: row.WorkflowID, Started: row.Started, UI: row.UI}
+		if !asking {
+			continue
+		}
+		group.Go(func() error {
+			var progress workflows.RangeProgress
+			err := a.query(ctx, conn, row.WorkflowID, "", workflows.ProgressQuery, &progress)
+			if unanswered(err) {
+				return nil
+			}
+			if left, ok := progress.Left(); ok {
+				seconds := left.Seconds()
+				all[i].Left = &seconds
+			}
+			all[i].Progress = &progress
+			return err
+		})
+	}
+	return all, group.Wait()
+}
+
+// pools are all pools of the namespace. One whose workflow does not run has nobody who holds or wants a slot.
+func (a *app) pools(ctx context.Context, conn *temporal.Connection, asking bool) ([]poolNow, error) {
+	all := make([]poolNow, len(workflows.Standard.Pools))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, pool := range workflows.Standard.Pools {
+		all[i] = poolNow{Name: pool.Name, Slots: pool.Slots, Holders: []activities.Slot{}, Waiting: []activities.Slot{}}
+		group.Go(func() error {
+			id := activities.PoolID(pool.Name)
+			description, err := conn.DescribeWorkflowExecution(ctx, id, "")
+			if errors.As(err, new(*serviceerror.NotFound)) || err == nil && description.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+				return nil
+			}
+			if err != nil {
+				return conn.Classify(err)
+			}
+			all[i].Unknown = true
+			if !asking {
+				return nil
+			}
+			var state activities.PoolState
+			if err := a.query(ctx, conn, id, "", workflows.PoolQuery, &state); err != nil {
+				if unanswered(err) {
+					return nil
+				}
+				return err
+			}
+			all[i] = poolNow{Name: pool.Name, Slots: state.Slots, Holders: append(all[i].Holders, state.Holders...), Waiting: append(all[i].Waiting, state.Waiting...)}
+			return nil
+		})
+	}
+	return all, group.Wait()
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/grpc"
+
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// UpdateWorkflow answers as the test says.
+func (f *fakeTemporal) UpdateWorkflow(_ context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	f.updates = append(f.updates, o)
+	return &fakeUpdate{err: f.updateErr}, nil
+}
+
+type fakeUpdate struct {
+	client.WorkflowUpdateHandle
+	err error
+}
+
+func (u *fakeUpdate) Get(context.Context, any) error { return u.err }
+
+func (s *fakeService) RequestCancelWorkflowExecution(_ context.Context, r *workflowservice.RequestCancelWorkflowExecutionRequest, _ ...grpc.CallOption) (*workflowservice.RequestCancelWorkflowExecutionResponse, error) {
+	s.temporal.cancels = append(s.temporal.cancels, r)
+	return &workflowservice.RequestCancelWorkflowExecutionResponse{}, s.temporal.err
+}
+
+// goes puts a run of 2022-10-18 there that is going.
+func (w *world) goes(status workflows.RunStatus) {
+	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status, status}})
+}
+
+// ran puts a run of 2022-10-18 there that has ended, and its ledger entry.
+func (w *world) ran(t *testing.T, status workflows.RunStatus) {
+	w.ledger(t, status)
+	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: completed, answers: []any{status, status, status}})
+}
+
+func TestTask_SendsTheDecisionWithWhoAndWhy(t *testing.T) {
+	w := newWorld()
+	w.goes(runOf(workflows.Held, loaded, broken))
+	code, stdout, stderr := w.starter(t, "task", "skip", "2022-10-18", "clean_pin", "--reason", "not needed today")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "Task clean_pin of 2022-10-18: skip.")
+	require.Len(t, w.temporal.updates, 1)
+	require.Equal(t, "pinterest-daily-2022-10-18", w.temporal.updates[0].WorkflowID)
+	require.Equal(t, workflows.DecideUpdate, w.temporal.updates[0].UpdateName)
+	require.Equal(t, []any{workflows.Decision{Task: "clean_pin", Choice: workflows.SkipTask, By: "ann@desk", Reason: "not needed today"}}, w.temporal.updates[0].Args)
+}
+
+func TestTask_ARefusalIsShownAsTheRunSaysIt(t *testing.T) {
+	w := newWorld()
+	w.goes(going)
+	w.temporal.updateErr = errors.New("task load is success: only a held task waits for a decision; held: none")
+	code, _, stderr := w.starter(t, "task", "retry", "2022-10-18", "load", "--reason", "x")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "only a held task waits for a decision; held: none")
+}
+
+func TestTask_OfARunThatHasEndedIsARerun(t *testing.T) {
+	w := newWorld()
+	w.ran(t, bad)
+	code, _, stderr := w.starter(t, "task", "retry", "2022-10-18", "clean_geo", "--reason", "x")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "starter rerun 2022-10-18 --from task")
+	require.Empty(t, w.temporal.updates)
+}
+
+func TestTask_WrongUseDoesNothing(t *testing.T) {
+	w := newWorld()
+	code, _, stderr := w.starter(t, "task", "retry", "2022-10-99", "cleen")
+	require.Equal(t, exitUsage, code)
+	for _, want := range []string{`"2022-10-99" is not a date`, `no task "cleen"`, "--reason: say why"} {
+		require.Contains(t, stderr, want)
+	}
+	require.Empty(t, w.touched)
+}
+
+func TestPause_AndResumeGoToTheRun(t *testing.T) {
+	for use, update := range map[string]string{"pause": workflows.PauseUpdate, "resume": workflows.ResumeUpdate} {
+		w := newWorld()
+		w.goes(going)
+		code, _, stderr := w.starter(t, use, "2022-10-18", "--reason", "the source is being mended")
+		require.Zero(t, code, stderr)
+		require.Equal(t, update, w.temporal.updates[0].UpdateName)
+		require.Equal(t, []any{workflows.Pause{By: "ann@desk", Reason: "the source is being mended"}}, w.temporal.updates[0].Args)
+	}
+}
+
+func TestCancel_AsksTemporalAndNotesWhy(t *testing.T) {
+	w := newWorld()
+	w.goes(going)
+	code, stdout, stderr := w.starter(t, "cancel", "2022-10-18", "--reason", "wrong parameters")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "is being cancelled")
+	require.Len(t, w.temporal.cancels, 1)
+	require.Equal(t, "wrong parameters", w.temporal.cancels[0].GetReason())
+	require.Equal(t, "ann@desk", w.temporal.cancels[0].GetIdentity())
+	_, stdout, _ = w.starter(t, "note", "2022-10-18")
+	require.Equal(t, "2022-10-19 12:00:00  ann@desk: cancelled: wrong parameters\n", stdout)
+}
+
+func TestCancel_NeedsNoWorker(t *testing.T) {
+	w := newWorld()
+	w.goes(going)
+	w.temporal.queryErr = context.DeadlineExceeded
+	code, _, stderr := w.starter(t, "cancel", "2022-10-18")
+	require.Zero(t, code, stderr)
+	require.Len(t, w.temporal.cancels, 1)
+}
+
+func TestNote_IsShownWithTheRun(t *testing.T) {
+	w := newWorld()
+	w.ran(t, good)
+	code, _, stderr := w.starter(t, "note", "2022-10-18", "the source was late")
+	require.Zero(t, code, stderr)
+	code, stdout, stderr := w.starter(t, "status", "2022-10-18")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "Notes:\n2022-10-19 12:00:00  ann@desk: the source was late\n")
+	code, _, stderr = w.starter(t, "note", "2022-10-18", " ")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "a note needs a text")
+}
+
+func TestRerun_RunsTheseTasksAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		want workflows.Tasks
+	}{
+		"from":   {[]string{"--from", "clean_geo"}, workflows.Tasks{"clean_geo", "query"}},
+		"only":   {[]string{"--only", "clean_geo"}, workflows.Tasks{"clean_geo"}},
+		"failed": {[]string{"--failed"}, workflows.Tasks{"clean_geo", "query"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.ran(t, bad)
+			w.starts(nil)
+			code, _, stderr := w.starter(t, append([]string{"rerun", "2022-10-18", "--tag", "repair"}, c.args...)...)
+			require.Zero(t, code, stderr)
+			require.Equal(t, []any{workflows.RunInput{
+				DAG: workflows.DailyName, Date: "2022-10-18", Trigger: workflows.Manual, Params: map[string]string{}, Again: c.want, By: "ann@desk", Tags: []string{"repair"},
+			}}, w.temporal.started)
+		})
+	}
+}
+
+func TestRerun_SaysWhatIsPossibleInstead(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(*testing.T, *world)
+		args    []string
+		code    int
+		want    string
+	}{
+		"nothing failed": {func(t *testing.T, w *world) { w.ran(t, good) }, []string{"--failed"}, exitFailed, "no task of 2022-10-18 has failed"},
+		"never run":      {func(*testing.T, *world) {}, []string{"--failed"}, exitFailed, "has not been run"},
+		"going":          {func(_ *testing.T, w *world) { w.goes(going) }, []string{"--from", "load"}, exitFailed, "wait for it, or `starter cancel 2022-10-18`"},
+		"unknown task":   {func(t *testing.T, w *world) { w.ran(t, bad) }, []string{"--only", "cleen"}, exitUsage, `no task "cleen" in this DAG`},
+		"two ways":       {func(*testing.T, *world) {}, []string{"--failed", "--from", "load"}, exitUsage, "one of --from, --only and --failed"},
+		"no way":         {func(*testing.T, *world) {}, nil, exitUsage, "one of --from, --only and --failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			c.prepare(t, w)
+			code, _, stderr := w.starter(t, append([]string{"rerun", "2022-10-18"}, c.args...)...)
+			require.Equal(t, c.code, code, stderr)
+			require.Contains(t, stderr, c.want)
+			require.Empty(t, w.temporal.started)
+		})
+	}
+}
+
+func TestDags_CheckReportsAllMistakesAtOnce(t *testing.T) {
+	w := newWorld()
+	code, stdout, _ := w.starter(t, "dags", "check")
+	require.Zero(t, code)
+	require.Equal(t, "ok    pinterest-daily, 5 tasks\n", stdout)
+	code, stdout, _ = w.starter(t, "dags", "list")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "load, clean_pin, clean_geo, clean_user, query")
+	require.Empty(t, w.touched)
+}
+
+// backfillGoes lets one backfill be listed as going.
+func (w *world) backfillGoes(ids ...string) {
+	w.temporal.list = func(string) (all []*workflowpb.WorkflowExecutionInfo, _ error) {
+		for _, id := range ids {
+			w.temporal.add(id, &fakeExecution{runID: "r1", status: running, answers: []any{tenDays(4, 1, 0, "2022-10-06", "2022-10-07"), nil}})
+			all = append(all, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "r1"}, Status: running})
+		}
+		return all, nil
+	}
+}
+
+func TestBackfill_OrdersGoToTheOneThatIsGoing(t *testing.T) {
+	for line, want := range map[string]struct {
+		update string
+		input  any
+	}{
+		"pause --reason full":         {workflows.PauseUpdate, workflows.Pause{By: "ann@desk", Reason: "full"}},
+		"resume":                      {workflows.ResumeUpdate, workflows.Pause{By: "ann@desk", Reason: "no reason given"}},
+		"parallel 8":                  {workflows.ParallelUpdate, 8},
+		"cancel --reason wrong":       {workflows.StopUpdate, workflows.Stop{Pause: workflows.Pause{By: "ann@desk", Reason: "wrong"}}},
+		"cancel --now --reason wrong": {workflows.StopUpdate, workflows.Stop{Pause: workflows.Pause{By: "ann@desk", Reason: "wrong"}, Now: true}},
+	} {
+		t.Run(line, func(t *testing.T) {
+			w := newWorld()
+			w.backfillGoes("pinterest-daily-backfill-2022-10-01-2022-10-10")
+			code, stdout, stderr := w.starter(t, append([]string{"backfill"}, strings.Fields(line)...)...)
+			require.Zero(t, code, stderr)
+			require.Equal(t, want.update, w.temporal.updates[0].UpdateName)
+			require.Equal(t, []any{want.input}, w.temporal.updates[0].Args)
+			require.Contains(t, stdout, "5 of 10 dates done (4 success, 1 failed, 0 skipped)")
+			require.Contains(t, stdout, "running 2022-10-06 and 1 more")
+		})
+	}
+}
+
+func TestBackfill_OrdersNeedOneBackfill(t *testing.T) {
+	w := newWorld()
+	w.backfillGoes()
+	code, _, stderr := w.starter(t, "backfill", "pause")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "no backfill is going")
+	w.backfillGoes("a", "b")
+	code, _, stderr = w.starter(t, "backfill", "pause")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "which backfill? Name one of a, b")
+	code, _, stderr = w.starter(t, "backfill", "parallel", "many")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "it is a number between 1 and 500")
+	w.backfillGoes()
+	code, stdout, _ := w.starter(t, "backfill", "show")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "No backfill is going")
+}
+
+func TestBackfill_ADryRunDecidesAsTheRealOne(t *testing.T) {
+	w := newWorld()
+	for date, state := range map[string]workflows.RunStatus{"2022-10-01": good, "2022-10-02": bad} {
+		state.Date = dates.Date(date)
+		w.ledger(t, state)
+	}
+	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
+		require.Contains(t, query, "ExecutionStatus = 'Running'")
+		return []*workflowpb.WorkflowExecutionInfo{listed(t, "2022-10-04", running, workflows.Running, false)}, nil
+	}
+	code, stdout, stderr := w.starter(t, "backfill", "--from", "2022-10-01", "--to", "2022-10-04", "--reprocess", "failed", "--dry-run")
+	require.Zero(t, code, stderr)
+	require.Equal(t, ""+
+		"DATE         STATE     DECISION   WHY\n"+
+		"2022-10-01   success   skip       has run\n"+
+		"2022-10-02   failed    run        failed, and the failed are to run again\n"+
+		"2022-10-03   none      run        has not run yet\n"+
+		"2022-10-04   running   run        is running: that run is waited for\n\n"+
+		"3 dates would run, 1 would be skipped. Nothing has been started.\n", stdout)
+	require.Empty(t, w.temporal.started)
+}
