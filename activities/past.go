@@ -46,13 +46,13 @@ func (p *Past) CheckPast(ctx context.Context, in CheckPastInput) error {
 	case state == "success", state == "skipped":
 		return nil
 	case !known && in.Date >= in.Since && in.Since != "":
-		return fmt.Errorf("%s has not run yet; it is part of the same backfill", in.Date)
+		return notYet("%s has not run yet; it is part of the same backfill", in.Date)
 	case !known:
 		return p.first(ctx, in)
 	case in.FailedIsFinal && (state == "failed" || state == "upstream_failed"):
 		return temporal.NewNonRetryableApplicationError(fmt.Sprintf("%s of %s is %s: rerun %s first, or ignore the past", in.Task, in.Date, state, in.Date), ErrorPastFailed, nil)
 	}
-	return fmt.Errorf("%s of %s is %s: it must succeed first; rerun it if it has failed, or run this date with --ignore-past", in.Task, in.Date, state)
+	return notYet("%s of %s is %s: it must succeed first; rerun it if it has failed, or run this date with --ignore-past", in.Task, in.Date, state)
 }
 
 // state is that of the task in the date's run that is going, or else in the ledger; known is false if there is neither.
@@ -116,5 +116,10 @@ func (p *Past) first(ctx context.Context, in CheckPastInput) error {
 	if len(earlier) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s has not run, but dates before it have: run it first, or run this date with --ignore-past", in.Date)
+	return notYet("%s has not run, but dates before it have: run it first, or run this date with --ignore-past", in.Date)
+}
+
+// notYet is the error by which Temporal asks again. It is no trouble: the worker neither logs it as an error nor counts it as a failure.
+func notYet(format string, args ...any) error {
+	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf(format, args...), "NotYet", temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
 }

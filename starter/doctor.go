@@ -40,8 +40,9 @@ func (a *app) doctorCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check each system: is it there, is it set up, and what to do if not",
-		Long:  "Doctor changes nothing but an object doctor/… in the bucket, which it writes to see that it can.\n\nThe exit code is 3 if a system cannot be reached, 1 if something else is wrong.",
-		Args:  cobra.NoArgs, GroupID: groupSystems,
+		Long: "Doctor changes nothing but an object doctor/… in the bucket, which it writes to see that it can. Dates that are overdue, have failed or were seen in part " +
+			"within the last week are found without a worker, from Schedule and ledger.\n\nThe exit code is 3 if a system cannot be reached, 1 if something else is wrong.",
+		Args: cobra.NoArgs, GroupID: groupSystems,
 		RunE: func(c *cobra.Command, _ []string) error { return a.doctor(c) },
 	}
 	return prints(c, formTable, formJSON)
@@ -54,7 +55,7 @@ type checkup struct {
 }
 
 func (a *app) doctor(c *cobra.Command) error {
-	systems := []func(context.Context) []finding{a.checkTemporal, a.checkKafka, a.checkBucket, a.checkDatabricks, a.checkGateway}
+	systems := []func(context.Context) []finding{a.checkTemporal, a.checkKafka, a.checkBucket, a.checkDatabricks, a.checkGateway, a.checkAlarms}
 	found := make([][]finding, len(systems))
 	group, ctx := errgroup.WithContext(c.Context())
 	for i, check := range systems {
@@ -125,6 +126,7 @@ func (a *app) checkTemporal(ctx context.Context) []finding {
 		checkup{"search attributes", func() (string, error) { return checkAttributes(ctx, conn) }},
 		checkup{"schedule", func() (string, error) { return a.checkSchedule(ctx, conn) }},
 		checkup{"worker", func() (string, error) { return a.checkWorker(ctx, conn) }},
+		checkup{"dates", func() (string, error) { return a.checkDates(ctx, conn) }},
 	)
 }
 
@@ -158,7 +160,7 @@ func (a *app) checkSchedule(ctx context.Context, conn *temporal.Connection) (str
 	case err != nil:
 		return "", err
 	case len(view.Behind) > 0:
-		return "", errors.New("it differs from what this build says it is: run `starter schedule apply`")
+		return "", errors.New("it differs from what the settings and this build say it is: run `starter schedule apply`")
 	case view.Paused:
 		return fmt.Sprintf("%s is paused (%s); `starter schedule resume` lets it start runs", view.ID, view.Note), nil
 	case len(view.Next) == 0:

@@ -85,8 +85,9 @@ type applied struct {
 	Outcome outcome `json:"outcome"`
 	// Changes are what an update changed.
 	Changes []scheduleChange `json:"changes,omitempty"`
-	// Paused is why the Schedule starts nothing; empty if it is active.
-	Paused string `json:"paused,omitempty"`
+	// Paused says that the Schedule starts nothing, Reason why.
+	Paused bool   `json:"paused"`
+	Reason string `json:"reason,omitempty"`
 	// Next is the next firing if the Schedule is active.
 	Next *schedules.Firing `json:"next,omitempty"`
 }
@@ -99,7 +100,7 @@ func applySchedule(ctx context.Context, conn *temporal.Connection, want client.S
 	if errors.As(err, new(*serviceerror.NotFound)) {
 		done.Outcome = created
 		if o.paused {
-			want.Paused, want.Note, done.Paused = true, o.reason, o.reason
+			want.Paused, want.Note, done.Paused, done.Reason = true, o.reason, true, o.reason
 		}
 		_, err = conn.ScheduleClient().Create(ctx, want)
 		return done, conn.Classify(err)
@@ -114,8 +115,8 @@ func applySchedule(ctx context.Context, conn *temporal.Connection, want client.S
 	if change, changes := stateChange(there.Schedule.State, state); changes {
 		done.Changes = append(done.Changes, change)
 	}
-	if state.Paused {
-		done.Paused = orNothing(state.Note)
+	if done.Paused = state.Paused; state.Paused {
+		done.Reason = state.Note
 	}
 	if len(done.Changes) == 0 {
 		return done, nil
@@ -163,7 +164,7 @@ func (a *app) showApplied(c *cobra.Command, conn *temporal.Connection, done appl
 	if err != nil {
 		return err
 	}
-	if len(next) > 0 && done.Paused == "" {
+	if len(next) > 0 && !done.Paused {
 		done.Next = &next[0]
 	}
 	if a.form(c) == formJSON {
@@ -172,8 +173,8 @@ func (a *app) showApplied(c *cobra.Command, conn *temporal.Connection, done appl
 	a.say("Schedule %s: %s", done.ID, done.Outcome)
 	a.sayChanges(done.Changes)
 	switch {
-	case done.Paused != "":
-		a.say("  paused: %s (it starts nothing until `starter schedule resume`)", done.Paused)
+	case done.Paused:
+		a.say("  paused: %s (it starts nothing until `starter schedule resume`)", orNothing(done.Reason))
 	case done.Next != nil:
 		a.say("  next: fires at %s UTC for %s", moment(done.Next.At), done.Next.Date)
 	}

@@ -93,61 +93,6 @@ func TestSetup_StopsAtWhatItCannotDo(t *testing.T) {
 	}
 }
 
-func TestSchedule_IsAppliedOnceAndSaysWhatItChanged(t *testing.T) {
-	w := newWorld()
-	code, _, stderr := w.starter(t, "schedule", "show")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "starter schedule apply")
-	code, _, stderr = w.starter(t, "schedule", "pause")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "starter schedule apply")
-
-	_, stdout, _ := w.starter(t, "schedule", "apply")
-	require.Equal(t, "Schedule pinterest-daily: created\n", stdout)
-	_, stdout, _ = w.starter(t, "schedule", "apply")
-	require.Equal(t, "Schedule pinterest-daily: unchanged\n", stdout)
-
-	w.temporal.schedule.Spec.Calendars[0].Hour = []client.ScheduleRange{{Start: 3, End: 6, Step: 2}}
-	w.temporal.schedule.Spec.TimeZoneName = "Europe/London"
-	w.temporal.schedule.Action.(*client.ScheduleWorkflowAction).TaskQueue = "elsewhere"
-	w.temporal.schedule.Policy.Overlap = enumspb.SCHEDULE_OVERLAP_POLICY_SKIP
-	w.temporal.schedule.State.Paused = true
-	_, stdout, _ = w.starter(t, "schedule", "show")
-	require.Contains(t, stdout, "differs from what this build says")
-	_, stdout, _ = w.starter(t, "schedule", "apply")
-	require.Equal(t, "Schedule pinterest-daily: changed\n"+
-		"  fires: at 03-06/2:00:00 on days 01-31 of months 01-12, weekdays 00-06 → at 00:00:00 on days 01-31 of months 01-12, weekdays 00-06\n"+
-		"  time zone: Europe/London → UTC\n"+
-		"  task queue: elsewhere → pinflow\n"+
-		"  overlap: Skip → AllowAll\n", stdout)
-	require.True(t, w.temporal.schedule.State.Paused, "a paused Schedule stays paused")
-	_, stdout, _ = w.starter(t, "schedule", "apply", "-o", "json")
-	require.JSONEq(t, `{"id":"pinterest-daily","outcome":"unchanged"}`, stdout)
-}
-
-func TestSchedule_ShowsItsDatesAndItsPauses(t *testing.T) {
-	w := newWorld()
-	w.starter(t, "schedule", "apply")
-	w.temporal.info = client.ScheduleInfo{NumActionsMissedCatchupWindow: 2}
-	for day := range 7 {
-		w.temporal.info.NextActionTimes = append(w.temporal.info.NextActionTimes, noon.AddDate(0, 0, day).Truncate(24*3600e9).AddDate(0, 0, 1))
-	}
-	w.temporal.info.RecentActions = []client.ScheduleActionResult{{ScheduleTime: noon.Truncate(24 * 3600e9), ActualTime: noon.Truncate(24 * 3600e9),
-		StartWorkflowResult: &client.ScheduleWorkflowExecution{WorkflowID: "pinterest-daily-scheduled-2022-10-19T00:00:00Z"}}}
-	_, stdout, _ := w.starter(t, "schedule", "show")
-	golden(t, "schedule-show", stdout)
-
-	_, stdout, _ = w.starter(t, "schedule", "pause", "--reason", "holiday")
-	require.Contains(t, stdout, "paused\n  note: holiday")
-	require.NotContains(t, stdout, "to come")
-	_, stdout, _ = w.starter(t, "schedule", "resume", "-o", "json")
-	var view scheduleView
-	require.NoError(t, json.Unmarshal([]byte(stdout), &view))
-	require.False(t, view.Paused)
-	require.Len(t, view.Next, 5)
-	require.Equal(t, 2, view.Missed)
-}
-
 // ready is a world in which everything is set up and runs.
 func ready(t *testing.T) *world {
 	w := bare()

@@ -10,6 +10,7 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
+	schedulepb "go.temporal.io/api/schedule/v1"
 	"go.temporal.io/api/serviceerror"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
@@ -35,6 +36,7 @@ type fakeTemporal struct {
 	countErrs     []error // of the next counts
 	schedule      *client.Schedule
 	info          client.ScheduleInfo
+	dropped       int64 // firings of the Schedule that were dropped from its buffer
 	pollers       []*taskqueuepb.PollerInfo
 	err           error // of every call
 	updates       []client.UpdateWorkflowOptions
@@ -44,6 +46,7 @@ type fakeTemporal struct {
 
 func newFakeTemporal() *fakeTemporal {
 	return &fakeTemporal{executions: map[string]*fakeExecution{}, attributes: map[string]enumspb.IndexedValueType{},
+		list:    func(string) ([]*workflowpb.WorkflowExecutionInfo, error) { return nil, nil },
 		pollers: []*taskqueuepb.PollerInfo{{Identity: "worker@host", LastAccessTime: timestamppb.New(noon.Add(-time.Minute))}}}
 }
 
@@ -209,6 +212,34 @@ func (s *fakeService) DescribeNamespace(context.Context, *workflowservice.Descri
 	}, s.temporal.err
 }
 
+// DescribeSchedule has the counts that the SDK leaves out.
+func (s *fakeService) DescribeSchedule(context.Context, *workflowservice.DescribeScheduleRequest, ...grpc.CallOption) (*workflowservice.DescribeScheduleResponse, error) {
+	return &workflowservice.DescribeScheduleResponse{Info: &schedulepb.ScheduleInfo{
+		MissedCatchupWindow: int64(s.temporal.info.NumActionsMissedCatchupWindow), OverlapSkipped: int64(s.temporal.info.NumActionsSkippedOverlap),
+		BufferDropped: s.temporal.dropped,
+	}}, s.temporal.err
+}
+
+// ListScheduleMatchingTimes knows Schedules that fire each day, in UTC.
+func (s *fakeService) ListScheduleMatchingTimes(_ context.Context, r *workflowservice.ListScheduleMatchingTimesRequest, _ ...grpc.CallOption) (*workflowservice.ListScheduleMatchingTimesResponse, error) {
+	if s.temporal.schedule == nil || r.GetScheduleId() != workflows.DailyName {
+		return nil, serviceerror.NewNotFound("schedule not found")
+	}
+	calendar := s.temporal.schedule.Spec.Calendars[0]
+	from, to := r.GetStartTime().AsTime(), r.GetEndTime().AsTime()
+	answer := &workflowservice.ListScheduleMatchingTimesResponse{}
+	for day := from.Truncate(24 * time.Hour); len(answer.StartTime) < 1000; day = day.AddDate(0, 0, 1) {
+		at := day.Add(time.Duration(calendar.Hour[0].Start)*time.Hour + time.Duration(calendar.Minute[0].Start)*time.Minute)
+		if at.After(to) {
+			break
+		}
+		if !at.Before(from) {
+			answer.StartTime = append(answer.StartTime, timestamppb.New(at))
+		}
+	}
+	return answer, nil
+}
+
 // Schedules: there is one at most.
 
 func (f *fakeTemporal) ScheduleClient() client.ScheduleClient { return &fakeSchedules{temporal: f} }
@@ -220,7 +251,8 @@ type fakeSchedules struct {
 
 func (s *fakeSchedules) Create(_ context.Context, o client.ScheduleOptions) (client.ScheduleHandle, error) {
 	s.temporal.schedule = described(o.Spec, *o.Action.(*client.ScheduleWorkflowAction),
-		client.SchedulePolicies{Overlap: o.Overlap, CatchupWindow: o.CatchupWindow}, &client.ScheduleState{})
+		client.SchedulePolicies{Overlap: o.Overlap, CatchupWindow: o.CatchupWindow}, &client.ScheduleState{Paused: o.Paused, Note: o.Note})
+	s.temporal.info.CreatedAt = noon
 	return nil, nil
 }
 
@@ -299,5 +331,13 @@ func (s *fakeSchedule) Unpause(_ context.Context, o client.ScheduleUnpauseOption
 		return err
 	}
 	s.temporal.schedule.State = &client.ScheduleState{Note: o.Note}
+	return nil
+}
+
+func (s *fakeSchedule) Delete(context.Context) error {
+	if err := s.there(); err != nil {
+		return err
+	}
+	s.temporal.schedule = nil
 	return nil
 }

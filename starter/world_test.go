@@ -44,6 +44,7 @@ type world struct {
 	mu       sync.Mutex
 	touched  []string // the systems that were connected to
 	colour   bool
+	typed    string // what somebody types who can be asked; nobody can if it is empty
 }
 
 // noon is the time of the world: the day after 2022-10-18.

@@ -172,16 +172,16 @@ func TestDeadman_IsOneOverAllWorkers(t *testing.T) {
 func TestDeadman_TellsThatItCouldNotLook(t *testing.T) {
 	w := newWatched(t, &memory{objects: map[string][]byte{}}, "a")
 	w.look(t.Context())
-	require.True(t, w.gauge(t, `pinflow_overdue_check_timestamp_seconds{dag="pinterest-daily"} 1.66616`))
+	require.True(t, w.gauge(t, `pinflow_overdue_check_timestamp_seconds{dag="pinterest-daily"} 1.66615923e+09`))
 	before := w.log.Len()
 	w.err = errors.New("the bucket does not answer")
 	w.time = w.time.Add(time.Hour)
 	w.look(t.Context())
 	require.Contains(t, w.log.String()[before:], "the bucket does not answer")
-	require.False(t, w.gauge(t, `pinflow_overdue_check_timestamp_seconds{dag="pinterest-daily"} 1.6661628`), "the gauge grows old")
+	require.False(t, w.gauge(t, `pinflow_overdue_check_timestamp_seconds{dag="pinterest-daily"} 1.66616283e+09`), "the gauge grows old")
 	w.err = nil
 	w.look(t.Context())
-	require.True(t, w.gauge(t, `pinflow_overdue_check_timestamp_seconds{dag="pinterest-daily"} 1.666162`))
+	require.True(t, w.gauge(t, `pinflow_overdue_check_timestamp_seconds{dag="pinterest-daily"} 1.66616283e+09`))
 }
 
 func TestDeadman_NeedsNoHook(t *testing.T) {

@@ -23,7 +23,7 @@ type ScheduleSpec struct {
 // DefaultSchedule fires each day at 00:00 UTC, when the logical date is over.
 var DefaultSchedule = ScheduleSpec{Cron: "0 0 * * *", TimeZone: "UTC"}
 
-func (s ScheduleSpec) String() string { return s.Cron + " " + s.zone() }
+func (s ScheduleSpec) String() string { return s.Cron + " (" + s.zone() + ")" }
 
 func (s ScheduleSpec) zone() string {
 	if s.TimeZone == "" {
