@@ -16,6 +16,8 @@ import (
 //	manifests/<topic>/<date>.json                                    what the date's objects hold
 //	runs/<dag>/<date>.json                                           the ledger
 //	notes/<dag>/<date>/<time>-<random>.json                          what people have to say about a date's runs
+//	logs/<dag>/<date>/<run id>/<task>/try-<n>/<activity>-<activity id>-<attempt>.jsonl
+//	                                                                 what workers logged while they worked for a task
 
 // emptyMark stands where the start offset would, in the name of the object of an empty range. An empty range must not
 // take the name of a start offset: a later landing of the date starts there.
@@ -41,6 +43,8 @@ func ledgerPrefix(dag string) string { return "runs/" + dag + "/" }
 func ledgerKey(dag string, date dates.Date) string { return ledgerPrefix(dag) + string(date) + ".json" }
 
 func notePrefix(dag string, date dates.Date) string { return "notes/" + dag + "/" + string(date) + "/" }
+
+func taskLogPrefix(dag string, date dates.Date) string { return "logs/" + dag + "/" + string(date) + "/" }
 
 func datePrefix(topic string, date dates.Date) string {
 	return "topics/" + topic + "/dt=" + string(date) + "/"

@@ -78,7 +78,7 @@ func (w *world) starter(t *testing.T, args ...string) (code int, stdout, stderr 
 	close(ready)
 	a := &app{
 		operator: func() string { return "ann@desk" },
-		stdin:    strings.NewReader(""), stdout: &out, stderr: &errs, colour: w.colour,
+		stdin:    strings.NewReader(w.typed), stdout: &out, stderr: &errs, colour: w.colour, asks: w.typed != "",
 		now: func() time.Time { return w.now }, after: func(time.Duration) <-chan time.Time { return ready },
 		connect: connectors{
 			temporal: func(context.Context) (*temporal.Connection, error) {
