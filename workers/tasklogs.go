@@ -11,20 +11,23 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// taskLogs adds DAG, logical date, task and try to the lines that activities log, and writes a line at the end of each activity.
+// taskLogs adds DAG, logical date, task and try to the lines that activities log, and writes a line at the end of each activity. The lines
+// of activities that work for a task also go into the bucket, for `starter logs`, if shipping is there.
 type taskLogs struct {
 	interceptor.WorkerInterceptorBase
+	shipping *shipping
 }
 
 // InterceptActivity puts the fields between the SDK and the activity.
 func (t *taskLogs) InterceptActivity(ctx context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	in := &taskLogsInbound{}
+	in := &taskLogsInbound{shipping: t.shipping}
 	in.Next = next
 	return in
 }
 
 type taskLogsInbound struct {
 	interceptor.ActivityInboundInterceptorBase
+	shipping *shipping
 }
 
 func (t *taskLogsInbound) Init(outbound interceptor.ActivityOutboundInterceptor) error {
@@ -33,10 +36,25 @@ func (t *taskLogsInbound) Init(outbound interceptor.ActivityOutboundInterceptor)
 	return t.Next.Init(out)
 }
 
+// attemptLogKey is where an attempt's log stands in the context.
+type attemptLogKey struct{}
+
 func (t *taskLogsInbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	activity.GetLogger(ctx).Debug("activity starts")
+	returned := false
+	if kept := t.shipping.begin(ctx); kept != nil {
+		kept.logger.Info("activity starts")
+		ctx = context.WithValue(ctx, attemptLogKey{}, kept)
+		defer func() {
+			if !returned { // the SDK tells the stack, on standard error
+				kept.logger.Error("activity panicked")
+			}
+			kept.end()
+		}()
+	}
 	logger, began := activity.GetLogger(ctx), time.Now()
-	logger.Debug("activity starts")
 	out, err := t.Next.ExecuteActivity(ctx, in)
+	returned = true
 	took := time.Since(began).Round(time.Millisecond).String()
 	if err != nil {
 		logger.Warn("activity failed", "took", took, "error", err)
@@ -50,12 +68,16 @@ type taskLogsOutbound struct {
 	interceptor.ActivityOutboundInterceptorBase
 }
 
-// GetLogger returns the activity's logger with the fields of its task.
+// GetLogger returns the activity's logger with the fields of its task. What it logs is kept, if the attempt's log is.
 func (t *taskLogsOutbound) GetLogger(ctx context.Context) log.Logger {
 	logger := t.Next.GetLogger(ctx)
 	ref, ok := workflows.TaskRefOf(ctx)
 	if !ok {
 		return logger
 	}
-	return log.With(logger, "dag", ref.DAG, "logical_date", string(ref.Date), "task", ref.Task, "try", ref.Try)
+	logger = log.With(logger, "dag", ref.DAG, "logical_date", string(ref.Date), "task", ref.Task, "try", ref.Try)
+	if kept, ok := ctx.Value(attemptLogKey{}).(*attemptLog); ok {
+		return twoLoggers{logger, kept.logger}
+	}
+	return logger
 }

@@ -77,13 +77,17 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	defer conn.Close()
+	logs, err := newShipping(ctx, settings, log)
+	if err != nil {
+		return err
+	}
 	fatal := make(chan error, 1)
 	w := worker.New(conn.Client, workflows.TaskQueue, worker.Options{
 		WorkerStopTimeout: own.StopTimeout,
 		// An activity hears of a cancellation in the answer to a heartbeat. The SDK's default of up to 60 s between two would let a
 		// cancelled landing go on for as long.
 		MaxHeartbeatThrottleInterval: heartbeatInterval,
-		Interceptors:                 []interceptor.WorkerInterceptor{&taskLogs{}},
+		Interceptors:                 []interceptor.WorkerInterceptor{&taskLogs{shipping: logs}},
 		OnFatalError:                 func(err error) { fatal <- err },
 	})
 	closeClients, err := register(ctx, w, conn.Client, settings)
@@ -106,6 +110,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	err = wait(ctx, log, own, fatal, pages.ended)
 	alive.drain()
 	w.Stop()
+	logs.drain()
 	stopLooking()
 	waitForLook()
 	log.Info("drained")

@@ -3,7 +3,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -117,8 +116,8 @@ func (r *run) operate(ctx workflow.Context, t Task, s *TaskStatus, record *activ
 	r.set(ctx, s, Running, "")
 	out, err := within(ctx, t.Deadline, t.Deadline-worked, func(ctx workflow.Context) (Outcome, error) { return t.Do.Run(ctx, try) })
 	release()
-	if !reflect.ValueOf(out).IsZero() {
-		s.Outcome = out
+	if err == nil || out.Link != "" {
+		s.Outcome = out // else what Prepare left is all that is known
 	}
 	if err != nil {
 		return err

@@ -191,13 +191,6 @@ func (r *dateRange) widen(_ workflow.Context, parallel int) error {
 	return nil
 }
 
-func checkParallel(parallel int) error {
-	if parallel < 1 || parallel > MaxParallel {
-		return fmt.Errorf("parallel %d: it is between 1 and %d", parallel, MaxParallel)
-	}
-	return nil
-}
-
 // stop starts no more dates, and cancels those that run if asked to. Runs of others, to which the range is attached, are theirs.
 func (r *dateRange) stop(ctx workflow.Context, s Stop) error {
 	r.Stopped = "stopped by " + s.String()

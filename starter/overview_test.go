@@ -1,0 +1,188 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// slot is a place in a pool of a date's task.
+func slot(pool string, date dates.Date, try int) activities.Slot {
+	return activities.Slot{Pool: pool, WorkflowID: workflows.RunID(dag, date), Task: pool, Try: try}
+}
+
+// going puts a workflow there that answers a query so.
+func (w *world) going(id string, answer any) *commonpb.WorkflowExecution {
+	e := w.temporal.add(id, &fakeExecution{runID: "r1", status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, answers: []any{answer}})
+	return &commonpb.WorkflowExecution{WorkflowId: id, RunId: e.runID}
+}
+
+// busy is a world in which something of everything is going on: a Schedule of six days ago, gaps, two runs, a backfill, pools.
+func busy(t *testing.T) *world {
+	w := scheduled(t, 6)
+	w.temporal.info.NumActionsMissedCatchupWindow = 1
+	w.ledgered(t, "2022-10-13", workflows.Success)
+	w.ledgered(t, "2022-10-15", workflows.Failed, func(e *activities.LedgerEntry) {
+		e.Error = "task clean_geo failed after 2 tries: " + strings.Repeat("nowhere ", 20) + "\nand more"
+	})
+	w.ledgered(t, "2022-10-16", workflows.Success, func(e *activities.LedgerEntry) { e.Partial = true })
+	running := map[dates.Date]workflows.RunStatus{
+		"2022-10-17": {DAG: dag, Date: "2022-10-17", State: workflows.Held, Started: dates.Date("2022-10-17").End(), Tasks: []workflows.TaskStatus{
+			{ID: "load", State: workflows.Success}, {ID: "clean_geo", State: workflows.Held}}},
+		"2022-10-18": {DAG: dag, Date: "2022-10-18", State: workflows.Running, Started: dates.Date("2022-10-18").End(), Tasks: []workflows.TaskStatus{
+			{ID: "load", State: workflows.Success}, {ID: "clean_pin", State: workflows.Running}, {ID: "clean_geo", State: workflows.Queued, Waiting: "a slot of pool clean_geo"},
+			{ID: "clean_user", State: workflows.UpForRetry}}},
+	}
+	var rows []*workflowpb.WorkflowExecutionInfo
+	for date, status := range running {
+		row := listed(t, date, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, status.State, false)
+		rows = append(rows, row)
+		w.temporal.add(workflows.RunID(dag, date), &fakeExecution{runID: row.GetExecution().GetRunId(), status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, answers: []any{status}})
+	}
+	backfill := &workflowpb.WorkflowExecutionInfo{
+		Execution: w.going(workflows.RangeID(dag, "2022-10-01", "2022-10-10"), tenDays(3, 1, 2, "2022-10-07")),
+		StartTime: timestamppb.New(noon.Add(-time.Hour)), Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
+	}
+	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
+		switch {
+		case strings.Contains(query, "WorkflowType = 'Range'"):
+			require.Contains(t, query, "PinflowTrigger != 'schedule'")
+			return []*workflowpb.WorkflowExecutionInfo{backfill}, nil
+		case strings.Contains(query, "BETWEEN"):
+			require.Regexp(t, `PinflowDate BETWEEN '2022-\d\d-\d\dT00:00:00Z' AND '2022-10-18T00:00:00Z'`, query)
+		}
+		return rows, nil
+	}
+	w.going(activities.PoolID("clean_geo"), activities.PoolState{Name: "clean_geo", Slots: 1, Holders: []activities.Slot{slot("clean_geo", "2022-10-07", 1)},
+		Waiting: []activities.Slot{slot("clean_geo", "2022-10-18", 1), slot("clean_geo", "2022-10-08", 2)}})
+	w.going(activities.PoolID("query"), activities.PoolState{Name: "query", Slots: 2, Holders: []activities.Slot{slot("query", "2022-10-05", 1), slot("query", "2022-10-06", 3)}})
+	return w
+}
+
+func TestOverview_ShowsHowTheDAGStands(t *testing.T) {
+	w := busy(t)
+	t.Setenv("COLUMNS", "80")
+	code, stdout, stderr := w.starter(t, "status")
+	require.Zero(t, code, stderr)
+	require.Empty(t, stderr)
+	golden(t, "overview", stdout)
+	for line := range strings.Lines(stdout) {
+		require.LessOrEqual(t, text.StringWidthWithoutEscSequences(strings.TrimRight(line, "\n")), 80, line)
+	}
+}
+
+func TestOverview_IsAlsoForPrograms(t *testing.T) {
+	w := busy(t)
+	code, stdout, _ := w.starter(t, "status", "--days", "4", "-o", "json")
+	require.Zero(t, code)
+	var o overview
+	require.NoError(t, json.Unmarshal([]byte(stdout), &o))
+	require.EqualValues(t, "2022-10-15", o.Since)
+	var states []string
+	for _, g := range o.Gaps {
+		states = append(states, string(g.Date)+" "+string(g.State))
+	}
+	require.Equal(t, []string{"2022-10-15 failed", "2022-10-16 partial", "2022-10-17 overdue", "2022-10-18 overdue"}, states)
+	require.Equal(t, "clean_geo is held: it waits for a decision", o.Running[0].At)
+	require.Equal(t, 4, o.Backfills[0].Progress.Success+o.Backfills[0].Progress.Failed)
+	require.Len(t, o.Pools, len(workflows.Standard.Pools))
+	require.EqualValues(t, 1, o.Schedule.Missed)
+	require.EqualValues(t, "2022-10-19", o.Schedule.Next.Date)
+}
+
+func TestOverview_WorksWithoutAWorker(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"none polls":        func(w *world) { w.temporal.pollers = nil },
+		"one has just died": func(w *world) { w.temporal.queryErr = serviceerror.NewDeadlineExceeded("no answer") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := busy(t)
+			change(w)
+			code, stdout, stderr := w.starter(t, "status")
+			require.Zero(t, code, stderr)
+			require.Contains(t, stdout, "2022-10-14  missed", "gaps need no worker")
+			require.Regexp(t, `2022-10-17 +held`, stdout, "visibility knows that it is held")
+			require.Regexp(t, `clean_geo +\?/1 +not known`, stdout)
+			require.Contains(t, stdout, "idle: load (1)")
+			require.Contains(t, stdout, "pinterest-daily-backfill-2022-10-01-2022-10-10")
+			require.Contains(t, stdout, "Not known: what runs do, how far backfills are, who holds pools: no worker")
+		})
+	}
+}
+
+func TestOverview_OfAQuietDAG(t *testing.T) {
+	w := newWorld()
+	code, stdout, _ := w.starter(t, "status")
+	require.Zero(t, code)
+	require.Equal(t, "pinterest-daily: no Schedule; create it with `starter schedule apply`\n\nGAPS: none since 2022-09-19\n\nRUNNING: none\n\n"+
+		"POOLS: all idle: load (1), clean_pin (1), clean_geo (1), clean_user (1), query (1)\n", stdout)
+
+	w = scheduled(t, 1)
+	w.ledgered(t, "2022-10-18", workflows.Success)
+	w.starter(t, "schedule", "pause", "--reason", "holiday")
+	code, stdout, _ = w.starter(t, "status")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "pinterest-daily: paused (holiday)\n  resume it with `starter schedule resume`\n\nGAPS: none")
+	w.temporal.executions[activities.PoolID("load")] = &fakeExecution{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
+	_, stdout, _ = w.starter(t, "status")
+	require.Contains(t, stdout, "all idle: load (1)", "a pool that does not run is idle")
+}
+
+func TestOverview_ShowsTheRestWithoutTheBucket(t *testing.T) {
+	w := busy(t)
+	w.down["bucket"] = &unreachableError{"S3", "is the stack up?", errors.New("refused")}
+	code, stdout, _ := w.starter(t, "status")
+	require.Equal(t, exitUnreachable, code)
+	require.NotContains(t, stdout, "GAPS")
+	require.Contains(t, stdout, "Not known: gaps: cannot reach S3")
+	require.Contains(t, stdout, "RUNNING: 2")
+}
+
+func TestOverview_ListsTwentyRunsAndCountsTheOthers(t *testing.T) {
+	w := newWorld()
+	w.temporal.pollers = nil
+	w.temporal.list = func(query string) (rows []*workflowpb.WorkflowExecutionInfo, _ error) {
+		for day := range 25 {
+			if strings.Contains(query, "'Run'") {
+				rows = append(rows, listed(t, dates.Date("2022-10-18").Add(-day), enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, workflows.Running, false))
+			}
+		}
+		return rows, nil
+	}
+	_, stdout, _ := w.starter(t, "status")
+	require.Contains(t, stdout, "RUNNING: 25")
+	require.Contains(t, stdout, "and 5 more: see `starter runs --state running`")
+}
+
+func TestDoctor_ShowsDatesThatNeedSomebodyWithoutAWorker(t *testing.T) {
+	w := ready(t)
+	w.temporal.info.CreatedAt = noon.AddDate(0, 0, -6)
+	w.temporal.pollers = nil
+	for date, state := range map[dates.Date]workflows.State{"2022-10-13": workflows.Success, "2022-10-15": workflows.Failed, "2022-10-17": workflows.Success, "2022-10-18": workflows.Success} {
+		w.ledgered(t, date, state, func(e *activities.LedgerEntry) { e.Error, e.Partial = "nowhere\nat all", date == "2022-10-17" })
+	}
+	code, stdout, _ := w.starter(t, "doctor")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stdout, "FAIL  Temporal   dates              2022-10-14 skipped, overdue (the Schedule was paused or changed then: no firing was missed): `starter run 2022-10-14`; "+
+		"2022-10-15 failed (nowhere…): `starter run 2022-10-15`; 2022-10-16 skipped, overdue")
+	require.Contains(t, stdout, "; and 1 more, see `starter status --days 7`\n")
+
+	t.Setenv("PINFLOW_ALARM_HOOK", "https://hooks.example.com/hush")
+	_, stdout, _ = w.starter(t, "doctor")
+	require.Contains(t, stdout, "ok    alarms     hook               the worker posts overdue dates to hooks.example.com\n")
+	require.NotContains(t, stdout, "hush")
+}

@@ -1,0 +1,208 @@
+package workflows
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dates"
+)
+
+// record runs each case on a real server and saves its history.
+func record(t *testing.T) {
+	r := newRecorder(t)
+	ctx := context.Background()
+	day := dates.Date("2022-10-01")
+	next := func() dates.Date { day = day.Add(1); return day }
+	finish := func(name string, run client.WorkflowRun) error {
+		err := run.Get(ctx, nil)
+		r.save(name, run.GetID(), run.GetRunID())
+		r.reset()
+		return err
+	}
+
+	require.NoError(t, finish("clean", r.run(RunInput{Date: next()})))
+	rerun := r.run(RunInput{Date: day, Again: Tasks{"clean_geo", "query"}})
+	require.NoError(t, finish("rerun", rerun))
+	require.NoError(t, finish("noop", r.run(RunInput{DAG: noopDAG, Date: next()})))
+
+	r.fate = func(in activities.StartNotebookInput) error {
+		if in.Task == "clean_geo" {
+			return temporal.NewNonRetryableApplicationError(brokenStatement, activities.ErrorNotebookFailed, nil)
+		}
+		return nil
+	}
+	require.ErrorContains(t, finish("failed", r.run(RunInput{Date: next()})), brokenStatement)
+
+	r.fate = func(in activities.StartNotebookInput) error {
+		if in.Task == "clean_pin" && in.Try == 1 {
+			return temporal.NewNonRetryableApplicationError("DELTA_CONCURRENT_APPEND", activities.ErrorNotebookConflict, nil)
+		}
+		return nil
+	}
+	require.NoError(t, finish("retried", r.run(RunInput{Date: next()})))
+
+	r.recordHeld(next(), finish)
+	r.recordCancelled(next(), finish)
+	r.recordCancelledStarting(next(), finish)
+	r.recordAttached(next())
+	r.recordDeadHolder(next(), next())
+	r.recordRange()
+}
+
+// backfill starts a range of some dates.
+func (r *recorder) backfill(from, to dates.Date, parallel int) client.WorkflowRun {
+	in := RangeInput{DAG: DailyName, From: from, To: to, Parallel: parallel, Trigger: Backfill}
+	run, err := r.client.ExecuteWorkflow(context.Background(), RangeOptions(in), RangeWorkflow, in)
+	require.NoError(r.t, err)
+	return run
+}
+
+// scheduledIn says whether a workflow has scheduled an activity of that name.
+func (r *recorder) scheduledIn(run client.WorkflowRun, name string) bool {
+	events := r.client.GetWorkflowHistory(context.Background(), run.GetID(), run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(r.t, err)
+		if event.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == name {
+			return true
+		}
+	}
+	return false
+}
+
+// recordAttached backfills a date while somebody else runs it.
+func (r *recorder) recordAttached(day dates.Date) {
+	r.gate = make(chan struct{})
+	theirs := r.run(RunInput{Date: day})
+	<-r.waits
+	ours := r.backfill(day, day, 1)
+	require.Eventually(r.t, func() bool { return r.scheduledIn(ours, awaitRun) }, time.Minute, 50*time.Millisecond)
+	close(r.gate)
+	require.NoError(r.t, theirs.Get(context.Background(), nil))
+	var result RangeResult
+	require.NoError(r.t, ours.Get(context.Background(), &result))
+	require.Equal(r.t, RangeResult{From: day, To: day, Total: 1, Success: 1, Attached: 1}, result)
+	require.Equal(r.t, theirs.GetRunID(), r.ledger[day].RunID, "there was one run")
+	r.save("range-attached", ours.GetID(), ours.GetRunID())
+	r.reset()
+}
+
+// recordDeadHolder terminates a run that holds the slot of load while another waits for it.
+func (r *recorder) recordDeadHolder(dead, alive dates.Date) {
+	ctx := context.Background()
+	r.gate = make(chan struct{})
+	holds := r.run(RunInput{Date: dead})
+	<-r.waits
+	waiting := r.run(RunInput{Date: alive})
+	require.Eventually(r.t, func() bool { return r.status(waiting).Tasks[0].State == Queued }, time.Minute, 50*time.Millisecond)
+	pool, err := r.client.DescribeWorkflowExecution(ctx, activities.PoolID("load"), "")
+	require.NoError(r.t, err)
+	require.NoError(r.t, r.client.TerminateWorkflow(ctx, holds.GetID(), holds.GetRunID(), "the machine is gone"))
+	require.Equal(r.t, "load", <-r.waits, "the other got the slot")
+	close(r.gate)
+	require.NoError(r.t, waiting.Get(ctx, nil))
+	r.save("pool-dead-holder", activities.PoolID("load"), pool.WorkflowExecutionInfo.Execution.RunId)
+	r.reset()
+	r.writing, r.most = map[string]int{}, map[string]int{} // the dead run's notebook was never ended
+}
+
+// recordHeld holds at a failed task, and a decision retries it.
+func (r *recorder) recordHeld(day dates.Date, finish func(string, client.WorkflowRun) error) {
+	ctx := context.Background()
+	r.fate = func(in activities.StartNotebookInput) error {
+		if in.Task == "query" && in.Try <= 2 {
+			return temporal.NewNonRetryableApplicationError("no table geo", activities.ErrorNotebookFailed, nil)
+		}
+		return nil
+	}
+	run := r.run(RunInput{Date: day, Hold: true})
+	require.Eventually(r.t, func() bool { return r.status(run).State == Held }, time.Minute, 50*time.Millisecond)
+	handle, err := r.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: run.GetID(), UpdateName: DecideUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
+		Args: []any{Decision{Task: "query", Choice: RetryTask, By: "ann", Reason: "table is back"}},
+	})
+	require.NoError(r.t, err)
+	require.NoError(r.t, handle.Get(ctx, nil))
+	require.NoError(r.t, finish("held", run))
+}
+
+func (r *recorder) status(run client.WorkflowRun) RunStatus {
+	answer, err := r.client.QueryWorkflow(context.Background(), run.GetID(), run.GetRunID(), StatusQuery)
+	require.NoError(r.t, err)
+	var status RunStatus
+	require.NoError(r.t, answer.Get(&status))
+	return status
+}
+
+// recordCancelled cancels a run while three notebooks are at work.
+func (r *recorder) recordCancelled(day dates.Date, finish func(string, client.WorkflowRun) error) {
+	r.blockWait = make(chan struct{})
+	release := sync.OnceFunc(func() { close(r.blockWait) })
+	defer release()
+	run := r.run(RunInput{Date: day})
+	var going []string
+	for range 3 {
+		going = append(going, <-r.waits)
+	}
+	slices.Sort(going)
+	require.Equal(r.t, "clean_geo clean_pin clean_user", strings.Join(going, " "))
+	require.NoError(r.t, r.client.CancelWorkflow(context.Background(), run.GetID(), run.GetRunID()))
+	release()
+	require.True(r.t, temporal.IsCanceledError(finish("cancelled", run)))
+}
+
+// recordCancelledStarting cancels a run while Databricks is being asked for one.
+func (r *recorder) recordCancelledStarting(day dates.Date, finish func(string, client.WorkflowRun) error) {
+	r.blockStart = make(chan struct{})
+	blocked := r.blockStart
+	run := r.run(RunInput{Date: day})
+	require.Equal(r.t, "load", <-r.waits)
+	require.NoError(r.t, r.client.CancelWorkflow(context.Background(), run.GetID(), run.GetRunID()))
+	require.Eventually(r.t, func() bool { return r.cancelRequested(run) }, time.Minute, 50*time.Millisecond)
+	close(blocked)
+	require.True(r.t, temporal.IsCanceledError(finish("cancelled-starting", run)))
+}
+
+// cancelRequested says that the workflow has passed the order on to its activity.
+func (r *recorder) cancelRequested(run client.WorkflowRun) bool {
+	events := r.client.GetWorkflowHistory(context.Background(), run.GetID(), run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(r.t, err)
+		if event.EventType == enumspb.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED {
+			return true
+		}
+	}
+	return false
+}
+
+// recordRange runs twelve dates, four at a time, through pools of one slot; it continues as new on the way.
+func (r *recorder) recordRange() {
+	ctx := context.Background()
+	run := r.backfill("2022-09-01", "2022-09-12", 4)
+	first := run.GetRunID()
+	var result RangeResult
+	require.NoError(r.t, run.Get(ctx, &result))
+	require.Equal(r.t, RangeResult{From: "2022-09-01", To: "2022-09-12", Total: 12, Success: 12}, result)
+	for _, notebook := range []string{"load", "clean_pin", "clean_geo", "clean_user", "query"} {
+		require.Equal(r.t, 1, r.most[notebook], "two dates wrote the tables of %s at the same time", notebook)
+	}
+	r.save("range", run.GetID(), first)
+	last, err := r.client.DescribeWorkflowExecution(ctx, run.GetID(), "")
+	require.NoError(r.t, err)
+	require.NotEqual(r.t, first, last.WorkflowExecutionInfo.Execution.RunId)
+	r.save("range-last", run.GetID(), last.WorkflowExecutionInfo.Execution.RunId)
+	pool, err := r.client.DescribeWorkflowExecution(ctx, activities.PoolID("query"), "")
+	require.NoError(r.t, err)
+	r.save("pool", activities.PoolID("query"), pool.WorkflowExecutionInfo.Execution.RunId)
+}
