@@ -69,9 +69,9 @@ type runNow struct {
 	Trigger string     `json:"trigger"`
 	Partial bool       `json:"partial"`
 	Started time.Time  `json:"started"`
-	// At is what it does, or what it waits for.
-	At string `json:"at"`
-	UI string `json:"ui"`
+	// Now is what it does and what it waits for; nothing if no worker could be asked.
+	Now []string `json:"now"`
+	UI  string   `json:"ui"`
 }
 
 // backfillNow is a backfill that is going. Progress is nil if no worker could be asked for it.
@@ -161,7 +161,7 @@ func (a *app) overview(ctx context.Context, conn *temporal.Connection, days int)
 
 // silent says that something is going that could not be asked.
 func (o *overview) silent() bool {
-	return slices.ContainsFunc(o.Running, func(r runNow) bool { return r.At == "" }) ||
+	return slices.ContainsFunc(o.Running, func(r runNow) bool { return len(r.Now) == 0 }) ||
 		slices.ContainsFunc(o.Backfills, func(b backfillNow) bool { return b.Progress == nil }) ||
 		slices.ContainsFunc(o.Pools, func(p poolNow) bool { return p.Unknown })
 }

@@ -43,8 +43,10 @@ type gap struct {
 type dateFact struct {
 	state          workflows.State
 	partial, going bool
-	until          time.Time
-	why            string
+	// recorded says that the ledger has it, with its tasks.
+	recorded bool
+	until    time.Time
+	why      string
 }
 
 // rangeFact is what became of the range that a firing started.
@@ -79,7 +81,7 @@ func latestRuns(entries []activities.LedgerEntry, rows []runRow) map[dates.Date]
 	facts, started := map[dates.Date]dateFact{}, map[dates.Date]time.Time{}
 	recorded := map[string]bool{}
 	for _, e := range entries {
-		f := dateFact{state: workflows.State(e.State), partial: e.Partial, why: e.Error}
+		f := dateFact{state: workflows.State(e.State), partial: e.Partial, why: e.Error, recorded: true}
 		if e.Until != nil {
 			f.until = *e.Until
 		}
@@ -139,6 +141,8 @@ func (g gapFacts) of(date dates.Date, firing time.Time, late workflows.OverdueDa
 		return gap{Date: date, State: gapOverdue, Cause: late.Says(), Command: "starter status " + string(date)}, true
 	case run && fact.going, !date.Over(g.now):
 		return gap{}, false
+	case run && fact.state != workflows.Success && fact.recorded && !fact.partial:
+		return gap{Date: date, State: gapFailed, Cause: orUnknown(fact.why), Command: fmt.Sprintf("starter rerun %s --failed", date)}, true
 	case run && fact.state != workflows.Success:
 		return gap{Date: date, State: gapFailed, Cause: orUnknown(fact.why), Command: "starter run " + string(date)}, true
 	case run && fact.partial:
@@ -169,21 +173,21 @@ func (g gapFacts) missing(date dates.Date, firing time.Time) (gapState, string) 
 	case g.now.Sub(firing) < startGrace:
 		return "", ""
 	case r.running:
-		return gapWaiting, "its firing has come, but no worker has started its run"
+		return gapWaiting, "it has fired, but no worker has started its run"
 	case r.known && r.status == string(workflows.Success):
-		return gapLost, "its firing has come and its range has ended, but the ledger has no entry"
+		return gapLost, "its range has ended, but the ledger has no entry"
 	case r.known:
-		return gapLost, fmt.Sprintf("its firing has come, but its range has ended (%s) without a run", r.status)
+		return gapLost, fmt.Sprintf("its range has ended (%s) without a run", r.status)
 	case s.missed > 0 && !s.paused:
-		return gapMissed, fmt.Sprintf("Temporal was away at its firing and for %s after (%s missed so far)", duration(workflows.CatchupWindow), count(s.missed, "firing"))
+		return gapMissed, fmt.Sprintf("its firing was missed, Temporal was away (%s so far)", count(s.missed, "firing"))
 	case s.skipped+s.dropped > 0 && !s.paused:
-		return gapDropped, fmt.Sprintf("its firing was dropped: %d for an earlier one's sake, %d as too many waited", s.skipped, s.dropped)
+		return gapDropped, fmt.Sprintf("its firing was dropped (%d overlaps, %d from a full buffer)", s.skipped, s.dropped)
 	case s.paused && s.missed+s.skipped+s.dropped > 0:
-		return gapSkipped, fmt.Sprintf("the Schedule is paused (%s), or the firing was missed (%s so far)", s.note, count(s.missed+s.skipped+s.dropped, "firing"))
+		return gapSkipped, fmt.Sprintf("the Schedule is paused (%s), or it was missed (%s so far)", s.note, count(s.missed+s.skipped+s.dropped, "firing"))
 	case s.paused:
 		return gapSkipped, fmt.Sprintf("the Schedule is paused: %s", s.note)
 	}
-	return gapSkipped, "the Schedule was paused or changed then: no firing was missed"
+	return gapSkipped, "the Schedule was paused or changed when it should fire"
 }
 
 func count(n int64, what string) string {

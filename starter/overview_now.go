@@ -48,7 +48,7 @@ func (a *app) runningRuns(ctx context.Context, conn *temporal.Connection, asking
 			if unanswered(err) {
 				return nil
 			}
-			running[i].State, running[i].At, running[i].Partial = string(status.State), doing(status), status.Partial
+			running[i].State, running[i].Now, running[i].Partial = string(status.State), doing(status), status.Partial
 			return err
 		})
 	}
@@ -60,13 +60,16 @@ func unanswered(err error) bool {
 	return errors.As(err, new(*noWorkerError)) || errors.As(err, new(*serviceerror.NotFound))
 }
 
-// doing is what a run does, or what it waits for.
-func doing(status workflows.RunStatus) string {
-	var held, waiting, running []string
+// doing is what a run does and what it waits for: what waits for somebody comes first.
+func doing(status workflows.RunStatus) []string {
+	var held, running, waiting []string
+	if status.Paused != "" {
+		held = append(held, "paused: "+status.Paused)
+	}
 	for _, task := range status.Tasks {
 		switch {
 		case task.State == workflows.Held:
-			held = append(held, task.ID+" is held: it waits for a decision")
+			held = append(held, task.ID+" waits for a decision")
 		case task.State == workflows.UpForRetry:
 			waiting = append(waiting, task.ID+" waits for its next try")
 		case task.Waiting != "" && !task.State.Final():
@@ -75,16 +78,14 @@ func doing(status workflows.RunStatus) string {
 			running = append(running, task.ID+" runs")
 		}
 	}
-	if status.Paused != "" {
-		held = append(held, "paused: "+status.Paused)
+	all := slices.Concat(held, running, waiting)
+	switch {
+	case len(all) > 0:
+		return all
+	case status.State.Final():
+		return []string{"has just ended"}
 	}
-	if all := slices.Concat(held, running, waiting); len(all) > 0 {
-		return strings.Join(all, ", ")
-	}
-	if status.State.Final() {
-		return "has just ended"
-	}
-	return "starts"
+	return []string{"starts"}
 }
 
 // runningBackfills are the backfills that are going, the oldest first.

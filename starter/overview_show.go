@@ -64,15 +64,15 @@ func (a *app) showGaps(o *overview, width int) {
 		if g.State == gapFailed || g.Overdue {
 			colour = text.FgRed
 		}
-		cause := g.Cause
-		if g.Overdue {
-			cause = fmt.Sprintf("due %s; %s", g.Due.UTC().Format("01-02 15:04"), cause)
+		a.say("%s  %s  %s", g.Date, a.paint(colour, fmt.Sprintf("%-7s", g.State)), firstLine(g.Cause, width-len(gapIndent)))
+		command := g.Command
+		if g.Overdue { // as a comment of the shell: the line can be copied
+			command += fmt.Sprintf("  # was due %s", g.Due.UTC().Format("01-02 15:04"))
 		}
-		a.say("%s  %s  %s", g.Date, a.paint(colour, fmt.Sprintf("%-7s", g.State)), firstLine(cause, width-len(gapIndent)))
-		a.say("%s%s", gapIndent, g.Command)
+		a.say("%s%s", gapIndent, command)
 	}
 	for _, s := range neighbours(o.Gaps) {
-		a.say("%s to %s at once: %s", s.From, s.To, s.command())
+		a.say("%s to %s at once:\n  %s", s.From, s.To, s.command())
 	}
 }
 
@@ -106,12 +106,15 @@ func (a *app) showRunning(o *overview, width int) {
 		if r.Partial {
 			state += ", partial"
 		}
-		g.rows = append(g.rows, []string{string(r.Date), a.paintState(workflows.State(r.State), state), r.Trigger, a.took(r.Started, time.Time{}), r.At})
+		g.rows = append(g.rows, []string{string(r.Date), a.paintState(workflows.State(r.State), state), r.Trigger, a.took(r.Started, time.Time{}), strings.Join(r.Now, "\n")})
 	}
 	a.fit(&g, 4, width)
 	a.printGrid(g)
 	if o.RunningMore > 0 {
 		a.say("and %d more: see `starter runs --state running`", o.RunningMore)
+	}
+	if slices.ContainsFunc(o.Running, func(r runNow) bool { return r.State == string(workflows.Held) }) {
+		a.say("Decide with `starter task retry|skip|fail|succeed <date> <task> --reason …`")
 	}
 }
 
@@ -200,7 +203,7 @@ func slotName(s activities.Slot) string {
 	return fmt.Sprintf("%s %s #%d", strings.TrimPrefix(s.WorkflowID, dag+"-"), s.Task, s.Try)
 }
 
-// fit cuts the last column of a table so that its rows are no wider than the screen.
+// fit cuts the lines in the last column of a table so that its rows are no wider than the screen.
 func (a *app) fit(g *grid, last, width int) {
 	const padding = 3
 	taken := 0
@@ -215,7 +218,11 @@ func (a *app) fit(g *grid, last, width int) {
 	}
 	for _, row := range g.rows {
 		if len(row) > last {
-			row[last] = firstLine(row[last], max(10, width-taken))
+			var lines []string
+			for line := range strings.SplitSeq(row[last], "\n") {
+				lines = append(lines, firstLine(line, max(10, width-taken)))
+			}
+			row[last] = strings.Join(lines, "\n")
 		}
 	}
 }

@@ -97,7 +97,7 @@ func TestOverview_IsAlsoForPrograms(t *testing.T) {
 		states = append(states, string(g.Date)+" "+string(g.State))
 	}
 	require.Equal(t, []string{"2022-10-15 failed", "2022-10-16 partial", "2022-10-17 overdue", "2022-10-18 overdue"}, states)
-	require.Equal(t, "clean_geo is held: it waits for a decision", o.Running[0].At)
+	require.Equal(t, []string{"clean_geo waits for a decision"}, o.Running[0].Now)
 	require.Equal(t, 4, o.Backfills[0].Progress.Success+o.Backfills[0].Progress.Failed)
 	require.Len(t, o.Pools, len(workflows.Standard.Pools))
 	require.EqualValues(t, 1, o.Schedule.Missed)
@@ -177,8 +177,8 @@ func TestDoctor_ShowsDatesThatNeedSomebodyWithoutAWorker(t *testing.T) {
 	}
 	code, stdout, _ := w.starter(t, "doctor")
 	require.Equal(t, exitFailed, code)
-	require.Contains(t, stdout, "FAIL  Temporal   dates              2022-10-14 skipped, overdue (the Schedule was paused or changed then: no firing was missed): `starter run 2022-10-14`; "+
-		"2022-10-15 failed (nowhere…): `starter run 2022-10-15`; 2022-10-16 skipped, overdue")
+	require.Contains(t, stdout, "FAIL  Temporal   dates              2022-10-14 skipped, overdue (the Schedule was paused or changed when it should fire): `starter run 2022-10-14`; "+
+		"2022-10-15 failed (nowhere…): `starter rerun 2022-10-15 --failed`; 2022-10-16 skipped, overdue")
 	require.Contains(t, stdout, "; and 1 more, see `starter status --days 7`\n")
 
 	t.Setenv("PINFLOW_ALARM_HOOK", "https://hooks.example.com/hush")

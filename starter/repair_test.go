@@ -3,17 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
-	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"google.golang.org/grpc"
 
-	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -177,91 +173,4 @@ func TestRerun_SaysWhatIsPossibleInstead(t *testing.T) {
 			require.Empty(t, w.temporal.started)
 		})
 	}
-}
-
-func TestDags_CheckReportsAllMistakesAtOnce(t *testing.T) {
-	w := newWorld()
-	code, stdout, _ := w.starter(t, "dags", "check")
-	require.Zero(t, code)
-	require.Equal(t, "ok    pinterest-daily, 5 tasks\n", stdout)
-	code, stdout, _ = w.starter(t, "dags", "list")
-	require.Zero(t, code)
-	require.Contains(t, stdout, "load, clean_pin, clean_geo, clean_user, query")
-	require.Empty(t, w.touched)
-}
-
-// backfillGoes lets one backfill be listed as going.
-func (w *world) backfillGoes(ids ...string) {
-	w.temporal.list = func(string) (all []*workflowpb.WorkflowExecutionInfo, _ error) {
-		for _, id := range ids {
-			w.temporal.add(id, &fakeExecution{runID: "r1", status: running, answers: []any{tenDays(4, 1, 0, "2022-10-06", "2022-10-07"), nil}})
-			all = append(all, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "r1"}, Status: running})
-		}
-		return all, nil
-	}
-}
-
-func TestBackfill_OrdersGoToTheOneThatIsGoing(t *testing.T) {
-	for line, want := range map[string]struct {
-		update string
-		input  any
-	}{
-		"pause --reason full":         {workflows.PauseUpdate, workflows.Pause{By: "ann@desk", Reason: "full"}},
-		"resume":                      {workflows.ResumeUpdate, workflows.Pause{By: "ann@desk", Reason: "no reason given"}},
-		"parallel 8":                  {workflows.ParallelUpdate, 8},
-		"cancel --reason wrong":       {workflows.StopUpdate, workflows.Stop{Pause: workflows.Pause{By: "ann@desk", Reason: "wrong"}}},
-		"cancel --now --reason wrong": {workflows.StopUpdate, workflows.Stop{Pause: workflows.Pause{By: "ann@desk", Reason: "wrong"}, Now: true}},
-	} {
-		t.Run(line, func(t *testing.T) {
-			w := newWorld()
-			w.backfillGoes("pinterest-daily-backfill-2022-10-01-2022-10-10")
-			code, stdout, stderr := w.starter(t, append([]string{"backfill"}, strings.Fields(line)...)...)
-			require.Zero(t, code, stderr)
-			require.Equal(t, want.update, w.temporal.updates[0].UpdateName)
-			require.Equal(t, []any{want.input}, w.temporal.updates[0].Args)
-			require.Contains(t, stdout, "5 of 10 dates done (4 success, 1 failed, 0 skipped)")
-			require.Contains(t, stdout, "running 2022-10-06 and 1 more")
-		})
-	}
-}
-
-func TestBackfill_OrdersNeedOneBackfill(t *testing.T) {
-	w := newWorld()
-	w.backfillGoes()
-	code, _, stderr := w.starter(t, "backfill", "pause")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "no backfill is going")
-	w.backfillGoes("a", "b")
-	code, _, stderr = w.starter(t, "backfill", "pause")
-	require.Equal(t, exitUsage, code)
-	require.Contains(t, stderr, "which backfill? Name one of a, b")
-	code, _, stderr = w.starter(t, "backfill", "parallel", "many")
-	require.Equal(t, exitUsage, code)
-	require.Contains(t, stderr, "it is a number between 1 and 500")
-	w.backfillGoes()
-	code, stdout, _ := w.starter(t, "backfill", "show")
-	require.Zero(t, code)
-	require.Contains(t, stdout, "No backfill is going")
-}
-
-func TestBackfill_ADryRunDecidesAsTheRealOne(t *testing.T) {
-	w := newWorld()
-	for date, state := range map[string]workflows.RunStatus{"2022-10-01": good, "2022-10-02": bad} {
-		state.Date = dates.Date(date)
-		w.ledger(t, state)
-	}
-	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
-		require.Contains(t, query, "ExecutionStatus = 'Running'")
-		return []*workflowpb.WorkflowExecutionInfo{listed(t, "2022-10-04", running, workflows.Running, false)}, nil
-	}
-	code, stdout, stderr := w.starter(t, "backfill", "--from", "2022-10-01", "--to", "2022-10-04", "--reprocess", "failed", "--dry-run")
-	require.Zero(t, code, stderr)
-	require.Equal(t, ""+
-		"DATE         STATE     DECISION   WHY\n"+
-		"2022-10-01   success   skip       has run\n"+
-		"2022-10-02   failed    run        failed, and the failed are to run again\n"+
-		"2022-10-03   none      run        has not run yet\n"+
-		"2022-10-04   running   run        is running: that run is waited for\n\n"+
-		"3 dates would run, 1 would be skipped. Nothing has been started.\n", stdout)
-	require.Empty(t, w.temporal.started)
 }

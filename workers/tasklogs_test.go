@@ -24,6 +24,11 @@ import (
 
 // lines runs an activity, with or without a task in its header, and returns what was logged.
 func lines(t *testing.T, ref *workflows.TaskRef, act func(context.Context) error) (logged []map[string]any, failure error) {
+	return linesOf(t, &taskLogs{}, ref, act)
+}
+
+// linesOf is lines with an interceptor of its own.
+func linesOf(t *testing.T, logs *taskLogs, ref *workflows.TaskRef, act func(context.Context) error) (logged []map[string]any, failure error) {
 	var out bytes.Buffer
 	logger, err := observe.NewLogger(&out, "info")
 	require.NoError(t, err)
@@ -36,7 +41,7 @@ func lines(t *testing.T, ref *workflows.TaskRef, act func(context.Context) error
 		suite.SetHeader(&commonpb.Header{Fields: map[string]*commonpb.Payload{"pinflow-task": payload}})
 	}
 	env := suite.NewTestActivityEnvironment()
-	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&taskLogs{}}})
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{logs}})
 	env.RegisterActivityWithOptions(act, activity.RegisterOptions{Name: "act"})
 	_, failure = env.ExecuteActivity(act)
 	for line := range strings.Lines(out.String()) {

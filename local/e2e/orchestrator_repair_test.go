@@ -1,0 +1,62 @@
+package e2e
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// statusOf is a date's run as `starter status` tells it.
+func (s *system) statusOf(date string) (status struct {
+	workflows.RunStatus
+	Notes []activities.Note `json:"notes"`
+}) {
+	s.t.Helper()
+	_, stdout, stderr := s.starter("status", date, "-o", "json")
+	require.NoError(s.t, json.Unmarshal([]byte(stdout), &status), stderr)
+	return status
+}
+
+func TestRepair_AHeldTaskIsRetriedAndARerunReallyRunsAgain(t *testing.T) {
+	s := startSystem(t)
+	date := string(ago(1))
+	s.breakNotebook("clean_geo", "-- Databricks notebook source\nSELECT * FROM nowhere")
+	s.must("run", date, "--hold", "--tag", "repair")
+	s.eventually("the run holds", func() bool { return s.statusOf(date).State == workflows.Held })
+	code, _, stderr := s.starter("task", "retry", date, "clean_pin", "--reason", "x")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "held: clean_geo", "a wrong decision is refused with what is possible")
+	s.must("pause", date, "--reason", "the notebook is being mended")
+	s.must("notebooks", "push")
+	s.must("task", "retry", date, "clean_geo", "--reason", "the notebook is back")
+	require.Equal(t, "the run to be resumed", s.statusOf(date).Tasks[2].Waiting)
+	s.must("resume", date)
+	s.must("status", date, "--watch")
+
+	s.must("rerun", date, "--only", "query", "--wait")
+	s.must("note", date, "the source was late")
+	status := s.statusOf(date)
+	require.Equal(t, workflows.Success, status.State)
+	require.Equal(t, "the source was late", status.Notes[0].Text)
+	require.Contains(t, status.Tasks[2].Decision, "the notebook is back")
+	require.True(t, status.Tasks[2].Carried)
+	require.Equal(t, []int{3, 2}, []int{status.Tasks[2].Tries, status.Tasks[4].Tries})
+	require.NotEqual(t, status.Tasks[4].History[0].JobRunID, status.Tasks[4].History[1].JobRunID)
+	runs := s.databricksRuns(workflows.DailyName + " " + date)
+	require.Len(t, runs, tasksOfDaily+2+1, "clean_geo three times, query twice, the others once: %v", runs)
+
+	var why struct {
+		Made workflows.TaskStatus `json:"made"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(s.must("why", "users_joined_by_year", date, "-o", "json")), &why))
+	require.Equal(t, status.Tasks[4].JobRunID, why.Made.JobRunID)
+	var runsTagged []struct{ Date string }
+	require.NoError(t, json.Unmarshal([]byte(s.must("runs", "--tag", "repair", "--from", date, "-o", "json")), &runsTagged))
+	require.Len(t, runsTagged, 1)
+	code, _, _ = s.starter("rerun", date, "--failed")
+	require.Equal(t, 1, code, "nothing has failed")
+}

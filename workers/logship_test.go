@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// shippedObjects is a bucket that takes logs.
+type shippedObjects struct {
+	activities.Objects
+	mu     sync.Mutex
+	bodies map[string][]string // all that was put, by key
+	fault  error
+	hang   bool // until the request's time is over
+	// answers is closed when requests are to be answered; nil answers at once.
+	answers chan struct{}
+}
+
+func newShippedObjects() *shippedObjects { return &shippedObjects{bodies: map[string][]string{}} }
+
+func (o *shippedObjects) Put(ctx context.Context, object activities.PutObject) error {
+	if o.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if o.answers != nil {
+		<-o.answers
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.bodies[object.Key] = append(o.bodies[object.Key], string(object.Body))
+	return o.fault
+}
+
+// parsed are the lines of a log.
+func parsed(t *testing.T, body string) (all []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(body) {
+		var fields map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &fields), line)
+		all = append(all, fields)
+	}
+	return all
+}
+
+var (
+	someTask = &workflows.TaskRef{DAG: "pinterest-daily", Date: "2022-10-18", Task: "clean_pin", Try: 2}
+	someLog  = activities.TaskLog{DAG: "pinterest-daily", Date: "2022-10-18", RunID: "r1", Task: "clean_pin", Try: 2, Activity: "WaitNotebook", ActivityID: "23", Attempt: 1}
+)
+
+func TestShipping_PutsWhatAnActivityLogs(t *testing.T) {
+	objects := newShippedObjects()
+	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
+	_, err := linesOf(t, &taskLogs{shipping: shipping}, someTask, func(ctx context.Context) error {
+		logger := activity.GetLogger(ctx)
+		logger.Debug("a detail")
+		logger.Info("at work", "rows", 3)
+		return errors.New("no such table")
+	})
+	require.ErrorContains(t, err, "no such table")
+	shipping.drain()
+	require.Len(t, objects.bodies, 1)
+	for key, bodies := range objects.bodies {
+		require.Regexp(t, `^logs/pinterest-daily/2022-10-18/[^/]+/clean_pin/try-2/act-[^/]+-1\.jsonl$`, key)
+		require.Len(t, bodies, 1, "an attempt that ends soon is one request")
+		lines := parsed(t, bodies[0])
+		require.Equal(t, []any{"activity starts", "at work", "activity failed"}, []any{lines[0]["msg"], lines[1]["msg"], lines[2]["msg"]})
+		require.Equal(t, []any{"clean_pin", 2.0, "act", 3.0}, []any{lines[1]["task"], lines[1]["try"], lines[1]["activity"], lines[1]["rows"]})
+		require.NotEmpty(t, lines[1]["run_id"])
+		require.NotEmpty(t, lines[1]["workflow_id"])
+		require.Equal(t, "no such table", lines[2]["error"])
+	}
+}
+
+func TestShipping_LeavesActivitiesOfNoTaskAlone(t *testing.T) {
+	objects := newShippedObjects()
+	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
+	_, err := linesOf(t, &taskLogs{shipping: shipping}, nil, func(context.Context) error { return nil })
+	require.NoError(t, err)
+	shipping.drain()
+	require.Empty(t, objects.bodies)
+}
+
+func TestShipping_AFaultFailsNoActivityAndIsLogged(t *testing.T) {
+	var told bytes.Buffer
+	objects := newShippedObjects()
+	objects.fault = errors.New("the bucket is away")
+	shipping := shipTo(objects, slog.New(slog.NewTextHandler(&told, nil)), "info")
+	_, err := linesOf(t, &taskLogs{shipping: shipping}, someTask, func(context.Context) error { return nil })
+	require.NoError(t, err)
+	shipping.drain()
+	require.Contains(t, told.String(), "the bucket is away")
+	require.Contains(t, told.String(), "level=WARN")
+}
+
+func TestShipping_DoesNotHoldAnActivityUp(t *testing.T) {
+	objects := newShippedObjects()
+	objects.answers = make(chan struct{})
+	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
+	_, err := linesOf(t, &taskLogs{shipping: shipping}, someTask, func(context.Context) error { return nil })
+	require.NoError(t, err, "it has returned, and the bucket has not answered yet")
+	close(objects.answers)
+	shipping.drain()
+	require.Len(t, objects.bodies, 1)
+}
+
+func TestShipping_PutsAgainWhatIsNewWhileAnAttemptGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		objects := newShippedObjects()
+		kept := shipTo(objects, slog.New(slog.DiscardHandler), "info").keep(someLog)
+		puts := func() int {
+			synctest.Wait()
+			objects.mu.Lock()
+			defer objects.mu.Unlock()
+			return len(objects.bodies[someLog.Key()])
+		}
+		kept.logger.Info("begun")
+		require.Zero(t, puts())
+		time.Sleep(shipFirst)
+		require.Equal(t, 1, puts(), "who follows the run sees what is at work")
+		time.Sleep(10 * shipEvery)
+		require.Equal(t, 1, puts(), "nothing is new")
+		kept.logger.Info("further")
+		time.Sleep(shipEvery)
+		require.Equal(t, 2, puts())
+		kept.logger.Info("done")
+		kept.end()
+		require.Equal(t, 3, puts())
+		require.Len(t, parsed(t, objects.bodies[someLog.Key()][2]), 3, "each time the whole log")
+	})
+}
+
+func TestShipping_TriesAgainAfterAFaultWhileAnAttemptGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		objects := newShippedObjects()
+		objects.fault = errors.New("away")
+		kept := shipTo(objects, slog.New(slog.DiscardHandler), "info").keep(someLog)
+		kept.logger.Info("begun")
+		time.Sleep(shipFirst + shipEvery)
+		synctest.Wait()
+		require.Len(t, objects.bodies[someLog.Key()], 2, "although nothing is new")
+		kept.end()
+	})
+}
+
+func TestShipping_GivesUpARequestThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		objects := newShippedObjects()
+		objects.hang = true
+		shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
+		for range 3 * shipParallel { // more than have a turn
+			kept := shipping.keep(someLog)
+			kept.logger.Info("begun")
+			kept.end()
+		}
+		began := time.Now()
+		shipping.drain()
+		require.LessOrEqual(t, time.Since(began), 2*shipTimeout, "a worker that is stopped waits no longer")
+	})
+}
+
+func TestShipping_DrainPutsTheLogsOfWhatHasNotEnded(t *testing.T) {
+	objects := newShippedObjects()
+	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
+	shipping.keep(someLog).logger.Info("begun")
+	shipping.drain()
+	require.Len(t, objects.bodies[someLog.Key()], 1)
+}
+
+func TestShipping_TellsAPanic(t *testing.T) {
+	objects := newShippedObjects()
+	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
+	_, err := linesOf(t, &taskLogs{shipping: shipping}, someTask, func(context.Context) error { panic("out of luck") })
+	var panicked *temporal.PanicError
+	require.ErrorAs(t, err, &panicked)
+	shipping.drain()
+	for _, bodies := range objects.bodies {
+		require.Contains(t, bodies[0], "activity panicked")
+	}
+	require.Len(t, objects.bodies, 1)
+}
+
+func TestBoundedLog_CutsTheOldestOfTheMiddle(t *testing.T) {
+	var kept boundedLog
+	logger := jsonLines(&kept, "info")
+	filling := strings.Repeat("x", 1000)
+	const written = 5000
+	for i := range written {
+		logger.Info("line", "number", i, "filling", filling)
+	}
+	body, lines := kept.content()
+	require.Equal(t, written, lines)
+	require.LessOrEqual(t, len(body), logHead+logTail+300)
+	all := parsed(t, string(body))
+	require.EqualValues(t, 0, all[0]["number"])
+	require.EqualValues(t, written-1, all[len(all)-1]["number"])
+	var before, after, cut float64
+	for i, line := range all {
+		if n, ok := line["cut_lines"]; ok {
+			before, after, cut = all[i-1]["number"].(float64), all[i+1]["number"].(float64), n.(float64)
+			require.LessOrEqual(t, line["time"], all[i+1]["time"], "sorted by time the mark stays where it is")
+		}
+	}
+	require.Positive(t, cut)
+	require.Equal(t, after-before-1, cut, "the mark says how many are missing")
+}
+
+func TestBoundedLog_KeepsAShortLogWhole(t *testing.T) {
+	var kept boundedLog
+	jsonLines(&kept, "info").Info("one")
+	body, lines := kept.content()
+	require.Equal(t, 1, lines)
+	require.Len(t, parsed(t, string(body)), 1)
+	require.NotContains(t, string(body), "cut_lines")
+}
+
+func TestBoundedLog_SurvivesALineThatIsTooLong(t *testing.T) {
+	var kept boundedLog
+	logger := jsonLines(&kept, "info")
+	logger.Info("first")
+	logger.Info("huge", "text", strings.Repeat("x", logTail+logHead))
+	logger.Info("last")
+	body, _ := kept.content()
+	all := parsed(t, string(body))
+	require.Equal(t, []any{"first", 1.0, "last"}, []any{all[0]["msg"], all[1]["cut_lines"], all[2]["msg"]})
+}
