@@ -39,6 +39,7 @@ type workspace struct {
 	host       string
 	statements answers.Statements
 	notebooks  notebookpush.Workspace
+	runs       jobRuns
 	// user is the name of who is asking.
 	user func(context.Context) (string, error)
 }
@@ -73,6 +74,7 @@ func realConnectors() connectors {
 				host:       client.Config.Host,
 				statements: client.StatementExecution,
 				notebooks:  client.Workspace,
+				runs:       client.Jobs,
 				user: func(ctx context.Context) (string, error) {
 					me, err := client.CurrentUser.Me(ctx, iam.MeRequest{})
 					if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
 	"github.com/pinflow/pinflow/activities"
@@ -16,18 +15,6 @@ const landPartition = "LandPartition"
 
 // landed is how far the landing of a run's records is, in offsets.
 type landed struct{ done, total int64 }
-
-// showLanding draws how far the landing of a run is. It is a help for the eye: if history cannot be read, nothing is drawn.
-func (a *app) showLanding(ctx context.Context, conn *temporal.Connection, run client.WorkflowRun, t *teller) {
-	far, err := landingOf(ctx, conn, run.GetID(), run.GetRunID())
-	if err != nil || far.total == 0 {
-		return
-	}
-	if t.bar == nil {
-		t.bar = a.startProgress("landing", far.total)
-	}
-	t.bar.set(far.done, "")
-}
 
 // landingOf reads a run's history: the ranges that are to be landed, and those that are; of the others, how far their heartbeats say they are.
 func landingOf(ctx context.Context, conn *temporal.Connection, id, runID string) (landed, error) {

@@ -44,9 +44,15 @@ type overview struct {
 	Backfills   []backfillNow `json:"backfills"`
 	Pools       []poolNow     `json:"pools"`
 	// Unknown are what could not be asked, and why.
-	Unknown []string `json:"unknown,omitempty"`
+	Unknown []unknown `json:"unknown,omitempty"`
 	// lost is the error of a system that could not be reached.
 	lost error
+}
+
+// unknown is something that could not be asked.
+type unknown struct {
+	What string `json:"what"`
+	Why  string `json:"why"`
 }
 
 // scheduleNow is the state of the Schedule.
@@ -134,7 +140,7 @@ func (a *app) overview(ctx context.Context, conn *temporal.Connection, days int)
 	switch {
 	case exitCode(err) == exitUnreachable && !errors.As(err, new(*temporal.UnreachableError)):
 		o.lost = err
-		o.Unknown = append(o.Unknown, fmt.Sprintf("gaps: %v", err))
+		o.Unknown = append(o.Unknown, unknown{"the Schedule and the gaps", err.Error()})
 	case err != nil:
 		return nil, err
 	default:
@@ -148,13 +154,11 @@ func (a *app) overview(ctx context.Context, conn *temporal.Connection, days int)
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	if o.silent() {
-		if workerErr == nil {
-			workerErr = fmt.Errorf("no worker answers on task queue %s: look at its log", workflows.TaskQueue)
-		}
+	if o.silent() && workerErr == nil {
+		workerErr = fmt.Errorf("no worker answers on task queue %s: look at its log", workflows.TaskQueue)
 	}
 	if workerErr != nil {
-		o.Unknown = append(o.Unknown, fmt.Sprintf("what runs do, how far backfills are, who holds pools: %v", workerErr))
+		o.Unknown = append(o.Unknown, unknown{"what runs do, how far backfills are, who holds pools", workerErr.Error()})
 	}
 	return o, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pinflow/pinflow/activities"
@@ -81,7 +82,7 @@ func latestRuns(entries []activities.LedgerEntry, rows []runRow) map[dates.Date]
 	facts, started := map[dates.Date]dateFact{}, map[dates.Date]time.Time{}
 	recorded := map[string]bool{}
 	for _, e := range entries {
-		f := dateFact{state: workflows.State(e.State), partial: e.Partial, why: e.Error, recorded: true}
+		f := dateFact{state: workflows.State(e.State), partial: e.Partial, why: failure(e), recorded: true}
 		if e.Until != nil {
 			f.until = *e.Until
 		}
@@ -98,6 +99,21 @@ func latestRuns(entries []activities.LedgerEntry, rows []runRow) map[dates.Date]
 		facts[row.Date], started[row.Date] = f, row.Started
 	}
 	return facts
+}
+
+// failure is why a run failed, as short as it can be told: the first task that failed, and what its job said.
+func failure(e activities.LedgerEntry) string {
+	for _, task := range e.Tasks {
+		if workflows.State(task.State) != workflows.Failed || task.Error == "" {
+			continue
+		}
+		said, job, _ := strings.Cut(task.Error, "\n")
+		if job, ok := strings.CutPrefix(job, "task "+task.ID+": "); ok { // the line before only says that the job has failed
+			said, _, _ = strings.Cut(job, "\n")
+		}
+		return task.ID + ": " + said
+	}
+	return e.Error
 }
 
 // gaps are the dates that need somebody, in their order. It is pure.

@@ -97,3 +97,18 @@ func TestGaps_OfNeighboursAreFilledAtOnce(t *testing.T) {
 	require.Len(t, all, 1, "one date needs no backfill, and a run that is going none at all")
 	require.Equal(t, "starter backfill --from 2022-10-03 --to 2022-10-05 --reprocess failed", all[0].command())
 }
+
+func TestGaps_OfFailedRunsSayWhichTaskFailedAndWhy(t *testing.T) {
+	const job = "pinterest-daily 2022-10-18 load try 2 ended as FAILED\ntask load: Catalog Error: no schema\nmore"
+	for name, row := range map[string]struct {
+		entry activities.LedgerEntry
+		want  string
+	}{
+		"a job":       {activities.LedgerEntry{Error: "all of it", Tasks: []activities.TaskRecord{{ID: "load", State: "failed", Error: job}, {ID: "query", State: "upstream_failed"}}}, "load: Catalog Error: no schema"},
+		"no job":      {activities.LedgerEntry{Tasks: []activities.TaskRecord{{ID: "load", State: "success"}, {ID: "query", State: "failed", Error: "no such topic\nmore"}}}, "query: no such topic"},
+		"no task":     {activities.LedgerEntry{Error: "its deadline has passed"}, "its deadline has passed"},
+		"not a thing": {activities.LedgerEntry{}, ""},
+	} {
+		require.Equal(t, row.want, failure(row.entry), name)
+	}
+}

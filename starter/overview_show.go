@@ -24,7 +24,7 @@ func (a *app) showOverview(o *overview) {
 	a.showBackfills(o.Backfills, width)
 	a.showPools(o.Pools, width)
 	for _, unknown := range o.Unknown {
-		a.say("\n%s %s", a.paint(text.FgYellow, "Not known:"), unknown)
+		a.say("\n%s %s\n%s", a.heading("not known"), unknown.What, indent(text.WrapSoft(unknown.Why, width-2)))
 	}
 }
 
@@ -106,7 +106,7 @@ func (a *app) showRunning(o *overview, width int) {
 		if r.Partial {
 			state += ", partial"
 		}
-		g.rows = append(g.rows, []string{string(r.Date), a.paintState(workflows.State(r.State), state), r.Trigger, a.took(r.Started, time.Time{}), strings.Join(r.Now, "\n")})
+		g.rows = append(g.rows, []string{string(r.Date), a.paintState(workflows.State(r.State), state), r.Trigger, a.took(r.Started, time.Time{}), strings.ReplaceAll(strings.Join(r.Now, "\n"), "a slot of pool ", "pool ")})
 	}
 	a.fit(&g, 4, width)
 	a.printGrid(g)
@@ -123,11 +123,12 @@ func (a *app) showBackfills(all []backfillNow, width int) {
 		return
 	}
 	a.say("\n%s %d", a.heading("backfills"), len(all))
+	var unasked []string
 	g := grid{header: []string{"from", "to", "done", "failed", "width", "left", "now"}, right: []int{2, 3, 4, 5}}
 	for _, b := range all {
 		p := b.Progress
 		if p == nil {
-			g.rows = append(g.rows, []string{b.WorkflowID})
+			unasked = append(unasked, fmt.Sprintf("%s, for %s", b.WorkflowID, a.took(b.Started, time.Time{})))
 			continue
 		}
 		left, now := "", fmt.Sprintf("%s running", count(int64(len(p.Running)), "date"))
@@ -146,8 +147,13 @@ func (a *app) showBackfills(all []backfillNow, width int) {
 		}
 		g.rows = append(g.rows, []string{string(p.From), string(p.To), fmt.Sprintf("%d/%d", p.Done(), p.Total), failed, fmt.Sprint(p.Parallel), left, now})
 	}
-	a.fit(&g, 6, width)
-	a.printGrid(g)
+	if len(g.rows) > 0 {
+		a.fit(&g, 6, width)
+		a.printGrid(g)
+	}
+	for _, line := range unasked {
+		a.say("%s", line)
+	}
 }
 
 // maxHolders is how many holders of a pool are named.

@@ -80,6 +80,9 @@ func TestOverview_ShowsHowTheDAGStands(t *testing.T) {
 	require.Zero(t, code, stderr)
 	require.Empty(t, stderr)
 	golden(t, "overview", stdout)
+	w.temporal.pollers = nil
+	_, alone, _ := w.starter(t, "status")
+	stdout += alone
 	for line := range strings.Lines(stdout) {
 		require.LessOrEqual(t, text.StringWidthWithoutEscSequences(strings.TrimRight(line, "\n")), 80, line)
 	}
@@ -119,7 +122,7 @@ func TestOverview_WorksWithoutAWorker(t *testing.T) {
 			require.Regexp(t, `clean_geo +\?/1 +not known`, stdout)
 			require.Contains(t, stdout, "idle: load (1)")
 			require.Contains(t, stdout, "pinterest-daily-backfill-2022-10-01-2022-10-10")
-			require.Contains(t, stdout, "Not known: what runs do, how far backfills are, who holds pools: no worker")
+			require.Contains(t, stdout, "NOT KNOWN: what runs do, how far backfills are, who holds pools\n  no worker")
 		})
 	}
 }
@@ -148,7 +151,7 @@ func TestOverview_ShowsTheRestWithoutTheBucket(t *testing.T) {
 	code, stdout, _ := w.starter(t, "status")
 	require.Equal(t, exitUnreachable, code)
 	require.NotContains(t, stdout, "GAPS")
-	require.Contains(t, stdout, "Not known: gaps: cannot reach S3")
+	require.Contains(t, stdout, "NOT KNOWN: the Schedule and the gaps\n  cannot reach S3")
 	require.Contains(t, stdout, "RUNNING: 2")
 }
 

@@ -26,7 +26,7 @@ func (a *app) rerunCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rerun <date> --from task | --only task | --failed",
 		Short: "Run some tasks of a date again, and keep the results of the others",
-		Long: "Rerun runs tasks of a date that has been run again. They really run: a new try, a new Databricks run.\n" +
+		Long: "Rerun runs tasks of a date once more. They really run: a new try, a new Databricks run.\n" +
 			"The other tasks keep the results of the date's latest run.",
 		Example: "  starter rerun 2022-10-18 --failed --wait\n  starter rerun 2022-10-18 --from clean_geo\n  starter rerun 2022-10-18 --only query",
 		GroupID: groupRuns,

@@ -69,17 +69,21 @@ func (a *app) wantedSchedule(spec workflows.ScheduleSpec) (client.ScheduleOption
 		return client.ScheduleOptions{}, err
 	}
 	if err := spec.Check(named.Due, a.now()); err != nil {
-		return client.ScheduleOptions{}, &usageError{fmt.Errorf("the Schedule is refused (PINFLOW_SCHEDULE, PINFLOW_SCHEDULE_TIMEZONE):\n%w", err)}
+		return client.ScheduleOptions{}, &usageError{fmt.Errorf("the Schedule is refused (PINFLOW_SCHEDULE and PINFLOW_SCHEDULE_TIMEZONE, or --cron and --timezone):\n%w", err)}
 	}
 	return workflows.Schedule(dag, spec)
 }
 
 // scheduleView is what `schedule show` shows.
 type scheduleView struct {
-	ID     string      `json:"id"`
-	Paused bool        `json:"paused"`
-	Note   string      `json:"note,omitempty"`
-	Next   []time.Time `json:"next"`
+	ID     string `json:"id"`
+	Paused bool   `json:"paused"`
+	// Fires says when, in words, by the clocks of TimeZone.
+	Fires    string `json:"fires"`
+	TimeZone string `json:"timeZone"`
+	// Note is why it is paused, or what was said when it was resumed.
+	Note string      `json:"note,omitempty"`
+	Next []time.Time `json:"next"`
 	// Recent are the latest firings, the newest last.
 	Recent []firing `json:"recent"`
 	// Missed counts firings that came too late to be made up; Dropped those that another one's run was in the way of.
@@ -110,6 +114,7 @@ func (a *app) showSchedule(c *cobra.Command, conn *temporal.Connection) error {
 		return a.printJSON(view)
 	}
 	a.say("Schedule %s: %s", view.ID, a.activity(view.Paused))
+	a.say("  fires: %s (%s)", view.Fires, view.TimeZone)
 	if view.Note != "" {
 		a.say("  note: %s", view.Note)
 	}
@@ -146,6 +151,9 @@ func (a *app) viewSchedule(d *client.ScheduleDescription) (scheduleView, error) 
 	view := scheduleView{
 		ID: workflows.ScheduleID(dag), Missed: d.Info.NumActionsMissedCatchupWindow, Dropped: d.Info.NumActionsSkippedOverlap,
 		Next: []time.Time{}, Recent: []firing{},
+	}
+	if spec := d.Schedule.Spec; spec != nil {
+		view.Fires, view.TimeZone = calendars(spec.Calendars), zoneName(spec)
 	}
 	if d.Schedule.State != nil {
 		view.Paused, view.Note = d.Schedule.State.Paused, strings.TrimSpace(d.Schedule.State.Note)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/api/serviceerror"
@@ -76,7 +77,20 @@ func (a *app) scheduleApply(c *cobra.Command, o applyOptions) error {
 	if err != nil {
 		return err
 	}
+	done.Warnings = a.scheduleWarnings(o.spec)
 	return a.showApplied(c, conn, done)
+}
+
+// scheduleWarnings are what is allowed, but may surprise.
+func (a *app) scheduleWarnings(spec workflows.ScheduleSpec) []string {
+	var all []string
+	if !spec.Daily() {
+		all = append(all, "it does not fire every day: a run covers one date, so the dates between are run by nobody unless somebody backfills them")
+	}
+	if set := scheduleSpec(a.settings); set != spec {
+		all = append(all, fmt.Sprintf("the settings still say %s: set PINFLOW_SCHEDULE and PINFLOW_SCHEDULE_TIMEZONE, or the next `starter setup` changes it back", set))
+	}
+	return all
 }
 
 // applied is what applying the Schedule did.
@@ -90,6 +104,8 @@ type applied struct {
 	Reason string `json:"reason,omitempty"`
 	// Next is the next firing if the Schedule is active.
 	Next *schedules.Firing `json:"next,omitempty"`
+	// Warnings are what the one who applied it should know.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // applySchedule creates the Schedule or brings it to what is wanted. Its state, paused or not, is kept unless it is to be paused.
@@ -178,12 +194,19 @@ func (a *app) showApplied(c *cobra.Command, conn *temporal.Connection, done appl
 	case done.Next != nil:
 		a.say("  next: fires at %s UTC for %s", moment(done.Next.At), done.Next.Date)
 	}
+	for _, warning := range done.Warnings {
+		a.note("Note: %s.", warning)
+	}
 	return nil
 }
 
 func (a *app) sayChanges(changes []scheduleChange) {
 	for _, change := range changes {
-		a.say("  %s: %s → %s", change.What, orNothing(change.From), orNothing(change.To))
+		line := fmt.Sprintf("  %s: %s → %s", change.What, orNothing(change.From), orNothing(change.To))
+		if utf8.RuneCountInString(line) > defaultColumns {
+			line = fmt.Sprintf("  %s:\n    - %s\n    + %s", change.What, orNothing(change.From), orNothing(change.To))
+		}
+		a.say("%s", line)
 	}
 }
 

@@ -61,16 +61,12 @@ func scheduleFacts(spec *client.ScheduleSpec, action *client.ScheduleWorkflowAct
 	if err != nil {
 		return nil, err
 	}
-	zone := spec.TimeZoneName
-	if zone == "" {
-		zone = "UTC"
-	}
 	return []fact{
 		{"fires", calendars(spec.Calendars)},
 		{"fires every", nonEmpty(len(spec.Intervals), spec.Intervals)},
 		{"cron", strings.Join(spec.CronExpressions, "; ")},
 		{"skips", calendars(spec.Skip)},
-		{"time zone", zone},
+		{"time zone", zoneName(spec)},
 		{"jitter", nonEmpty(int(spec.Jitter), spec.Jitter)},
 		{"workflow", nonNil(action.Workflow)},
 		{"workflow id", action.ID},
@@ -81,6 +77,14 @@ func scheduleFacts(spec *client.ScheduleSpec, action *client.ScheduleWorkflowAct
 		{"catchup window", duration(policy.CatchupWindow)},
 		{"pause on failure", strconv.FormatBool(policy.PauseOnFailure)},
 	}, nil
+}
+
+// zoneName is the time zone of a specification; UTC if it names none.
+func zoneName(spec *client.ScheduleSpec) string {
+	if spec.TimeZoneName == "" {
+		return "UTC"
+	}
+	return spec.TimeZoneName
 }
 
 func nonNil(v any) string {
@@ -117,8 +121,21 @@ func argumentTexts(args []any) (string, error) {
 func calendars(specs []client.ScheduleCalendarSpec) string {
 	texts := make([]string, len(specs))
 	for i, s := range specs {
-		texts[i] = fmt.Sprintf("at %s:%s:%s on days %s of months %s, weekdays %s", ranges(s.Hour, 0, 0), ranges(s.Minute, 0, 0), ranges(s.Second, 0, 0),
-			ranges(s.DayOfMonth, 1, 31), ranges(s.Month, 1, 12), ranges(s.DayOfWeek, 0, 6))
+		texts[i] = fmt.Sprintf("at %s:%s:%s", ranges(s.Hour, 0, 0), ranges(s.Minute, 0, 0), ranges(s.Second, 0, 0))
+		days := ""
+		for _, field := range []struct {
+			name        string
+			set         []client.ScheduleRange
+			first, last int
+		}{{"on days", s.DayOfMonth, 1, 31}, {"in months", s.Month, 1, 12}, {"on weekdays", s.DayOfWeek, 0, 6}} {
+			if all := ranges(nil, field.first, field.last); ranges(field.set, field.first, field.last) != all {
+				days += fmt.Sprintf(" %s %s", field.name, ranges(field.set, field.first, field.last))
+			}
+		}
+		if days == "" {
+			days = " every day"
+		}
+		texts[i] += days
 		if len(s.Year) > 0 {
 			texts[i] += ", years " + ranges(s.Year, 0, 0)
 		}

@@ -50,15 +50,14 @@ func (a *app) scheduleNext(c *cobra.Command, conn *temporal.Connection, count in
 		a.say("Schedule %s is %s (%s). Resumed, it would fire:", view.ID, a.activity(true), orNothing(view.Note))
 	}
 	g := grid{header: []string{"firing (utc)", "date"}}
-	zone := description.Schedule.Spec.TimeZoneName
-	local := zone != "" && zone != "UTC"
+	local := view.TimeZone != "UTC"
 	if local {
-		g.header = append(g.header, "in "+zone)
+		g.header = append(g.header, "in "+view.TimeZone)
 	}
 	for _, f := range firings {
 		row := []string{moment(f.At), string(f.Date)}
 		if local {
-			row = append(row, inZone(f.At, zone))
+			row = append(row, inZone(f.At, view.TimeZone))
 		}
 		g.rows = append(g.rows, row)
 	}

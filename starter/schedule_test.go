@@ -61,7 +61,7 @@ func TestSchedule_IsAppliedOnceAndSaysWhatItChanged(t *testing.T) {
 	require.Contains(t, stdout, "time zone: Europe/London → UTC")
 	_, stdout, _ = w.starter(t, "schedule", "apply")
 	require.Equal(t, "Schedule pinterest-daily: changed\n"+
-		"  fires: at 03-06/2:00:00 on days 01-31 of months 01-12, weekdays 00-06 → at 00:00:00 on days 01-31 of months 01-12, weekdays 00-06\n"+
+		"  fires: at 03-06/2:00:00 every day → at 00:00:00 every day\n"+
 		"  time zone: Europe/London → UTC\n"+
 		"  task queue: elsewhere → pinflow\n"+
 		"  overlap: Skip → AllowAll\n"+
@@ -81,9 +81,14 @@ func TestSchedule_FiresWhenTheSettingsAndTheCommandSay(t *testing.T) {
 	require.Equal(t, unchanged, outcomes(t, stdout)[5])
 
 	_, stdout, _ = w.starter(t, "schedule", "apply", "--cron", "0 9 * * *", "--timezone", "Asia/Tokyo")
-	require.Contains(t, stdout, "fires: at 02:30:00 on days 01-31 of months 01-12, weekdays 00-06 → at 09:00:00 on")
+	require.Contains(t, stdout, "fires: at 02:30:00 every day → at 09:00:00 every day\n")
 	require.Contains(t, stdout, "time zone: UTC → Asia/Tokyo")
-	code, stdout, _ := w.starter(t, "doctor")
+	code, stdout, stderr := w.starter(t, "schedule", "apply", "--cron", "0 2 1,15,20 jan,mar,apr,dec *")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "  fires:\n    - at 09:00:00 every day\n    + at 02:00:00 on days 01,15,20 in months 01,03-04,12\n")
+	require.Contains(t, stderr, "it does not fire every day")
+	require.Contains(t, stderr, "the settings still say 30 2 * * * (UTC)")
+	code, stdout, _ = w.starter(t, "doctor")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stdout, "it differs from what the settings and this build say it is")
 
@@ -125,7 +130,7 @@ func TestSchedule_ShowsItsDatesAndItsPauses(t *testing.T) {
 	golden(t, "schedule-show", stdout)
 
 	_, stdout, _ = w.starter(t, "schedule", "pause", "--reason", "holiday")
-	require.Contains(t, stdout, "paused\n  note: holiday")
+	require.Contains(t, stdout, "paused\n  fires: at 00:00:00 every day (UTC)\n  note: holiday")
 	require.NotContains(t, stdout, "to come")
 	_, stdout, _ = w.starter(t, "schedule", "resume", "-o", "json")
 	var view scheduleView

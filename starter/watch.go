@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -17,37 +18,79 @@ import (
 // watchInterval is how often a run is asked for its state. A question costs a workflow task of the worker, no event.
 const watchInterval = 300 * time.Millisecond
 
-// watchRun follows a run until it has ended, tells each change of a task on standard error, and returns how it ended. A run that failed is
-// no error here. If the context ends, the run goes on.
+// runView shows a run that is followed, on standard error.
+type runView interface {
+	// show shows how the run stands; far is how far it has landed its records, zero if it does not land now.
+	show(status workflows.RunStatus, far landed)
+	// noWorker says that nobody answers for the run.
+	noWorker(err error)
+	// lands says whether the view shows how far landing is, for which history has to be read.
+	lands() bool
+	// end takes away what is not to stay; leave lets it stay.
+	end()
+	leave()
+}
+
+// newRunView is a table that is redrawn on a terminal, and lines elsewhere.
+func (a *app) newRunView() runView {
+	if a.live && os.Getenv("TERM") != "dumb" {
+		return &liveRun{app: a, screen: screen{w: a.stderr}}
+	}
+	return &teller{app: a, told: map[string]string{}}
+}
+
+// watchRun follows a run until it has ended, shows it on standard error, and returns how it ended. A run that failed is no error here.
+// If the context ends, the run goes on.
 func (a *app) watchRun(ctx context.Context, conn *temporal.Connection, run client.WorkflowRun, date dates.Date) (workflows.RunStatus, error) {
-	seen := a.newTeller()
-	defer seen.end()
+	view := a.newRunView()
+	defer view.end()
 	ended := make(chan error, 1)
 	go func() { ended <- run.Get(ctx, nil) }()
 	for {
 		status, err := a.queryRun(ctx, conn, run.GetID(), run.GetRunID())
 		switch {
 		case err == nil:
-			seen.tell(status)
-			if seen.landing(status) {
-				a.showLanding(ctx, conn, run, seen)
-			}
+			view.show(status, a.landing(ctx, conn, status, view))
 		case errors.As(err, new(*noWorkerError)):
-			seen.noWorker(err)
+			view.noWorker(err)
 		}
 		select {
 		case failure := <-ended:
 			if ctx.Err() != nil {
+				view.leave()
 				return workflows.RunStatus{}, fmt.Errorf("stopped watching (%w): the run goes on; follow it with `starter status %s --watch`", context.Cause(ctx), date)
 			}
-			return a.endOf(ctx, conn, run, date, seen, failure)
+			return a.endOf(ctx, conn, run, date, view, failure)
 		case <-a.after(watchInterval):
 		}
 	}
 }
 
+// landing is how far the run's landing is; zero if it does not land now, if the view does not show it, or if history cannot be read: it
+// is a help for the eye.
+func (a *app) landing(ctx context.Context, conn *temporal.Connection, status workflows.RunStatus, view runView) landed {
+	if !view.lands() || !lands(status) {
+		return landed{}
+	}
+	far, err := landingOf(ctx, conn, status.WorkflowID, status.RunID)
+	if err != nil {
+		return landed{}
+	}
+	return far
+}
+
+// lands says whether the run lands records now: a task runs that has no link to a notebook's run yet.
+func lands(status workflows.RunStatus) bool {
+	for _, task := range status.Tasks {
+		if task.State == workflows.Running && task.Link == "" {
+			return true
+		}
+	}
+	return false
+}
+
 // endOf is the state of a run that has ended, with or without a failure.
-func (a *app) endOf(ctx context.Context, conn *temporal.Connection, run client.WorkflowRun, date dates.Date, seen *teller, failure error) (workflows.RunStatus, error) {
+func (a *app) endOf(ctx context.Context, conn *temporal.Connection, run client.WorkflowRun, date dates.Date, view runView, failure error) (workflows.RunStatus, error) {
 	status, err := a.queryRun(ctx, conn, run.GetID(), run.GetRunID())
 	if err != nil {
 		status, err = a.ledgerStatus(ctx, date, run.GetRunID())
@@ -55,35 +98,34 @@ func (a *app) endOf(ctx context.Context, conn *temporal.Connection, run client.W
 	if err != nil {
 		return workflows.RunStatus{}, errors.Join(failure, err)
 	}
-	seen.tell(status)
+	view.show(status, landed{})
 	if failure != nil && status.State != workflows.Failed { // ended from outside, or the ledger could not be written
 		status.State, status.Error = workflows.Failed, activities.Reason(failure)
 	}
 	return status, nil
 }
 
-// teller tells the changes of a run's tasks, a line each.
+// teller tells the changes of a run's tasks, a line each: a view for logs and pipes.
 type teller struct {
 	app     *app
-	states  map[string]workflows.State
-	tries   map[string]int
-	bar     *progress
+	told    map[string]string // by task: the change that was told last
+	paused  string
 	waiting bool // the absence of a worker has been told
 }
 
-func (a *app) newTeller() *teller {
-	return &teller{app: a, states: map[string]workflows.State{}, tries: map[string]int{}}
-}
-
-// tell writes a line for each task whose state is another than before.
-func (t *teller) tell(status workflows.RunStatus) {
+// show writes a line for each task that stands otherwise than before.
+func (t *teller) show(status workflows.RunStatus, _ landed) {
 	t.waiting = false
+	if status.Paused != t.paused {
+		t.paused = status.Paused
+		t.app.note("%s", pausedLine(status))
+	}
 	for _, task := range status.Tasks {
-		if task.State == t.states[task.ID] && task.Tries == t.tries[task.ID] || task.State == workflows.None {
+		change := fmt.Sprint(task.State, task.Tries, task.Waiting)
+		if change == t.told[task.ID] || task.State == workflows.None && task.Waiting == "" {
 			continue
 		}
-		t.states[task.ID], t.tries[task.ID] = task.State, task.Tries
-		t.end()
+		t.told[task.ID] = change
 		t.app.note("%s", t.app.taskLine(task))
 	}
 }
@@ -96,23 +138,16 @@ func (t *teller) noWorker(err error) {
 	}
 }
 
-// landing says whether the run lands records now: its first task runs, and has no link to a notebook's run yet.
-func (t *teller) landing(status workflows.RunStatus) bool {
-	for _, task := range status.Tasks {
-		if task.State == workflows.Running && task.Link == "" {
-			return t.app.live
-		}
-	}
-	t.end()
-	return false
-}
+func (t *teller) lands() bool { return false }
+func (t *teller) end()        {}
+func (t *teller) leave()      {}
 
-// end takes the bar away.
-func (t *teller) end() {
-	if t.bar != nil {
-		t.bar.end()
-		t.bar = nil
+// pausedLine says who paused a run and how it goes on, or that it does.
+func pausedLine(status workflows.RunStatus) string {
+	if status.Paused == "" {
+		return "resumed"
 	}
+	return fmt.Sprintf("paused by %s: `starter resume %s` lets it go on", status.Paused, status.Date)
 }
 
 // taskLine is one change of a task.
@@ -126,6 +161,9 @@ func (a *app) taskLine(task workflows.TaskStatus) string {
 	}
 	if task.Rows > 0 && task.State.Final() {
 		line += fmt.Sprintf(", %d records", task.Rows)
+	}
+	if task.Waiting != "" {
+		line += ", waits for " + task.Waiting
 	}
 	if task.Error != "" {
 		line += ": " + firstLine(task.Error, 200)

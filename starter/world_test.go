@@ -44,7 +44,9 @@ type world struct {
 	mu       sync.Mutex
 	touched  []string // the systems that were connected to
 	colour   bool
-	typed    string // what somebody types who can be asked; nobody can if it is empty
+	runs     jobRuns // of Databricks
+	live     bool    // stderr is a terminal
+	typed    string  // what somebody types who can be asked; nobody can if it is empty
 }
 
 // noon is the time of the world: the day after 2022-10-18.
@@ -78,14 +80,14 @@ func (w *world) starter(t *testing.T, args ...string) (code int, stdout, stderr 
 	close(ready)
 	a := &app{
 		operator: func() string { return "ann@desk" },
-		stdin:    strings.NewReader(w.typed), stdout: &out, stderr: &errs, colour: w.colour, asks: w.typed != "",
+		stdin:    strings.NewReader(w.typed), stdout: &out, stderr: &errs, colour: w.colour, live: w.live, asks: w.typed != "",
 		now: func() time.Time { return w.now }, after: func(time.Duration) <-chan time.Time { return ready },
 		connect: connectors{
 			temporal: func(context.Context) (*temporal.Connection, error) {
 				return newWorldConnection(w), touch("temporal")
 			},
 			workspace: func() (*workspace, error) {
-				return &workspace{host: "https://workspace", statements: w.sql, notebooks: w.notes,
+				return &workspace{host: "https://workspace", statements: w.sql, notebooks: w.notes, runs: w.runs,
 					user: func(context.Context) (string, error) { return "ann@example.com", w.user }}, touch("workspace")
 			},
 			topics: func(config.Config) topics { w.topics.err = touch("kafka"); return w.topics },
@@ -152,6 +154,7 @@ type fakeBucket struct {
 	activities.Objects
 	exists  bool
 	objects map[string][]byte
+	onList  func() // is called before each listing
 }
 
 func (f *fakeBucket) URI(key string) string { return "s3://pinflow/" + key }
@@ -179,9 +182,12 @@ func (f *fakeBucket) Put(_ context.Context, object activities.PutObject) error {
 }
 
 func (f *fakeBucket) List(_ context.Context, list activities.ListObjects) (all []activities.ObjectInfo, _ error) {
+	if f.onList != nil {
+		f.onList()
+	}
 	for key := range f.objects {
 		if strings.HasPrefix(key, list.Prefix) && key > list.After && (list.Before == "" || key < list.Before) {
-			all = append(all, activities.ObjectInfo{Key: key})
+			all = append(all, activities.ObjectInfo{Key: key, Size: int64(len(f.objects[key]))})
 		}
 	}
 	slices.SortFunc(all, func(a, b activities.ObjectInfo) int { return strings.Compare(a.Key, b.Key) })

@@ -25,6 +25,19 @@ var DefaultSchedule = ScheduleSpec{Cron: "0 0 * * *", TimeZone: "UTC"}
 
 func (s ScheduleSpec) String() string { return s.Cron + " (" + s.zone() + ")" }
 
+// Daily says that it fires every day, so that each date has its run.
+func (s ScheduleSpec) Daily() bool {
+	tab, err := s.parse()
+	if err != nil {
+		return false
+	}
+	c := tab.calendar()
+	whole := func(all []client.ScheduleRange, first, last int) bool {
+		return len(all) == 1 && all[0] == client.ScheduleRange{Start: first, End: last, Step: 1}
+	}
+	return whole(c.DayOfMonth, 1, 31) && whole(c.Month, 1, 12) && whole(c.DayOfWeek, 0, 6)
+}
+
 func (s ScheduleSpec) zone() string {
 	if s.TimeZone == "" {
 		return "UTC"

@@ -131,3 +131,11 @@ func TestLogicalDate_IsTheLastDateThatIsOver(t *testing.T) {
 		require.False(t, date.Add(1).Over(fired))
 	}
 }
+
+func TestScheduleSpec_SaysWhetherEachDateHasItsRun(t *testing.T) {
+	for cron, want := range map[string]bool{
+		"0 0 * * *": true, "30 2 1-31 1-12 0-6": true, "0 0 * * 1-5": false, "0 0 */2 * *": false, "0 0 * 1 *": false, "@daily": false,
+	} {
+		require.Equal(t, want, ScheduleSpec{Cron: cron}.Daily(), cron)
+	}
+}

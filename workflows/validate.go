@@ -77,56 +77,97 @@ func (t Task) check(found *mistakes, pools []Pool) {
 	t.Expect.check(found, t)
 }
 
+// maxEndings bounds how many ways to end are looked at. Beyond it a DAG is taken for right: it is too wide for its rules to be judged here.
+const maxEndings = 100_000
+
 // checkRulesFire finds tasks that no way of the tasks above them to end lets run. It goes down the table with all combinations of states
 // in which the tasks that are still somebody's parents can be together: each task that runs can succeed, fail or be skipped, as an
 // operator or a person decides.
 func (d DAG) checkRulesFire(found *mistakes) {
 	endings := map[string]ending{"": {}}
 	for i, t := range d {
+		waiting := d[i+1:].waiting()
 		next := map[string]ending{}
 		fires := false
 		for _, e := range endings {
-			states := make([]State, len(t.After))
-			for j, parent := range t.After {
-				states[j] = e[parent]
-			}
-			decided := t.When.Decide(states)
-			if decided != Running {
-				next = e.with(next, d[i+1:], t.ID, decided)
-				continue
-			}
-			fires = true
-			for _, state := range []State{Success, Failed, Skipped} {
-				next = e.with(next, d[i+1:], t.ID, state)
+			decided := t.When.Decide(e.of(t.After))
+			fires = fires || decided == Running
+			for _, state := range outcomes(decided) {
+				grown := e.with(waiting, t.ID, state)
+				next[grown.key()] = grown
 			}
 		}
 		if !fires {
 			found.add("task %q can never run: its trigger rule %s never holds, however %s end", t.ID, t.When.name(), strings.Join(t.After, " and "))
 		}
-		endings = next
+		if endings = next; len(endings) > maxEndings {
+			return
+		}
 	}
 }
 
-// ending is one way in which tasks can have ended together.
-type ending map[string]State
+// outcomes are the final states of a task about which its parents have decided so.
+func outcomes(decided State) []State {
+	if decided == Running {
+		return []State{Success, Failed, Skipped}
+	}
+	return []State{decided}
+}
 
-// with adds to the endings the one that has the task's state, too, less the tasks that nobody below waits for: endings that differ in
-// them alone are one.
-func (e ending) with(all map[string]ending, below DAG, id string, state State) map[string]ending {
-	grown := ending{}
-	var key strings.Builder
-	keep := func(id string, state State) {
-		if slices.ContainsFunc(below, func(t Task) bool { return slices.Contains(t.After, id) }) {
-			grown[id] = state
-			fmt.Fprintf(&key, "%s=%s ", id, state)
+// waiting says for each task, by its id, which tasks of the table wait for it.
+func (d DAG) waiting() map[string]string {
+	children := map[string]string{}
+	for _, t := range d {
+		for _, parent := range t.After {
+			children[parent] += t.ID + " "
 		}
 	}
-	for _, known := range e.ids() {
-		keep(known, e[known])
+	return children
+}
+
+// ending is one way in which tasks can have ended together, by their ids.
+type ending map[string]State
+
+func (e ending) of(ids Tasks) []State {
+	states := make([]State, len(ids))
+	for i, id := range ids {
+		states[i] = e[id]
 	}
-	keep(id, state)
-	all[key.String()] = grown
-	return all
+	return states
 }
 
 func (e ending) ids() []string { return slices.Sorted(maps.Keys(e)) }
+
+// with is the ending with one more task, less the tasks that nobody waits for any more. Rules count states, so among tasks for which the
+// same others wait it does not matter which has which: they are put in order, and ten siblings have 66 endings instead of 59,049.
+func (e ending) with(waiting map[string]string, id string, state State) ending {
+	alike := map[string][]string{} // by who waits for them
+	states := map[string][]State{}
+	add := func(id string, state State) {
+		if who := waiting[id]; who != "" {
+			alike[who], states[who] = append(alike[who], id), append(states[who], state)
+		}
+	}
+	for _, known := range e.ids() {
+		add(known, e[known])
+	}
+	add(id, state)
+	grown := ending{}
+	for _, who := range slices.Sorted(maps.Keys(alike)) {
+		slices.Sort(alike[who])
+		slices.Sort(states[who])
+		for i, id := range alike[who] {
+			grown[id] = states[who][i]
+		}
+	}
+	return grown
+}
+
+// key tells endings apart.
+func (e ending) key() string {
+	var key strings.Builder
+	for _, id := range e.ids() {
+		fmt.Fprintf(&key, "%s=%s ", id, e[id])
+	}
+	return key.String()
+}
