@@ -134,10 +134,10 @@ func (a *Alarms) claims(ctx context.Context, alarm Alarm) (claimed, Raised, erro
 		return claimed{}, "", fmt.Errorf("read the claim of alarm %s: %w", sent, err)
 	}
 	var claim alarmClaim
-	if err := json.Unmarshal(body, &claim); err != nil { // nobody can be left alone for it
-		return next, "", nil
-	}
+	readable := json.Unmarshal(body, &claim) == nil
 	switch {
+	case !readable: // there is nobody to be left alone
+		return next, "", nil
 	case claim.By == a.Owner:
 		return claimed{key: claimKey(alarm, last), ours: true}, "", nil
 	case a.Now().Sub(claim.At) < alarmLease:

@@ -15,6 +15,7 @@ import (
 //	boundaries/<topic>/<date>.json                                   partition → first offset after the date
 //	manifests/<topic>/<date>.json                                    what the date's objects hold
 //	runs/<dag>/<date>.json                                           the ledger
+//	alarms/<dag>/<date>.json                                         an alarm that was posted; <date>.claim-<n>.json: who posts it
 //	notes/<dag>/<date>/<time>-<random>.json                          what people have to say about a date's runs
 //	logs/<dag>/<date>/<run id>/<task>/try-<n>/<activity>-<activity id>-<attempt>.jsonl
 //	                                                                 what workers logged while they worked for a task
@@ -44,7 +45,9 @@ func ledgerKey(dag string, date dates.Date) string { return ledgerPrefix(dag) + 
 
 func notePrefix(dag string, date dates.Date) string { return "notes/" + dag + "/" + string(date) + "/" }
 
-func taskLogPrefix(dag string, date dates.Date) string { return "logs/" + dag + "/" + string(date) + "/" }
+func taskLogPrefix(dag string, date dates.Date) string {
+	return "logs/" + dag + "/" + string(date) + "/"
+}
 
 func datePrefix(topic string, date dates.Date) string {
 	return "topics/" + topic + "/dt=" + string(date) + "/"

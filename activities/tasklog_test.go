@@ -88,6 +88,17 @@ func TestTaskLogs_MergeLinesByTime(t *testing.T) {
 	require.Len(t, lines, 2)
 }
 
+func TestLogFields_SayWhatAnActivityIsAbout(t *testing.T) {
+	landing := LandPartitionInput{Topic: "pinflow.pin", Date: "2022-10-18", Range: PartitionRange{Partition: 2, Start: 100, End: 250}}
+	require.Equal(t, []any{"topic", "pinflow.pin", "partition", 2, "offsets", "100..250"}, LogFields(landing))
+	plan := LandingPlan{Topic: "pinflow.pin", Ranges: []PartitionRange{{Start: 10, End: 15}, {Start: 7, End: 7}}}
+	require.Equal(t, []any{"offsets", int64(5), "partitions", 2, "partial", false}, LogFields(plan))
+	start := StartNotebookInput{Notebook: "clean_pin", Params: map[string]string{"schema": "private"}}
+	require.NotContains(t, LogFields(start), "private", "parameters may be anything")
+	require.Empty(t, LogFields("something else"))
+	require.Empty(t, LogFields(nil))
+}
+
 func TestTaskLogs_TellAFaultOfTheBucket(t *testing.T) {
 	logs := TaskLogs{Objects: &logObjects{bodies: map[string]string{waitLog.Key(): ""}, fault: errors.New("refused")}}
 	listed, err := logs.List(t.Context(), "pinterest-daily", "2022-10-18")

@@ -37,7 +37,7 @@ func (a *app) calendarCommand() *cobra.Command {
 		Long: "Calendar shows a column for each week and a row for each weekday. It reads the ledger, so it also knows the runs that Temporal has forgotten.\n\n" +
 			"A date that was run before it was over counts as partial until a later run completes it.",
 		Example: "  starter calendar\n  starter calendar --year 2022",
-		GroupID: groupRuns,
+		GroupID: groupViews,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			today := a.now().UTC().Year()

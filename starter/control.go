@@ -24,7 +24,7 @@ func (a *app) cancelCommand() *cobra.Command {
 		Long: "Cancel ends the run of a date: the Databricks runs of its tasks are cancelled, and the tasks that have not started are skipped.\n" +
 			"The order is kept by Temporal: if no worker is up, it is carried out when one is.",
 		Example: "  starter cancel 2022-10-18 --reason \"wrong parameters\" --wait",
-		GroupID: groupRuns,
+		GroupID: groupRepair,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			date, err := a.parseDate("date", args[0])
@@ -90,7 +90,7 @@ func (a *app) resumeCommand() *cobra.Command {
 func (a *app) pauseOrResume(use, short, update, done string) *cobra.Command {
 	var reason string
 	c := &cobra.Command{
-		Use: use + " <date>", Short: short, GroupID: groupRuns, Args: cobra.ExactArgs(1),
+		Use: use + " <date>", Short: short, GroupID: groupRepair, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			date, err := a.parseDate("date", args[0])
 			if err != nil {
@@ -110,7 +110,7 @@ func (a *app) noteCommand() *cobra.Command {
 		Short:   "Write a note on a date's runs, or read them",
 		Long:    "Note keeps a text with a date, for `starter status` to show: it can be written while a run is going, after it, and with no worker up. Without a text the notes are listed.",
 		Example: "  starter note 2022-10-18 \"the source delivered late; asked the team\"\n  starter note 2022-10-18",
-		GroupID: groupRuns,
+		GroupID: groupRepair,
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			date, err := a.parseDate("date", args[0])

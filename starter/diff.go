@@ -40,7 +40,7 @@ func (a *app) diffCommand() *cobra.Command {
 		Long: "Diff compares the latest runs of two dates: states, times, waits for pools, rows, quarantined records, tries, parameters, and the notebooks that ran,\n" +
 			"by the hashes of their sources. What differs is marked ≠; times count as different if one is half again as long as the other, and a second longer.",
 		Example: "  starter diff 2022-10-17 2022-10-18",
-		GroupID: groupRuns,
+		GroupID: groupViews,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			first, err := a.parseDate("first date", args[0])
@@ -126,9 +126,9 @@ func (a *app) diffTasks(d *differ, before, after workflows.TaskStatus) {
 	d.count("rows", before.Rows, after.Rows)
 	d.count("quarantined", before.Quarantined, after.Quarantined)
 	for _, table := range tablesOf(before, after) {
-		d.count("rows of "+table, rowsOfTable(before, table), rowsOfTable(after, table))
+		d.count(table, rowsOfTable(before, table), rowsOfTable(after, table))
 	}
-	if before.Notebook != after.Notebook {
+	if before.Notebook != "" && after.Notebook != "" && before.Notebook != after.Notebook {
 		d.text("notebook", before.Notebook, after.Notebook)
 	}
 	d.text("notebook hash", short(before.NotebookHash, shortHash+1), short(after.NotebookHash, shortHash+1))
@@ -167,7 +167,7 @@ func (d *differ) time(what string, before, after time.Duration) {
 	line := diffLine{Task: d.task, What: what, Before: someTime(before), After: someTime(after)}
 	less, more := min(before, after), max(before, after)
 	line.Differs = more-less >= time.Second && float64(more) >= 1.5*float64(less)
-	if line.Before != line.After {
+	if less > 0 && more-less >= 50*time.Millisecond { // less than that is 0.0s
 		sign := "+"
 		if after < before {
 			sign = "-"
@@ -237,6 +237,16 @@ func rowsOfTable(task workflows.TaskStatus, table string) int64 {
 	return 0
 }
 
+// shortMiddle cuts a name to so many characters where the names of tables differ least.
+func shortMiddle(s string, width int) string {
+	runes := []rune(s)
+	if len(runes) <= width || width < 3 {
+		return short(s, width)
+	}
+	end := (width - 1) / 2
+	return string(runes[:width-1-end]) + "…" + string(runes[len(runes)-end:])
+}
+
 // printDiff prints the figures as a table that fits the width.
 func (a *app) printDiff(before, after dateRun, lines []diffLine) {
 	width, _ := columns(a.stdout)
@@ -250,7 +260,7 @@ func (a *app) printDiff(before, after dateRun, lines []diffLine) {
 	values = min(values, max(len(workflows.UpstreamFailed), (width-gaps-whats-changes)/2))
 	whats = min(whats, max(8, width-gaps-2*values-changes))
 	row := func(mark, what, first, second, change string) string {
-		return strings.TrimRight(pad(mark, 2)+pad(short(what, whats), whats+2)+pad(short(first, values), values+2)+pad(short(second, values), values+2)+change, " ")
+		return strings.TrimRight(pad(mark, 2)+pad(shortMiddle(what, whats), whats+2)+pad(short(first, values), values+2)+pad(short(second, values), values+2)+change, " ")
 	}
 	a.say("%s", row("", "", string(before.Date), string(after.Date), ""))
 	last, differ := "", 0

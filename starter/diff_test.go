@@ -20,7 +20,10 @@ func compared(t *testing.T) *world {
 	before.Tasks[0].Outcome = activities.Outcome{Rows: 33462, Notebook: "/Shared/pinflow/load", NotebookHash: strings.Repeat("ab12", 16)}
 	after.Tasks[0].Outcome = activities.Outcome{Rows: 30100, Notebook: "/Shared/pinflow/load", NotebookHash: strings.Repeat("cd34", 16)}
 	before.Tasks[1].Quarantined, after.Tasks[1].Quarantined = 120, 120
-	before.Tasks[4].Tables = []activities.TableRows{{Table: "most_popular_category_by_country", Rows: 233}}
+	before.Tasks[4].Tables = []activities.TableRows{
+		{Table: "most_popular_category_by_country", Rows: 233}, {Table: "median_followers_by_joining_year", Rows: 3},
+		{Table: "median_followers_by_joining_year_and_age_group", Rows: 12},
+	}
 	w.record(t, before, after)
 	return w
 }
@@ -43,6 +46,12 @@ func TestDiff_ForPrograms(t *testing.T) {
 	require.Contains(t, printed.Lines, diffLine{Task: "load", What: "rows", Before: "33462", After: "30100", Change: "-3362 (-10 %)", Differs: true})
 	require.Contains(t, printed.Lines, diffLine{Task: "clean_pin", What: "quarantined", Before: "120", After: "120"})
 	require.Contains(t, printed.Lines, diffLine{Task: "load", What: "notebook hash", Before: strings.Repeat("ab12", 3) + "…", After: strings.Repeat("cd34", 3) + "…", Differs: true})
+}
+
+func TestDiff_TellsLongNamesApart(t *testing.T) {
+	_, stdout, _ := compared(t).view(t, "diff 2022-10-16 2022-10-18")
+	require.Contains(t, stdout, "_age_group  ")
+	require.Equal(t, "abc…xyz", shortMiddle("abcdefghijklmnopqrstuvwxyz", 7))
 }
 
 func TestDiff_TakesTimesForAlikeThatVaryALittle(t *testing.T) {

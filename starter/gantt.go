@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ func (a *app) ganttCommand() *cobra.Command {
 		Long: "Gantt draws a bar for each try of each task: where it worked, and where it waited for a slot of its pool.\n\n" +
 			"It shows the latest run of the date, also while it is going. Results that were carried over from an earlier run have no bar.",
 		Example: "  starter gantt 2022-10-18",
-		GroupID: groupRuns,
+		GroupID: groupViews,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -76,6 +77,14 @@ func (b ganttBar) length(waiting bool) time.Duration {
 	}
 	return sum
 }
+
+// longest is the bar's longest span.
+func (b ganttBar) longest() ganttSpan {
+	return slices.MaxFunc(b.Spans, func(x, y ganttSpan) int { return int(x.To.Sub(x.From) - y.To.Sub(y.From)) })
+}
+
+// spanRunes fill a span: one that works, one that waits.
+var spanRunes = map[bool]rune{false: '█', true: '░'}
 
 // ganttBars are the bars of a run, task by task. A task without tries has one that is empty.
 func (a *app) ganttBars(run dateRun) []ganttBar {
@@ -152,10 +161,10 @@ func (a *app) printGantt(run dateRun) {
 	}
 	bars := a.ganttBars(run)
 	used := map[workflows.State]bool{}
-	var waited, waits = time.Duration(0), false
-	a.say("%s", a.runTitle(run.RunStatus))
+	waited := time.Duration(0)
+	a.sayTitle(run.RunStatus)
 	a.say("%s to %s UTC\n", moment(axis.from), moment(axis.to))
-	a.say("%s%s", strings.Repeat(" ", names+4), a.paint(text.FgHiBlack, axis.ticks()))
+	a.say("%s%s%s", strings.Repeat(" ", names+4), a.paint(text.FgHiBlack, pad(axis.ticks(), axis.width)), padLeft("took", took))
 	last := ""
 	for _, bar := range bars {
 		name := bar.Task
@@ -169,13 +178,19 @@ func (a *app) printGantt(run dateRun) {
 		}
 		used[bar.State] = true
 		waited += bar.length(true)
-		waits = waits || bar.length(true) > 0
 		a.say("%s", strings.TrimRight(pad(short(name, names-1), names)+a.paintMark(bar.State)+try+" "+a.ganttLine(bar, axis, took), " "))
 	}
 	a.say("\n%s", a.legend(width, used))
-	items := []string{"█ works", "a number: the try"}
-	if waits {
-		items = append(items, fmt.Sprintf("░ waits for a slot of its pool, %s in all", duration(waited)))
+	items := []string{"█ works"}
+	if slices.ContainsFunc(bars, func(b ganttBar) bool { return b.Try > 1 }) {
+		items = append(items, "a number: the try")
+	}
+	if waited >= 50*time.Millisecond { // less is 0.0s
+		what := " for a slot of its pool"
+		if slices.ContainsFunc(bars, func(b ganttBar) bool { return len(b.Spans) > 0 && b.Note != "" }) {
+			what = "" // it is said below
+		}
+		items = append(items, fmt.Sprintf("░ waits%s, %s in all", what, duration(waited)))
 	}
 	a.say("%s", flow(width, items))
 	for _, bar := range bars {
@@ -191,16 +206,13 @@ func (a *app) ganttLine(bar ganttBar, axis ganttAxis, took int) string {
 		return short(bar.Note, axis.width)
 	}
 	cells := make([]rune, axis.width)
-	for _, waiting := range []bool{true, false} { // work above waiting: its shortest piece is seen
-		for _, s := range bar.Spans {
-			if s.Waiting != waiting {
-				continue
-			}
-			from := min(axis.column(s.From), axis.width-1)
-			for i := from; i < max(from+1, axis.column(s.To)); i++ {
-				cells[i] = map[bool]rune{true: '░', false: '█'}[waiting]
-			}
+	for _, s := range bar.Spans {
+		for i := axis.column(s.From); i < axis.column(s.To); i++ {
+			cells[i] = spanRunes[s.Waiting]
 		}
+	}
+	if longest := bar.longest(); axis.column(longest.From) == axis.column(longest.To) { // too short a try to be seen otherwise
+		cells[min(axis.column(longest.From), axis.width-1)] = spanRunes[longest.Waiting]
 	}
 	var line strings.Builder
 	for i := 0; i < len(cells); {
@@ -223,6 +235,7 @@ func (a *app) ganttLine(bar ganttBar, axis ganttAxis, took int) string {
 
 // tickSteps are the distances that an axis may have between two of its times.
 var tickSteps = []time.Duration{
+	100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
 	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
 	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
 	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour,
@@ -238,6 +251,8 @@ func (x ganttAxis) ticks() string {
 		}
 		label := "│" + at.Format("15:04:05")
 		switch {
+		case step < time.Second:
+			label = "│" + at.Format("15:04:05.0")
 		case step >= 24*time.Hour:
 			label = "│" + at.Format("Jan 02")
 		case step >= time.Minute:
@@ -255,7 +270,7 @@ func (x ganttAxis) ticks() string {
 
 // step is the shortest distance of two times for which there is room.
 func (x ganttAxis) step() time.Duration {
-	const room = 11 // a time, its stroke, and a blank or two
+	const room = 13 // a time, its stroke, and a blank or two
 	fits := func(step time.Duration) bool { return float64(x.width)*float64(step) >= room*float64(x.to.Sub(x.from)) }
 	for _, step := range tickSteps {
 		if fits(step) {

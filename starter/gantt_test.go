@@ -62,11 +62,12 @@ func TestGantt_ShowsEachTryAndWhatItWaitedFor(t *testing.T) {
 
 func TestGantt_ShowsARunThatIsGoing(t *testing.T) {
 	w := newWorld()
-	status := runOf(workflows.Running, loaded,
+	status := runOf(workflows.Running, loaded, // and partial, which makes the title long
 		workflows.TaskStatus{State: workflows.Running, Tries: 2, Started: at(12), History: []activities.TryRecord{try(1, workflows.Failed, 12, 12, 20, 60)}},
 		workflows.TaskStatus{State: workflows.Queued, Tries: 1, Started: at(12), Waiting: "a slot of pool clean_geo"},
 		workflows.TaskStatus{State: workflows.UpForRetry, Tries: 1, Started: at(12), History: []activities.TryRecord{try(1, workflows.Failed, 12, -1, 0, 110)}},
 	)
+	status.Partial = true
 	w.now = at(120)
 	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status}})
 	code, stdout, stderr := w.view(t, "gantt 2022-10-18")

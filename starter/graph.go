@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,7 @@ func (a *app) graphCommand() *cobra.Command {
 		Long: "Graph draws the DAG as it stands in this program. With a logical date each task shows how it stands in the date's latest run,\n" +
 			"which may be going, or may be one that only the ledger knows.",
 		Example: "  starter graph\n  starter graph 2022-10-18\n  starter graph 2022-10-18 -o dot | dot -Tsvg > dag.svg",
-		GroupID: groupRuns,
+		GroupID: groupViews,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -83,11 +84,44 @@ func (a *app) graph(form string, run *dateRun) error {
 		_, err = fmt.Fprint(a.stdout, table.Dot(state))
 	default:
 		if run != nil {
-			a.say("%s\n", a.runTitle(run.RunStatus))
+			a.sayTitle(run.RunStatus)
+			a.say("")
 		}
-		_, err = fmt.Fprint(a.stdout, table.Text(label))
+		return a.graphText(table.Text(label), run)
 	}
 	return err
+}
+
+// graphText prints the DAG as a tree, and what its tasks wait for.
+func (a *app) graphText(tree string, run *dateRun) error {
+	for line := range strings.Lines(tree) {
+		a.say("%s", a.wrapped(strings.TrimRight(line, "\n")))
+	}
+	if run == nil {
+		return nil
+	}
+	for _, task := range run.Tasks {
+		if task.Waiting != "" {
+			a.say("%s", a.wrapped(task.ID+" waits for "+task.Waiting))
+		}
+	}
+	return nil
+}
+
+// sayTitle prints a run in a line, and whether it is paused.
+func (a *app) sayTitle(status workflows.RunStatus) {
+	a.say("%s", a.wrapped(a.runTitle(status)))
+	if status.Paused != "" {
+		a.say("%s", a.wrapped(pausedLine(status)))
+	}
+}
+
+// wrapped breaks a line that is longer than the reader's screen is wide. In a pipe it stays a line.
+func (a *app) wrapped(line string) string {
+	if width, known := columns(a.stdout); known {
+		return wrapLine(line, width)
+	}
+	return line
 }
 
 // graphForPrograms is the DAG as data.
@@ -135,9 +169,6 @@ func (a *app) graphLabel(task workflows.TaskStatus) string {
 	}
 	if took := a.took(task.Started, task.Ended); took != "" {
 		label += ", " + took
-	}
-	if task.Waiting != "" {
-		label += ", waits for " + task.Waiting
 	}
 	return label
 }

@@ -21,6 +21,15 @@ func TestGraph_ShowsTheStatesOfADate(t *testing.T) {
 	golden(t, "golden/graph-colour", stdout)
 }
 
+func TestGraph_SaysWhatTasksWaitFor(t *testing.T) {
+	w := newWorld()
+	status := watched()[1]
+	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status}})
+	code, stdout, stderr := w.view(t, "graph 2022-10-18")
+	require.Zero(t, code, stderr)
+	golden(t, "golden/graph-waiting", stdout)
+}
+
 func TestGraph_OfADateThatWasNotRun(t *testing.T) {
 	code, stdout, stderr := newWorld().view(t, "graph 2022-10-18")
 	require.Equal(t, exitFailed, code)

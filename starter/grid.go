@@ -31,7 +31,7 @@ func (a *app) gridCommand() *cobra.Command {
 			"It reads the ledger, so it also knows the runs that Temporal has forgotten. As many of the latest dates are shown as the width of the terminal\n" +
 			"(or COLUMNS) allows; a date that has not been run is a gap. A digit behind a mark counts the tries, if there was more than one.",
 		Example: "  starter grid\n  starter grid --last 30\n  starter grid --from 2022-10-01 --to 2022-10-18 -o json",
-		GroupID: groupRuns,
+		GroupID: groupViews,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if o.from != "" && c.Flags().Changed("last") {
@@ -160,7 +160,7 @@ func (a *app) printRunsGrid(h *history, names, width, leftOut int) {
 	}
 	a.say("")
 	a.say("%s", a.legend(width, used))
-	a.say("%s", flow(width, []string{"trigger: s schedule, m manual, b backfill", "took: █ is " + duration(longest), "digit: tries"}))
+	a.say("%s", flow(width, []string{"trigger: s schedule, m manual, b backfill", "took: █ is " + duration(longest) + " and more", "digit: tries"}))
 	if leftOut > 0 {
 		a.say("%s", flow(width, []string{fmt.Sprintf("%s more, before these, would not fit into %d columns:", datesOf(leftOut), width), "see them with --to " + string(h.from.Add(-1))}))
 	}
@@ -217,12 +217,21 @@ func (a *app) length(run dateRun) time.Duration {
 	return run.Ended.Sub(run.Started)
 }
 
+// longest is the length of the longest run that has ended: one that is held would make all others look alike. Where none has, it is that
+// of the longest that goes on.
 func (a *app) longest(h *history) time.Duration {
-	longest := time.Duration(0)
-	for _, run := range h.runs {
-		longest = max(longest, a.length(run))
+	ended, open := time.Duration(0), time.Duration(0)
+	for _, run := range h.all() {
+		if run.Ended.IsZero() {
+			open = max(open, a.length(run))
+		} else {
+			ended = max(ended, a.length(run))
+		}
 	}
-	return longest
+	if ended == 0 {
+		return open
+	}
+	return ended
 }
 
 // spark is a length of time as a bar of one character.

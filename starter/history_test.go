@@ -141,7 +141,7 @@ func fortnight(t *testing.T) *world {
 		case "2022-10-16":
 			w.record(t, recorded(date, workflows.Scheduled, 75, workflows.Success, workflows.Success, workflows.Skipped))
 		default:
-			w.record(t, recorded(date, workflows.Scheduled, 80+int(date.Start().Day())))
+			w.record(t, recorded(date, workflows.Scheduled, 80+date.Start().Day()))
 		}
 	}
 	status := going

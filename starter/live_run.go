@@ -41,7 +41,7 @@ func (l *liveRun) draw(trouble string) {
 	}
 	if trouble != "" {
 		width, _ := columns(l.screen.w)
-		fmt.Fprintln(&b, l.app.paint(text.FgYellow, wrapLine(firstLine(trouble, maxTrouble), width-1)))
+		fmt.Fprintln(&b, l.app.paint(text.FgYellow, wrapLine(inALine(trouble), width-1)))
 	}
 	fmt.Fprintln(&b, l.app.paint(text.FgHiBlack, "Ctrl-C ends watching; the run goes on."))
 	l.screen.draw(b.String())
@@ -52,7 +52,7 @@ const maxTrouble = 200
 
 // liveTable writes a run: its title, whether it is paused, its tasks, and what there is to say about them.
 func (a *app) liveTable(b *bytes.Buffer, status workflows.RunStatus, far landed, width int) {
-	fmt.Fprintln(b, a.runTitle(status))
+	fmt.Fprintln(b, wrapLine(a.runTitle(status), width))
 	if status.Paused != "" {
 		fmt.Fprintln(b, a.paint(text.FgMagenta, wrapLine(pausedLine(status), width)))
 	}
@@ -83,14 +83,17 @@ func (a *app) liveNote(task workflows.TaskStatus) string {
 	case task.Waiting != "":
 		return "waits for " + task.Waiting
 	case task.State == workflows.Held:
-		return "is held, decide with `starter task`: " + firstLine(task.Error, maxTrouble)
+		return "is held, decide with `starter task`: " + inALine(task.Error)
 	case task.Error != "":
-		return "had an error: " + firstLine(task.Error, maxTrouble)
+		return "had an error: " + inALine(task.Error)
 	case task.Carried:
 		return "keeps the result of an earlier run"
 	}
 	return ""
 }
+
+// inALine is the start of an error without its breaks: the first line alone often says only that something failed.
+func inALine(s string) string { return short(strings.Join(strings.Fields(s), " "), maxTrouble) }
 
 // landingBar is how far a landing is.
 func landingBar(far landed) string {

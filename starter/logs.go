@@ -35,7 +35,7 @@ func (a *app) logsCommand() *cobra.Command {
 			"Workers put their lines into the bucket (logs/<dag>/<date>/), where they outlive restarts and Temporal's retention. -o json prints them as they are.",
 		Example: "  starter logs 2022-10-18\n  starter logs 2022-10-18 clean_pin --try 2\n  starter logs 2022-10-18 -f\n" +
 			"  starter logs 2022-10-18 -o json | jq 'select(.level == \"WARN\")'",
-		GroupID: groupRuns,
+		GroupID: groupViews,
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -143,6 +143,9 @@ func (r *logReader) fresh(ctx context.Context, run dateRun) ([]activities.TaskLo
 	if err != nil {
 		return nil, err
 	}
+	lines = slices.DeleteFunc(lines, func(l activities.TaskLogLine) bool {
+		return l.Log.RunID != run.RunID && l.Time.Before(firstStart(run.task(l.Log.Task)).Add(-clocksDiffer))
+	})
 	for _, l := range listed {
 		r.sizes[l.Key()] = l.Size
 	}
@@ -168,6 +171,20 @@ func (o logsOptions) wants(run dateRun, l activities.TaskLog) bool {
 // hasEarlier says whether an earlier run of the date worked for what a task shows.
 func hasEarlier(run dateRun, task workflows.TaskStatus) bool {
 	return task.Carried || slices.ContainsFunc(task.History, func(t activities.TryRecord) bool { return t.Ended.Before(run.Started) })
+}
+
+// clocksDiffer is how much a worker's clock may differ from Temporal's.
+const clocksDiffer = time.Second
+
+// firstStart is when the first try began whose trace a task still shows: what older runs of the date did counts no more.
+func firstStart(task workflows.TaskStatus) time.Time {
+	first := task.Started
+	for _, try := range task.History {
+		if try.Started.Before(first) {
+			first = try.Started
+		}
+	}
+	return first
 }
 
 // jobRun is a try's run on Databricks.

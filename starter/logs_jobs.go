@@ -177,7 +177,7 @@ func (a *app) printJobTask(p *logPrinter, task jobTaskLog) {
 	}
 	for _, part := range []struct{ name, text string }{{"error", task.Error}, {"trace", task.Trace}, {"output", task.Output}} {
 		if part.text != "" {
-			a.say("%s:\n%s", part.name, indent(p.wrap(part.text, 2)))
+			a.say("%s:\n%s", part.name, p.block(part.text, 2))
 		}
 	}
 	if task.Truncated {

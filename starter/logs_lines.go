@@ -1,9 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,10 +57,7 @@ var fieldsShownApart = []string{
 
 // readable prints a line: time, level, task, try, activity, message, and the other fields as key=value.
 func (p *logPrinter) readable(line activities.TaskLogLine) {
-	fields := map[string]any{}
-	if json.Unmarshal(line.Raw, &fields) != nil {
-		return
-	}
+	fields, names := logFields(line.Raw)
 	if day := line.Time.UTC().Format("2006-01-02"); day != p.day {
 		p.day = day
 		p.app.say("%s", p.app.paint(text.Bold, day+" (UTC)"))
@@ -74,13 +71,13 @@ func (p *logPrinter) readable(line activities.TaskLogLine) {
 	}
 	said += ": " + message
 	var long []string // texts of more than a line stand below
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
+	for _, name := range names {
 		if slices.Contains(fieldsShownApart, name) {
 			continue
 		}
 		value := fieldValue(fields[name])
 		if strings.Contains(value, "\n") {
-			long = append(long, name+":\n"+indent(value))
+			long = append(long, "  "+name+":\n"+p.block(value, 4))
 			continue
 		}
 		if strings.ContainsAny(value, " \"") || value == "" {
@@ -90,7 +87,32 @@ func (p *logPrinter) readable(line activities.TaskLogLine) {
 	}
 	p.app.say("%s", p.hang(head, said))
 	for _, block := range long {
-		p.app.say("%s", indent(p.wrap(block, 2)))
+		p.app.say("%s", block)
+	}
+}
+
+// logFields are a line's fields, and their names in the order in which they were written. A line that is no JSON object has none.
+func logFields(raw []byte) (fields map[string]any, names []string) {
+	if json.Unmarshal(raw, &fields) != nil {
+		return nil, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	depth, key := 0, true
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return fields, names
+		}
+		switch delim, _ := token.(json.Delim); {
+		case delim == '{', delim == '[':
+			depth, key = depth+1, true
+		case delim == '}', delim == ']':
+			depth, key = depth-1, true
+		case depth == 1 && key:
+			names, key = append(names, fmt.Sprint(token)), false
+		default:
+			key = true
+		}
 	}
 }
 
@@ -120,7 +142,17 @@ func (p *logPrinter) hang(head, said string) string {
 		return head + said
 	}
 	first, rest := splitAt(said, p.width-length)
-	return head + first + "\n" + strings.Repeat(" ", right) + strings.ReplaceAll(p.wrap(rest, right), "\n", "\n"+strings.Repeat(" ", right))
+	return head + first + "\n" + p.block(rest, right)
+}
+
+// block is a text of some lines, further to the right.
+func (p *logPrinter) block(s string, right int) string {
+	margin := strings.Repeat(" ", right)
+	lines := strings.Split(p.wrap(strings.TrimRight(s, "\n"), right), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(margin+line, " ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // wrap breaks a text into lines for the width, less a margin.

@@ -92,6 +92,7 @@ func logged(t *testing.T) *world {
 	)
 	w.shipped(t, logOf("r1", "clean_geo", 1, "StartNotebook", 30, 1), []any{82, "INFO", "activity starts"}, []any{83, "INFO", "activity done", "took", "1s"})
 	w.shipped(t, logOf("r0", "clean_user", 1, "StartNotebook", 30, 1), []any{-3600, "INFO", "activity done", "took", "1s"})
+	w.shipped(t, logOf("r00", "clean_user", 1, "StartNotebook", 30, 1), []any{-9000, "INFO", "of a run before that, which counts no more"})
 	w.shipped(t, logOf("r0", "clean_geo", 1, "StartNotebook", 30, 1), []any{-3600, "INFO", "of a run that counts no more"})
 	w.runs = &fakeJobs{
 		runs: map[int64]*jobs.Run{7: jobEnded(7, jobs.RunResultStateSuccess, 82, 180), 8: jobEnded(8, jobs.RunResultStateFailed, 190, 399)},

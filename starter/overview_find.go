@@ -72,10 +72,7 @@ func (a *app) findFirings(ctx context.Context, conn *temporal.Connection, descri
 		found.now.Next = &schedules.Firing{At: view.Next[0], Date: workflows.LogicalDate(view.Next[0])}
 	}
 	from := since.End().Add(-time.Second) // the first firing that can be for since comes when it ends
-	if created := description.Info.CreatedAt; created.After(from) {
-		from = created
-	}
-	found.firings, err = schedules.Firings(ctx, conn, conn.Namespace, dag, from, a.now())
+	found.firings, err = schedules.Past(ctx, conn, conn.Namespace, dag, description.Info, from, a.now())
 	return conn.Classify(err)
 }
 

@@ -108,7 +108,7 @@ func (a *app) showRunning(o *overview, width int) {
 		}
 		g.rows = append(g.rows, []string{string(r.Date), a.paintState(workflows.State(r.State), state), r.Trigger, a.took(r.Started, time.Time{}), strings.ReplaceAll(strings.Join(r.Now, "\n"), "a slot of pool ", "pool ")})
 	}
-	a.fit(&g, 4, width)
+	a.fitGrid(&g, 4, width)
 	a.printGrid(g)
 	if o.RunningMore > 0 {
 		a.say("and %d more: see `starter runs --state running`", o.RunningMore)
@@ -148,7 +148,7 @@ func (a *app) showBackfills(all []backfillNow, width int) {
 		g.rows = append(g.rows, []string{string(p.From), string(p.To), fmt.Sprintf("%d/%d", p.Done(), p.Total), failed, fmt.Sprint(p.Parallel), left, now})
 	}
 	if len(g.rows) > 0 {
-		a.fit(&g, 6, width)
+		a.fitGrid(&g, 6, width)
 		a.printGrid(g)
 	}
 	for _, line := range unasked {
@@ -177,7 +177,7 @@ func (a *app) showPools(all []poolNow, width int) {
 		return
 	}
 	a.say("\n%s", a.heading("pools"))
-	a.fit(&g, 4, width)
+	a.fitGrid(&g, 4, width)
 	a.printGrid(g)
 	if len(idle) > 0 {
 		a.say("idle: %s", join(idle))
@@ -192,10 +192,10 @@ func poolRows(p poolNow) [][]string {
 	}
 	rows := [][]string{row}
 	for i, holder := range p.Holders {
-		switch {
-		case i == 0:
+		switch i {
+		case 0:
 			rows[0][2] = slotName(holder)
-		case i == maxHolders:
+		case maxHolders:
 			return append(rows, []string{"", "", fmt.Sprintf("and %d more", len(p.Holders)-maxHolders)})
 		default:
 			rows = append(rows, []string{"", "", slotName(holder)})
@@ -209,8 +209,8 @@ func slotName(s activities.Slot) string {
 	return fmt.Sprintf("%s %s #%d", strings.TrimPrefix(s.WorkflowID, dag+"-"), s.Task, s.Try)
 }
 
-// fit cuts the lines in the last column of a table so that its rows are no wider than the screen.
-func (a *app) fit(g *grid, last, width int) {
+// fitGrid cuts the lines in the last column of a table so that its rows are no wider than the screen.
+func (a *app) fitGrid(g *grid, last, width int) {
 	const padding = 3
 	taken := 0
 	for column := range last {

@@ -60,6 +60,8 @@ func (a *app) command() *cobra.Command {
 	flags.StringVarP(&a.output, "output", "o", "", "form of what is printed; `form` is table or json unless the command's help says otherwise")
 	root.AddGroup(
 		&cobra.Group{ID: groupRuns, Title: "Runs:"},
+		&cobra.Group{ID: groupViews, Title: "Views:"},
+		&cobra.Group{ID: groupRepair, Title: "A run that is going:"},
 		&cobra.Group{ID: groupResults, Title: "Results:"},
 		&cobra.Group{ID: groupSystems, Title: "Systems:"},
 	)
@@ -76,6 +78,8 @@ func (a *app) command() *cobra.Command {
 // Groups of commands in the help.
 const (
 	groupRuns    = "runs"
+	groupViews   = "views"
+	groupRepair  = "repair"
 	groupResults = "results"
 	groupSystems = "systems"
 )

@@ -55,8 +55,8 @@ func (a *app) scheduleApplyCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.spec.Cron, "cron", "", "when it fires, as `fields` of cron: minute, hour, day of the month, month, day of the week (default PINFLOW_SCHEDULE)")
 	f.StringVar(&o.spec.TimeZone, "timezone", "", "the IANA `zone` of the fields (default PINFLOW_SCHEDULE_TIMEZONE)")
-	f.BoolVar(&o.paused, "paused", false, "leave it paused: it starts nothing until `starter schedule resume`")
-	f.StringVar(&o.reason, "reason", pausedByApply, "with --paused: why, for others to `read`")
+	f.BoolVar(&o.paused, "paused", false, "leave it paused: it starts nothing until it is resumed")
+	f.StringVar(&o.reason, "reason", pausedByApply, "with --paused: `why`, for others to read")
 	return prints(c, formTable, formJSON)
 }
 

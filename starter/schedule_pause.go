@@ -36,7 +36,7 @@ func (a *app) schedulePauseCommand() *cobra.Command {
 			})(c, args)
 		},
 	}
-	c.Flags().StringVar(&reason, "reason", pausedByCommand, "why, for others to `read`")
+	c.Flags().StringVar(&reason, "reason", pausedByCommand, "`why`, for others to read")
 	return prints(c, formTable, formJSON)
 }
 

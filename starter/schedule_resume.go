@@ -134,7 +134,7 @@ func (a *app) scheduleResume(c *cobra.Command, conn *temporal.Connection, o resu
 // missingSince are the dates from the day after the last success to yesterday, of those for which the Schedule should have fired since it was
 // created.
 func (a *app) missingSince(ctx context.Context, conn *temporal.Connection, description *client.ScheduleDescription) (*span, error) {
-	firings, err := schedules.Firings(ctx, conn, conn.Namespace, dag, description.Info.CreatedAt, a.now())
+	firings, err := schedules.Past(ctx, conn, conn.Namespace, dag, description.Info, description.Info.CreatedAt, a.now())
 	if err != nil || len(firings) == 0 {
 		return nil, conn.Classify(err)
 	}
@@ -194,9 +194,9 @@ func (a *app) showResumed(c *cobra.Command, conn *temporal.Connection, done resu
 	}
 	switch {
 	case done.Left != nil && done.Catchup != nil:
-		a.say("\nThese stay gaps: %s. Fill them with\n  %s", done.Left, done.Left.command())
+		a.say("\nThis stays a gap: %s. Fill it with\n  %s", done.Left, done.Left.command())
 	case done.Left != nil:
-		a.say("\nMissing since the last success: %s. They are not made up by themselves; fill them with\n  %s", done.Left, done.Left.command())
+		a.say("\nMissing since the last success: %s. Nothing runs that by itself; fill it with\n  %s", done.Left, done.Left.command())
 	case done.Catchup == nil:
 		a.say("\nNo date is missing since the last success.")
 	}

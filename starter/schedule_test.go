@@ -205,7 +205,7 @@ func TestScheduleResume_MakesUpNothingSilently(t *testing.T) {
 			w.ledgered(t, "2022-10-16", workflows.Success, func(e *activities.LedgerEntry) { e.Partial = true })
 		}, "--catchup", "2022-10-15 2022-10-18 1", nil},
 		"the latest two": {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-12", workflows.Success) }, "--catchup --max 2", "2022-10-17 2022-10-18 1",
-			[]string{"2 dates, 2022-10-17 to 2022-10-18", "These stay gaps: 4 dates, 2022-10-13 to 2022-10-16", "starter backfill --from 2022-10-13 --to 2022-10-16 --reprocess failed"}},
+			[]string{"2 dates, 2022-10-17 to 2022-10-18", "This stays a gap: 4 dates, 2022-10-13 to 2022-10-16", "starter backfill --from 2022-10-13 --to 2022-10-16 --reprocess failed"}},
 		"more than are missing":            {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-17", workflows.Success) }, "--catchup --max 7", "2022-10-18 2022-10-18 1", []string{"1 date, 2022-10-18"}},
 		"nothing is missing":               {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-18", workflows.Success) }, "--catchup", "", []string{"No date is missing"}},
 		"a success of before the Schedule": {func(t *testing.T, w *world) { w.ledgered(t, "2022-09-01", workflows.Success) }, "--catchup", "2022-10-09 2022-10-18 1", nil},

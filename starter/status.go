@@ -28,7 +28,7 @@ func (a *app) statusCommand() *cobra.Command {
 			"With a date it shows the latest run of that logical date, from the run itself or, if Temporal has forgotten it, from the ledger. " +
 			"The exit code is 1 if the run has failed, or if there is none.",
 		Example: "  starter status\n  starter status --days 90 -o json\n  starter status 2022-10-18\n  starter status 2022-10-18 --watch",
-		GroupID: groupRuns,
+		GroupID: groupViews,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {

@@ -27,7 +27,7 @@ func (a *app) taskCommand() *cobra.Command {
 		c.Flags().StringVar(&reason, "reason", "", "why: it is recorded with the run, in its history and in the ledger")
 		return prints(c, formTable, formJSON)
 	}
-	return group("task", "Decide about a task that is held: retry, skip, fail or succeed", groupRuns,
+	return group("task", "Decide about a task that is held: retry, skip, fail or succeed", groupRepair,
 		decide(workflows.RetryTask, "Try a held task once more"),
 		decide(workflows.SkipTask, "Take a held task for not needed"),
 		decide(workflows.FailTask, "Let a held task be failed"),

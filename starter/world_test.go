@@ -154,7 +154,8 @@ type fakeBucket struct {
 	activities.Objects
 	exists  bool
 	objects map[string][]byte
-	onList  func() // is called before each listing
+	onList  func()     // is called before each listing
+	mu      sync.Mutex // of the objects: the doctor looks at several things at once
 }
 
 func (f *fakeBucket) URI(key string) string { return "s3://pinflow/" + key }
@@ -166,6 +167,8 @@ func (f *fakeBucket) EnsureBucket(context.Context) (bool, error) {
 }
 
 func (f *fakeBucket) Get(_ context.Context, key string) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	body, ok := f.objects[key]
 	if !ok {
 		return nil, activities.ErrNoObject
@@ -174,6 +177,8 @@ func (f *fakeBucket) Get(_ context.Context, key string) ([]byte, error) {
 }
 
 func (f *fakeBucket) Put(_ context.Context, object activities.PutObject) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if !f.exists {
 		return errors.New("put: api error NoSuchBucket")
 	}
@@ -185,6 +190,8 @@ func (f *fakeBucket) List(_ context.Context, list activities.ListObjects) (all [
 	if f.onList != nil {
 		f.onList()
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for key := range f.objects {
 		if strings.HasPrefix(key, list.Prefix) && key > list.After && (list.Before == "" || key < list.Before) {
 			all = append(all, activities.ObjectInfo{Key: key, Size: int64(len(f.objects[key]))})

@@ -69,6 +69,7 @@ type watched struct {
 	metrics *observe.Metrics
 	log     bytes.Buffer
 	status  int
+	refuse  string // a date that the hook does not take
 	posted  []map[string]string
 }
 
@@ -82,10 +83,14 @@ func newWatched(t *testing.T, objects *memory, owner string) *watched {
 	require.NoError(t, err)
 	hook := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		var alarm map[string]string
-		if json.NewDecoder(r.Body).Decode(&alarm) == nil && w.status == http.StatusOK {
+		status := w.status
+		if err := json.NewDecoder(r.Body).Decode(&alarm); err != nil || alarm["date"] == w.refuse {
+			status = http.StatusBadRequest
+		}
+		if status == http.StatusOK {
 			w.posted = append(w.posted, alarm)
 		}
-		answer.WriteHeader(w.status)
+		answer.WriteHeader(status)
 	}))
 	t.Cleanup(hook.Close)
 	now := func() time.Time { return w.time }
@@ -153,6 +158,15 @@ func TestDeadman_PostsAgainWhenTheHookFails(t *testing.T) {
 	w.time = w.time.Add(time.Minute)
 	w.look(t.Context())
 	require.Len(t, w.posted, 1)
+}
+
+func TestDeadman_PostsTheOthersIfOneIsRefused(t *testing.T) {
+	w := newWatched(t, &memory{objects: map[string][]byte{}}, "a")
+	w.report.Overdue = []workflows.OverdueDate{late("2022-10-16", workflows.None), late("2022-10-17", workflows.None), late("2022-10-18", workflows.None)}
+	w.refuse = "2022-10-16"
+	w.look(t.Context())
+	require.Len(t, w.posted, 2)
+	require.Contains(t, w.log.String(), "400")
 }
 
 func TestDeadman_IsOneOverAllWorkers(t *testing.T) {

@@ -8,10 +8,12 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 
+	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// taskLogs adds DAG, logical date, task and try to the lines that activities log, and writes a line at the end of each activity. The lines
+// taskLogs adds DAG, logical date, task and try to the lines that activities log, and writes a line at the end of each activity, with
+// what it was about. The lines
 // of activities that work for a task also go into the bucket, for `starter logs`, if shipping is there.
 type taskLogs struct {
 	interceptor.WorkerInterceptorBase
@@ -40,10 +42,14 @@ func (t *taskLogsInbound) Init(outbound interceptor.ActivityOutboundInterceptor)
 type attemptLogKey struct{}
 
 func (t *taskLogsInbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
-	activity.GetLogger(ctx).Debug("activity starts")
+	var about []any
+	if len(in.Args) > 0 {
+		about = activities.LogFields(in.Args[0])
+	}
+	activity.GetLogger(ctx).Debug("activity starts", about...)
 	returned := false
 	if kept := t.shipping.begin(ctx); kept != nil {
-		kept.logger.Info("activity starts")
+		kept.logger.Info("activity starts", about...)
 		ctx = context.WithValue(ctx, attemptLogKey{}, kept)
 		defer func() {
 			if !returned { // the SDK tells the stack, on standard error
@@ -55,11 +61,11 @@ func (t *taskLogsInbound) ExecuteActivity(ctx context.Context, in *interceptor.E
 	logger, began := activity.GetLogger(ctx), time.Now()
 	out, err := t.Next.ExecuteActivity(ctx, in)
 	returned = true
-	took := time.Since(began).Round(time.Millisecond).String()
+	about = append(about, "took", time.Since(began).Round(time.Millisecond).String())
 	if err != nil {
-		logger.Warn("activity failed", "took", took, "error", err)
+		logger.Warn("activity failed", append(about, "error", err)...)
 	} else {
-		logger.Info("activity done", "took", took)
+		logger.Info("activity done", append(about, activities.LogFields(out)...)...)
 	}
 	return out, err
 }

@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/observe"
 	"github.com/pinflow/pinflow/workflows"
 )
@@ -71,6 +72,24 @@ func TestTaskLogs_NameDAGDateTaskAndTry(t *testing.T) {
 		require.Equal(t, "act", line["activity"])
 	}
 	require.EqualValues(t, 3, logged[0]["rows"])
+}
+
+func TestTaskLogs_SayWhatTheActivityWasAbout(t *testing.T) {
+	var out bytes.Buffer
+	logger, err := observe.NewLogger(&out, "info")
+	require.NoError(t, err)
+	suite := testsuite.WorkflowTestSuite{}
+	suite.SetLogger(sdklog.NewStructuredLogger(logger))
+	env := suite.NewTestActivityEnvironment()
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&taskLogs{}}})
+	env.RegisterActivityWithOptions(func(context.Context, activities.LandPartitionInput) (activities.LandedPartition, error) {
+		return activities.LandedPartition{Records: 3}, nil
+	}, activity.RegisterOptions{Name: "LandPartition"})
+	_, err = env.ExecuteActivity("LandPartition", activities.LandPartitionInput{Topic: "pinflow.pin", Range: activities.PartitionRange{Partition: 2}})
+	require.NoError(t, err)
+	var line map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &line))
+	require.Equal(t, []any{"pinflow.pin", 2.0, 3.0}, []any{line["topic"], line["partition"], line["records"]})
 }
 
 func TestTaskLogs_TellAFailure(t *testing.T) {

@@ -1,12 +1,17 @@
 package workflows
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/robfig/cron/v3"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"pgregory.net/rapid"
 )
 
 func TestSchedule_FiresAtMidnightUTCWithoutJitter(t *testing.T) {
@@ -138,4 +143,56 @@ func TestScheduleSpec_SaysWhetherEachDateHasItsRun(t *testing.T) {
 	} {
 		require.Equal(t, want, ScheduleSpec{Cron: cron}.Daily(), cron)
 	}
+}
+
+// What is given to Temporal fires on the days on which cron would: of any expression that the check lets through.
+func TestScheduleSpec_FiresOnTheDaysOfCron(t *testing.T) {
+	values := func(t *rapid.T, name string, first, last int) string {
+		var texts []string
+		for _, v := range rapid.SliceOfNDistinct(rapid.IntRange(first, last), 1, 6, rapid.ID).Draw(t, name) {
+			texts = append(texts, strconv.Itoa(v))
+		}
+		return strings.Join(texts, ",")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		days, weekdays, months := "*", "*", "*"
+		switch rapid.IntRange(0, 2).Draw(t, "which") {
+		case 0:
+			days = values(t, "days", 1, 31)
+		case 1:
+			weekdays = values(t, "weekdays", 0, 6)
+		}
+		if rapid.Bool().Draw(t, "some months") {
+			months = values(t, "months", 1, 12)
+		}
+		spec := ScheduleSpec{Cron: fmt.Sprintf("%d %d %s %s %s", rapid.IntRange(0, 59).Draw(t, "minute"), rapid.IntRange(0, 23).Draw(t, "hour"), days, months, weekdays)}
+		at := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+		if spec.Check(0, at) != nil {
+			return // it never fires
+		}
+		want, err := cron.ParseStandard(spec.Cron)
+		require.NoError(t, err)
+		made, err := Schedule(DailyName, spec)
+		require.NoError(t, err)
+		calendar := made.Spec.Calendars[0]
+		for range 800 {
+			at = at.AddDate(0, 0, 1)
+			on := includes(calendar.DayOfMonth, at.Day()) && includes(calendar.Month, int(at.Month())) && includes(calendar.DayOfWeek, int(at.Weekday()))
+			fires := want.Next(at.Add(-time.Second))
+			require.Equal(t, fires.Before(at.AddDate(0, 0, 1)), on, "%s on %s", spec.Cron, at)
+			if on {
+				require.True(t, includes(calendar.Hour, fires.Hour()) && includes(calendar.Minute, fires.Minute()))
+			}
+		}
+	})
+}
+
+// includes is how Temporal reads ranges.
+func includes(ranges []client.ScheduleRange, value int) bool {
+	for _, r := range ranges {
+		if value >= r.Start && value <= max(r.Start, r.End) && (value-r.Start)%max(1, r.Step) == 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -55,6 +56,19 @@ func Firings(ctx context.Context, temporal Temporal, namespace, dag string, from
 	return all, nil
 }
 
+// Past are the firings of a DAG's Schedule that should have been: after since and after it was created, up to now. info is what Temporal says
+// about the Schedule.
+//
+// Temporal knows the specification as it is now, not what it was. A Schedule that was created at three, fired at midnight and fires at six now
+// would seem to have missed the firing of its first morning: such a date, of before the day it was created, is left out.
+func Past(ctx context.Context, temporal Temporal, namespace, dag string, info client.ScheduleInfo, since, now time.Time) ([]Firing, error) {
+	if info.CreatedAt.After(since) {
+		since = info.CreatedAt
+	}
+	all, err := Firings(ctx, temporal, namespace, dag, since, now)
+	return slices.DeleteFunc(all, func(f Firing) bool { return f.At.Before(info.LastUpdateAt) && f.Date < dates.Of(info.CreatedAt) }), err
+}
+
 // Lookout finds overdue dates.
 type Lookout struct {
 	Temporal  Temporal
@@ -85,10 +99,7 @@ func (l Lookout) Overdue(ctx context.Context, named workflows.Named, since, now 
 	if state := description.Schedule.State; state != nil && state.Paused {
 		report.Paused = orElse(state.Note, "no reason was given")
 	}
-	if created := description.Info.CreatedAt; created.After(since) {
-		since = created
-	}
-	firings, err := Firings(ctx, l.Temporal, l.Namespace, named.Name, since, now)
+	firings, err := Past(ctx, l.Temporal, l.Namespace, named.Name, description.Info, since, now)
 	if err != nil || len(firings) == 0 {
 		return report, err
 	}

@@ -27,8 +27,10 @@ import (
 type server struct {
 	workflowservice.WorkflowServiceClient
 	exists  bool
+	hour    int // at which it fires
 	paused  string
 	created time.Time
+	updated time.Time
 	going   map[dates.Date]workflows.State
 	asked   string
 	err     error
@@ -52,14 +54,14 @@ func (h handle) Describe(context.Context) (*client.ScheduleDescription, error) {
 		return nil, errors.Join(s.err, serviceerror.NewNotFound("schedule not found"))
 	}
 	return &client.ScheduleDescription{
-		Schedule: client.Schedule{State: &client.ScheduleState{Paused: s.paused != "", Note: s.paused}}, Info: client.ScheduleInfo{CreatedAt: s.created},
+		Schedule: client.Schedule{State: &client.ScheduleState{Paused: s.paused != "", Note: s.paused}}, Info: client.ScheduleInfo{CreatedAt: s.created, LastUpdateAt: s.updated},
 	}, s.err
 }
 
 // ListScheduleMatchingTimes answers one time too many at the start, as the server includes it.
 func (s *server) ListScheduleMatchingTimes(_ context.Context, r *workflowservice.ListScheduleMatchingTimesRequest, _ ...grpc.CallOption) (*workflowservice.ListScheduleMatchingTimesResponse, error) {
 	answer := &workflowservice.ListScheduleMatchingTimesResponse{}
-	for at := r.GetStartTime().AsTime().Truncate(24 * time.Hour); !at.After(r.GetEndTime().AsTime()); at = at.Add(24 * time.Hour) {
+	for at := r.GetStartTime().AsTime().Truncate(24 * time.Hour).Add(time.Duration(s.hour) * time.Hour); !at.After(r.GetEndTime().AsTime()); at = at.Add(24 * time.Hour) {
 		answer.StartTime = append(answer.StartTime, timestamppb.New(at))
 	}
 	return answer, nil
@@ -132,6 +134,9 @@ func TestLookout_ExpectsNothingOfBeforeTheScheduleWasCreated(t *testing.T) {
 	s := &server{exists: true, created: time.Date(2022, 10, 17, 12, 0, 0, 0, time.UTC)}
 	said, _ := look(t, s, nil)
 	require.Equal(t, []string{"2022-10-17 none", "2022-10-18 none"}, said, "its first firing was for the 17th")
+	s.created = time.Date(2022, 10, 17, 0, 0, 0, 0, time.UTC).Add(-time.Minute) // it fires a minute later, for the 16th
+	said, _ = look(t, s, nil)
+	require.Equal(t, []string{"2022-10-16 none", "2022-10-17 none", "2022-10-18 none"}, said)
 	s.created = now.Add(-time.Hour)
 	said, report := look(t, s, nil)
 	require.Empty(t, said)
@@ -139,6 +144,27 @@ func TestLookout_ExpectsNothingOfBeforeTheScheduleWasCreated(t *testing.T) {
 	said, report = look(t, &server{}, nil)
 	require.Empty(t, said)
 	require.False(t, report.Scheduled, "no Schedule, no expectation")
+}
+
+// The Schedule was created at three in the morning of the 16th. If it fires at six, its first date is the 15th; but if it has been changed since,
+// it may have fired at midnight on its first day, and then nobody ever expected the 15th.
+func TestPast_DoesNotGuessWhatAnEarlierSpecificationSaid(t *testing.T) {
+	created := time.Date(2022, 10, 16, 3, 0, 0, 0, time.UTC)
+	for name, row := range map[string]struct {
+		hour    int
+		updated time.Time
+		first   dates.Date
+	}{
+		"fires at midnight":            {0, time.Time{}, "2022-10-16"},
+		"fires at six":                 {6, time.Time{}, "2022-10-15"},
+		"changed before it ever fired": {6, created.Add(time.Hour), "2022-10-15"},
+		"changed days later":           {6, created.AddDate(0, 0, 2), "2022-10-16"},
+	} {
+		info := client.ScheduleInfo{CreatedAt: created, LastUpdateAt: row.updated}
+		firings, err := Past(t.Context(), &server{hour: row.hour}, "default", workflows.DailyName, info, week, now)
+		require.NoError(t, err)
+		require.Equal(t, row.first, firings[0].Date, name)
+	}
 }
 
 func TestLookout_ExpectsTheDatesOfAPausedSchedule(t *testing.T) {

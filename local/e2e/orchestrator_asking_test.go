@@ -70,17 +70,6 @@ func (s *system) databricksRuns(prefix string) map[string][]jobs.BaseRun {
 	return named
 }
 
-// requireEachTaskRanOnce says that Databricks ran each task of the date once, in its first try.
-func (s *system) requireEachTaskRanOnce(date dates.Date) {
-	s.t.Helper()
-	runs := s.databricksRuns(fmt.Sprintf("%s %s ", workflows.DailyName, date))
-	for _, task := range workflows.Daily {
-		name := fmt.Sprintf("%s %s %s try 1", workflows.DailyName, date, task.ID)
-		require.Len(s.t, runs[name], 1, name)
-	}
-	require.Len(s.t, runs, tasksOfDaily, "no other tries: %v", runs)
-}
-
 // ago is the logical date so many days before today.
 func ago(days int) dates.Date { return dates.Of(time.Now()).Add(-days) }
 

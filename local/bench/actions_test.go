@@ -1,0 +1,129 @@
+package bench
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// kind is what events of one type are for, and how many actions Temporal Cloud counts for each, after its page "Temporal Cloud Actions"
+// (docs.temporal.io/cloud/actions). Markers are counted otherwise: those of one workflow task together are one action.
+type kind struct {
+	purpose string
+	actions int
+}
+
+var kinds = map[enumspb.EventType]kind{
+	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:                   {"the run is asked for", 1},
+	enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:                      {"something happened that the workflow must decide about", 0},
+	enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED:                        {"a worker has taken that up", 0},
+	enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:                      {"the workflow has decided", 0},
+	enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:                      {"a task's activity is asked for", 1},
+	enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED:                        {"a worker has taken it up", 0},
+	enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:                      {"it is done", 0},
+	enumspb.EVENT_TYPE_MARKER_RECORDED:                              {"a local activity: the ledger is told, a pool is asked or given its slot back", 0},
+	enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:            {"the run's state can be searched for", 1},
+	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:                 {"the run has ended", 0},
+	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:                  {"a pool grants a slot, or is asked for one or given one back", 1},
+	enumspb.EVENT_TYPE_TIMER_STARTED:                                {"the reminder of the pools, 30 minutes later", 1},
+	enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: {"a pool tells a run of its slot; counted where it arrives", 0},
+	enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:         {"the run was told", 0},
+}
+
+// BenchmarkHistory counts the events and actions of a clean run: of five tasks that do nothing, and of the same in pools.
+func BenchmarkHistory(b *testing.B) {
+	w := newWorld(b)
+	day := dates.Of(time.Now())
+	w.time(b, runOf(pooledDAG, day.Add(-1)))
+	for b.Loop() {
+		w.time(b, runOf(noopDAG, day.Add(-2)))
+		events := w.events(b, workflows.RunID(noopDAG, day.Add(-2)))
+		b.ReportMetric(float64(len(events)), "events")
+		b.ReportMetric(float64(actions(events)), "actions")
+		results.add("≤ 40", "a clean run of five no-op tasks: events, actions", "%d, %d", len(events), actions(events))
+		results.explain("Events of a clean run of five no-op tasks, without pools", eventTable(events))
+
+		run, pools := w.events(b, workflows.RunID(pooledDAG, day.Add(-1))), 0
+		pooled := actions(run)
+		for _, execution := range w.pools(b) {
+			events := w.events(b, execution)
+			pools += len(events)
+			pooled += actions(events)
+		}
+		results.add("", "the same with each task in a pool: events of the run, of the pools, actions of both", "%d, %d, %d", len(run), pools, pooled)
+		results.explain("Events of the same run with each task in a pool of its own", eventTable(run))
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+func (w world) events(b *testing.B, id string) (events []*historypb.HistoryEvent) {
+	b.Helper()
+	for all := w.GetWorkflowHistory(b.Context(), id, "", true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); all.HasNext(); {
+		event, err := all.Next()
+		require.NoError(b, err)
+		events = append(events, event)
+	}
+	return events
+}
+
+// pools are the ids of the pools' workflows, which have ended: nobody holds a slot.
+func (w world) pools(b *testing.B) (ids []string) {
+	b.Helper()
+	eventually(b, "the pools have ended", func() bool {
+		answer, err := w.ListWorkflow(b.Context(), &workflowservice.ListWorkflowExecutionsRequest{
+			Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Completed'", workflows.PoolWorkflow),
+		})
+		require.NoError(b, err)
+		ids = nil
+		for _, execution := range answer.Executions {
+			ids = append(ids, execution.Execution.WorkflowId)
+		}
+		return len(ids) == len(workflows.Pools)
+	})
+	return ids
+}
+
+// actions counts the actions that a history shows. Queries and heartbeats leave no event; these runs have none.
+func actions(events []*historypb.HistoryEvent) int {
+	n := 0
+	marked := map[int64]bool{} // workflow tasks with markers
+	for _, e := range events {
+		n += kinds[e.EventType].actions
+		if m := e.GetMarkerRecordedEventAttributes(); m != nil && !marked[m.WorkflowTaskCompletedEventId] {
+			marked[m.WorkflowTaskCompletedEventId] = true
+			n++
+		}
+	}
+	return n
+}
+
+// eventTable lists the kinds of event with their numbers, in the order in which they first come.
+func eventTable(events []*historypb.HistoryEvent) string {
+	var order []enumspb.EventType
+	counts := map[enumspb.EventType]int{}
+	byKind := map[enumspb.EventType][]*historypb.HistoryEvent{}
+	for _, e := range events {
+		if counts[e.EventType]++; counts[e.EventType] == 1 {
+			order = append(order, e.EventType)
+		}
+		byKind[e.EventType] = append(byKind[e.EventType], e)
+	}
+	var rows [][3]string
+	for _, t := range order {
+		purpose := kinds[t].purpose
+		if purpose == "" {
+			purpose = "?"
+		}
+		rows = append(rows, [3]string{fmt.Sprintf("%s × %d", t, counts[t]), fmt.Sprint(actions(byKind[t])), purpose})
+	}
+	rows = append(rows, [3]string{fmt.Sprintf("all: %d", len(events)), fmt.Sprint(actions(events)), ""})
+	return markdown([3]string{"event", "actions", "what for"}, rows)
+}

@@ -1,0 +1,112 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+
+	"github.com/pinflow/pinflow/local/process"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// patience bounds every wait; it is not an expectation of speed.
+const patience = time.Minute
+
+// quiet drops the SDK's own lines, as of polls of a server that ends.
+var quiet = log.NewStructuredLogger(slog.New(slog.DiscardHandler))
+
+// world is a Temporal server on a database of its own, and one worker, each a process.
+type world struct {
+	client.Client
+	server, worker *process.Child
+}
+
+// newWorld starts the embedded stack's Temporal, with its settings and SQLite on disk, and the benchmarks' worker.
+func newWorld(b *testing.B) world {
+	b.Helper()
+	port := freePort(b)
+	args := []string{"server", "start-dev", "--headless", "--port", port, "--db-filename", filepath.Join(b.TempDir(), "temporal.db")}
+	for _, a := range workflows.SearchAttributes() {
+		args = append(args, "--search-attribute", a.Name+"="+a.Type.String())
+	}
+	var w world
+	w.server = start(b, exec.Command(filepath.Join(bin, "local"), args...))
+	address := "127.0.0.1:" + port
+	eventually(b, "the server answers", func() bool {
+		c, err := client.Dial(client.Options{HostPort: address, Logger: quiet})
+		w.Client = c
+		return err == nil
+	})
+	b.Cleanup(w.Close)
+	self, err := os.Executable()
+	require.NoError(b, err)
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), workerAddress+"="+address)
+	w.worker = start(b, cmd)
+	run, err := w.ExecuteWorkflow(b.Context(), client.StartWorkflowOptions{TaskQueue: workflows.TaskQueue}, handWritten)
+	require.NoError(b, err)
+	require.NoError(b, run.Get(b.Context(), nil), "the worker works")
+	return w
+}
+
+// start starts a process that ends with the benchmark.
+func start(b *testing.B, cmd *exec.Cmd) *process.Child {
+	b.Helper()
+	cmd.Stderr = os.Stderr
+	child, err := process.Start(cmd)
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = child.Stop(patience) }) // it has measured what it should
+	return child
+}
+
+func freePort(b *testing.B) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(b, err)
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(b, err)
+	return port
+}
+
+func eventually(b *testing.B, what string, holds func() bool) {
+	b.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+		require.True(b, time.Now().Before(deadline), "waited in vain: %s", what)
+	}
+}
+
+// memory is a process's resident memory in bytes, as the kernel counts it: now, the most it ever was, and what of it is no file's.
+type memory struct{ now, peak, anonymous int64 }
+
+// memoryOf reads the memory of a process. Only Linux tells it this way.
+func memoryOf(b *testing.B, child *process.Child) memory {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", child.PID()))
+	require.NoError(b, err, "memory is read from /proc, which only Linux has")
+	field := func(name string) int64 {
+		for line := range bytes.Lines(status) {
+			if value, ok := bytes.CutPrefix(line, []byte(name+":")); ok {
+				kb, err := strconv.ParseInt(string(bytes.Fields(value)[0]), 10, 64)
+				require.NoError(b, err)
+				return kb << 10
+			}
+		}
+		b.Fatalf("no %s in %s", name, status)
+		return 0
+	}
+	return memory{now: field("VmRSS"), peak: field("VmHWM"), anonymous: field("RssAnon")}
+}
+
+// mb writes bytes as megabytes.
+func mb(n int64) string { return fmt.Sprintf("%.0f MB", float64(n)/1e6) }

@@ -1,0 +1,52 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// An order to cancel that is given while no worker is up is carried out when one is: the Databricks run that goes on meanwhile is
+// cancelled, and no other is started.
+func TestCancel_GivenWhileTheWorkerIsDown(t *testing.T) {
+	s := startSystem(t)
+	s.breakNotebook("load", "-- Databricks notebook source\nSELECT sleep_ms(3600000)")
+	date := ago(1)
+	s.must("run", string(date))
+	load := fmt.Sprintf("%s %s load try 1", workflows.DailyName, date)
+	state := func() jobs.RunLifecycleStateV2State {
+		runs := s.databricksRuns(workflows.DailyName + " ")[load]
+		if len(runs) != 1 {
+			return ""
+		}
+		return runs[0].Status.State
+	}
+	s.eventually("Databricks runs the notebook", func() bool { return state() == jobs.RunLifecycleStateV2StateRunning })
+	s.worker.kill()
+	s.must("cancel", string(date), "--reason", "the wrong day")
+	require.Equal(t, jobs.RunLifecycleStateV2StateRunning, state(), "nobody is there to cancel it")
+
+	s.worker = s.start("workers")
+	c := s.temporal()
+	s.eventually("the run has ended", func() bool {
+		runs := s.executions(c, date)
+		return len(runs) == 1 && runs[0].CloseTime != nil
+	})
+	require.Equal(t, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, s.executions(c, date)[0].Status)
+	runs := s.databricksRuns(workflows.DailyName + " ")
+	require.Len(t, runs, 1, "no task was started after the order: %v", runs)
+	require.Len(t, runs[load], 1)
+	require.Equal(t, jobs.RunResultStateCanceled, runs[load][0].State.ResultState)
+
+	status := s.statusOf(string(date))
+	require.Equal(t, workflows.Failed, status.State)
+	require.Contains(t, status.Error, "cancelled")
+	for _, task := range status.Tasks[1:] {
+		require.Equal(t, workflows.Skipped, task.State, task.ID)
+	}
+}

@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/clients/s3"
+	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/workflows"
+)
+
+// requireRunOnce says that the date has been run once, whoever asked: one execution, each task once on Databricks, success in the ledger.
+func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
+	s.t.Helper()
+	all, ledger := s.databricksRuns(workflows.DailyName+" "), s.ledger()
+	require.Len(s.t, ledger, len(days))
+	for _, date := range days {
+		executions := s.executions(c, date)
+		require.Len(s.t, executions, 1, date)
+		require.Equal(s.t, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, executions[0].Status, date)
+		for _, task := range workflows.Daily {
+			name := fmt.Sprintf("%s %s %s try 1", workflows.DailyName, date, task.ID)
+			require.Len(s.t, all[name], 1, name)
+			delete(all, name)
+		}
+		entry := ledger[date]
+		require.Equal(s.t, string(workflows.Success), entry.State, date)
+		require.Equal(s.t, 1, entry.Attempt, date)
+		require.Equal(s.t, executions[0].Execution.RunId, entry.RunID, date)
+	}
+	require.Empty(s.t, all, "no other runs, no other tries")
+}
+
+// ledger reads the entries of all dates, past Temporal.
+func (s *system) ledger() map[dates.Date]activities.LedgerEntry {
+	s.t.Helper()
+	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3"} {
+		s.t.Setenv(name, s.setting(name))
+	}
+	objects, err := s3.New(s.t.Context(), config.Config{Bucket: s.setting("PINFLOW_BUCKET"), S3PathStyle: true})
+	require.NoError(s.t, err)
+	ledger := activities.Ledger{Objects: objects}
+	entries, err := ledger.Entries(s.t.Context(), activities.ReadLedgerInput{DAG: workflows.DailyName, From: ago(1000), To: ago(0)})
+	require.NoError(s.t, err)
+	byDate := map[dates.Date]activities.LedgerEntry{}
+	for _, entry := range entries {
+		byDate[entry.Date] = entry
+	}
+	return byDate
+}
+
+// going counts the workflows of a type that have not ended.
+func (s *system) going(c client.Client, workflow string) int64 {
+	s.t.Helper()
+	answer, err := c.CountWorkflow(s.t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", workflow),
+	})
+	require.NoError(s.t, err)
+	return answer.Count
+}
+
+// The Schedule, an operator and a backfill that ask for the same date at the same moment get one run, whoever is first.
+func TestRun_AskedForByThreeAtOnceIsOne(t *testing.T) {
+	s := startSystem(t)
+	s.must("schedule", "apply")
+	c := s.temporal()
+	var days []dates.Date
+	for round := range 6 {
+		date := ago(1 + round)
+		days = append(days, date)
+		var asked []*process
+		ask := []func(){
+			func() { s.fire(c, date) },
+			func() { asked = append(asked, s.start("starter", "run", string(date), "--wait")) },
+			func() {
+				asked = append(asked, s.start("starter", "backfill", "--from", string(date), "--to", string(date), "--wait"))
+			},
+		}
+		for i := range ask {
+			ask[(round+i)%len(ask)]()
+		}
+		for _, p := range asked {
+			<-p.done
+			require.Zero(t, p.cmd.ProcessState.ExitCode(), "%v\n%s", p.cmd.Args, p.output)
+		}
+		s.eventually("all who asked have ended", func() bool { return s.going(c, workflows.RangeWorkflow)+s.going(c, workflows.RunWorkflow) == 0 })
+	}
+	s.requireRunOnce(c, days...)
+	// The three were really at it: each round has a range of the Schedule's, and one of the backfill's.
+	answer, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Completed'", workflows.RangeWorkflow),
+	})
+	require.NoError(t, err)
+	require.EqualValues(t, 2*len(days), answer.Count)
+}
+
+// A worker that is killed in the middle of a backfill changes nothing: each date runs once, nothing runs twice on Databricks, and the
+// answers are the same.
+func TestBackfill_AKilledWorkerChangesNothing(t *testing.T) {
+	const days = 20
+	s := startSystem(t)
+	s.post(wire.lines(t), 0, 1)
+	c := s.temporal()
+	from, to := ago(days-1), ago(0) // the records are today's
+	s.must("backfill", "--from", string(from), "--to", string(to), "--parallel", "4")
+	s.eventually("some dates are done", func() bool { return s.progress(c, from, to).Done() >= 6 })
+	s.worker.kill()
+	s.worker = s.start("workers")
+	s.eventually("the backfill has ended", func() bool { return s.going(c, workflows.RangeWorkflow) == 0 })
+	progress := s.progress(c, from, to)
+	require.Equal(t, days, progress.Success)
+	var all []dates.Date
+	for date := from; date <= to; date = date.Add(1) {
+		all = append(all, date)
+	}
+	s.requireRunOnce(c, all...)
+	requireAnswers(t, wire.expected(t, 1), s.exportAnswers())
+}
