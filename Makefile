@@ -43,9 +43,11 @@ test: ## all tests, with the race detector
 lint: ## golangci-lint, workflowcheck and tidy modules, as CI does
 	scripts/lint
 
-bench: ## benchmarks
+bench: ## benchmarks; the table of the orchestrator comes last (BENCH_OUT=file keeps it)
+	@scripts/check-tools
 	go test -run '^$$' -bench . -benchmem ./...
-	cd local && go test -run '^$$' -bench . -benchmem ./...
+	cd local && go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v -e /bench$$ -e /e2e$$)
+	cd local && $(if $(BENCH_OUT),BENCH_OUT="$(abspath $(BENCH_OUT))") go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./bench
 
 clean: ## remove programs and the state of the embedded stack
 	rm -rf $(BIN) "$(DATA)"

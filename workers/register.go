@@ -56,10 +56,10 @@ func newCounting(settings config.Config) (*activities.Counting, error) {
 	if settings.Warehouse == "" {
 		return counting, nil
 	}
-	workspace, err := databricks.New()
+	statements, err := databricks.NewStatements()
 	if err != nil {
 		return nil, &settingsError{err}
 	}
-	counting.Warehouse = &answers.Warehouse{Statements: workspace.StatementExecution, ID: settings.Warehouse, Schema: settings.Schema}
+	counting.Warehouse = &answers.Warehouse{Statements: statements, ID: settings.Warehouse, Schema: settings.Schema}
 	return counting, nil
 }

@@ -36,7 +36,7 @@ type world struct {
 func newWorld(b *testing.B) world {
 	b.Helper()
 	port := freePort(b)
-	args := []string{"server", "start-dev", "--headless", "--port", port, "--db-filename", filepath.Join(b.TempDir(), "temporal.db")}
+	args := []string{"server", "start-dev", "--headless", "--log-level", "never", "--port", port, "--db-filename", filepath.Join(b.TempDir(), "temporal.db")}
 	for _, a := range workflows.SearchAttributes() {
 		args = append(args, "--search-attribute", a.Name+"="+a.Type.String())
 	}

