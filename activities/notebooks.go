@@ -207,15 +207,17 @@ func (n *Notebooks) getRun(ctx context.Context, runID int64) (run *jobs.Run, err
 	return run, err
 }
 
-// call makes one call of the API under its own timeout, so that one which hangs costs one poll.
+// call makes one call of the API under its own timeout, so that one which hangs costs one poll, and heartbeats after it.
 func (n *Notebooks) call(ctx context.Context, do func(ctx context.Context) error) error {
 	timeout := callTimeout
 	if n.timeout > 0 {
 		timeout = n.timeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	calling, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return do(ctx)
+	err := do(calling)
+	activity.RecordHeartbeat(ctx)
+	return err
 }
 
 // rest waits and heartbeats meanwhile, however long the wait is.

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,10 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 )
+
+// awaitSlice is how long one attempt of AwaitRun waits. Then it lets another activity have its place on the worker: ranges that waited for
+// many runs at once could otherwise take all places, and the runs that they wait for would get none.
+const awaitSlice = 5 * time.Minute
 
 // RunHeartbeat is how often AwaitRun says that it is alive. Its heartbeat timeout must be some times as long.
 const RunHeartbeat = 10 * time.Second
@@ -36,6 +41,8 @@ type RunEnd struct {
 // Runs asks Temporal about runs that are not children of the asking workflow.
 type Runs struct {
 	Client WorkflowClient
+
+	slice time.Duration // of one attempt; awaitSlice if 0
 }
 
 // AwaitRun waits until a run has ended, however long that takes, and says how. It heartbeats, and may be repeated at any time: a worker
@@ -43,13 +50,20 @@ type Runs struct {
 func (r *Runs) AwaitRun(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 	waiting, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
+	over := time.AfterFunc(cmp.Or(r.slice, awaitSlice), func() { giveUp(errNotEnded) })
+	defer over.Stop()
 	go beat(waiting, giveUp)
 	end, err := r.await(waiting, in)
-	if cause := context.Cause(waiting); err != nil && errors.Is(cause, errStopping) {
-		return RunEnd{}, fmt.Errorf("%w: run %s is waited for by the next attempt", cause, in.WorkflowID)
+	cause := context.Cause(waiting)
+	if err != nil && (errors.Is(cause, errStopping) || errors.Is(cause, errNotEnded)) {
+		return RunEnd{}, temporal.NewApplicationErrorWithOptions(fmt.Sprintf("%v: run %s is waited for by the next attempt", cause, in.WorkflowID), "NotEnded",
+			temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Cause: cause, Category: temporal.ApplicationErrorCategoryBenign})
 	}
 	return end, err
 }
+
+// errNotEnded says that the run goes on at the end of an attempt's time.
+var errNotEnded = errors.New("it has not ended")
 
 // beat heartbeats until the wait is over, and ends it if the worker is about to stop.
 func beat(ctx context.Context, giveUp context.CancelCauseFunc) {

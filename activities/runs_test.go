@@ -105,6 +105,20 @@ func TestAwaitRun_AStoppingWorkerHandsTheWaitOver(t *testing.T) {
 	requireRetryable(t, err, "the worker stops: run x is waited for by the next attempt")
 }
 
+func TestAwaitRun_GivesItsPlaceToOthersNowAndThen(t *testing.T) {
+	n := &namespace{
+		describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+			return &workflowpb.WorkflowExecutionInfo{}, nil
+		},
+		get: func(ctx context.Context, _, _ string) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	}
+	_, err := execute[RunEnd]((&Runs{Client: n, slice: time.Millisecond}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+	requireRetryable(t, err, "it has not ended: run x is waited for by the next attempt")
+}
+
 func TestReason_IsWhatTheWriterOfTheErrorWrote(t *testing.T) {
 	written := temporal.NewNonRetryableApplicationError("the topic is gone", ErrorTopicMissing, errors.New("code 3"))
 	for name, c := range map[string]struct {

@@ -53,7 +53,6 @@ func (n *Notebooks) WaitNotebook(ctx context.Context, in WaitNotebookInput) (Not
 	pace, troubled := pacing{}, false
 	for {
 		status, err := n.getRun(ctx, in.Run.RunID)
-		activity.RecordHeartbeat(ctx)
 		if ctx.Err() != nil {
 			return n.leave(ctx, in)
 		}

@@ -202,7 +202,8 @@ func (d *demo) runDates(ctx context.Context, date dates.Date) (failed, err error
 	}
 	defer conn.Close()
 	for ; date <= dates.Of(d.now()); date = date.Add(1) {
-		run, err := d.startRun(ctx, conn, workflows.RunInput{DAG: dag, Date: date, Trigger: workflows.Manual}, true)
+		in := workflows.RunInput{DAG: dag, Date: date, Trigger: workflows.Manual, By: d.operator()}
+		run, err := d.startRun(ctx, conn, workflows.RunOptions(in), in, true)
 		if err != nil {
 			return nil, err
 		}

@@ -66,7 +66,7 @@ func (a *app) rerun(c *cobra.Command, text string, o rerunOptions) error {
 		return err
 	}
 	a.note("Running again: %s.", join(in.Again))
-	return a.runAndShow(c, conn, in, o.wait)
+	return a.runAndShow(c, conn, workflows.RunOptions(in), in, o.wait)
 }
 
 // again are the tasks of a date that are to run again. The date must have been run: there would be nothing to keep.

@@ -88,16 +88,17 @@ func (a *app) run(c *cobra.Command, o runOptions) error {
 		return err
 	}
 	defer conn.Close()
-	if decision, err := a.decide(ctx, in.Date, reprocess); err != nil || !decision.Run {
+	decision, err := a.decide(ctx, in.Date, reprocess)
+	if err != nil || !decision.Run {
 		return errors.Join(err, a.sayNotRun(c, decision))
 	}
-	return a.runAndShow(c, conn, in, o.wait)
+	return a.runAndShow(c, conn, decision.Guard(workflows.RunOptions(in)), in, o.wait)
 }
 
 // runAndShow starts a date's run, waits for it if asked to, and says what came of it.
-func (a *app) runAndShow(c *cobra.Command, conn *temporal.Connection, in workflows.RunInput, wait bool) error {
+func (a *app) runAndShow(c *cobra.Command, conn *temporal.Connection, options client.StartWorkflowOptions, in workflows.RunInput, wait bool) error {
 	ctx := c.Context()
-	run, err := a.startRun(ctx, conn, in, wait)
+	run, err := a.startRun(ctx, conn, options, in, wait)
 	if err != nil {
 		return err
 	}
@@ -124,8 +125,8 @@ func (a *app) decide(ctx context.Context, date dates.Date, reprocess workflows.R
 }
 
 // startRun starts a date's run. If one is going already, it is joined if asked to, else that is an error.
-func (a *app) startRun(ctx context.Context, conn *temporal.Connection, in workflows.RunInput, join bool) (client.WorkflowRun, error) {
-	run, err := conn.ExecuteWorkflow(ctx, workflows.RunOptions(in), workflows.RunWorkflow, in)
+func (a *app) startRun(ctx context.Context, conn *temporal.Connection, options client.StartWorkflowOptions, in workflows.RunInput, join bool) (client.WorkflowRun, error) {
+	run, err := conn.ExecuteWorkflow(ctx, options, workflows.RunWorkflow, in)
 	var going *serviceerror.WorkflowExecutionAlreadyStarted
 	switch {
 	case err == nil:
@@ -133,7 +134,7 @@ func (a *app) startRun(ctx context.Context, conn *temporal.Connection, in workfl
 	case !errors.As(err, &going):
 		return nil, conn.Classify(err)
 	case !join || len(in.Params) > 0 || len(in.Again) > 0: // the one that is going may have other orders
-		return nil, fmt.Errorf("a run of %s is going already, and there is one at a time: follow it with `starter status %s --watch`\n%s",
+		return nil, fmt.Errorf("a run of %s is going already, or has just ended, and there is one at a time: follow it with `starter status %s --watch`\n%s",
 			in.Date, in.Date, a.uiLink(conn, workflows.RunID(in.DAG, in.Date), going.RunId))
 	}
 	a.note("A run of %s is going already: waiting for that one.", in.Date)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dates"
@@ -80,6 +81,12 @@ type DateDecision struct {
 	Why string `json:"why"`
 	// reuse is how Temporal guards the decision, if the date has been run by somebody else since the ledger was read.
 	reuse enumspb.WorkflowIdReusePolicy
+}
+
+// Guard lets Temporal refuse a start that the decision does not allow any more: the date may have been run since the ledger was read.
+func (d DateDecision) Guard(options client.StartWorkflowOptions) client.StartWorkflowOptions {
+	options.WorkflowIDReusePolicy = d.reuse
+	return options
 }
 
 // Decide decides about one date from its ledger entry, nil if there is none. It is pure, so that a dry run and the real one decide the same.

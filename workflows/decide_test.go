@@ -53,6 +53,12 @@ func TestDecide_SaysHowTheDateStands(t *testing.T) {
 	}
 }
 
+func TestDecide_TemporalRefusesWhatHasRunSince(t *testing.T) {
+	guarded := Decide(someDay, nil, ReprocessNone).Guard(RunOptions(RunInput{DAG: testDAG, Date: someDay}))
+	require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, guarded.WorkflowIDReusePolicy)
+	require.Equal(t, RunID(testDAG, someDay), guarded.ID)
+}
+
 func TestOnFailure_Limits(t *testing.T) {
 	for text, want := range map[string]int{"": 0, "continue": 0, "stop": 1, "max=1": 1, "max=12": 12} {
 		f, err := ParseOnFailure(text)

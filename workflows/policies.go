@@ -33,6 +33,10 @@ var backoff = temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoeffici
 // patient is backoff for work that is repeated for as long as the run lives, and has time.
 var patient = temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute}
 
+// notebookHeartbeat is how soon a worker that died with a notebook's activity is missed: the slot of its pool is held until then. The
+// activities heartbeat after each call, which takes 20 s at most, and every 10 s between calls.
+const notebookHeartbeat = 45 * time.Second
+
 // The policies of all activities. Nobody else writes a timeout.
 var (
 	// planPolicy asks Kafka and S3 some questions: a minute is ample for one attempt, and after half an hour of trouble the try has failed.
@@ -54,7 +58,7 @@ var (
 	startPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    15 * time.Minute,
 		ScheduleToCloseTimeout: time.Hour,
-		HeartbeatTimeout:       2 * time.Minute,
+		HeartbeatTimeout:       notebookHeartbeat,
 		WaitForCancellation:    true,
 		RetryPolicy:            &backoff,
 	}
@@ -62,14 +66,14 @@ var (
 	// It heartbeats after every poll, and every 10 s between polls. Cancelling does not wait for it: cancelPolicy follows at once.
 	waitPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout: 24 * time.Hour,
-		HeartbeatTimeout:    2 * time.Minute,
+		HeartbeatTimeout:    notebookHeartbeat,
 		RetryPolicy:         &backoff,
 	}
 	// cancelPolicy cancels a Databricks run of a cancelled task. A run that cannot be cancelled for an hour is left to the next try, which looks for it.
 	cancelPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    5 * time.Minute,
 		ScheduleToCloseTimeout: time.Hour,
-		HeartbeatTimeout:       2 * time.Minute,
+		HeartbeatTimeout:       notebookHeartbeat,
 		RetryPolicy:            &backoff,
 	}
 	// ledgerPolicy writes or reads the ledger when the first moments of trying (see briefPolicy) were not enough. A day of trouble with S3 does not lose the entry.
