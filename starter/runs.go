@@ -165,10 +165,13 @@ func (a *app) runsGrid(rows []runRow) grid {
 	return g
 }
 
+// listPage is how many runs are asked for at once: a page of 1,000 may take a small server longer than a request has.
+const listPage = 100
+
 // listRuns asks Temporal's visibility, page by page.
 func (a *app) listRuns(ctx context.Context, conn *temporal.Connection, query string, limit int) ([]runRow, error) {
 	rows := []runRow{}
-	request := &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: int32(min(limit, 1000))}
+	request := &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: int32(min(limit, listPage))}
 	for {
 		page, err := conn.ListWorkflow(ctx, request)
 		var invalid *serviceerror.InvalidArgument
