@@ -74,8 +74,8 @@ func (a *app) decisions(ctx context.Context, conn *temporal.Connection, in workf
 
 // goingDates are the dates with a run that is going, and its state.
 func (a *app) goingDates(ctx context.Context, conn *temporal.Connection) (map[dates.Date]string, error) {
-	query, errQuery := runsFilter{}.query()
-	rows, err := a.listRuns(ctx, conn, query+" AND ExecutionStatus = 'Running'", maxRunning)
+	query, errQuery := runsFilter{going: true}.query()
+	rows, err := a.listRuns(ctx, conn, query, maxRunning)
 	if err := errors.Join(errQuery, err); err != nil {
 		return nil, err
 	}

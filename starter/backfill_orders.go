@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
@@ -108,7 +108,7 @@ func (a *app) order(ctx context.Context, conn *temporal.Connection, id, update s
 
 // onlyBackfill is the id of the backfill that is going, if there is exactly one.
 func (a *app) onlyBackfill(ctx context.Context, conn *temporal.Connection) (string, error) {
-	ids, err := a.goingBackfills(ctx, conn)
+	ids, err := a.idsOfBackfills(ctx, conn)
 	switch {
 	case err != nil:
 		return "", err
@@ -120,19 +120,22 @@ func (a *app) onlyBackfill(ctx context.Context, conn *temporal.Connection) (stri
 	return ids[0], nil
 }
 
-// goingBackfills are the ids of the backfills that are going.
-func (a *app) goingBackfills(ctx context.Context, conn *temporal.Connection) ([]string, error) {
-	query := fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s = '%s' AND ExecutionStatus = 'Running'", workflows.RangeWorkflow,
-		workflows.AttributeDAG.GetName(), dag, workflows.AttributeTrigger.GetName(), workflows.Backfill)
-	page, err := conn.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: 100})
-	if err != nil {
-		return nil, conn.Classify(err)
+// goingBackfills are the backfills that are going, the oldest first.
+func (a *app) goingBackfills(ctx context.Context, conn *temporal.Connection) ([]runRow, error) {
+	rows, err := a.listRuns(ctx, conn, fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s != '%s' AND ExecutionStatus = 'Running'", workflows.RangeWorkflow,
+		workflows.AttributeDAG.GetName(), dag, workflows.AttributeTrigger.GetName(), workflows.Scheduled), overviewListed)
+	slices.SortFunc(rows, func(a, b runRow) int { return a.Started.Compare(b.Started) })
+	return rows, err
+}
+
+// idsOfBackfills are the ids of the backfills that are going.
+func (a *app) idsOfBackfills(ctx context.Context, conn *temporal.Connection) ([]string, error) {
+	rows, err := a.goingBackfills(ctx, conn)
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.WorkflowID
 	}
-	var ids []string
-	for _, info := range page.GetExecutions() {
-		ids = append(ids, info.GetExecution().GetWorkflowId())
-	}
-	return ids, nil
+	return ids, err
 }
 
 func (a *app) listBackfills(c *cobra.Command, id string) error {
@@ -143,7 +146,7 @@ func (a *app) listBackfills(c *cobra.Command, id string) error {
 	defer conn.Close()
 	ids := []string{id}
 	if id == "" {
-		if ids, err = a.goingBackfills(c.Context(), conn); err != nil {
+		if ids, err = a.idsOfBackfills(c.Context(), conn); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -40,8 +39,7 @@ func (a *app) findGaps(ctx context.Context, conn *temporal.Connection, descripti
 	if found.entries, err = a.ledgerEntries(ctx, since, a.yesterday()); err != nil {
 		return found, err
 	}
-	rows, err := a.listRuns(ctx, conn, fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s BETWEEN '%s' AND '%s'", workflows.RunWorkflow,
-		workflows.AttributeDAG.GetName(), dag, workflows.AttributeDate.GetName(), since.Start().Format(time.RFC3339), a.yesterday().Start().Format(time.RFC3339)), overviewListed)
+	rows, err := a.listRuns(ctx, conn, spanQuery(since, a.yesterday()), overviewListed)
 	if err != nil {
 		return found, err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -18,8 +17,9 @@ import (
 
 // runningRuns are the runs that are going, those that wait for somebody first, then by date.
 func (a *app) runningRuns(ctx context.Context, conn *temporal.Connection, asking bool) (running []runNow, more int, err error) {
-	rows, err := a.listRuns(ctx, conn, fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND ExecutionStatus = 'Running'", workflows.RunWorkflow, workflows.AttributeDAG.GetName(), dag), overviewListed)
-	if err != nil {
+	query, errQuery := runsFilter{going: true}.query()
+	rows, err := a.listRuns(ctx, conn, query, overviewListed)
+	if err := errors.Join(errQuery, err); err != nil {
 		return nil, 0, err
 	}
 	held := func(r runRow) int {
@@ -90,12 +90,10 @@ func doing(status workflows.RunStatus) []string {
 
 // runningBackfills are the backfills that are going, the oldest first.
 func (a *app) runningBackfills(ctx context.Context, conn *temporal.Connection, asking bool) ([]backfillNow, error) {
-	rows, err := a.listRuns(ctx, conn, fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s != '%s' AND ExecutionStatus = 'Running'", workflows.RangeWorkflow,
-		workflows.AttributeDAG.GetName(), dag, workflows.AttributeTrigger.GetName(), workflows.Scheduled), overviewListed)
+	rows, err := a.goingBackfills(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(rows, func(a, b runRow) int { return a.Started.Compare(b.Started) })
 	all := make([]backfillNow, len(rows))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(overviewRuns)

@@ -38,6 +38,7 @@ type runRow struct {
 type runsFilter struct {
 	state, trigger, tag string
 	from, to            dates.Date
+	going               bool // only runs that have not ended
 }
 
 func (a *app) runsCommand() *cobra.Command {
@@ -119,6 +120,9 @@ func (f runsFilter) query() (string, error) {
 	}
 	if f.to != "" {
 		query += fmt.Sprintf(" AND %s <= '%s'", workflows.AttributeDate.GetName(), f.to.Start().Format(time.RFC3339))
+	}
+	if f.going {
+		query += " AND ExecutionStatus = 'Running'"
 	}
 	return query, errors.Join(errs...)
 }

@@ -105,8 +105,8 @@ func TestStarter_RefusesWrongSettingsByTheirNames(t *testing.T) {
 func TestStarter_ReadsTheNamedSettingsFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "my.env")
 	require.NoError(t, os.WriteFile(file, []byte("PINFLOW_BUCKET=theirs\n"), 0o600))
-	os.Unsetenv("PINFLOW_BUCKET") //nolint:errcheck // cannot fail for a good name
-	t.Cleanup(func() { _ = os.Unsetenv("PINFLOW_BUCKET") })
+	t.Setenv("PINFLOW_BUCKET", "") // puts back afterwards what stood there
+	require.NoError(t, os.Unsetenv("PINFLOW_BUCKET"))
 	w := newWorld()
 	_, stdout, _ := w.starter(t, "--env-file", file, "doctor")
 	require.Contains(t, stdout, "s3://theirs can be written")

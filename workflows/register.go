@@ -70,11 +70,12 @@ func Lookup(name string) (DAG, error) { return Standard.Lookup(name) }
 
 // Lookup returns the catalog's DAG of that name. The error names those that there are.
 func (c Catalog) Lookup(name string) (DAG, error) {
-	named, err := c.named(name)
+	named, err := c.Named(name)
 	return named.DAG, err
 }
 
-func (c Catalog) named(name string) (Named, error) {
+// Named returns the catalog's DAG of that name, with what holds for its runs. The error names those that there are.
+func (c Catalog) Named(name string) (Named, error) {
 	var names []string
 	for _, named := range c.DAGs {
 		if named.Name == name {

@@ -98,7 +98,7 @@ func (r *run) limit(ctx workflow.Context) (workflow.Context, workflow.CancelFunc
 
 // newRun checks the input and sets the tasks up. The error is the user's to mend.
 func newRun(ctx workflow.Context, c Catalog, in RunInput) (*run, error) {
-	named, err := c.named(in.DAG)
+	named, err := c.Named(in.DAG)
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,3 @@ func scheduledPrefix(dag string) string { return dag + "-scheduled" }
 func ScheduledRangeID(dag string, fired time.Time) string {
 	return scheduledPrefix(dag) + "-" + fired.UTC().Truncate(time.Second).Format(time.RFC3339)
 }
-
-// Named returns the catalog's DAG of that name, with what holds for its runs. The error names those that there are.
-func (c Catalog) Named(name string) (Named, error) { return c.named(name) }
