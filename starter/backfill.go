@@ -238,13 +238,10 @@ func (a *app) backfillNote(p workflows.RangeProgress) string {
 	if p.Paused != "" {
 		parts = append(parts, "paused: "+p.Paused)
 	}
-	if left, ok := p.Left(); ok && p.Done() < p.Total && !a.live { // a bar estimates it itself
+	if left, ok := p.Left(); ok && p.Done() < p.Total && p.Paused == "" && !a.live { // a bar estimates it itself
 		parts = append(parts, "about "+duration(left)+" left")
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return "(" + strings.Join(parts, ", ") + ")"
+	return strings.Join(parts, ", ")
 }
 
 // showBackfill prints how a backfill ended; failed dates, or dates not run, are exit code 1.

@@ -185,7 +185,7 @@ func (a *app) printBackfills(c *cobra.Command, conn *temporal.Connection, ids []
 		a.say("%s: %s, %d of %d dates done (%d success, %d failed, %d skipped), %d at a time", view.ID, view.Status, view.Done(), view.Total,
 			view.Success, view.Failed, view.Skipped, view.Parallel)
 		if note := a.backfillNote(view.RangeProgress); note != "" && view.Status == "running" {
-			a.say("  %s", strings.Trim(note, "()"))
+			a.say("  %s", note)
 		}
 		if view.Stopped != "" {
 			a.say("  %s", view.Stopped)

@@ -47,6 +47,16 @@ func TestBackfill_OrdersGoToTheOneThatIsGoing(t *testing.T) {
 	}
 }
 
+func TestBackfill_ShowSaysWhyItIsPaused(t *testing.T) {
+	w := newWorld()
+	progress := tenDays(4, 0, 0)
+	progress.Paused = "ann@desk: the warehouse is full (of posts)"
+	w.temporal.add("a", &fakeExecution{runID: "r1", status: running, answers: []any{progress}})
+	code, stdout, stderr := w.starter(t, "backfill", "show", "a")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "\n  paused: ann@desk: the warehouse is full (of posts)\n")
+}
+
 func TestBackfill_OrdersNeedOneBackfill(t *testing.T) {
 	w := newWorld()
 	w.backfillGoes()

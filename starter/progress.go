@@ -46,9 +46,7 @@ func (p *progress) set(done int64, note string) {
 		if p.total > 0 && p.total != p.bar.GetMax64() { // it became known, or grew
 			p.bar.ChangeMax64(p.total)
 		}
-		if note != "" {
-			p.bar.Describe(p.what + " " + note)
-		}
+		p.bar.Describe(p.what + bracketed(note))
 		_ = p.bar.Set64(done) // a bar that cannot be drawn must not stop the work
 		return
 	}
@@ -62,11 +60,14 @@ func (p *progress) set(done int64, note string) {
 }
 
 func (p *progress) line(note string) string {
-	line := fmt.Sprintf("%s %d/%d", p.what, p.done, p.total)
-	if note != "" {
-		line += " " + note
+	return fmt.Sprintf("%s %d/%d", p.what, p.done, p.total) + bracketed(note)
+}
+
+func bracketed(note string) string {
+	if note == "" {
+		return ""
 	}
-	return line
+	return " (" + note + ")"
 }
 
 // end takes the bar away. It may be called more than once.

@@ -86,6 +86,7 @@ type dateRange struct {
 	RangeProgress
 	in      RangeInput
 	changed bool
+	now     bool // stopped with Now: a run that is just being started is cancelled, too
 
 	ledger     []activities.LedgerEntry // of the dates next to be decided about
 	ledgerTill int                      // how many dates, in the range's order, the ledger has been read for

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -106,6 +107,24 @@ func TestRange_StoppingNowCancelsItsRuns(t *testing.T) {
 	require.ErrorContains(t, r.err, "3 of 30 dates failed (2022-09-04, 2022-09-05, 2022-09-06): cancelled; 24 dates were not run: stopped by ann: wrong dates")
 	require.Equal(t, 90*time.Minute, r.took.Round(time.Minute))
 	require.Equal(t, []string{"stopping needs a reason: it is shown to others"}, refusals)
+}
+
+func TestRange_StoppingNowCancelsRunsThatAreJustBeingStarted(t *testing.T) {
+	w := newWindow()
+	var refusals []string
+	w.lasts = func(dates.Date) time.Duration { return time.Hour }
+	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		var once sync.Once
+		env.SetOnChildWorkflowStartedListener(func(*workflow.Info, workflow.Context, converter.EncodedValues) {
+			once.Do(func() {
+				order(env, &refusals, StopUpdate, Stop{Pause: Pause{By: "ann", Reason: "wrong dates"}, Now: true})
+			})
+		})
+	})
+	require.ErrorContains(t, r.err, "27 dates were not run: stopped by ann: wrong dates")
+	require.ElementsMatch(t, []dates.Date{firstOfMonth, firstOfMonth.Add(1), firstOfMonth.Add(2)}, r.progress.FailedDates)
+	require.Less(t, r.took, time.Hour)
+	require.Empty(t, refusals)
 }
 
 // continued is the input with which a range continued as new.

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dates"
 )
 
 // follow brings one date of the window to its end, beside the others.
@@ -71,6 +72,9 @@ func (r *dateRange) start(ctx workflow.Context, f *InFlight, decision DateDecisi
 	var started workflow.Execution
 	err := child.GetChildWorkflowExecution().Get(ctx, &started)
 	if err == nil {
+		if r.now {
+			r.cancelled(ctx, r.cancel(ctx, f.Date, started.RunID)) // the order came while the run was being started
+		}
 		f.RunID = started.RunID
 		r.changed = true
 		err = child.Get(ctx, nil)
@@ -199,18 +203,28 @@ func (r *dateRange) stop(ctx workflow.Context, s Stop) error {
 	if !s.Now {
 		return nil
 	}
+	r.now = true
 	var cancels []workflow.Future
 	for _, f := range r.Running {
 		if f.RunID != "" {
-			cancels = append(cancels, workflow.RequestCancelExternalWorkflow(ctx, RunID(r.in.DAG, f.Date), f.RunID))
+			cancels = append(cancels, r.cancel(ctx, f.Date, f.RunID))
 		}
 	}
-	for _, cancelled := range cancels {
-		if err := cancelled.Get(ctx, nil); err != nil {
+	r.cancelled(ctx, cancels...)
+	return nil
+}
+
+func (r *dateRange) cancel(ctx workflow.Context, date dates.Date, runID string) workflow.Future {
+	return workflow.RequestCancelExternalWorkflow(ctx, RunID(r.in.DAG, date), runID)
+}
+
+// cancelled waits until runs have been told to end: Temporal drops a request whose sender has ended or continued as new.
+func (r *dateRange) cancelled(ctx workflow.Context, cancels ...workflow.Future) {
+	for _, told := range cancels {
+		if err := told.Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Info("A run could not be cancelled, as it has ended", "error", err)
 		}
 	}
-	return nil
 }
 
 func (r *dateRange) checkStop(s Stop) error {

@@ -70,5 +70,5 @@ func (w world) time(b *testing.B, start starting) time.Duration {
 // at is a percentile of durations, in milliseconds.
 func at(all []time.Duration, percent int) float64 {
 	sorted := slices.Sorted(slices.Values(all))
-	return float64(sorted[(len(sorted)-1)*percent/100].Microseconds()) / 1000
+	return milliseconds(sorted[(len(sorted)-1)*percent/100])
 }

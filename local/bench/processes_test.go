@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
-	"github.com/pinflow/pinflow/local/process"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -29,7 +28,7 @@ var quiet = log.NewStructuredLogger(slog.New(slog.DiscardHandler))
 // world is a Temporal server on a database of its own, and one worker, each a process.
 type world struct {
 	client.Client
-	server, worker *process.Child
+	server, worker *child
 }
 
 // newWorld starts the embedded stack's Temporal, with its settings and SQLite on disk, and the benchmarks' worker.
@@ -61,13 +60,13 @@ func newWorld(b *testing.B) world {
 }
 
 // start starts a process that ends with the benchmark.
-func start(b *testing.B, cmd *exec.Cmd) *process.Child {
+func start(b *testing.B, cmd *exec.Cmd) *child {
 	b.Helper()
 	cmd.Stderr = os.Stderr
-	child, err := process.Start(cmd)
+	c, err := startChild(cmd)
 	require.NoError(b, err)
-	b.Cleanup(func() { _ = child.Stop(patience) }) // it has measured what it should
-	return child
+	b.Cleanup(func() { _ = c.Stop(patience) }) // it has measured what it should
+	return c
 }
 
 func freePort(b *testing.B) string {
@@ -90,7 +89,7 @@ func eventually(b *testing.B, what string, holds func() bool) {
 type memory struct{ now, peak, anonymous int64 }
 
 // memoryOf reads the memory of a process. Only Linux tells it this way.
-func memoryOf(b *testing.B, child *process.Child) memory {
+func memoryOf(b *testing.B, child *child) memory {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", child.PID()))
 	require.NoError(b, err, "memory is read from /proc, which only Linux has")

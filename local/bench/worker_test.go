@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
-	"github.com/pinflow/pinflow/local/process"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -97,7 +96,7 @@ func byHand(ctx workflow.Context) error {
 
 // work is the worker of a benchmark: the production workflows with the catalog above. It runs until its parent ends its input.
 func work(address string) int {
-	ctx, release := process.Context(context.Background())
+	ctx, release := untilParentEnds()
 	defer release()
 	if err := workUntil(ctx, address); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)

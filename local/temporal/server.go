@@ -57,7 +57,8 @@ func DatabaseName() string {
 }
 
 // DefaultDynamicConfig makes one process on SQLite quick. The server's defaults are for a cluster: its queue processors may poll the
-// database 20 times a second, which alone costs 50 ms a workflow task.
+// database 20 times a second, which alone costs 50 ms a workflow task. And they keep the tasks that they have done until the next checkpoint,
+// 30 s later, and go through all of them whenever a task is added: the busier the server, the slower each workflow.
 func DefaultDynamicConfig() dynamicconfig.StaticClient {
 	c := dynamicconfig.StaticClient{}
 	for key, value := range map[string]any{
@@ -66,6 +67,10 @@ func DefaultDynamicConfig() dynamicconfig.StaticClient {
 		"history.timerProcessorMaxPollRPS":               2000,
 		"history.visibilityProcessorMaxPollRPS":          2000,
 		"history.outboundProcessorMaxPollRPS":            2000,
+		"history.transferProcessorUpdateAckInterval":     time.Second,
+		"history.timerProcessorUpdateAckInterval":        time.Second,
+		"history.visibilityProcessorUpdateAckInterval":   time.Second,
+		"history.outboundProcessorUpdateAckInterval":     time.Second,
 		"history.hostLevelCacheMaxSize":                  500,
 		"matching.numTaskqueueReadPartitions":            1,
 		"matching.numTaskqueueWritePartitions":           1,

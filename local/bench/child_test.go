@@ -1,6 +1,7 @@
-package process
+package bench
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,21 +11,21 @@ import (
 	"time"
 )
 
-// Child is a process that ends with this one. It has to call Context, or watch its standard input in another way.
-type Child struct {
+// child is a process that ends with this one. It watches its standard input.
+type child struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
 	done  chan struct{}
 	err   error // how it ended; set before done is closed
 }
 
-// Start starts cmd as a child in a process group of its own: Ctrl-C in a terminal goes to the whole foreground group, and would end the child
+// startChild starts cmd as a child in a process group of its own: Ctrl-C in a terminal goes to the whole foreground group, and would end the child
 // while its parent still needs it. cmd must have no Stdin; its environment is cmd.Env, or that of this process, and PINFLOW_EXIT_WITH_STDIN=1.
-func Start(cmd *exec.Cmd) (*Child, error) {
+func startChild(cmd *exec.Cmd) (*child, error) {
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
-	cmd.Env = append(cmd.Env, ExitWithStdin+"=1")
+	cmd.Env = append(cmd.Env, "PINFLOW_EXIT_WITH_STDIN=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -33,7 +34,7 @@ func Start(cmd *exec.Cmd) (*Child, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
-	c := &Child{cmd: cmd, stdin: stdin, done: make(chan struct{})}
+	c := &child{cmd: cmd, stdin: stdin, done: make(chan struct{})}
 	go func() {
 		c.err = cmd.Wait()
 		close(c.done)
@@ -42,19 +43,19 @@ func Start(cmd *exec.Cmd) (*Child, error) {
 }
 
 // PID is the child's process id.
-func (c *Child) PID() int { return c.cmd.Process.Pid }
+func (c *child) PID() int { return c.cmd.Process.Pid }
 
 // Done is closed when the child has ended.
-func (c *Child) Done() <-chan struct{} { return c.done }
+func (c *child) Done() <-chan struct{} { return c.done }
 
 // Err says how the child ended: nil is exit status 0. It waits until the child has ended.
-func (c *Child) Err() error {
+func (c *child) Err() error {
 	<-c.done
 	return c.err
 }
 
 // Stop ends the child's standard input, waits for it to end, and kills it after grace.
-func (c *Child) Stop(grace time.Duration) error {
+func (c *child) Stop(grace time.Duration) error {
 	_ = c.stdin.Close() // fails only if Wait has closed it already
 	select {
 	case <-c.done:
@@ -66,4 +67,14 @@ func (c *Child) Stop(grace time.Duration) error {
 	}
 	<-c.done
 	return fmt.Errorf("process %d did not end within %s and was killed", c.PID(), grace)
+}
+
+// untilParentEnds returns a context that ends with standard input, which the parent holds.
+func untilParentEnds() (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // an input that cannot be read has no writer either
+		stop()
+	}()
+	return ctx, stop
 }
