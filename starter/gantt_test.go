@@ -15,8 +15,7 @@ import (
 func try(number int, state workflows.State, started, queued, granted, ended int) activities.TryRecord {
 	record := activities.TryRecord{Number: number, State: string(state), Started: at(started), Ended: at(ended)}
 	if queued >= 0 {
-		from, to := at(queued), at(granted)
-		record.Queued, record.Granted = &from, &to
+		record.Queued, record.Granted = new(at(queued)), new(at(granted))
 	}
 	return record
 }
@@ -63,8 +62,10 @@ func TestGantt_ShowsEachTryAndWhatItWaitedFor(t *testing.T) {
 func TestGantt_ShowsARunThatIsGoing(t *testing.T) {
 	w := newWorld()
 	status := runOf(workflows.Running, loaded, // and partial, which makes the title long
-		workflows.TaskStatus{State: workflows.Running, Tries: 2, Started: at(12), History: []activities.TryRecord{try(1, workflows.Failed, 12, 12, 20, 60)}},
-		workflows.TaskStatus{State: workflows.Queued, Tries: 1, Started: at(12), Waiting: "a slot of pool clean_geo"},
+		workflows.TaskStatus{State: workflows.Running, Tries: 2, Started: at(12), History: []activities.TryRecord{try(1, workflows.Failed, 12, 12, 20, 60)},
+			Trying: &activities.TryRecord{Number: 2, Started: at(70), Queued: new(at(70)), Granted: new(at(90))}},
+		workflows.TaskStatus{State: workflows.Queued, Tries: 1, Started: at(12), Waiting: "a slot of pool clean_geo",
+			Trying: &activities.TryRecord{Number: 1, Started: at(12), Queued: new(at(12))}},
 		workflows.TaskStatus{State: workflows.UpForRetry, Tries: 1, Started: at(12), History: []activities.TryRecord{try(1, workflows.Failed, 12, -1, 0, 110)}},
 	)
 	status.Partial = true

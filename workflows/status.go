@@ -34,8 +34,9 @@ type TaskStatus struct {
 	Decision string `json:"decision,omitempty"`
 	// Waiting is what a task that has not started its work waits for, if it is not its parents.
 	Waiting string `json:"waiting,omitempty"`
-	// History are the tries that have ended, in their order.
+	// History are the tries that have ended, in their order; Trying is the one that is going, without State and Ended.
 	History []activities.TryRecord `json:"history,omitempty"`
+	Trying  *activities.TryRecord  `json:"trying,omitempty"`
 }
 
 // RunStatus is the answer to StatusQuery: a run, and its tasks in the order of the DAG.

@@ -76,17 +76,19 @@ func isExpectation(err error) bool {
 
 // try starts the task's operator once, and records how that went.
 func (r *run) try(ctx workflow.Context, t Task, s *TaskStatus) error {
-	record := activities.TryRecord{Number: s.Tries, Started: workflow.Now(ctx), State: string(Success)}
-	s.Outcome = Outcome{}
-	err := r.operate(ctx, t, s, &record)
+	record := &activities.TryRecord{Number: s.Tries, Started: workflow.Now(ctx)}
+	s.Outcome, s.Trying = Outcome{}, record
+	err := r.operate(ctx, t, s, record)
 	switch {
+	case err == nil:
+		record.State = string(Success)
 	case errors.Is(err, ErrSkip):
 		record.State = string(Skipped)
-	case err != nil:
+	default:
 		record.State, record.Error = string(Failed), cut(oneLine(errors.New(activities.Reason(err))), maxTryError)
 	}
 	record.Ended, record.Link, record.JobRunID = workflow.Now(ctx), s.Link, s.JobRunID
-	s.History = append(s.History, record)
+	s.History, s.Trying = append(s.History, *record), nil
 	return err
 }
 

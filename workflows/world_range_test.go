@@ -1,0 +1,130 @@
+package workflows
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dates"
+)
+
+// month is thirty dates, all over.
+const (
+	firstOfMonth = dates.Date("2022-09-01")
+	lastOfMonth  = dates.Date("2022-09-30")
+)
+
+// window is RunWorkflow in the tests of a range, and watches it.
+type window struct {
+	mu      sync.Mutex
+	running int
+	most    int
+	starts  []dates.Date
+	samples []sample
+	inputs  []RunInput
+	// lasts is how long a date's run takes, and ends how it ends.
+	lasts func(dates.Date) time.Duration
+	ends  func(dates.Date) error
+	// taken is how often Temporal still refuses to start a date, as somebody else's run has its workflow id.
+	taken map[dates.Date]int
+}
+
+// sample says how many runs were going from a moment on.
+type sample struct {
+	at      time.Time
+	running int
+}
+
+func newWindow() *window {
+	return &window{
+		lasts: func(dates.Date) time.Duration { return time.Minute },
+		ends:  func(dates.Date) error { return nil },
+		taken: map[dates.Date]int{},
+	}
+}
+
+// uneven lasts between one minute and an hour, without order.
+func uneven(date dates.Date) time.Duration {
+	day := date.Start().Day()
+	return time.Duration(1+(day*37)%60) * time.Minute
+}
+
+func (w *window) run(ctx workflow.Context, in RunInput) (RunResult, error) {
+	if w.taken[in.Date] > 0 {
+		w.taken[in.Date]--
+		return RunResult{}, &temporal.ChildWorkflowExecutionAlreadyStartedError{}
+	}
+	w.change(ctx, +1, in)
+	defer w.change(ctx, -1, in)
+	if err := workflow.Sleep(ctx, w.lasts(in.Date)); err != nil {
+		return RunResult{}, err
+	}
+	return RunResult{Date: in.Date}, w.ends(in.Date)
+}
+
+func (w *window) change(ctx workflow.Context, by int, in RunInput) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running += by
+	w.most = max(w.most, w.running)
+	w.samples = append(w.samples, sample{workflow.Now(ctx), w.running})
+	if by > 0 {
+		w.starts = append(w.starts, in.Date)
+		w.inputs = append(w.inputs, in)
+	}
+}
+
+// ledger answers with these entries.
+func ledger(entries ...activities.LedgerEntry) func(*testsuite.TestWorkflowEnvironment) {
+	return func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.ReadLedgerInput) (activities.LedgerEntries, error) {
+			var answer activities.LedgerEntries
+			for _, e := range entries {
+				if in.From <= e.Date && e.Date <= in.To {
+					answer.Entries = append(answer.Entries, e)
+				}
+			}
+			return answer, nil
+		})
+	}
+}
+
+// ranged is what a range left.
+type ranged struct {
+	result   RangeResult
+	progress RangeProgress
+	err      error
+	took     time.Duration
+}
+
+func playRange(t *testing.T, w *window, in RangeInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) ranged {
+	t.Helper()
+	in.DAG = testDAG
+	env := emptyEnv()
+	env.RegisterWorkflowWithOptions(w.run, workflow.RegisterOptions{Name: RunWorkflow})
+	env.RegisterWorkflowWithOptions(catalog(daily()).Range, workflow.RegisterOptions{Name: RangeWorkflow})
+	registerActivities(env)
+	for _, f := range prepare {
+		f(env)
+	}
+	began := env.Now()
+	env.ExecuteWorkflow(RangeWorkflow, in)
+	require.True(t, env.IsWorkflowCompleted())
+	r := ranged{err: env.GetWorkflowError(), took: env.Now().Sub(began)}
+	answer, err := env.QueryWorkflow(ProgressQuery)
+	require.NoError(t, err)
+	require.NoError(t, answer.Get(&r.progress))
+	if r.err == nil {
+		require.NoError(t, env.GetWorkflowResult(&r.result))
+	}
+	env.AssertExpectations(t)
+	return r
+}
