@@ -192,7 +192,11 @@ func (a *app) watchBackfill(ctx context.Context, conn *temporal.Connection, run 
 		switch {
 		case err == nil:
 			alone = false
-			bar.set(int64(progress.Done()), a.backfillNote(progress))
+			note := a.backfillNote(progress)
+			if progress.Paused != "" {
+				note = pausedBackfill(progress.Paused)
+			}
+			bar.set(int64(progress.Done()), note)
 		case errors.As(err, new(*noWorkerError)) && !alone:
 			alone = true
 			a.note("%v; waiting", err)
@@ -235,13 +239,15 @@ func (a *app) backfillNote(p workflows.RangeProgress) string {
 		}
 		parts = append(parts, "running "+running)
 	}
-	if p.Paused != "" {
-		parts = append(parts, "paused: "+p.Paused)
-	}
-	if left, ok := p.Left(); ok && p.Done() < p.Total && p.Paused == "" && !a.live { // a bar estimates it itself
+	if left, ok := p.Left(); ok && p.Done() < p.Total && !a.live { // a bar estimates it itself
 		parts = append(parts, "about "+duration(left)+" left")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// pausedBackfill says who paused a backfill, and what lets it go on.
+func pausedBackfill(by string) string {
+	return fmt.Sprintf("paused by %s: `starter backfill resume` lets it go on", by)
 }
 
 // showBackfill prints how a backfill ended; failed dates, or dates not run, are exit code 1.

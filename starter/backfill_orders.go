@@ -182,10 +182,18 @@ func (a *app) printBackfills(c *cobra.Command, conn *temporal.Connection, ids []
 		if i > 0 {
 			a.say("")
 		}
-		a.say("%s: %s, %d of %d dates done (%d success, %d failed, %d skipped), %d at a time", view.ID, view.Status, view.Done(), view.Total,
-			view.Success, view.Failed, view.Skipped, view.Parallel)
-		if note := a.backfillNote(view.RangeProgress); note != "" && view.Status == "running" {
+		state := view.Status
+		going := state == string(workflows.Running)
+		if going && view.Paused != "" {
+			state = "paused"
+		}
+		a.say("%s: %s", view.ID, state)
+		a.say("  %d of %d dates done (%d success, %d failed, %d skipped), %d at a time", view.Done(), view.Total, view.Success, view.Failed, view.Skipped, view.Parallel)
+		if note := a.backfillNote(view.RangeProgress); going && note != "" {
 			a.say("  %s", note)
+		}
+		if going && view.Paused != "" {
+			a.say("  %s", pausedBackfill(view.Paused))
 		}
 		if view.Stopped != "" {
 			a.say("  %s", view.Stopped)

@@ -54,7 +54,8 @@ func TestBackfill_ShowSaysWhyItIsPaused(t *testing.T) {
 	w.temporal.add("a", &fakeExecution{runID: "r1", status: running, answers: []any{progress}})
 	code, stdout, stderr := w.starter(t, "backfill", "show", "a")
 	require.Zero(t, code, stderr)
-	require.Contains(t, stdout, "\n  paused: ann@desk: the warehouse is full (of posts)\n")
+	require.Equal(t, "a: paused\n  4 of 10 dates done (4 success, 0 failed, 0 skipped), 2 at a time\n"+
+		"  paused by ann@desk: the warehouse is full (of posts): `starter backfill resume` lets it go on\n  http://ui:8233/namespaces/default/workflows/a/r1\n", stdout)
 }
 
 func TestBackfill_OrdersNeedOneBackfill(t *testing.T) {

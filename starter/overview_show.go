@@ -123,12 +123,12 @@ func (a *app) showBackfills(all []backfillNow, width int) {
 		return
 	}
 	a.say("\n%s %d", a.heading("backfills"), len(all))
-	var unasked []string
+	var below []string
 	g := grid{header: []string{"from", "to", "done", "failed", "width", "left", "now"}, right: []int{2, 3, 4, 5}}
 	for _, b := range all {
 		p := b.Progress
 		if p == nil {
-			unasked = append(unasked, fmt.Sprintf("%s, for %s", b.WorkflowID, a.took(b.Started, time.Time{})))
+			below = append(below, fmt.Sprintf("%s, for %s", b.WorkflowID, a.took(b.Started, time.Time{})))
 			continue
 		}
 		left, now := "", fmt.Sprintf("%s running", count(int64(len(p.Running)), "date"))
@@ -137,9 +137,11 @@ func (a *app) showBackfills(all []backfillNow, width int) {
 		}
 		switch {
 		case p.Stopped != "":
-			now = p.Stopped
+			now = "stopped, " + now
+			below = append(below, fmt.Sprintf("%s to %s: %s", p.From, p.To, p.Stopped))
 		case p.Paused != "":
-			now = "paused: " + p.Paused
+			now = "paused, " + now
+			below = append(below, fmt.Sprintf("%s to %s: %s", p.From, p.To, pausedBackfill(p.Paused)))
 		}
 		failed := ""
 		if p.Failed > 0 {
@@ -151,8 +153,8 @@ func (a *app) showBackfills(all []backfillNow, width int) {
 		a.fitGrid(&g, 6, width)
 		a.printGrid(g)
 	}
-	for _, line := range unasked {
-		a.say("%s", line)
+	for _, line := range below {
+		a.say("%s", text.WrapSoft(line, width))
 	}
 }
 

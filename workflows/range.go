@@ -72,9 +72,10 @@ type RangeProgress struct {
 	Took time.Duration `json:"took"`
 }
 
-// Left estimates how long the range still needs at its present width, from the runs that ended. ok is false while there is nothing to go by.
+// Left estimates how long the range still needs at its present width, from the runs that ended. ok is false while there is nothing to go by,
+// and while the range starts no dates: it is paused, or has stopped.
 func (p RangeProgress) Left() (left time.Duration, ok bool) {
-	if p.Ran == 0 || p.Parallel == 0 {
+	if p.Ran == 0 || p.Parallel == 0 || p.Paused != "" || p.Stopped != "" {
 		return 0, false
 	}
 	each := p.Took / time.Duration(p.Ran)
