@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,13 +79,14 @@ func TestLanding_NoGapNoOverlapInAnyOrder(t *testing.T) {
 			},
 			"land": func(t *rapid.T) { l.land(t, drawDate(t, first, l.now)) },
 			"land until the writer dies": func(t *rapid.T) {
-				left := rapid.IntRange(0, 3).Draw(t, "writes")
+				var left atomic.Int64 // the empty partitions of a plan are written side by side
+				left.Store(rapid.Int64Range(0, 3).Draw(t, "writes"))
 				lost := rapid.Bool().Draw(t, "after its write")
 				fault := func(request, key string) error {
 					if request != "put" || !strings.HasPrefix(key, "topics/") {
 						return nil
 					}
-					if left--; left < 0 {
+					if left.Add(-1) < 0 {
 						return errors.New("dead")
 					}
 					return nil
@@ -94,9 +96,9 @@ func TestLanding_NoGapNoOverlapInAnyOrder(t *testing.T) {
 				} else {
 					l.bucket.fault = fault
 				}
-				plan, err := l.plan(drawDate(t, first, l.now))
-				require.NoError(t, err)
-				_, _ = l.landPlan(plan)
+				if plan, err := l.plan(drawDate(t, first, l.now)); err == nil {
+					_, _ = l.landPlan(plan)
+				}
 				l.bucket.fault, l.bucket.after = nil, nil
 			},
 		})

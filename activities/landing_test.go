@@ -48,6 +48,9 @@ func (l *landings) plan(date dates.Date) (LandingPlan, error) {
 // landPlan lands all ranges of a plan and writes the manifest.
 func (l *landings) landPlan(plan LandingPlan) (ManifestSummary, error) {
 	for _, r := range plan.Ranges {
+		if r.Empty() {
+			continue
+		}
 		if _, err := execute[LandedPartition](l.LandPartition, LandPartitionInput{Topic: plan.Topic, Date: plan.Date, Range: r}); err != nil {
 			return ManifestSummary{}, err
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
 )
 
 // emptySHA256 is the checksum of an object of length 0.
@@ -92,13 +93,22 @@ func (p *partitionLanding) put(ctx context.Context, object pendingObject) (int64
 	return object.Start, classifyS3(ctx, "write "+object.Key, err)
 }
 
-// putEmpty writes the object of an empty range.
-func (p *partitionLanding) putEmpty(ctx context.Context) error {
-	key := emptyKey(p.topic, p.date, p.Partition)
-	err := p.Objects.Put(ctx, PutObject{Key: key, Metadata: map[string]string{metaRecords: "0", metaSHA256: emptySHA256}, OnlyNew: true})
-	if err == nil || errors.Is(err, ErrObjectExists) {
-		p.summary.Objects = 1
-		return nil
+// proveEmpty writes, for each partition that has nothing of the plan's date, an object of length 0.
+func (l *Landing) proveEmpty(ctx context.Context, plan LandingPlan, landed map[int][]LandedObject) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelRequests)
+	for _, r := range plan.Ranges {
+		if !r.Empty() || len(landed[r.Partition]) > 0 {
+			continue
+		}
+		group.Go(func() error {
+			key := emptyKey(plan.Topic, plan.Date, r.Partition)
+			err := l.Objects.Put(ctx, PutObject{Key: key, Metadata: map[string]string{metaRecords: "0", metaSHA256: emptySHA256}, OnlyNew: true})
+			if err == nil || errors.Is(err, ErrObjectExists) {
+				return nil
+			}
+			return classifyS3(ctx, "write "+key, err)
+		})
 	}
-	return classifyS3(ctx, "write "+key, err)
+	return group.Wait()
 }

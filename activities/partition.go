@@ -21,8 +21,7 @@ const (
 )
 
 // LandPartition lands the offsets of a range as objects, each record exactly once, and returns what the range's objects hold,
-// those included that an earlier attempt or another worker wrote. An empty range leaves the object of length 0 that proves it,
-// unless the date has an object in the partition already.
+// those included that an earlier attempt or another worker wrote.
 func (l *Landing) LandPartition(ctx context.Context, in LandPartitionInput) (LandedPartition, error) {
 	p := &partitionLanding{
 		Landing: l, topic: in.Topic, date: in.Date, PartitionRange: in.Range,
@@ -32,14 +31,7 @@ func (l *Landing) LandPartition(ctx context.Context, in LandPartitionInput) (Lan
 	if err != nil {
 		return LandedPartition{}, err
 	}
-	chain := landed[in.Range.Partition]
-	if in.Range.Start >= in.Range.End {
-		if len(chain) == 0 {
-			err = p.putEmpty(ctx)
-		}
-		return p.summary, err
-	}
-	next := p.follow(chain)
+	next := p.follow(landed[in.Range.Partition])
 	for next < in.Range.End && err == nil {
 		activity.RecordHeartbeat(ctx, next)
 		next, err = p.land(ctx, next)

@@ -11,7 +11,8 @@ import (
 // PlanLanding tells which offsets of a topic are left to land for a date. The input names the kind of record (pin, geo, user),
 // the plan the whole topic. It fixes the boundaries on both sides of the date; for a date that is not over, which has no boundary
 // yet, the ranges end at what is there now and the plan is partial. Where objects of the date have landed before, the ranges
-// start behind them.
+// start behind them. In a partition where the date has nothing, neither landed nor left, the plan leaves the object of length 0 that proves
+// it: an empty range needs no LandPartition.
 //
 // It fails for good if the topic is missing, if the date has not begun, or if Kafka's retention has deleted what is left to land.
 func (l *Landing) PlanLanding(ctx context.Context, in PlanLandingInput) (LandingPlan, error) {
@@ -40,8 +41,14 @@ func (l *Landing) PlanLanding(ctx context.Context, in PlanLandingInput) (Landing
 	if err != nil {
 		return LandingPlan{}, err
 	}
-	plan.Ranges, err = l.rangesLeft(ctx, plan, partitions, starts, ends)
-	return plan, err
+	landed, err := l.landed(ctx, topic, in.Date, datePrefix(topic, in.Date))
+	if err != nil {
+		return LandingPlan{}, err
+	}
+	if plan.Ranges, err = l.rangesLeft(ctx, plan, landed, partitions, starts, ends); err != nil {
+		return LandingPlan{}, err
+	}
+	return plan, l.proveEmpty(ctx, plan, landed)
 }
 
 // soFar is where a date that is not over ends for now: at the last stable offset, or already at the first record with the time of
@@ -71,11 +78,7 @@ func (b *boundaries) soFar(ctx context.Context, date dates.Date, starts boundary
 }
 
 // rangesLeft takes from the ranges what has landed, and makes sure that Kafka still has the rest.
-func (l *Landing) rangesLeft(ctx context.Context, plan LandingPlan, partitions int, starts, ends boundary) ([]PartitionRange, error) {
-	landed, err := l.landed(ctx, plan.Topic, plan.Date, datePrefix(plan.Topic, plan.Date))
-	if err != nil {
-		return nil, err
-	}
+func (l *Landing) rangesLeft(ctx context.Context, plan LandingPlan, landed map[int][]LandedObject, partitions int, starts, ends boundary) ([]PartitionRange, error) {
 	known := partitions
 	for partition := range ends { // a boundary knows more partitions than a topic that was made anew
 		known = max(known, partition+1)

@@ -21,6 +21,9 @@ type PartitionRange struct {
 	End       int64 `json:"end"`
 }
 
+// Empty says that there is nothing to land.
+func (r PartitionRange) Empty() bool { return r.Start >= r.End }
+
 // LandingPlan is what is left to land of a topic for a logical date: a range for each partition.
 type LandingPlan struct {
 	Topic  string           `json:"topic"`

@@ -89,18 +89,21 @@ func (l Load) Run(ctx workflow.Context, try Try) (Outcome, error) {
 	return out, err
 }
 
-// land lands one topic: plan, partitions side by side, manifest.
+// land lands one topic: plan, partitions with records side by side, manifest.
 func land(ctx workflow.Context, try Try, topic string) (Outcome, error) {
 	var planned activities.LandingPlan
 	in := activities.PlanLandingInput{Topic: topic, Date: try.Date}
 	if err := workflow.ExecuteActivity(under(ctx, planPolicy, try.summary("plan landing of %s", topic)), planLanding, in).Get(ctx, &planned); err != nil {
 		return Outcome{}, err
 	}
-	landings := make([]workflow.Future, len(planned.Ranges))
-	for i, r := range planned.Ranges {
+	var landings []workflow.Future
+	for _, r := range planned.Ranges {
+		if r.Empty() {
+			continue
+		}
 		in := activities.LandPartitionInput{Topic: planned.Topic, Date: try.Date, Range: r}
 		summary := try.summary("land %s partition %d, offsets %d to %d", topic, r.Partition, r.Start, r.End)
-		landings[i] = workflow.ExecuteActivity(under(ctx, landPolicy, summary), landPartition, in)
+		landings = append(landings, workflow.ExecuteActivity(under(ctx, landPolicy, summary), landPartition, in))
 	}
 	var errs []error
 	for _, l := range landings {

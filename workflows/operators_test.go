@@ -80,7 +80,7 @@ func (l *lake) mock(env *testsuite.TestWorkflowEnvironment) {
 		defer l.mu.Unlock()
 		l.landed = append(l.landed, fmt.Sprintf("%s/%d [%d,%d)", in.Topic, in.Range.Partition, in.Range.Start, in.Range.End))
 		return activities.LandedPartition{Partition: in.Range.Partition, Records: in.Range.End - in.Range.Start}, nil
-	}).Times(9)
+	}).Times(6) // not the empty range
 	env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WriteManifestInput) (activities.ManifestSummary, error) {
 		var records int64
 		for _, r := range in.Plan.Ranges {
@@ -123,9 +123,9 @@ func TestDaily_LandsAllTopicsThenRunsTheNotebooks(t *testing.T) {
 	p := play(t, daily(), RunInput{DAG: DailyName}, l.mock, grantAll)
 	require.NoError(t, p.err)
 	require.ElementsMatch(t, []string{
-		"u.pin/0 [0,10)", "u.pin/1 [5,5)", "u.pin/2 [7,9)",
-		"u.geo/0 [0,10)", "u.geo/1 [5,5)", "u.geo/2 [7,9)",
-		"u.user/0 [0,10)", "u.user/1 [5,5)", "u.user/2 [7,9)",
+		"u.pin/0 [0,10)", "u.pin/2 [7,9)",
+		"u.geo/0 [0,10)", "u.geo/2 [7,9)",
+		"u.user/0 [0,10)", "u.user/2 [7,9)",
 	}, l.landed)
 	require.Len(t, l.started, 5)
 	require.Equal(t, "load", l.started[0].Notebook)

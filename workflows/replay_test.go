@@ -174,7 +174,7 @@ func TestHistory_ARangeThatContinuesLeavesItsRunsAlone(t *testing.T) {
 	for _, e := range history.Events {
 		if a := e.GetStartChildWorkflowExecutionInitiatedEventAttributes(); a != nil {
 			require.Equal(t, enumspb.PARENT_CLOSE_POLICY_ABANDON, a.ParentClosePolicy)
-			require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE, a.WorkflowIdReusePolicy)
+			require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, a.WorkflowIdReusePolicy, "a success is not repeated")
 			require.EqualValues(t, 5, a.Priority.PriorityKey)
 		}
 	}

@@ -146,5 +146,5 @@ func TestLoad_LandsWithoutASlot(t *testing.T) {
 		}).Times(5)
 		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil).Times(5)
 	})
-	require.Equal(t, []int{9}, landed.all(), "landing came before the slot was asked for")
+	require.Equal(t, []int{6}, landed.all(), "landing came before the slot was asked for")
 }
