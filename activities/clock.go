@@ -3,12 +3,14 @@ package activities
 import (
 	"context"
 	"time"
+
+	"github.com/pinflow/pinflow/internal/pause"
 )
 
 // clock tells the time and waits. The zero value is the real one; tests put theirs in its place.
 type clock struct {
 	time func() time.Time
-	wait func(ctx context.Context, pause time.Duration) error
+	wait func(ctx context.Context, d time.Duration) error
 }
 
 func (c clock) now() time.Time {
@@ -19,16 +21,9 @@ func (c clock) now() time.Time {
 }
 
 // sleep waits, or returns the context's cause as soon as the context is done.
-func (c clock) sleep(ctx context.Context, pause time.Duration) error {
+func (c clock) sleep(ctx context.Context, d time.Duration) error {
 	if c.wait != nil {
-		return c.wait(ctx, pause)
+		return c.wait(ctx, d)
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause.For(ctx, d)
 }

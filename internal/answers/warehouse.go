@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/service/sql"
+
+	"github.com/pinflow/pinflow/internal/pause"
 )
 
 // Statements is what a Warehouse needs of Databricks' SQL Statement Execution API; the SDK's client satisfies it.
@@ -105,14 +107,7 @@ func (w *Warehouse) sleep(ctx context.Context, d time.Duration) error {
 	if w.pause != nil {
 		return w.pause(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause.For(ctx, d)
 }
 
 // failure is the error of a statement that did not succeed.

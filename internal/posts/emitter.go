@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pinflow/pinflow/internal/clients/kafka"
+	"github.com/pinflow/pinflow/internal/pause"
 )
 
 const (
@@ -90,7 +91,7 @@ func (e *emitter) emit(ctx context.Context, kind string) error {
 			if err := flush(); err != nil {
 				return err
 			}
-			if err := sleep(ctx, time.Until(due)); err != nil {
+			if err := pause.For(ctx, time.Until(due)); err != nil {
 				return err
 			}
 		}
@@ -127,22 +128,22 @@ func (e *emitter) due(post int) time.Time {
 
 // apart sends a line between two pauses, so that the broker's clock sets it apart from those before and after it.
 func (e *emitter) apart(ctx context.Context, kind string, line Line) error {
-	if err := sleep(ctx, apart); err != nil {
+	if err := pause.For(ctx, apart); err != nil {
 		return err
 	}
 	if err := e.deliver(ctx, kind, []Line{line}); err != nil {
 		return err
 	}
-	return sleep(ctx, apart)
+	return pause.For(ctx, apart)
 }
 
 // deliver posts lines until the gateway has acknowledged all of them.
 func (e *emitter) deliver(ctx context.Context, kind string, lines []Line) error {
-	failing, pause := time.Time{}, firstPause
+	failing, delay := time.Time{}, firstPause
 	for len(lines) > 0 {
 		acked, err := e.poster.post(ctx, e.in.Topic(kind), lines)
 		if acked > 0 {
-			failing, pause = time.Time{}, firstPause
+			failing, delay = time.Time{}, firstPause
 			if err := e.acknowledged(kind, lines[:acked]); err != nil {
 				return err
 			}
@@ -163,10 +164,10 @@ func (e *emitter) deliver(ctx context.Context, kind string, lines []Line) error 
 				return fmt.Errorf("the gateway at %s: %w for %s, last: %w; go on later with --resume", e.in.URL, ErrUnreachable, e.in.Patience, err)
 			}
 			e.retried(kind, err)
-			if err := sleep(ctx, max(later.after, jitter(pause))); err != nil {
+			if err := pause.For(ctx, max(later.after, jitter(delay))); err != nil {
 				return err
 			}
-			pause = min(2*pause, lastPause)
+			delay = min(2*delay, lastPause)
 		}
 	}
 	return nil
@@ -225,16 +226,4 @@ func (e *emitter) allDone() int {
 		least = min(least, e.reach[kind])
 	}
 	return least
-}
-
-// sleep pauses, unless ctx ends.
-func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/pinflow/pinflow/internal/pause"
 )
 
 type laneID struct {
@@ -174,11 +176,5 @@ func giveUpEnded(batch []*entry, reason error) []*entry {
 	return left
 }
 
-func wait(ctx context.Context, pause time.Duration) {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
+// wait pauses. Its callers' loops see for themselves that ctx is done.
+func wait(ctx context.Context, d time.Duration) { _ = pause.For(ctx, d) }

@@ -1,0 +1,32 @@
+package pause
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestFor_WaitsAsLongAsItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		require.NoError(t, For(t.Context(), time.Hour))
+		require.Equal(t, time.Hour, time.Since(began))
+		require.NoError(t, For(t.Context(), -time.Hour))
+		require.Equal(t, time.Hour, time.Since(began))
+	})
+}
+
+func TestFor_EndsWithItsContextAndSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		why := errors.New("the operator has lost interest")
+		time.AfterFunc(time.Minute, func() { cancel(why) })
+		began := time.Now()
+		require.ErrorIs(t, For(ctx, time.Hour), why)
+		require.Equal(t, time.Minute, time.Since(began))
+	})
+}
