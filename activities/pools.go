@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"golang.org/x/sync/errgroup"
 )
 
 // The pool workflow as others address it.
@@ -41,7 +43,7 @@ func (s Slot) Same(other Slot) bool {
 	return s == other
 }
 
-// SlotMessage is what a run tells a pool about a slot: that it wants it, still holds it, or gives it back.
+// SlotMessage is what a run tells a pool about a slot: that it will want it soon, wants it, still holds it, or gives it back.
 type SlotMessage struct {
 	Slot Slot `json:"slot"`
 	// Slots is how many the pool has.
@@ -52,6 +54,19 @@ type SlotMessage struct {
 	Release bool `json:"release,omitempty"`
 	// Held says that the slot was granted already, to a pool that may have lost its memory.
 	Held bool `json:"held,omitempty"`
+	// Announce says that the slot will be wanted soon: the pool keeps it from those who stand behind.
+	Announce bool `json:"announce,omitempty"`
+}
+
+// AnnounceInput are slots that a run will want soon.
+type AnnounceInput struct {
+	Messages []SlotMessage `json:"messages"`
+}
+
+// AnnouncedSlot is a slot that a pool keeps from those who stand behind it.
+type AnnouncedSlot struct {
+	Slot  Slot      `json:"slot"`
+	Until time.Time `json:"until"`
 }
 
 // PoolState is who holds a slot of a pool and who waits for one. A pool's workflow starts from it and answers its query with it.
@@ -60,6 +75,8 @@ type PoolState struct {
 	Slots   int    `json:"slots"`
 	Holders []Slot `json:"holders,omitempty"`
 	Waiting []Slot `json:"waiting,omitempty"`
+	// Announced are slots that are neither wanted yet nor held.
+	Announced []AnnouncedSlot `json:"announced,omitempty"`
 }
 
 // FindGoneInput asks which slots are of runs that have ended.
@@ -90,15 +107,36 @@ type Pools struct {
 // RequestSlot asks a pool for a slot, and starts the pool if it does not run. The answer comes to the run as a signal.
 // Asking twice is asking once.
 func (p *Pools) RequestSlot(ctx context.Context, in SlotMessage) error {
+	if err := p.tell(ctx, in); err != nil {
+		return fmt.Errorf("ask pool %s for a slot: %w", in.Slot.Pool, err)
+	}
+	return nil
+}
+
+// AnnounceSlots tells pools which slots a run will want soon, and starts those that do not run: a backfill may come before the run does.
+func (p *Pools) AnnounceSlots(ctx context.Context, in AnnounceInput) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, message := range in.Messages {
+		message.Announce = true
+		group.Go(func() error {
+			if err := p.tell(ctx, message); err != nil {
+				return fmt.Errorf("announce a slot to pool %s: %w", message.Slot.Pool, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// tell sends a message to a pool, and starts the pool if it does not run.
+func (p *Pools) tell(ctx context.Context, in SlotMessage) error {
 	options := client.StartWorkflowOptions{
 		TaskQueue:     in.TaskQueue,
 		StaticSummary: fmt.Sprintf("pool %s, slots: %d", in.Slot.Pool, in.Slots),
 	}
 	state := PoolState{Name: in.Slot.Pool, Slots: in.Slots}
-	if _, err := p.Client.SignalWithStartWorkflow(ctx, PoolID(in.Slot.Pool), PoolSignal, in, options, PoolWorkflow, state); err != nil {
-		return fmt.Errorf("ask pool %s for a slot: %w", in.Slot.Pool, err)
-	}
-	return nil
+	_, err := p.Client.SignalWithStartWorkflow(ctx, PoolID(in.Slot.Pool), PoolSignal, in, options, PoolWorkflow, state)
+	return err
 }
 
 // ReleaseSlot gives a slot, or the request for one, back. A pool that has ended has nobody to give it to, which is no error.

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -97,6 +98,33 @@ func TestReleaseSlot_APoolThatHasEndedNeedsNothing(t *testing.T) {
 	n.signal = func(string, string, any) error { return serviceerror.NewUnavailable("away") }
 	_, err = execute[struct{}]((&Pools{Client: n}).ReleaseSlot, SlotMessage{Slot: wanted})
 	requireRetryable(t, err, "away")
+}
+
+func TestAnnounceSlots_TellsAllPoolsAndStartsThoseThatDoNotRun(t *testing.T) {
+	other := wanted
+	other.Pool = "load"
+	var told sync.Map
+	n := &namespace{signalWithStart: func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error {
+		require.Equal(t, []any{PoolSignal, "pinflow", PoolWorkflow}, []any{signal, options.TaskQueue, workflow})
+		told.Store(workflowID, []any{arg, args[0]})
+		return nil
+	}}
+	in := AnnounceInput{Messages: []SlotMessage{{Slot: wanted, Slots: 1, TaskQueue: "pinflow"}, {Slot: other, Slots: 2, TaskQueue: "pinflow"}}}
+	_, err := execute[struct{}]((&Pools{Client: n}).AnnounceSlots, in)
+	require.NoError(t, err)
+	query, _ := told.Load("pool-query")
+	require.Equal(t, []any{SlotMessage{Slot: wanted, Slots: 1, TaskQueue: "pinflow", Announce: true}, PoolState{Name: "query", Slots: 1}}, query)
+	load, _ := told.Load("pool-load")
+	require.Equal(t, []any{SlotMessage{Slot: other, Slots: 2, TaskQueue: "pinflow", Announce: true}, PoolState{Name: "load", Slots: 2}}, load)
+
+	n.signalWithStart = func(workflowID, _ string, _ any, _ client.StartWorkflowOptions, _ any, _ []any) error {
+		if workflowID == "pool-load" {
+			return nil
+		}
+		return serviceerror.NewUnavailable("away")
+	}
+	_, err = execute[struct{}]((&Pools{Client: n}).AnnounceSlots, in)
+	requireRetryable(t, err, "announce a slot to pool query")
 }
 
 func TestFindGone_OnlyARunningRunKeepsItsSlot(t *testing.T) {

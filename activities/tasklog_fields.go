@@ -18,6 +18,8 @@ func LogFields(value any) []any {
 		return []any{"run", v.Run.RunID}
 	case SlotMessage:
 		return []any{"pool", v.Slot.Pool}
+	case AnnounceInput:
+		return []any{"pools", len(v.Messages)}
 	case LandingPlan:
 		return []any{"offsets", v.offsets(), "partitions", len(v.Ranges), "partial", v.Partial}
 	case LandedPartition:

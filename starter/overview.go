@@ -96,6 +96,8 @@ type poolNow struct {
 	Slots   int               `json:"slots"`
 	Holders []activities.Slot `json:"holders"`
 	Waiting []activities.Slot `json:"waiting"`
+	// Announced are slots that are kept from those who wait and stand behind.
+	Announced []activities.AnnouncedSlot `json:"announced,omitempty"`
 	// Unknown says that the pool is busy, but could not be asked.
 	Unknown bool `json:"unknown,omitempty"`
 }

@@ -145,7 +145,7 @@ func (a *app) pools(ctx context.Context, conn *temporal.Connection, asking bool)
 				}
 				return err
 			}
-			all[i] = poolNow{Name: pool.Name, Slots: state.Slots, Holders: append(all[i].Holders, state.Holders...), Waiting: append(all[i].Waiting, state.Waiting...)}
+			all[i] = poolNow{Name: pool.Name, Slots: state.Slots, Holders: append(all[i].Holders, state.Holders...), Waiting: append(all[i].Waiting, state.Waiting...), Announced: state.Announced}
 			return nil
 		})
 	}

@@ -193,23 +193,39 @@ func poolRows(p poolNow) [][]string {
 		row[3], row[4] = fmt.Sprint(len(p.Waiting)), slotName(p.Waiting[0])
 	}
 	rows := [][]string{row}
-	for i, holder := range p.Holders {
-		switch i {
-		case 0:
-			rows[0][2] = slotName(holder)
-		case maxHolders:
-			return append(rows, []string{"", "", fmt.Sprintf("and %d more", len(p.Holders)-maxHolders)})
-		default:
-			rows = append(rows, []string{"", "", slotName(holder)})
+	for i, name := range holderNames(p) {
+		if i == 0 {
+			rows[0][2] = name
+			continue
 		}
+		rows = append(rows, []string{"", "", name})
 	}
 	return rows
 }
 
+// holderNames are who holds the pool's slots, and for whom others are kept free.
+func holderNames(p poolNow) []string {
+	var names []string
+	for i, holder := range p.Holders {
+		if i == maxHolders {
+			names = append(names, fmt.Sprintf("and %d more", len(p.Holders)-maxHolders))
+			break
+		}
+		names = append(names, slotName(holder))
+	}
+	for _, announced := range p.Announced {
+		names = append(names, "kept for "+slotRun(announced.Slot))
+	}
+	return names
+}
+
 // slotName is who holds or wants a slot: the run's date, the task and its try.
 func slotName(s activities.Slot) string {
-	return fmt.Sprintf("%s %s #%d", strings.TrimPrefix(s.WorkflowID, dag+"-"), s.Task, s.Try)
+	return fmt.Sprintf("%s %s #%d", slotRun(s), s.Task, s.Try)
 }
+
+// slotRun is the date of the run that holds or wants a slot.
+func slotRun(s activities.Slot) string { return strings.TrimPrefix(s.WorkflowID, dag+"-") }
 
 // fitGrid cuts the lines in the last column of a table so that its rows are no wider than the screen.
 func (a *app) fitGrid(g *grid, last, width int) {

@@ -69,6 +69,8 @@ func busy(t *testing.T) *world {
 	}
 	w.going(activities.PoolID("clean_geo"), activities.PoolState{Name: "clean_geo", Slots: 1, Holders: []activities.Slot{slot("clean_geo", "2022-10-07", 1)},
 		Waiting: []activities.Slot{slot("clean_geo", "2022-10-18", 1), slot("clean_geo", "2022-10-08", 2)}})
+	w.going(activities.PoolID("clean_user"), activities.PoolState{Name: "clean_user", Slots: 1, Waiting: []activities.Slot{slot("clean_user", "2022-10-08", 1)},
+		Announced: []activities.AnnouncedSlot{{Slot: slot("clean_user", "2022-10-18", 1), Until: noon}}})
 	w.going(activities.PoolID("query"), activities.PoolState{Name: "query", Slots: 2, Holders: []activities.Slot{slot("query", "2022-10-05", 1), slot("query", "2022-10-06", 3)}})
 	return w
 }

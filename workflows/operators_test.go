@@ -42,6 +42,7 @@ func (j *journal[T]) all() []T {
 
 // grantAll is a pool with room for everybody.
 func grantAll(env *testsuite.TestWorkflowEnvironment) {
+	env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Maybe()
 	env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
 		env.SignalWorkflow(grantSignal, m.Slot)
 		return nil

@@ -19,6 +19,7 @@ const (
 	cancelNotebook = "CancelNotebook"
 	readLedger     = "ReadLedger"
 	writeLedger    = "WriteLedger"
+	announceSlots  = "AnnounceSlots"
 	requestSlot    = "RequestSlot"
 	releaseSlot    = "ReleaseSlot"
 	findGone       = "FindGone"

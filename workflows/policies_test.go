@@ -20,7 +20,7 @@ func TestPolicies_EveryActivityNameIsAMethod(t *testing.T) {
 		planLanding: &activities.Landing{}, landPartition: &activities.Landing{}, writeManifest: &activities.Landing{},
 		startNotebook: &activities.Notebooks{}, waitNotebook: &activities.Notebooks{}, cancelNotebook: &activities.Notebooks{},
 		readLedger: &activities.Ledger{}, writeLedger: &activities.Ledger{},
-		requestSlot: &activities.Pools{}, releaseSlot: &activities.Pools{}, findGone: &activities.Pools{},
+		announceSlots: &activities.Pools{}, requestSlot: &activities.Pools{}, releaseSlot: &activities.Pools{}, findGone: &activities.Pools{},
 		awaitRun: &activities.Runs{}, checkPast: &activities.Past{}, countRows: &activities.Counting{},
 	} {
 		_, ok := reflect.TypeOf(owner).MethodByName(name)

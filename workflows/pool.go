@@ -13,6 +13,10 @@ import (
 // that was terminated keeps a slot from the next one.
 const poolCheck = time.Minute
 
+// keptFor is how long a pool keeps a slot that was announced. Where a run takes longer to get there, as it is held or large, backfills go on
+// meanwhile.
+const keptFor = 30 * time.Minute
+
 // pool is the semaphore behind one pool. Its coroutines share it without locks.
 type pool struct {
 	activities.PoolState
@@ -20,9 +24,9 @@ type pool struct {
 	changed bool // by the coroutine that looks after the holders
 }
 
-// PoolSlots keeps the slots of one pool: at most so many holders at a time over the whole namespace. It is started by the first request
-// and ends when nobody holds or wants a slot. It cannot be cancelled, as its slots protect tables; a run that ends without giving its
-// slot back is noticed as soon as somebody waits for it.
+// PoolSlots keeps the slots of one pool: at most so many holders at a time over the whole namespace. It is started by the first request or
+// announcement, and ends when nobody holds, wants or has announced a slot. It cannot be cancelled, as its slots protect tables; a run that
+// ends without giving its slot back is noticed as soon as somebody waits for it.
 func PoolSlots(ctx workflow.Context, state activities.PoolState) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	p := &pool{PoolState: state, inbox: workflow.GetSignalChannel(ctx, activities.PoolSignal)}
@@ -30,8 +34,9 @@ func PoolSlots(ctx workflow.Context, state activities.PoolState) error {
 		return err
 	}
 	workflow.Go(ctx, p.lookAfter)
+	workflow.Go(ctx, p.forget)
 	for {
-		_ = workflow.Await(ctx, func() bool { return p.inbox.Len() > 0 || p.changed || len(p.Holders)+len(p.Waiting) > 0 && p.room() })
+		_ = workflow.Await(ctx, func() bool { return p.inbox.Len() > 0 || p.changed || p.room() })
 		p.changed = false
 		p.receive(ctx)
 		p.grant(ctx)
@@ -39,7 +44,7 @@ func PoolSlots(ctx workflow.Context, state activities.PoolState) error {
 			continue
 		}
 		switch {
-		case len(p.Holders)+len(p.Waiting) == 0:
+		case len(p.Holders)+len(p.Waiting)+len(p.Announced) == 0:
 			return nil
 		case historyIsLong(ctx):
 			return workflow.NewContinueAsNewError(ctx, PoolWorkflow, p.PoolState)
@@ -64,7 +69,12 @@ func (p *pool) receive(ctx workflow.Context) {
 		case m.Held: // granted by a pool that was terminated: it counts, even beyond the number of slots
 			p.drop(m.Slot)
 			p.give(ctx, m.Slot) // again, so that a run which has given it back meanwhile can say so
-		case !slices.ContainsFunc(p.Waiting, m.Slot.Same):
+		case slices.ContainsFunc(p.Waiting, m.Slot.Same):
+		case m.Announce:
+			p.drop(m.Slot)
+			p.Announced = append(p.Announced, activities.AnnouncedSlot{Slot: m.Slot, Until: workflow.Now(ctx).Add(keptFor)})
+		default:
+			p.drop(m.Slot)
 			p.Waiting = append(p.Waiting, m.Slot)
 			slices.SortStableFunc(p.Waiting, func(a, b activities.Slot) int { return a.Priority - b.Priority })
 		}
@@ -74,9 +84,25 @@ func (p *pool) receive(ctx workflow.Context) {
 func (p *pool) drop(slot activities.Slot) {
 	p.Holders = slices.DeleteFunc(p.Holders, slot.Same)
 	p.Waiting = slices.DeleteFunc(p.Waiting, slot.Same)
+	p.Announced = slices.DeleteFunc(p.Announced, func(a activities.AnnouncedSlot) bool { return a.Slot.Same(slot) })
 }
 
-func (p *pool) room() bool { return len(p.Waiting) > 0 && len(p.Holders) < p.Slots }
+// room says that the first who waits can have a slot. Those who come after have no better priority.
+func (p *pool) room() bool {
+	return len(p.Waiting) > 0 && len(p.Holders)+p.kept(p.Waiting[0]) < p.Slots
+}
+
+// kept counts the slots that are kept free for runs that stand before the one who waits. It cannot close a circle: who has announced a slot
+// never waits for those behind, but for tasks that are at work.
+func (p *pool) kept(from activities.Slot) int {
+	n := 0
+	for _, a := range p.Announced {
+		if a.Slot.Priority < from.Priority {
+			n++
+		}
+	}
+	return n
+}
 
 // grant gives free slots to those who wait.
 func (p *pool) grant(ctx workflow.Context) {
@@ -96,13 +122,27 @@ func (p *pool) give(ctx workflow.Context, slot activities.Slot) {
 	}
 }
 
+// forget forgets what was announced and not wanted for too long.
+func (p *pool) forget(ctx workflow.Context) {
+	for {
+		_ = workflow.Await(ctx, func() bool { return len(p.Announced) > 0 })
+		_ = pause(ctx, p.Announced[0].Until.Sub(workflow.Now(ctx)), "keep announced slots")
+		now := workflow.Now(ctx)
+		p.Announced = slices.DeleteFunc(p.Announced, func(a activities.AnnouncedSlot) bool { return !now.Before(a.Until) })
+		p.changed = true
+	}
+}
+
 // lookAfter takes slots back from runs that have ended without giving them back. Nobody misses a slot while nobody waits, so it looks
 // only then: at once, and every poolCheck.
 func (p *pool) lookAfter(ctx workflow.Context) {
 	for {
-		_ = workflow.Await(ctx, func() bool { return len(p.Waiting) > 0 && len(p.Holders) >= p.Slots })
+		_ = workflow.Await(ctx, func() bool { return len(p.Waiting) > 0 && !p.room() })
 		var gone activities.GoneSlots
 		in := activities.FindGoneInput{Slots: slices.Clone(p.Holders)}
+		for _, a := range p.Announced {
+			in.Slots = append(in.Slots, a.Slot)
+		}
 		if err := brief(ctx, slotPolicy, "look whether the holders still live", findGone, in, &gone); err != nil {
 			workflow.GetLogger(ctx).Warn("The holders of a pool could not be looked up; tried again", "pool", p.Name, "error", err)
 		}

@@ -249,3 +249,68 @@ func TestPool_ContinuesAsNewWithItsSlots(t *testing.T) {
 	require.NoError(t, v.play(state))
 	require.Equal(t, []string{"run-02", "run-03"}, v.grants())
 }
+
+// dailySlot is that of a run that stands before those of slot.
+func dailySlot() activities.Slot {
+	return activities.Slot{Pool: "p", WorkflowID: "daily", OriginalRunID: "r", Task: "a", Try: 1, Priority: 2}
+}
+
+func (u *users) announce(s activities.Slot, slots int) {
+	u.env.SignalWorkflow(activities.PoolSignal, activities.SlotMessage{Slot: s, Slots: slots, Announce: true})
+}
+
+func TestPool_KeepsAnAnnouncedSlotFromThoseWhoStandBehind(t *testing.T) {
+	u := newUsers(t)
+	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
+	u.after(time.Minute, func() { u.announce(dailySlot(), 1) })
+	u.after(2*time.Minute, func() { u.release(slot(1)) })
+	u.after(3*time.Minute, func() {
+		require.Equal(t, []string{"run-01"}, u.grants(), "run-02 waits, though the slot is free")
+		require.Equal(t, dailySlot(), u.state().Announced[0].Slot)
+		u.ask(dailySlot(), 1)
+	})
+	u.after(4*time.Minute, func() {
+		require.Equal(t, activities.PoolState{Name: "p", Slots: 1, Holders: []activities.Slot{dailySlot()}, Waiting: []activities.Slot{slot(2)}}, u.state())
+		u.release(dailySlot())
+	})
+	u.after(5*time.Minute, func() { u.release(slot(2)) })
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.Equal(t, []string{"run-01", "daily", "run-02"}, u.grants())
+}
+
+func TestPool_KeepsNoMoreSlotsThanAreAnnouncedAndNoneFromEquals(t *testing.T) {
+	u := newUsers(t)
+	equal := dailySlot()
+	equal.WorkflowID = "other"
+	u.after(0, func() { u.ask(slot(1), 3) })
+	u.after(time.Minute, func() { u.announce(dailySlot(), 3); u.announce(dailySlot(), 3) })
+	u.after(2*time.Minute, func() { u.ask(slot(2), 3); u.ask(slot(3), 3) })
+	u.after(3*time.Minute, func() { u.ask(equal, 3) })
+	u.after(4*time.Minute, func() {
+		require.Equal(t, []string{"run-01", "run-02", "other"}, u.grants())
+		u.release(slot(1))
+		u.release(slot(2))
+		u.release(equal)
+	})
+	u.after(5*time.Minute, func() { u.release(slot(3)) })
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}), "it ends though nobody takes what was announced")
+}
+
+func TestPool_ForgetsWhatWasAnnouncedByARunThatEnded(t *testing.T) {
+	u := newUsers(t)
+	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
+	u.after(time.Second, func() { u.announce(dailySlot(), 1) })
+	u.after(2*time.Second, func() { u.mu.Lock(); u.dead["daily"] = true; u.mu.Unlock(); u.release(slot(1)) })
+	u.after(2*poolCheck, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+}
+
+func TestPool_ForgetsWhatWasAnnouncedTooLongAgo(t *testing.T) {
+	u := newUsers(t)
+	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
+	u.after(time.Second, func() { u.announce(dailySlot(), 1) })
+	u.after(2*time.Second, func() { u.release(slot(1)) })
+	u.after(keptFor-time.Second, func() { require.Equal(t, []string{"run-01"}, u.grants()) })
+	u.after(keptFor+2*poolCheck, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
+	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+}

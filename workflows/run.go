@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
@@ -59,8 +60,9 @@ type run struct {
 	cut     bool          // cancelling ended a task, or kept one from starting
 
 	slots     []*slotWanted
-	listening bool                // to grants of slots
-	decisions map[string]Decision // of operators about held tasks, not yet taken
+	announced []activities.SlotMessage // that have not been wanted yet
+	listening bool                     // to grants of slots
+	decisions map[string]Decision      // of operators about held tasks, not yet taken
 }
 
 // Run runs one logical date of a DAG: each task when its parents allow it, with its tries, its deadline and its pool. A failed task never
@@ -77,8 +79,10 @@ func (c Catalog) Run(ctx workflow.Context, in RunInput) (RunResult, error) {
 		return RunResult{}, err
 	}
 	limited, done := r.limit(ctx)
+	r.announce(limited)
 	r.interpret(limited)
 	done()
+	r.withdraw(ctx)
 	return r.end(ctx)
 }
 

@@ -30,21 +30,15 @@ func (r *run) acquire(ctx workflow.Context, t Task, s *TaskStatus, record *activ
 	if t.Pool == "" {
 		return func() {}, nil
 	}
-	size := r.catalog.slots(t.Pool)
-	if size == 0 {
+	if r.catalog.slots(t.Pool) == 0 {
 		return nil, fmt.Errorf("there is no pool %q with slots", t.Pool)
 	}
 	r.wait(ctx, s, "a slot of pool "+t.Pool)
 	queued := workflow.Now(ctx)
 	record.Queued = &queued
-	wanted := &slotWanted{message: activities.SlotMessage{
-		Slot: activities.Slot{
-			Pool: t.Pool, WorkflowID: r.info.WorkflowExecution.ID, OriginalRunID: r.info.OriginalRunID,
-			Task: t.ID, Try: s.Tries, Priority: priority(r.in.Trigger).PriorityKey,
-		},
-		Slots: size, TaskQueue: r.info.TaskQueueName,
-	}}
+	wanted := &slotWanted{message: r.slot(t, s.Tries)}
 	r.slots = append(r.slots, wanted)
+	r.announced = slices.DeleteFunc(r.announced, func(m activities.SlotMessage) bool { return m == wanted.message })
 	r.hearGrants(ctx)
 	release = func() {
 		r.slots = slices.DeleteFunc(r.slots, func(other *slotWanted) bool { return other == wanted })
@@ -61,6 +55,49 @@ func (r *run) acquire(ctx workflow.Context, t Task, s *TaskStatus, record *activ
 	granted := workflow.Now(ctx)
 	record.Granted = &granted
 	return release, nil
+}
+
+// slot is what a try of a task says to its pool.
+func (r *run) slot(t Task, try int) activities.SlotMessage {
+	return activities.SlotMessage{
+		Slot: activities.Slot{
+			Pool: t.Pool, WorkflowID: r.info.WorkflowExecution.ID, OriginalRunID: r.info.OriginalRunID,
+			Task: t.ID, Try: try, Priority: priority(r.in.Trigger).PriorityKey,
+		},
+		Slots: r.catalog.slots(t.Pool), TaskQueue: r.info.TaskQueueName,
+	}
+}
+
+// announce tells the pools, when the run starts, that their slots will be wanted, so that no backfill takes one shortly before: a notebook that
+// writes tables is never cut off, and the daily run would wait for its end at each step. Backfills have nobody behind them, and announce
+// nothing; nor is a task announced that depends on the past, as it may wait for a backfill's run of the date before.
+func (r *run) announce(ctx workflow.Context) {
+	if priority(r.in.Trigger).PriorityKey >= priority(Backfill).PriorityKey {
+		return
+	}
+	for _, t := range r.dag {
+		s := r.task(t.ID)
+		if message := r.slot(t, s.Tries+1); message.Slots > 0 && s.State == None && (!t.DependsOnPast || r.in.IgnorePast) {
+			r.announced = append(r.announced, message)
+		}
+	}
+	if len(r.announced) == 0 {
+		return
+	}
+	in := activities.AnnounceInput{Messages: slices.Clone(r.announced)}
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if err := brief(ctx, slotPolicy, "announce the slots that the run will want", announceSlots, in, nil); err != nil {
+			workflow.GetLogger(ctx).Warn("Slots could not be announced; the run may have to wait for backfills", "error", err)
+		}
+	})
+}
+
+// withdraw takes back what was announced and has not been wanted.
+func (r *run) withdraw(ctx workflow.Context) {
+	for _, message := range r.announced {
+		r.release(ctx, message)
+	}
+	r.announced = nil
 }
 
 // release gives a slot back, also in a run that was cancelled. If that is not possible, the pool finds out when the run has ended.

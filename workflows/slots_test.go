@@ -70,6 +70,7 @@ func TestRun_ATaskWaitsForItsSlotAndGivesItBack(t *testing.T) {
 func TestRun_BetweenTriesATaskHoldsNoSlot(t *testing.T) {
 	var log journal[string]
 	p := play(t, DAG{{ID: "a", Pool: "narrow", Do: does(bad)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
 			log.add(fmt.Sprintf("ask for try %d", m.Slot.Try))
 			env.SignalWorkflow(grantSignal, m.Slot)
@@ -86,6 +87,7 @@ func TestRun_BetweenTriesATaskHoldsNoSlot(t *testing.T) {
 
 func TestRun_CancelledWhileItWaitsTakesItsRequestBack(t *testing.T) {
 	p := play(t, DAG{{ID: "a", Pool: "narrow", Do: does(ok)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil).Once()
 		env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)
@@ -97,6 +99,7 @@ func TestRun_AGrantNobodyWantsAnyMoreGoesBack(t *testing.T) {
 	stale := activities.Slot{Pool: "narrow", WorkflowID: "x", Task: "old", Try: 1}
 	var released journal[activities.Slot]
 	play(t, DAG{{ID: "a", Pool: "narrow", Do: does(ok)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
 			env.SignalWorkflow(grantSignal, stale)
 			env.SignalWorkflow(grantSignal, m.Slot)
@@ -115,6 +118,7 @@ func TestRun_RemindsAPoolThatLostItsMemory(t *testing.T) {
 	p := play(t, DAG{{ID: "a", Pool: "narrow", Do: does(func(ctx workflow.Context, _ Try) (Outcome, error) {
 		return Outcome{}, workflow.Sleep(ctx, 50*time.Minute)
 	})}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
 			if messages.add(m) == 2 { // the first was lost with its pool
 				env.SignalWorkflow(grantSignal, m.Slot)
@@ -144,7 +148,72 @@ func TestLoad_LandsWithoutASlot(t *testing.T) {
 			env.SignalWorkflow(grantSignal, m.Slot)
 			return nil
 		}).Times(5)
+		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnnounceInput) error {
+			require.Len(t, in.Messages, 5)
+			l.mu.Lock()
+			landed.add(len(l.landed))
+			l.mu.Unlock()
+			return nil
+		}).Once()
 		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil).Times(5)
 	})
-	require.Equal(t, []int{6}, landed.all(), "landing came before the slot was asked for")
+	require.Equal(t, []int{0, 6}, landed.all(), "the slots were announced before landing, and that of load asked for after it")
+}
+
+// announced plays the daily DAG and returns what it announces, in order.
+func announced(t *testing.T, in RunInput, change ...func(DAG)) []string {
+	var log journal[string]
+	dag := daily(append(change, func(d DAG) {
+		for i := range d {
+			d[i].Pool, d[i].Tries = "narrow", 1
+		}
+	})...)
+	play(t, dag, in, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnnounceInput) error {
+			for _, m := range in.Messages {
+				log.add(fmt.Sprintf("announce %s %d", m.Slot.Task, m.Slot.Try))
+			}
+			return nil
+		}).Maybe()
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+			log.add(fmt.Sprintf("ask for %s %d", m.Slot.Task, m.Slot.Try))
+			env.SignalWorkflow(grantSignal, m.Slot)
+			return nil
+		})
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil)
+		env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(nil).Maybe()
+	})
+	return log.all()
+}
+
+func TestRun_AnnouncesTheSlotsThatItWillWant(t *testing.T) {
+	log := announced(t, RunInput{Trigger: Scheduled})
+	require.ElementsMatch(t, []string{"announce load 1", "announce clean_pin 1", "announce clean_geo 1", "announce clean_user 1", "announce query 1", "ask for load 1"}, log[:6])
+	require.Len(t, log, 10)
+}
+
+func TestRun_OfABackfillAnnouncesNothing(t *testing.T) {
+	require.Len(t, announced(t, RunInput{Trigger: Backfill}), 5)
+}
+
+func TestRun_AnnouncesNoSlotOfATaskThatMayWaitForABackfill(t *testing.T) {
+	log := announced(t, RunInput{Trigger: Scheduled}, func(d DAG) { d[4].DependsOnPast = true })
+	require.Contains(t, log, "ask for query 1")
+	require.NotContains(t, log, "announce query 1")
+	require.Contains(t, announced(t, RunInput{Trigger: Scheduled, IgnorePast: true}, func(d DAG) { d[4].DependsOnPast = true }), "announce query 1")
+}
+
+func TestRun_TakesBackWhatItHasAnnouncedAndDoesNotWant(t *testing.T) {
+	var released journal[string]
+	dag := daily(func(d DAG) { d[2].Do, d[2].Tries, d[4].Pool = does(bad), 1, "narrow" })
+	p := play(t, dag, RunInput{Trigger: Scheduled}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Once()
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+			released.add(m.Slot.Task)
+			return nil
+		}).Once()
+	})
+	require.Error(t, p.err)
+	require.Equal(t, UpstreamFailed, p.task("query").State)
+	require.Equal(t, []string{"query"}, released.all())
 }

@@ -29,7 +29,7 @@ var kinds = map[enumspb.EventType]kind{
 	enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:                      {"a task's activity is asked for", 1},
 	enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED:                        {"a worker has taken it up", 0},
 	enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:                      {"it is done", 0},
-	enumspb.EVENT_TYPE_MARKER_RECORDED:                              {"a local activity: the ledger is told, a pool is asked or given its slot back", 0},
+	enumspb.EVENT_TYPE_MARKER_RECORDED:                              {"a local activity: the ledger is told; a slot announced, wanted or given back", 0},
 	enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:            {"the run's state can be searched for", 1},
 	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:                 {"the run has ended", 0},
 	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:                  {"a pool grants a slot, or is asked for one or given one back", 1},
