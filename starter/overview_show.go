@@ -24,7 +24,7 @@ func (a *app) showOverview(o *overview) {
 	a.showBackfills(o.Backfills, width)
 	a.showPools(o.Pools, width)
 	for _, unknown := range o.Unknown {
-		a.say("\n%s %s\n%s", a.heading("not known"), unknown.What, indent(text.WrapSoft(unknown.Why, width-2)))
+		a.say("\n%s %s\n%s", a.heading("not known"), unknown.What, indent(wrapLine(unknown.Why, width-2)))
 	}
 }
 
@@ -154,7 +154,7 @@ func (a *app) showBackfills(all []backfillNow, width int) {
 		a.printGrid(g)
 	}
 	for _, line := range below {
-		a.say("%s", text.WrapSoft(line, width))
+		a.say("%s", wrapLine(line, width))
 	}
 }
 

@@ -90,6 +90,18 @@ func TestOverview_ShowsHowTheDAGStands(t *testing.T) {
 	}
 }
 
+func TestOverview_SaysWhoPausedABackfillAndWhatLetsItGoOn(t *testing.T) {
+	w := busy(t)
+	paused := tenDays(3, 1, 2, "2022-10-07")
+	paused.Paused = "ann@desk: the source is being mended (2022-10-19 11:00:00 UTC)"
+	w.going(workflows.RangeID(dag, "2022-10-01", "2022-10-10"), paused)
+	t.Setenv("COLUMNS", "80")
+	code, stdout, stderr := w.starter(t, "status")
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `2022-10-01 +2022-10-10 +6/10 +1 +2 +paused, 1 date running\n`, stdout, "no estimate of what is left")
+	require.Contains(t, stdout, "\n2022-10-01 to 2022-10-10: paused by ann@desk: the source is being mended\n(2022-10-19 11:00:00 UTC): `starter backfill resume` lets it go on\n")
+}
+
 func TestOverview_IsAlsoForPrograms(t *testing.T) {
 	w := busy(t)
 	code, stdout, _ := w.starter(t, "status", "--days", "4", "-o", "json")
