@@ -194,7 +194,7 @@ func (a *app) watchBackfill(ctx context.Context, conn *temporal.Connection, run 
 			alone = false
 			note := a.backfillNote(progress)
 			if progress.Paused != "" {
-				note = pausedBackfill(progress.Paused)
+				note = "paused by " + progress.Paused
 			}
 			bar.set(int64(progress.Done()), note)
 		case errors.As(err, new(*noWorkerError)) && !alone:

@@ -30,13 +30,13 @@ func (r *run) acquire(ctx workflow.Context, t Task, s *TaskStatus, record *activ
 	if t.Pool == "" {
 		return func() {}, nil
 	}
-	if r.catalog.slots(t.Pool) == 0 {
+	wanted := &slotWanted{message: r.slot(t, s.Tries)}
+	if wanted.message.Slots == 0 {
 		return nil, fmt.Errorf("there is no pool %q with slots", t.Pool)
 	}
 	r.wait(ctx, s, "a slot of pool "+t.Pool)
 	queued := workflow.Now(ctx)
 	record.Queued = &queued
-	wanted := &slotWanted{message: r.slot(t, s.Tries)}
 	r.slots = append(r.slots, wanted)
 	r.announced = slices.DeleteFunc(r.announced, func(m activities.SlotMessage) bool { return m == wanted.message })
 	r.hearGrants(ctx)
@@ -70,14 +70,14 @@ func (r *run) slot(t Task, try int) activities.SlotMessage {
 
 // announce tells the pools, when the run starts, that their slots will be wanted, so that no backfill takes one shortly before: a notebook that
 // writes tables is never cut off, and the daily run would wait for its end at each step. Backfills have nobody behind them, and announce
-// nothing; nor is a task announced that depends on the past, as it may wait for a backfill's run of the date before.
+// nothing; nor does a run that depends on the past: it may wait for a backfill's run of the date before, from which the slots would be kept.
 func (r *run) announce(ctx workflow.Context) {
-	if priority(r.in.Trigger).PriorityKey >= priority(Backfill).PriorityKey {
+	if priority(r.in.Trigger).PriorityKey >= priority(Backfill).PriorityKey || r.dag.dependsOnPast() && !r.in.IgnorePast {
 		return
 	}
-	for _, t := range r.dag {
-		s := r.task(t.ID)
-		if message := r.slot(t, s.Tries+1); message.Slots > 0 && s.State == None && (!t.DependsOnPast || r.in.IgnorePast) {
+	for i, t := range r.dag {
+		s := r.tasks[i]
+		if message := r.slot(t, s.Tries+1); message.Slots > 0 && s.State == None {
 			r.announced = append(r.announced, message)
 		}
 	}
