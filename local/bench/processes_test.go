@@ -28,7 +28,7 @@ var quiet = log.NewStructuredLogger(slog.New(slog.DiscardHandler))
 // world is a Temporal server on a database of its own, and one worker, each a process.
 type world struct {
 	client.Client
-	server, worker *child
+	server, worker *exec.Cmd
 }
 
 // newWorld starts the embedded stack's Temporal, with its settings and SQLite on disk, and the benchmarks' worker.
@@ -59,14 +59,24 @@ func newWorld(b *testing.B) world {
 	return w
 }
 
-// start starts a process that ends with the benchmark.
-func start(b *testing.B, cmd *exec.Cmd) *child {
+// start starts a process that ends with the benchmark: when its standard input ends, and at the latest after patience.
+func start(b *testing.B, cmd *exec.Cmd) *exec.Cmd {
 	b.Helper()
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	cmd.Env = append(cmd.Env, "PINFLOW_EXIT_WITH_STDIN=1")
 	cmd.Stderr = os.Stderr
-	c, err := startChild(cmd)
+	stdin, err := cmd.StdinPipe()
 	require.NoError(b, err)
-	b.Cleanup(func() { _ = c.Stop(patience) }) // it has measured what it should
-	return c
+	require.NoError(b, cmd.Start())
+	b.Cleanup(func() {
+		kill := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+		defer kill.Stop()
+		_ = stdin.Close()
+		_ = cmd.Wait() // it has measured what it should
+	})
+	return cmd
 }
 
 func freePort(b *testing.B) string {
@@ -89,9 +99,9 @@ func eventually(b *testing.B, what string, holds func() bool) {
 type memory struct{ now, peak, anonymous int64 }
 
 // memoryOf reads the memory of a process. Only Linux tells it this way.
-func memoryOf(b *testing.B, child *child) memory {
+func memoryOf(b *testing.B, of *exec.Cmd) memory {
 	b.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", child.PID()))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", of.Process.Pid))
 	require.NoError(b, err, "memory is read from /proc, which only Linux has")
 	field := func(name string) int64 {
 		for line := range bytes.Lines(status) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -103,6 +104,16 @@ func work(address string) int {
 		return 1
 	}
 	return 0
+}
+
+// untilParentEnds returns a context that ends with standard input, which the parent holds.
+func untilParentEnds() (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // an input that cannot be read has no writer either
+		stop()
+	}()
+	return ctx, stop
 }
 
 func workUntil(ctx context.Context, address string) error {
