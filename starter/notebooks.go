@@ -14,7 +14,7 @@ func (a *app) notebooksCommand() *cobra.Command {
 	push := &cobra.Command{
 		Use:   "push",
 		Short: "Bring this build's notebooks into the workspace",
-		Long:  "Push writes the notebooks that are new or changed into the workspace folder PINFLOW_NOTEBOOKS. Pushing again changes nothing.",
+		Long:  "Push writes the notebooks of this build (`make build` takes in what you have changed) that are new or changed into the workspace folder PINFLOW_NOTEBOOKS. Pushing again changes nothing.",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.pushNotebooks(c) },
 	}

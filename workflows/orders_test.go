@@ -111,3 +111,15 @@ func TestRun_TheRecordTellsEachTry(t *testing.T) {
 	require.NotNil(t, history[1].Granted)
 	require.EqualValues(t, 3, p.entry.Tasks[0].Rows)
 }
+
+func TestRun_CancelledWhilePausedIsNotPausedAnyMore(t *testing.T) {
+	var refusals []string
+	p := play(t, daily(), RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { order(env, &refusals, PauseUpdate, Pause{By: "ann", Reason: "wait"}) }, 30*time.Second)
+		env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Second)
+	})
+	require.Error(t, p.err)
+	require.Empty(t, refusals)
+	require.Equal(t, Failed, p.status.State)
+	require.Empty(t, p.status.Paused)
+}

@@ -125,7 +125,10 @@ func (r *run) status() RunStatus {
 	status := RunStatus{
 		DAG: r.in.DAG, Date: r.in.Date, State: r.state(), Trigger: r.in.Trigger, WorkflowID: r.info.WorkflowExecution.ID,
 		RunID: r.info.WorkflowExecution.RunID, Started: r.started, Ended: r.ended, Params: r.in.Params,
-		By: r.in.By, Tags: r.in.Tags, Paused: r.paused,
+		By: r.in.By, Tags: r.in.Tags,
+	}
+	if r.ended.IsZero() { // else nothing lets it go on
+		status.Paused = r.paused
 	}
 	status.Partial, status.Until = r.seen()
 	if r.err != nil {
