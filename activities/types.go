@@ -179,7 +179,7 @@ type LedgerEntry struct {
 	Ended      time.Time         `json:"ended"`
 	Params     map[string]string `json:"params,omitempty"`
 	// By is who asked for the run, as far as the one who started it said so; Tags are its labels.
-	By    string       `json:"by,omitempty"`
+	By    string       `json:"triggeredBy,omitempty"`
 	Tags  []string     `json:"tags,omitempty"`
 	Tasks []TaskRecord `json:"tasks"`
 	Error string       `json:"error,omitempty"`

@@ -101,7 +101,7 @@ func (o backfillOptions) again() (workflows.Tasks, error) {
 	if len(o.taskFrom) == 0 {
 		return nil, nil
 	}
-	table, err := workflows.Lookup(dag)
+	table, err := workflows.Standard.Lookup(dag)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ const answerRows = 8
 
 // drawRun prints the DAG with its states, and the table of its tasks.
 func (d *demo) drawRun(status workflows.RunStatus) error {
-	table, err := workflows.Lookup(status.DAG)
+	table, err := workflows.Standard.Lookup(status.DAG)
 	if err != nil {
 		return err
 	}

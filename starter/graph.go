@@ -65,7 +65,7 @@ func (a *app) graphOf(c *cobra.Command, date dates.Date) error {
 
 // graph draws the DAG, with the states of a run if one is given.
 func (a *app) graph(form string, run *dateRun) error {
-	table, err := workflows.Lookup(dag)
+	table, err := workflows.Standard.Lookup(dag)
 	if err != nil {
 		return err
 	}

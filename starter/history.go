@@ -42,7 +42,7 @@ type history struct {
 
 // history reads the runs of a span of dates.
 func (a *app) history(ctx context.Context, from, to dates.Date) (*history, error) {
-	table, err := workflows.Lookup(dag)
+	table, err := workflows.Standard.Lookup(dag)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (a *app) latestRun(ctx context.Context, date dates.Date) (run dateRun, lost
 		return dateRun{}, nil, err
 	}
 	row.Date = date
-	table, err := workflows.Lookup(dag)
+	table, err := workflows.Standard.Lookup(dag)
 	return unasked(row, table), lost, err
 }
 

@@ -71,7 +71,7 @@ func (a *app) rerun(c *cobra.Command, text string, o rerunOptions) error {
 
 // again are the tasks of a date that are to run again. The date must have been run: there would be nothing to keep.
 func (a *app) again(ctx context.Context, conn *temporal.Connection, date dates.Date, o rerunOptions) (workflows.Tasks, error) {
-	table, err := workflows.Lookup(dag)
+	table, err := workflows.Standard.Lookup(dag)
 	if err != nil {
 		return nil, err
 	}

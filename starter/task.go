@@ -43,7 +43,7 @@ func completeTask(_ *cobra.Command, args []string, _ string) ([]string, cobra.Sh
 }
 
 func (a *app) decideTask(c *cobra.Command, text string, d workflows.Decision) error {
-	table, errTable := workflows.Lookup(dag)
+	table, errTable := workflows.Standard.Lookup(dag)
 	date, errDate := a.parseDate("date", text)
 	_, errTask := table.From(d.Task)
 	var errReason error

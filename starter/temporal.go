@@ -105,7 +105,7 @@ func (a *app) ledgerStatus(ctx context.Context, date dates.Date, runID string) (
 	if entry == nil || runID != "" && entry.RunID != runID {
 		return workflows.RunStatus{}, &noRunError{date}
 	}
-	table, err := workflows.Lookup(dag)
+	table, err := workflows.Standard.Lookup(dag)
 	if err != nil {
 		return workflows.RunStatus{}, err
 	}

@@ -78,7 +78,7 @@ func (a *app) why(c *cobra.Command, answer string, date dates.Date) error {
 
 // lineage reads where an answer of a date comes from.
 func (a *app) lineage(ctx context.Context, answer string, date dates.Date) (lineage, error) {
-	table, err := workflows.Lookup(dag)
+	table, err := workflows.Standard.Lookup(dag)
 	if err != nil {
 		return lineage{}, err
 	}

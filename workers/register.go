@@ -35,7 +35,7 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 	}
 	ledger := &activities.Ledger{Objects: objects}
 	reader := kafka.NewReader(kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-worker"})
-	workflows.Register(w)
+	workflows.Register(w, workflows.Standard)
 	activities.Register(w,
 		&activities.Landing{Kafka: reader, Objects: objects, UserID: settings.UserID},
 		&activities.Notebooks{

@@ -36,7 +36,23 @@ type Task struct {
 	// Expect is what the task demands of its own outcome; nothing by default.
 	Expect Expect
 	// Do is what the task does.
-	Do Operator
+	Do Effector
+}
+
+// Effector is what the table knows of what a task does: package workflows runs it.
+type Effector interface {
+	// Effects say what the task leaves behind, for validation and lineage.
+	Effects() Effects
+}
+
+// Effects are what a task leaves behind. The zero value is a task that leaves nothing others ask for.
+type Effects struct {
+	// Lands are the kinds of record that the task lands from their topics, as pin.
+	Lands []string
+	// Cleans is the kind of record that the task cleans; its valid and quarantined records can be counted.
+	Cleans string
+	// Rebuilds are the tables that each success of the task replaces; their rows can be counted.
+	Rebuilds []string
 }
 
 // Tasks names tasks by their ids.
@@ -153,7 +169,7 @@ func (d DAG) below(id string) Tasks {
 // Maker returns the task whose notebook makes the table anew.
 func (d DAG) Maker(table string) (Task, bool) {
 	for _, t := range d {
-		if notebook, ok := t.Do.(Notebook); ok && slices.Contains(notebook.Makes, table) {
+		if slices.Contains(t.Do.Effects().Rebuilds, table) {
 			return t, true
 		}
 	}
@@ -168,9 +184,7 @@ func (d DAG) Sources(id string) (tasks, topics Tasks) {
 			continue
 		}
 		tasks = append(tasks, t.ID)
-		if load, ok := t.Do.(Load); ok {
-			topics = append(topics, load.Topics...)
-		}
+		topics = append(topics, t.Do.Effects().Lands...)
 	}
 	return tasks, topics
 }

@@ -87,10 +87,10 @@ func TestDAG_CatalogNamesTheDAGOfEachMistake(t *testing.T) {
 }
 
 func TestDAG_LookupNamesWhatThereIs(t *testing.T) {
-	dag, err := Lookup(DailyName)
+	dag, err := Standard.Lookup(DailyName)
 	require.NoError(t, err)
 	require.Equal(t, Daily.IDs(), dag.IDs())
-	_, err = Lookup("daily")
+	_, err = Standard.Lookup("daily")
 	require.EqualError(t, err, `no DAG "daily": there are pinterest-daily`)
 }
 

@@ -26,8 +26,6 @@ type Expect struct {
 
 // Counter is an operator that can count what it has written.
 type Counter interface {
-	// Counts says what it can count: quarantined records, and the rows of tables.
-	Counts() (quarantined, tables bool)
 	// Count returns the outcome with what it counted. If must is false the figures are for information, and not worth waiting for.
 	Count(ctx workflow.Context, try Try, out Outcome, must bool) (Outcome, error)
 }
@@ -67,11 +65,11 @@ func (e Expect) check(found *mistakes, t Task) {
 	if e.MinRows < 0 || e.MaxQuarantined < 0 || e.MaxQuarantined > 100 {
 		found.add("task %q: expected rows are not negative, and a share of records is between 0 and 100 percent", t.ID)
 	}
-	var quarantined, tables bool
-	if counter, ok := t.Do.(Counter); ok {
-		quarantined, tables = counter.Counts()
+	var effects Effects
+	if t.Do != nil {
+		effects = t.Do.Effects()
 	}
-	if e.MaxQuarantined > 0 && !quarantined || e.NotEmpty && !tables {
+	if e.MaxQuarantined > 0 && effects.Cleans == "" || e.NotEmpty && len(effects.Rebuilds) == 0 {
 		found.add("task %q: its operator %T cannot count what the task has expectations of", t.ID, t.Do)
 	}
 	if e.Hold && !e.demands() {
@@ -80,7 +78,7 @@ func (e Expect) check(found *mistakes, t Task) {
 }
 
 // expect counts what the task has written and compares it with what it expects.
-func (t Task) expect(ctx workflow.Context, try Try, out Outcome) (Outcome, error) {
+func expect(ctx workflow.Context, t Task, try Try, out Outcome) (Outcome, error) {
 	if counter, ok := t.Do.(Counter); ok {
 		counted, err := counter.Count(ctx, try, out, t.Expect.demands())
 		switch {

@@ -15,6 +15,7 @@ import (
 // Operator is what a task does: workflow code that runs an activity or a few, each under a policy. It is a struct value, so that a row
 // of a DAG is data. Run returns when the work has ended, also after the context is cancelled. ErrSkip as the error skips the task.
 type Operator interface {
+	Effector
 	Run(ctx workflow.Context, try Try) (Outcome, error)
 }
 
@@ -76,6 +77,9 @@ func (l Load) Prepare(ctx workflow.Context, try Try) (Outcome, error) {
 	}
 	return sum(outcomes), nil
 }
+
+// Effects are the kinds of record that the task lands.
+func (l Load) Effects() Effects { return Effects{Lands: l.Topics} }
 
 // Run loads what has landed.
 func (l Load) Run(ctx workflow.Context, try Try) (Outcome, error) {
@@ -201,8 +205,8 @@ func (n Notebook) params(try Try) map[string]string {
 	return params
 }
 
-// Counts says what of the notebook's outcome can be counted.
-func (n Notebook) Counts() (quarantined, tables bool) { return n.Cleans != "", len(n.Makes) > 0 }
+// Effects are the kind of record that the notebook cleans and the tables that it rebuilds.
+func (n Notebook) Effects() Effects { return Effects{Cleans: n.Cleans, Rebuilds: n.Makes} }
 
 // errNoWarehouse says that nothing can be counted.
 var errNoWarehouse = temporal.NewNonRetryableApplicationError("no SQL warehouse is named to count rows: set PINFLOW_WAREHOUSE_ID for the workers", activities.ErrorSettings, nil)

@@ -12,7 +12,7 @@ import (
 type OverdueDate struct {
 	Date dates.Date `json:"date"`
 	// Due is when the run had to have ended.
-	Due time.Time `json:"due"`
+	Due time.Time `json:"deadline"`
 	// State is how far the date is: None if no run of it is going, else the state of that run. Partial says that a run has ended, but saw
 	// the date before it was over.
 	State   State `json:"state"`

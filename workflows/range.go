@@ -97,11 +97,11 @@ type dateRange struct {
 // of many. Its runs are children that are left alone when the range ends or continues as new.
 //
 // Cancelling it starts no more dates and waits for those that run. StopUpdate can cancel those, too.
-func (c Catalog) Range(ctx workflow.Context, in RangeInput) (RangeResult, error) {
+func (w Workflows) Range(ctx workflow.Context, in RangeInput) (RangeResult, error) {
 	if date, ok := scheduledDate(ctx); ok && in.From == "" && in.To == "" {
 		in.From, in.To = date, date
 	}
-	if err := c.checkRange(&in, workflow.Now(ctx)); err != nil {
+	if err := w.Catalog.checkRange(&in, workflow.Now(ctx)); err != nil {
 		return RangeResult{}, wrongInput(err)
 	}
 	r := newRange(ctx, in)

@@ -28,10 +28,10 @@ type RangeInput struct {
 	Trigger    Trigger           `json:"trigger"`
 	Params     map[string]string `json:"params,omitempty"`
 	Hold       bool              `json:"hold,omitempty"`
-	Again      Tasks             `json:"again,omitempty"`
+	Again      []string          `json:"rerunTasks,omitempty"`
 	IgnorePast bool              `json:"ignorePast,omitempty"`
-	Deadline   time.Duration     `json:"deadline,omitempty"`
-	By         string            `json:"by,omitempty"`
+	Deadline   time.Duration     `json:"runTimeout,omitempty"`
+	By         string            `json:"triggeredBy,omitempty"`
 	Tags       []string          `json:"tags,omitempty"`
 	// Carried is what the range hands to itself when it continues as new. It is nil for everybody else.
 	Carried *RangeProgress `json:"carried,omitempty"`

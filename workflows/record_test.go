@@ -70,7 +70,7 @@ func newRecorder(t *testing.T) *recorder {
 		runs: map[int64]activities.StartNotebookInput{}, waits: make(chan string, 100),
 	}
 	w := worker.New(r.client, TaskQueue, worker.Options{Identity: "recorder", MaxHeartbeatThrottleInterval: 100 * time.Millisecond})
-	recorded().Register(w)
+	Register(w, recorded())
 	w.RegisterActivity(&activities.Pools{Client: r.client})
 	w.RegisterActivity(&activities.Runs{Client: r.client})
 	w.RegisterActivity(&activities.Past{Client: r.client})

@@ -35,15 +35,16 @@ type Registry interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }
 
-// Register registers all workflows with the standard catalog. Worker, replayer and tests share it, so that they cannot differ.
-func Register(registry Registry) { Standard.Register(registry) }
-
-// Register registers all workflows with this catalog's DAGs.
-func (c Catalog) Register(registry Registry) {
-	registry.RegisterWorkflowWithOptions(c.Run, workflow.RegisterOptions{Name: RunWorkflow})
-	registry.RegisterWorkflowWithOptions(c.Range, workflow.RegisterOptions{Name: RangeWorkflow})
+// Register registers all workflows with the DAGs of a catalog. Worker, replayer and tests share it, so that they cannot differ.
+func Register(registry Registry, catalog Catalog) {
+	w := Workflows{catalog}
+	registry.RegisterWorkflowWithOptions(w.Run, workflow.RegisterOptions{Name: RunWorkflow})
+	registry.RegisterWorkflowWithOptions(w.Range, workflow.RegisterOptions{Name: RangeWorkflow})
 	registry.RegisterWorkflowWithOptions(PoolSlots, workflow.RegisterOptions{Name: PoolWorkflow})
 }
+
+// Workflows are the workflows over the DAGs of a catalog.
+type Workflows struct{ Catalog Catalog }
 
 // Validate reports all that is wrong with the catalog's DAGs, at once. A worker calls it before it takes work.
 func (c Catalog) Validate() error {
@@ -64,9 +65,6 @@ func (n Named) Validate(pools []Pool) error {
 	}
 	return err
 }
-
-// Lookup returns the standard DAG of that name. The error names those that there are.
-func Lookup(name string) (DAG, error) { return Standard.Lookup(name) }
 
 // Lookup returns the catalog's DAG of that name. The error names those that there are.
 func (c Catalog) Lookup(name string) (DAG, error) {

@@ -25,6 +25,8 @@ const noopDAG = "noop"
 // noop is an operator of one activity that does nothing.
 type noop struct{}
 
+func (noop) Effects() Effects { return Effects{} }
+
 func (noop) Run(ctx workflow.Context, try Try) (Outcome, error) {
 	return Outcome{}, workflow.ExecuteActivity(under(ctx, planPolicy, try.summary("nothing")), "Noop").Get(ctx, nil)
 }
@@ -56,7 +58,7 @@ func readHistory(t *testing.T, name string) *historypb.History {
 func replay(t *testing.T, c Catalog, name string) error {
 	t.Helper()
 	replayer := worker.NewWorkflowReplayer()
-	c.Register(replayer)
+	Register(replayer, c)
 	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), readHistory(t, name))
 }
 

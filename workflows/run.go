@@ -22,15 +22,15 @@ type RunInput struct {
 	Hold bool `json:"hold,omitempty"`
 	// Again makes the run a rerun: these tasks run again, and the others keep the results that the ledger has of the date. Without it
 	// all tasks run.
-	Again Tasks `json:"again,omitempty"`
+	Again []string `json:"rerunTasks,omitempty"`
 	// IgnorePast lets tasks that depend on the past start without it.
 	IgnorePast bool `json:"ignorePast,omitempty"`
 	// Since is the first date of the backfill that the run is part of.
-	Since dates.Date `json:"since,omitempty"`
+	Since dates.Date `json:"backfillStart,omitempty"`
 	// Deadline is the longest that the run may take; the DAG's by default.
-	Deadline time.Duration `json:"deadline,omitempty"`
+	Deadline time.Duration `json:"runTimeout,omitempty"`
 	// By is who asks for the run; Tags are labels by which it can be found.
-	By   string   `json:"by,omitempty"`
+	By   string   `json:"triggeredBy,omitempty"`
 	Tags []string `json:"tags,omitempty"`
 }
 
@@ -67,8 +67,8 @@ type run struct {
 
 // Run runs one logical date of a DAG: each task when its parents allow it, with its tries, its deadline and its pool. A failed task never
 // stops its siblings. The run fails, at the end, if one of its leaves failed or could not run. However it ends, the ledger is told.
-func (c Catalog) Run(ctx workflow.Context, in RunInput) (RunResult, error) {
-	r, err := newRun(ctx, c, in)
+func (w Workflows) Run(ctx workflow.Context, in RunInput) (RunResult, error) {
+	r, err := newRun(ctx, w.Catalog, in)
 	if err != nil {
 		return RunResult{}, wrongInput(err)
 	}

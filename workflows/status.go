@@ -17,11 +17,11 @@ const maxError = 4000
 
 // TaskStatus is where one task of a run stands. Times are zero for what has not happened.
 type TaskStatus struct {
-	ID    string `json:"id"`
-	After Tasks  `json:"after,omitempty"`
-	Rule  Rule   `json:"rule"`
-	Pool  string `json:"pool,omitempty"`
-	State State  `json:"state"`
+	ID    string   `json:"id"`
+	After []string `json:"after,omitempty"`
+	Rule  string   `json:"triggerRule"`
+	Pool  string   `json:"pool,omitempty"`
+	State State    `json:"state"`
 	// Tries counts the starts in this run; Carried says that an earlier run of the date made the result.
 	Tries   int       `json:"tries"`
 	Carried bool      `json:"carried,omitempty"`
@@ -54,7 +54,7 @@ type RunStatus struct {
 	Ended      time.Time         `json:"ended,omitzero"`
 	Params     map[string]string `json:"params,omitempty"`
 	// By is who asked for the run; Tags are its labels.
-	By   string   `json:"by,omitempty"`
+	By   string   `json:"triggeredBy,omitempty"`
 	Tags []string `json:"tags,omitempty"`
 	// Paused says who paused the run and why; empty if it is not paused.
 	Paused string       `json:"paused,omitempty"`
@@ -91,7 +91,7 @@ func StatusOf(entry activities.LedgerEntry, dag DAG) RunStatus {
 }
 
 func newTaskStatus(t Task) TaskStatus {
-	return TaskStatus{ID: t.ID, After: t.After, Rule: t.When.name(), Pool: t.Pool, State: None}
+	return TaskStatus{ID: t.ID, After: t.After, Rule: string(t.When.name()), Pool: t.Pool, State: None}
 }
 
 // take fills in what the ledger has recorded.

@@ -116,7 +116,7 @@ func (r *run) operate(ctx workflow.Context, t Task, s *TaskStatus, record *activ
 		return err
 	}
 	r.set(ctx, s, Running, "")
-	out, err := within(ctx, t.Deadline, t.Deadline-worked, func(ctx workflow.Context) (Outcome, error) { return t.Do.Run(ctx, try) })
+	out, err := within(ctx, t.Deadline, t.Deadline-worked, func(ctx workflow.Context) (Outcome, error) { return t.Do.(Operator).Run(ctx, try) })
 	release()
 	if err == nil || out.Link != "" {
 		s.Outcome = out // else what Prepare left is all that is known
@@ -127,7 +127,7 @@ func (r *run) operate(ctx workflow.Context, t Task, s *TaskStatus, record *activ
 	if err := r.dag.checkSkips(t.ID, out); err != nil {
 		return err
 	}
-	s.Outcome, err = t.expect(ctx, try, s.Outcome)
+	s.Outcome, err = expect(ctx, t, try, s.Outcome)
 	return err
 }
 

@@ -110,7 +110,7 @@ func playRange(t *testing.T, w *window, in RangeInput, prepare ...func(*testsuit
 	in.DAG = testDAG
 	env := emptyEnv()
 	env.RegisterWorkflowWithOptions(w.run, workflow.RegisterOptions{Name: RunWorkflow})
-	env.RegisterWorkflowWithOptions(catalog(daily()).Range, workflow.RegisterOptions{Name: RangeWorkflow})
+	env.RegisterWorkflowWithOptions(Workflows{catalog(daily())}.Range, workflow.RegisterOptions{Name: RangeWorkflow})
 	registerActivities(env)
 	for _, f := range prepare {
 		f(env)

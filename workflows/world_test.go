@@ -20,6 +20,8 @@ import (
 // does is an operator made of a function.
 type does func(ctx workflow.Context, try Try) (Outcome, error)
 
+func (does) Effects() Effects { return Effects{} }
+
 func (f does) Run(ctx workflow.Context, try Try) (Outcome, error) { return f(ctx, try) }
 
 func ok(ctx workflow.Context, _ Try) (Outcome, error) {
@@ -58,7 +60,7 @@ func newEnv(t *testing.T, c Catalog) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
 	require.NoError(t, c.Validate())
 	env := emptyEnv()
-	c.Register(env)
+	Register(env, c)
 	registerActivities(env)
 	return env
 }

@@ -38,6 +38,8 @@ type noop struct{}
 
 var noopOptions = workflow.ActivityOptions{StartToCloseTimeout: time.Minute}
 
+func (noop) Effects() workflows.Effects { return workflows.Effects{} }
+
 func (noop) Run(ctx workflow.Context, try workflows.Try) (workflows.Outcome, error) {
 	options := noopOptions
 	options.Summary = try.Task
@@ -46,6 +48,8 @@ func (noop) Run(ctx workflow.Context, try workflows.Try) (workflows.Outcome, err
 
 // parked is an operator that waits for a signal.
 type parked struct{}
+
+func (parked) Effects() workflows.Effects { return workflows.Effects{} }
 
 func (parked) Run(ctx workflow.Context, _ workflows.Try) (workflows.Outcome, error) {
 	workflow.GetSignalChannel(ctx, goOn).Receive(ctx, nil)
@@ -131,7 +135,7 @@ func workUntil(ctx context.Context, address string) error {
 	}
 	defer func() { _ = os.RemoveAll(ledger) }() // a directory for temporary files
 	w := worker.New(c, workflows.TaskQueue, worker.Options{})
-	catalog.Register(w)
+	workflows.Register(w, catalog)
 	w.RegisterWorkflowWithOptions(byHand, workflow.RegisterOptions{Name: handWritten})
 	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: noopName})
 	w.RegisterActivity(&activities.Ledger{Objects: files{ledger}})

@@ -35,6 +35,8 @@ const summingDAG = "summing"
 // step runs the activity Sum, or nothing.
 type step struct{ sums bool }
 
+func (step) Effects() workflows.Effects { return workflows.Effects{} }
+
 func (s step) Run(ctx workflow.Context, try workflows.Try) (workflows.Outcome, error) {
 	if !s.sums {
 		return workflows.Outcome{}, nil
@@ -62,7 +64,7 @@ func startSumming(t *testing.T) *summing {
 	}
 	require.NoError(t, catalog.Validate())
 	w := worker.New(d.client, workflows.TaskQueue, worker.Options{})
-	catalog.Register(w)
+	workflows.Register(w, catalog)
 	ledger := &activities.Ledger{Objects: objects}
 	w.RegisterActivity(ledger)
 	w.RegisterActivity(&activities.Pools{Client: d.client})
