@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
@@ -45,7 +46,7 @@ type Alarm struct {
 // gone, and the next one claims it. So an alarm is never lost, as it would be if the claim alone counted. It comes a second time only if a
 // worker dies, or the bucket, between the hook's answer and the object that records it: a second message is the lesser evil.
 type Alarms struct {
-	Objects Objects
+	Objects bucket.Objects
 	// Hook is the URL; it is a secret, which errors do not show.
 	Hook string
 	HTTP *http.Client
@@ -84,8 +85,8 @@ func (a *Alarms) Raise(ctx context.Context, alarm Alarm) (Raised, error) {
 	if err != nil {
 		return "", err
 	}
-	err = a.Objects.Put(ctx, PutObject{Key: claim.key, Body: body, OnlyNew: !claim.ours})
-	if errors.Is(err, ErrObjectExists) {
+	err = a.Objects.Put(ctx, bucket.PutInput{Key: claim.key, Body: body, OnlyNew: !claim.ours})
+	if errors.Is(err, bucket.ErrExists) {
 		return RaisedElsewhere, nil
 	}
 	if err != nil {
@@ -97,7 +98,7 @@ func (a *Alarms) Raise(ctx context.Context, alarm Alarm) (Raised, error) {
 	if err := a.post(ctx, body); err != nil {
 		return "", fmt.Errorf("alarm about %s of %s: %w", alarm.DAG, alarm.Date, err)
 	}
-	if err := a.Objects.Put(ctx, PutObject{Key: sent, Body: body, OnlyNew: true}); err != nil && !errors.Is(err, ErrObjectExists) {
+	if err := a.Objects.Put(ctx, bucket.PutInput{Key: sent, Body: body, OnlyNew: true}); err != nil && !errors.Is(err, bucket.ErrExists) {
 		return "", fmt.Errorf("record that alarm %s was posted: %w", sent, err)
 	}
 	return RaisedNow, nil
@@ -112,7 +113,7 @@ type claimed struct {
 // claims reads how far the alarm is: posted before, in other hands, or else which claim is to be written.
 func (a *Alarms) claims(ctx context.Context, alarm Alarm) (claimed, Raised, error) {
 	sent := alarmKey(alarm.DAG, alarm.Date)
-	objects, err := a.Objects.List(ctx, ListObjects{Prefix: strings.TrimSuffix(sent, ".json")})
+	objects, err := a.Objects.List(ctx, bucket.ListInput{Prefix: strings.TrimSuffix(sent, ".json")})
 	if err != nil {
 		return claimed{}, "", fmt.Errorf("look for alarm %s: %w", sent, err)
 	}

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 )
 
 // hook is a service that takes alarms.
@@ -43,7 +46,7 @@ func newHook(t *testing.T) *hook {
 }
 
 // alarmer is a worker that posts alarms.
-func alarmer(objects Objects, h *hook, owner string, now *time.Time) *Alarms {
+func alarmer(objects bucket.Objects, h *hook, owner string, now *time.Time) *Alarms {
 	return &Alarms{Objects: objects, Hook: h.URL + "/secret", HTTP: h.Client(), Owner: owner, Now: func() time.Time { return *now }}
 }
 
@@ -54,7 +57,7 @@ var overdueAlarm = Alarm{
 const sentAlarm = "alarms/pinterest-daily/2022-10-18.json"
 
 func TestAlarms_ArePostedOnceOverWorkersAndRestarts(t *testing.T) {
-	objects, h, now := newBucket(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
+	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	raised, err := alarmer(objects, h, "a", &now).Raise(t.Context(), overdueAlarm)
 	require.NoError(t, err)
 	require.Equal(t, RaisedNow, raised)
@@ -75,7 +78,7 @@ func TestAlarms_ArePostedOnceOverWorkersAndRestarts(t *testing.T) {
 }
 
 func TestAlarms_ArePostedAgainUntilTheHookTakesThem(t *testing.T) {
-	objects, h, now := newBucket(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
+	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	a, b := alarmer(objects, h, "a", &now), alarmer(objects, h, "b", &now)
 	h.status = http.StatusInternalServerError
 	for range 10 { // longer than a claim holds: it is renewed with each try
@@ -92,11 +95,11 @@ func TestAlarms_ArePostedAgainUntilTheHookTakesThem(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, RaisedNow, raised)
 	require.Len(t, h.taken, 1)
-	require.Len(t, objects.keys("alarms/"), 2, "one claim, however many tries")
+	require.Len(t, objects.Keys("alarms/"), 2, "one claim, however many tries")
 }
 
 func TestAlarms_AreTakenOverFromAWorkerThatHasGone(t *testing.T) {
-	objects, h, now := newBucket(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
+	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	a, b, c := alarmer(objects, h, "a", &now), alarmer(objects, h, "b", &now), alarmer(objects, h, "c", &now)
 	h.status = http.StatusServiceUnavailable
 	_, err := a.Raise(t.Context(), overdueAlarm)
@@ -119,7 +122,7 @@ func TestAlarms_AreTakenOverFromAWorkerThatHasGone(t *testing.T) {
 }
 
 func TestAlarms_AWorkerThatComesBackLeavesItsAlarmToTheNewOwner(t *testing.T) {
-	objects, h, now := newBucket(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
+	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	a, b := alarmer(objects, h, "a", &now), alarmer(objects, h, "b", &now)
 	h.status = http.StatusServiceUnavailable
 	_, err := a.Raise(t.Context(), overdueAlarm)
@@ -133,7 +136,7 @@ func TestAlarms_AWorkerThatComesBackLeavesItsAlarmToTheNewOwner(t *testing.T) {
 }
 
 func TestAlarms_AreNotLostWhenWorkersRace(t *testing.T) {
-	objects, h, now := newBucket(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
+	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	var all sync.WaitGroup
 	results := make([]Raised, 8)
 	for i := range results {
@@ -144,16 +147,16 @@ func TestAlarms_AreNotLostWhenWorkersRace(t *testing.T) {
 	all.Wait()
 	require.Len(t, h.taken, 1)
 	require.Contains(t, results, RaisedNow)
-	require.Contains(t, objects.keys("alarms/"), sentAlarm)
+	require.Contains(t, objects.Keys("alarms/"), sentAlarm)
 }
 
 // Two lists that were read before either claim was written: the conditional write decides.
 func TestAlarms_OfTwoClaimsOneIsWritten(t *testing.T) {
-	objects, h, now := newBucket(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
+	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	a, b := alarmer(objects, h, "a", &now), alarmer(objects, h, "b", &now)
 	var byB Raised
 	once := false
-	objects.fault = func(request, key string) error {
+	objects.Fault = func(request, key string) error {
 		if request == "put" && strings.Contains(key, "claim") && !once {
 			once = true
 			var err error
@@ -170,9 +173,9 @@ func TestAlarms_OfTwoClaimsOneIsWritten(t *testing.T) {
 
 // The worst case: the hook has taken the alarm, and that could not be recorded.
 func TestAlarms_ComeTwiceAtWorst(t *testing.T) {
-	objects, h, now := newBucket(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
+	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	broken := errors.New("the bucket does not answer")
-	objects.fault = func(request, key string) error {
+	objects.Fault = func(request, key string) error {
 		if request == "put" && key == sentAlarm {
 			return broken
 		}
@@ -181,7 +184,7 @@ func TestAlarms_ComeTwiceAtWorst(t *testing.T) {
 	a := alarmer(objects, h, "a", &now)
 	_, err := a.Raise(t.Context(), overdueAlarm)
 	require.ErrorIs(t, err, broken)
-	objects.fault = nil
+	objects.Fault = nil
 	raised, err := a.Raise(t.Context(), overdueAlarm)
 	require.NoError(t, err)
 	require.Equal(t, RaisedNow, raised)
@@ -190,7 +193,7 @@ func TestAlarms_ComeTwiceAtWorst(t *testing.T) {
 
 func TestAlarms_DoNotShowTheHooksAddressInErrors(t *testing.T) {
 	h, now := newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
-	a := alarmer(newBucket(), h, "a", &now)
+	a := alarmer(buckettest.New(), h, "a", &now)
 	h.Close()
 	_, err := a.Raise(t.Context(), overdueAlarm)
 	require.ErrorContains(t, err, "cannot be reached")

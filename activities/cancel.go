@@ -10,7 +10,7 @@ import (
 func (n *Notebooks) CancelNotebook(ctx context.Context, in NotebookRun) error {
 	run, err := n.cancelRun(ctx, in.RunID)
 	if err != nil {
-		return classifyDatabricks(ctx, fmt.Sprintf("cancel run %d (%s)", in.RunID, in.Link), err)
+		return databricksError(ctx, fmt.Sprintf("cancel run %d (%s)", in.RunID, in.Link), err)
 	}
 	if run == nil {
 		return fmt.Errorf("run %d was cancelled but has not ended yet; it is asked again: %s", in.RunID, in.Link)

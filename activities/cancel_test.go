@@ -7,10 +7,13 @@ import (
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/activities/activitytest"
+	"github.com/pinflow/pinflow/internal/failure"
 )
 
 func cancelNotebook(n *Notebooks, run NotebookRun) error {
-	_, err := execute[struct{}](n.CancelNotebook, run)
+	_, err := activitytest.Execute[struct{}](n.CancelNotebook, run)
 	return err
 }
 
@@ -29,9 +32,9 @@ func TestCancel_LeavesARunThatHasEndedAsItIs(t *testing.T) {
 func TestCancel_Errors(t *testing.T) {
 	n, workspace, hand, in := started(t, running)
 	workspace.fault = func(string) error { return errors.New("connection refused") }
-	requireRetryable(t, cancelNotebook(n, in.Run), "connection refused")
+	activitytest.RequireRetryable(t, cancelNotebook(n, in.Run), "connection refused")
 	require.GreaterOrEqual(t, hand.waited(), cancelTimeout)
 
 	workspace.fault = func(string) error { return &apierr.APIError{StatusCode: 403, Message: "not yours"} }
-	requireFinal(t, cancelNotebook(n, in.Run), ErrorDenied, "not yours")
+	activitytest.RequireNonRetryable(t, cancelNotebook(n, in.Run), failure.AccessDenied, "not yours")
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // Warehouse runs a statement on a SQL warehouse and returns its rows, every value as text.
@@ -29,11 +30,11 @@ type CountRowsInput struct {
 // RowCounts are what a notebook has left in the tables.
 type RowCounts struct {
 	// Counted is false if the worker has no warehouse to ask.
-	Counted     bool        `json:"counted"`
-	Rows        int64       `json:"rows,omitempty"`
-	Records     int64       `json:"records,omitempty"`
-	Quarantined int64       `json:"quarantined,omitempty"`
-	Tables      []TableRows `json:"tables,omitempty"`
+	Counted     bool            `json:"counted"`
+	Rows        int64           `json:"rows,omitempty"`
+	Records     int64           `json:"records,omitempty"`
+	Quarantined int64           `json:"quarantined,omitempty"`
+	Tables      []run.TableRows `json:"tables,omitempty"`
 }
 
 // Counting counts rows on a SQL warehouse.
@@ -50,7 +51,7 @@ func (c *Counting) CountRows(ctx context.Context, in CountRowsInput) (RowCounts,
 	}
 	rows, err := c.Warehouse.Query(ctx, c.statement(in))
 	if err != nil {
-		return RowCounts{}, classifyDatabricks(ctx, "count rows on the SQL warehouse", err)
+		return RowCounts{}, databricksError(ctx, "count rows on the SQL warehouse", err)
 	}
 	counts := RowCounts{Counted: true}
 	for _, row := range rows {
@@ -65,7 +66,7 @@ func (c *Counting) CountRows(ctx context.Context, in CountRowsInput) (RowCounts,
 		case in.Cleans != "" && name == quarantine(in.Cleans):
 			counts.Quarantined = n
 		default:
-			counts.Tables = append(counts.Tables, TableRows{Table: name, Rows: n})
+			counts.Tables = append(counts.Tables, run.TableRows{Table: name, Rows: n})
 			counts.Rows += n
 		}
 	}

@@ -6,6 +6,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/activities/activitytest"
+	"github.com/pinflow/pinflow/activities/landing"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // warehouse answers every statement with the same rows.
@@ -24,7 +28,7 @@ func (w *warehouse) Name(table string) string { return "`s`.`" + table + "`" }
 
 func TestCountRows_CountsTheDatesRowsRecordsAndQuarantine(t *testing.T) {
 	w := &warehouse{rows: [][]string{{"pin", "867"}, {"pin_quarantine", "18"}, {"raw", "1326"}}}
-	got, err := execute[RowCounts]((&Counting{Warehouse: w, UserID: "u"}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
+	got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w, UserID: "u"}).CountRows, CountRowsInput{Date: landing.Day, Cleans: "pin"})
 	require.NoError(t, err)
 	require.Equal(t, RowCounts{Counted: true, Rows: 867, Records: 1326, Quarantined: 18}, got)
 	require.Equal(t, []string{"SELECT name, n FROM (" +
@@ -36,20 +40,20 @@ func TestCountRows_CountsTheDatesRowsRecordsAndQuarantine(t *testing.T) {
 
 func TestCountRows_CountsTheTablesThatWereMade(t *testing.T) {
 	w := &warehouse{rows: [][]string{{"a", "3"}, {"b", "0"}}}
-	got, err := execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: day, Makes: []string{"a", "b"}})
+	got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: landing.Day, Makes: []string{"a", "b"}})
 	require.NoError(t, err)
-	require.Equal(t, RowCounts{Counted: true, Rows: 3, Tables: []TableRows{{"a", 3}, {"b", 0}}}, got)
+	require.Equal(t, RowCounts{Counted: true, Rows: 3, Tables: []run.TableRows{{"a", 3}, {"b", 0}}}, got)
 }
 
 func TestCountRows_WithoutAWarehouseNothingIsCounted(t *testing.T) {
-	got, err := execute[RowCounts]((&Counting{}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
+	got, err := activitytest.Execute[RowCounts]((&Counting{}).CountRows, CountRowsInput{Date: landing.Day, Cleans: "pin"})
 	require.NoError(t, err)
 	require.Equal(t, RowCounts{}, got)
 }
 
 func TestCountRows_AnAnswerOfAnotherFormIsAnError(t *testing.T) {
 	for _, w := range []*warehouse{{rows: [][]string{{"pin"}}}, {rows: [][]string{{"pin", "many"}}}, {err: errors.New("no connection")}} {
-		_, err := execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
+		_, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: landing.Day, Cleans: "pin"})
 		require.Error(t, err)
 	}
 }

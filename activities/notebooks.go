@@ -12,6 +12,8 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"go.temporal.io/sdk/activity"
 
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/pause"
 	"github.com/pinflow/pinflow/notebooks"
 )
 
@@ -50,7 +52,7 @@ type Notebooks struct {
 	Compute          string // see ParseCompute
 	InvalidFollowers string // quarantine or null
 
-	clock   clock
+	clock   pause.Clock
 	timeout time.Duration // of one call; callTimeout if 0
 }
 
@@ -62,7 +64,7 @@ type Notebooks struct {
 func (n *Notebooks) StartNotebook(ctx context.Context, in StartNotebookInput) (NotebookRun, error) {
 	where, err := ParseCompute(n.Compute)
 	if err != nil {
-		return NotebookRun{}, final(ErrorSettings, err, "%v", err)
+		return NotebookRun{}, failure.NonRetryable(failure.Settings, err, "%v", err)
 	}
 	run := n.submission(in, where, runToken(activity.GetInfo(ctx), in))
 	if err := n.cancelOthers(ctx, in, run); err != nil {
@@ -75,7 +77,7 @@ func (n *Notebooks) StartNotebook(ctx context.Context, in StartNotebookInput) (N
 		return err
 	})
 	if err != nil {
-		return NotebookRun{}, classifyDatabricks(ctx, "start notebook "+run.Tasks[0].NotebookTask.NotebookPath, err)
+		return NotebookRun{}, databricksError(ctx, "start notebook "+run.Tasks[0].NotebookTask.NotebookPath, err)
 	}
 	started := NotebookRun{RunID: runID, Notebook: run.Tasks[0].NotebookTask.NotebookPath, Hash: hash}
 	// The page is for people. WaitNotebook asks again, so that no trouble here may fail a run that has started.
@@ -145,7 +147,7 @@ func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own
 		return err
 	})
 	if err != nil {
-		return classifyDatabricks(ctx, "list active runs", err)
+		return databricksError(ctx, "list active runs", err)
 	}
 	for _, run := range active {
 		if !strings.HasPrefix(run.RunName, taskRunName(in)) {
@@ -153,7 +155,7 @@ func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own
 		}
 		status, err := n.getRun(ctx, run.RunId)
 		if err != nil {
-			return classifyDatabricks(ctx, fmt.Sprintf("look at active run %d", run.RunId), err)
+			return databricksError(ctx, fmt.Sprintf("look at active run %d", run.RunId), err)
 		}
 		if len(status.Tasks) > 0 && status.Tasks[0].TaskKey == own.Tasks[0].TaskKey {
 			continue
@@ -161,7 +163,7 @@ func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own
 		activity.GetLogger(ctx).Warn("Cancelling an active run of the same task and date that no workflow waits for.", "run", run.RunId, "name", run.RunName)
 		ended, err := n.cancelRun(ctx, run.RunId)
 		if err != nil {
-			return classifyDatabricks(ctx, fmt.Sprintf("cancel run %d", run.RunId), err)
+			return databricksError(ctx, fmt.Sprintf("cancel run %d", run.RunId), err)
 		}
 		if ended == nil {
 			return fmt.Errorf("run %d of the same task and date was cancelled but has not ended yet; it is waited for: %s", run.RunId, status.RunPageUrl)
@@ -179,7 +181,7 @@ func (n *Notebooks) cancelRun(ctx context.Context, runID int64) (*jobs.Run, erro
 		if !asked {
 			last = n.call(ctx, func(ctx context.Context) error { return n.Jobs.CancelRun(ctx, runID) })
 			asked = last == nil
-			if lasts(last) {
+			if isPermanent(last) {
 				return nil, last
 			}
 		}
@@ -224,7 +226,7 @@ func (n *Notebooks) call(ctx context.Context, do func(ctx context.Context) error
 func (n *Notebooks) rest(ctx context.Context, pause time.Duration) error {
 	for pause > 0 {
 		slice := min(pause, heartbeatEvery)
-		if err := n.clock.sleep(ctx, slice); err != nil {
+		if err := n.clock.Sleep(ctx, slice); err != nil {
 			return err
 		}
 		activity.RecordHeartbeat(ctx)

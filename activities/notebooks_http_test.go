@@ -13,7 +13,9 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pinflow/pinflow/activities/activitytest"
 	"github.com/pinflow/pinflow/internal/clients/databricks"
+	"github.com/pinflow/pinflow/internal/failure"
 )
 
 var _ Jobs = (*databricks.Jobs)(nil)
@@ -155,7 +157,7 @@ func TestStart_OverHTTPLostAnswersStartNoSecondRun(t *testing.T) {
 	w.troubles["submit"] = []func(http.ResponseWriter, *http.Request){effectThen(hang), effectThen(drop), effectThen(status(500)), effectThen(status(429))}
 	for range 4 {
 		_, err := start(n, cleanPin)
-		requireRetryable(t, err)
+		activitytest.RequireRetryable(t, err)
 	}
 	run, err := start(n, cleanPin)
 	require.NoError(t, err)
@@ -166,7 +168,7 @@ func TestStart_OverHTTPLostAnswersStartNoSecondRun(t *testing.T) {
 func TestWait_OverHTTPRunThatDoesNotExistIsFinal(t *testing.T) {
 	_, n := newHTTPWorkspace(t)
 	_, err := wait(n, WaitNotebookInput{Run: NotebookRun{RunID: 99}})
-	requireFinal(t, err, ErrorNotebookFailed, "run 99 is not there any more")
+	activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "run 99 is not there any more")
 }
 
 func TestStart_OverHTTPRefusalsAreFinal(t *testing.T) {
@@ -176,7 +178,7 @@ func TestStart_OverHTTPRefusalsAreFinal(t *testing.T) {
 		w.troubles["list"] = []func(http.ResponseWriter, *http.Request){status(code)}
 		w.mu.Unlock()
 		_, err := start(n, cleanPin)
-		requireFinal(t, err, ErrorDenied, "DATABRICKS_TOKEN")
+		activitytest.RequireNonRetryable(t, err, failure.AccessDenied, "DATABRICKS_TOKEN")
 	}
 	require.Empty(t, w.tokens)
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/pinflow/pinflow/internal/failure"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 	outputAttempts = 4
 )
 
-// NotebookFailure is the details of an error of type ErrorNotebookFailed or ErrorNotebookConflict.
+// NotebookFailure is the details of an error of type NotebookFailed or NotebookConflict.
 type NotebookFailure struct {
 	RunID int64  `json:"runId"`
 	Link  string `json:"link"`
@@ -75,19 +77,19 @@ func (n *Notebooks) result(ctx context.Context, in WaitNotebookInput, run *jobs.
 	if succeeded(run, in.AllowFailures) {
 		return NotebookResult{Link: link(in.Run, run), Duration: duration(run)}, nil
 	}
-	failure := NotebookFailure{RunID: in.Run.RunID, Link: link(in.Run, run), State: resultState(run)}
+	failure1 := NotebookFailure{RunID: in.Run.RunID, Link: link(in.Run, run), State: resultState(run)}
 	for _, task := range run.Tasks {
 		if task.State != nil && task.State.ResultState == jobs.RunResultStateSuccess {
 			continue
 		}
-		failure.Tasks = append(failure.Tasks, n.taskFailure(ctx, task))
+		failure1.Tasks = append(failure1.Tasks, n.taskFailure(ctx, task))
 	}
-	message := failure.message(run)
-	kind := ErrorNotebookFailed
+	message := failure1.message(run)
+	kind := failure.NotebookFailed
 	if concurrent.MatchString(message) {
-		kind = ErrorNotebookConflict
+		kind = failure.NotebookConflict
 	}
-	return NotebookResult{}, temporal.NewNonRetryableApplicationError(message, kind, nil, failure)
+	return NotebookResult{}, temporal.NewNonRetryableApplicationError(message, kind, nil, failure1)
 }
 
 // concurrent finds the errors of a Delta table that another transaction has changed meanwhile, by their error classes and by the
@@ -137,7 +139,7 @@ func (n *Notebooks) output(ctx context.Context, runID int64) (output *jobs.RunOu
 			output, err = n.Jobs.GetRunOutput(ctx, runID)
 			return err
 		})
-		if err == nil || lasts(err) {
+		if err == nil || isPermanent(err) {
 			return output, err
 		}
 		if err := n.rest(ctx, max(pace.next(), min(retryAfter(err), heartbeatEvery))); err != nil {

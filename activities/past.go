@@ -2,124 +2,113 @@ package activities
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
-// ErrorPastFailed is the type of the error of CheckPast if the task of the date before has failed, and that is to be final.
-const ErrorPastFailed = "PastFailed"
-
-// StatusQuery is the query by which a run tells its state.
-const StatusQuery = "status"
-
-// CheckPastInput asks whether a task of a date has succeeded, for the same task of the date after it.
+// CheckPastInput asks whether a task of a date has succeeded, for the same task of the next date.
 type CheckPastInput struct {
 	DAG  string     `json:"dag"`
 	Date dates.Date `json:"date"`
 	// WorkflowID is that of the date's runs.
 	WorkflowID string `json:"workflowId"`
 	Task       string `json:"task"`
-	// Since is the first date of the backfill that asks, if one does: its dates will run, though nobody may know of them yet.
-	Since dates.Date `json:"since,omitempty"`
-	// FailedIsFinal makes a failed task an error for good. Otherwise somebody may repair it.
+	// BackfillStart is the first date of the backfill that asks: its dates will run even if they are not
+	// known yet. It is empty outside of a backfill.
+	BackfillStart dates.Date `json:"backfillStart,omitempty"`
+	// FailedIsFinal makes a failed task an error that is not retried. Otherwise an operator may repair it.
 	FailedIsFinal bool `json:"failedIsFinal,omitempty"`
 }
 
 // Past looks at the date before.
 type Past struct {
 	Client WorkflowClient
-	Ledger *Ledger
+	Ledger *ledger.Ledger
 }
 
-// CheckPast returns nil if the task of the date has succeeded or was skipped, or if the date has nothing before it: no run, and none of
-// an earlier date. Otherwise it fails, and Temporal asks again. A run that is going counts, before the ledger, as it may be a rerun.
+// CheckPast returns nil if the task of the date has succeeded or was skipped, or if the date is the first:
+// neither it nor an earlier date has run. Otherwise it fails, and Temporal retries it. A running run counts
+// before the ledger, as it may be a rerun.
 func (p *Past) CheckPast(ctx context.Context, in CheckPastInput) error {
 	state, known, err := p.state(ctx, in)
 	switch {
 	case err != nil:
 		return err
-	case state == "success", state == "skipped":
+	case state == run.Success, state == run.Skipped:
 		return nil
-	case !known && in.Date >= in.Since && in.Since != "":
+	case !known && in.Date >= in.BackfillStart && in.BackfillStart != "":
 		return notYet("%s has not run yet; it is part of the same backfill", in.Date)
 	case !known:
-		return p.first(ctx, in)
-	case in.FailedIsFinal && (state == "failed" || state == "upstream_failed"):
-		return temporal.NewNonRetryableApplicationError(fmt.Sprintf("%s of %s is %s: rerun %s first, or ignore the past", in.Task, in.Date, state, in.Date), ErrorPastFailed, nil)
+		return p.checkFirst(ctx, in)
+	case in.FailedIsFinal && (state == run.Failed || state == run.UpstreamFailed):
+		return failure.NonRetryable(failure.PastFailed, nil, "%s of %s is %s: rerun %s first, or ignore the past", in.Task, in.Date, state, in.Date)
 	}
-	return notYet("%s of %s is %s: it must succeed first; rerun it if it has failed, or run this date with --ignore-past", in.Task, in.Date, state)
+	return notYet("%s of %s is %s and must succeed first: if it has failed, rerun it, or run this date with --ignore-past", in.Task, in.Date, state)
 }
 
-// state is that of the task in the date's run that is going, or else in the ledger; known is false if there is neither.
-func (p *Past) state(ctx context.Context, in CheckPastInput) (state string, known bool, err error) {
+// state returns the state of the task in the date's open run, or else in the ledger. known is false if
+// there is neither.
+func (p *Past) state(ctx context.Context, in CheckPastInput) (state run.State, known bool, err error) {
 	described, err := p.Client.DescribeWorkflowExecution(ctx, in.WorkflowID, "")
 	if err != nil && !isNotFound(err) {
 		return "", false, fmt.Errorf("look up run %s: %w", in.WorkflowID, err)
 	}
 	if described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		state, err = p.ask(ctx, in)
+		state, err = p.query(ctx, in)
 		return state, true, err
 	}
-	entry, err := p.Ledger.read(ctx, ledgerKey(in.DAG, in.Date))
-	if errors.Is(err, ErrNoObject) {
+	entry, err := p.Ledger.Entry(ctx, in.DAG, in.Date)
+	switch {
+	case err != nil:
+		return "", false, ledgerError(ctx, "read the ledger", err)
+	case entry == nil:
 		return "", false, nil
+	case entry.Partial:
+		return ledger.Partial, true, nil
+	case !slices.Contains(entry.TaskIDs(), in.Task): // the DAG has got the task since
+		return run.Success, true, nil
 	}
-	if err != nil {
-		return "", false, err
-	}
-	if entry.Partial {
-		return "partial", true, nil
-	}
-	for _, task := range entry.Tasks {
-		if task.ID == in.Task {
-			return task.State, true, nil
-		}
-	}
-	return "success", true, nil // the DAG has got the task since
+	return entry.Task(in.Task).State, true, nil
 }
 
-// ask is the state of the task in a run that is going.
-func (p *Past) ask(ctx context.Context, in CheckPastInput) (string, error) {
-	answer, err := p.Client.QueryWorkflow(ctx, in.WorkflowID, "", StatusQuery)
+// query returns the state of the task in a running run.
+func (p *Past) query(ctx context.Context, in CheckPastInput) (run.State, error) {
+	answer, err := p.Client.QueryWorkflow(ctx, in.WorkflowID, "", run.StatusQuery)
 	if err != nil {
-		return "", fmt.Errorf("ask run %s for its state: %w", in.WorkflowID, err)
+		return "", fmt.Errorf("query run %s: %w", in.WorkflowID, err)
 	}
-	var status struct {
-		Partial bool `json:"partial"`
-		Tasks   []struct {
-			ID    string `json:"id"`
-			State string `json:"state"`
-		} `json:"tasks"`
-	}
+	var status run.Status
 	if err := answer.Get(&status); err != nil {
-		return "", fmt.Errorf("read the state of run %s: %w", in.WorkflowID, err)
+		return "", fmt.Errorf("decode the status of run %s: %w", in.WorkflowID, err)
 	}
-	for _, task := range status.Tasks {
-		if task.ID == in.Task && !status.Partial {
-			return task.State, nil
-		}
+	if status.Partial || !slices.Contains(status.TaskIDs(), in.Task) {
+		return run.Running, nil
 	}
-	return "running", nil
+	return status.Task(in.Task).State, nil
 }
 
-// first is nil if no date before the one that is asked about has ever run.
-func (p *Past) first(ctx context.Context, in CheckPastInput) error {
-	earlier, err := p.Ledger.Objects.List(ctx, ListObjects{Prefix: ledgerPrefix(in.DAG), Before: ledgerKey(in.DAG, in.Date)})
+// checkFirst returns nil if no earlier date has run.
+func (p *Past) checkFirst(ctx context.Context, in CheckPastInput) error {
+	earlier, err := p.Ledger.HasBefore(ctx, in.DAG, in.Date)
 	if err != nil {
-		return classifyS3(ctx, "list the ledger of "+in.DAG, err)
+		return ledgerError(ctx, "read the ledger", err)
 	}
-	if len(earlier) == 0 {
+	if !earlier {
 		return nil
 	}
-	return notYet("%s has not run, but dates before it have: run it first, or run this date with --ignore-past", in.Date)
+	return notYet("%s has not run, but earlier dates have: run it first, or run this date with --ignore-past", in.Date)
 }
 
-// notYet is the error by which Temporal asks again. It is no trouble: the worker neither logs it as an error nor counts it as a failure.
+// notYet returns the error after which Temporal retries. It is benign: the worker neither logs it as an
+// error nor counts it as a failure.
 func notYet(format string, args ...any) error {
 	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf(format, args...), "NotYet", temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
 }

@@ -14,6 +14,9 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+
+	"github.com/pinflow/pinflow/activities/activitytest"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // namespace is Temporal as activities see it, made of functions.
@@ -57,65 +60,65 @@ type someRun struct {
 
 func (r *someRun) Get(ctx context.Context, _ any) error { return r.n.get(ctx, r.workflowID, r.runID) }
 
-var wanted = Slot{Pool: "query", WorkflowID: "pinterest-daily-2022-10-18", OriginalRunID: "first", Task: "query", Try: 2, Priority: 3}
+var Wanted = run.Slot{Pool: "query", WorkflowID: "pinterest-daily-2022-10-18", OriginalRunID: "first", Task: "query", Try: 2, Priority: 3}
 
 func TestRequestSlot_StartsThePoolIfNeeded(t *testing.T) {
-	in := SlotMessage{Slot: wanted, Slots: 1, TaskQueue: "pinflow"}
+	in := run.SlotMessage{Slot: Wanted, Slots: 1, TaskQueue: "pinflow"}
 	n := &namespace{signalWithStart: func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error {
 		require.Equal(t, "pool-query", workflowID)
-		require.Equal(t, PoolSignal, signal)
+		require.Equal(t, run.PoolSignal, signal)
 		require.Equal(t, in, arg)
 		require.Equal(t, "pinflow", options.TaskQueue)
 		require.Equal(t, PoolWorkflow, workflow)
-		require.Equal(t, []any{PoolState{Name: "query", Slots: 1}}, args)
+		require.Equal(t, []any{run.PoolState{Name: "query", Slots: 1}}, args)
 		return nil
 	}}
-	_, err := execute[struct{}]((&Pools{Client: n}).RequestSlot, in)
+	_, err := activitytest.Execute[struct{}]((&Pools{Client: n}).RequestSlot, in)
 	require.NoError(t, err)
 	n.signalWithStart = func(string, string, any, client.StartWorkflowOptions, any, []any) error {
 		return errors.New("no connection")
 	}
-	_, err = execute[struct{}]((&Pools{Client: n}).RequestSlot, in)
-	requireRetryable(t, err, "ask pool query for a slot: no connection")
+	_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).RequestSlot, in)
+	activitytest.RequireRetryable(t, err, "ask pool query for a slot: no connection")
 }
 
 func TestReleaseSlot_APoolThatHasEndedNeedsNothing(t *testing.T) {
-	var told []SlotMessage
+	var told []run.SlotMessage
 	n := &namespace{signal: func(workflowID, _ string, arg any) error {
 		require.Equal(t, "pool-query", workflowID)
-		told = append(told, arg.(SlotMessage))
+		told = append(told, arg.(run.SlotMessage))
 		return nil
 	}}
-	_, err := execute[struct{}]((&Pools{Client: n}).ReleaseSlot, SlotMessage{Slot: wanted})
+	_, err := activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: Wanted})
 	require.NoError(t, err)
-	require.Equal(t, []SlotMessage{{Slot: wanted, Release: true}}, told)
+	require.Equal(t, []run.SlotMessage{{Slot: Wanted, Release: true}}, told)
 
 	n.signal = func(string, string, any) error {
 		return serviceerror.NewNotFound("workflow execution already completed")
 	}
-	_, err = execute[struct{}]((&Pools{Client: n}).ReleaseSlot, SlotMessage{Slot: wanted})
+	_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: Wanted})
 	require.NoError(t, err)
 	n.signal = func(string, string, any) error { return serviceerror.NewUnavailable("away") }
-	_, err = execute[struct{}]((&Pools{Client: n}).ReleaseSlot, SlotMessage{Slot: wanted})
-	requireRetryable(t, err, "away")
+	_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: Wanted})
+	activitytest.RequireRetryable(t, err, "away")
 }
 
 func TestAnnounceSlots_TellsAllPoolsAndStartsThoseThatDoNotRun(t *testing.T) {
-	other := wanted
+	other := Wanted
 	other.Pool = "load"
 	var told sync.Map
 	n := &namespace{signalWithStart: func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error {
-		require.Equal(t, []any{PoolSignal, "pinflow", PoolWorkflow}, []any{signal, options.TaskQueue, workflow})
+		require.Equal(t, []any{run.PoolSignal, "pinflow", PoolWorkflow}, []any{signal, options.TaskQueue, workflow})
 		told.Store(workflowID, []any{arg, args[0]})
 		return nil
 	}}
-	in := AnnounceInput{Messages: []SlotMessage{{Slot: wanted, Slots: 1, TaskQueue: "pinflow"}, {Slot: other, Slots: 2, TaskQueue: "pinflow"}}}
-	_, err := execute[struct{}]((&Pools{Client: n}).AnnounceSlots, in)
+	in := run.ReserveInput{Messages: []run.SlotMessage{{Slot: Wanted, Slots: 1, TaskQueue: "pinflow"}, {Slot: other, Slots: 2, TaskQueue: "pinflow"}}}
+	_, err := activitytest.Execute[struct{}]((&Pools{Client: n}).ReserveSlots, in)
 	require.NoError(t, err)
 	query, _ := told.Load("pool-query")
-	require.Equal(t, []any{SlotMessage{Slot: wanted, Slots: 1, TaskQueue: "pinflow", Announce: true}, PoolState{Name: "query", Slots: 1}}, query)
+	require.Equal(t, []any{run.SlotMessage{Slot: Wanted, Slots: 1, TaskQueue: "pinflow", Reserve: true}, run.PoolState{Name: "query", Slots: 1}}, query)
 	load, _ := told.Load("pool-load")
-	require.Equal(t, []any{SlotMessage{Slot: other, Slots: 2, TaskQueue: "pinflow", Announce: true}, PoolState{Name: "load", Slots: 2}}, load)
+	require.Equal(t, []any{run.SlotMessage{Slot: other, Slots: 2, TaskQueue: "pinflow", Reserve: true}, run.PoolState{Name: "load", Slots: 2}}, load)
 
 	n.signalWithStart = func(workflowID, _ string, _ any, _ client.StartWorkflowOptions, _ any, _ []any) error {
 		if workflowID == "pool-load" {
@@ -123,8 +126,8 @@ func TestAnnounceSlots_TellsAllPoolsAndStartsThoseThatDoNotRun(t *testing.T) {
 		}
 		return serviceerror.NewUnavailable("away")
 	}
-	_, err = execute[struct{}]((&Pools{Client: n}).AnnounceSlots, in)
-	requireRetryable(t, err, "announce a slot to pool query")
+	_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).ReserveSlots, in)
+	activitytest.RequireRetryable(t, err, "announce a slot to pool query")
 }
 
 func TestFindGone_OnlyARunningRunKeepsItsSlot(t *testing.T) {
@@ -145,11 +148,11 @@ func TestFindGone_OnlyARunningRunKeepsItsSlot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := &namespace{describe: func(workflowID, runID string) (*workflowpb.WorkflowExecutionInfo, error) {
-				require.Equal(t, wanted.WorkflowID, workflowID)
+				require.Equal(t, Wanted.WorkflowID, workflowID)
 				require.Empty(t, runID)
 				return c.info, c.err
 			}}
-			gone, err := execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []Slot{wanted}})
+			gone, err := activitytest.Execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []run.Slot{Wanted}})
 			require.NoError(t, err)
 			require.Equal(t, c.gone, len(gone.Slots) == 1)
 		})
@@ -157,14 +160,6 @@ func TestFindGone_OnlyARunningRunKeepsItsSlot(t *testing.T) {
 	n := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
 		return nil, serviceerror.NewUnavailable("away")
 	}}
-	_, err := execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []Slot{wanted}})
-	requireRetryable(t, err, "away")
-}
-
-func TestSlot_IsTheSameWhateverItsPriority(t *testing.T) {
-	lower := wanted
-	lower.Priority = 5
-	require.True(t, wanted.Same(lower))
-	lower.Try++
-	require.False(t, wanted.Same(lower))
+	_, err := activitytest.Execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []run.Slot{Wanted}})
+	activitytest.RequireRetryable(t, err, "away")
 }

@@ -10,6 +10,8 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/pinflow/pinflow/internal/failure"
 )
 
 // awaitSlice is how long one attempt of AwaitRun waits. Then it lets another activity have its place on the worker: ranges that waited for
@@ -19,7 +21,7 @@ const awaitSlice = 5 * time.Minute
 // RunHeartbeat is how often AwaitRun says that it is alive. Its heartbeat timeout must be some times as long.
 const RunHeartbeat = 10 * time.Second
 
-// AwaitRunInput names a run to wait for: that of RunID, or without one the latest of the workflow id.
+// AwaitRunInput names a run to wait for: that of WorkflowID, or without one the latest of the workflow id.
 type AwaitRunInput struct {
 	WorkflowID string `json:"workflowId"`
 	RunID      string `json:"runId,omitempty"`
@@ -92,9 +94,9 @@ func (r *Runs) await(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 		return RunEnd{}, fmt.Errorf("look up run %s: %w", in.WorkflowID, err)
 	}
 	runID := before.GetWorkflowExecutionInfo().GetExecution().GetRunId()
-	failure := r.Client.GetWorkflow(ctx, in.WorkflowID, runID).Get(ctx, nil)
-	if failure != nil && !isRunFailure(failure) {
-		return RunEnd{}, fmt.Errorf("wait for run %s: %w", in.WorkflowID, failure)
+	failure1 := r.Client.GetWorkflow(ctx, in.WorkflowID, runID).Get(ctx, nil)
+	if failure1 != nil && !isRunFailure(failure1) {
+		return RunEnd{}, fmt.Errorf("wait for run %s: %w", in.WorkflowID, failure1)
 	}
 	after, err := r.Client.DescribeWorkflowExecution(ctx, in.WorkflowID, runID)
 	if isNotFound(err) {
@@ -111,8 +113,8 @@ func (r *Runs) await(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 		RunID:   runID,
 		Closed:  info.GetCloseTime().AsTime(),
 	}
-	if failure != nil {
-		end.Error = Reason(failure)
+	if failure1 != nil {
+		end.Error = failure.Reason(failure1)
 	}
 	return end, nil
 }
@@ -121,24 +123,4 @@ func (r *Runs) await(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 func isRunFailure(err error) bool {
 	var failed *temporal.WorkflowExecutionError
 	return errors.As(err, &failed)
-}
-
-// Reason is the text of an error that came over Temporal as its writer wrote it, without the layers that carried it.
-func Reason(err error) string {
-	for layer := err; layer != nil; layer = errors.Unwrap(layer) {
-		switch e := layer.(type) { //nolint:errorlint // each layer is looked at by itself: the outermost that a person wrote counts
-		case *temporal.ApplicationError:
-			return e.Message()
-		case *temporal.TimeoutError:
-			if last := errors.Unwrap(e); last != nil {
-				return fmt.Sprintf("not done in time (%s); the last attempt: %s", e.TimeoutType(), Reason(last))
-			}
-			return fmt.Sprintf("not done in time (%s): %s", e.TimeoutType(), e.Message())
-		case *temporal.CanceledError:
-			return "cancelled"
-		case *temporal.TerminatedError:
-			return "terminated"
-		}
-	}
-	return err.Error()
 }

@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -15,10 +14,12 @@ import (
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/pinflow/pinflow/activities/activitytest"
 )
 
 // executionError is how the client reports a run that failed.
-func executionError(t *testing.T, cause error) error {
+func ExecutionError(t *testing.T, cause error) error {
 	suite := &testsuite.WorkflowTestSuite{}
 	env := suite.NewTestWorkflowEnvironment()
 	fails := func(workflow.Context) error { return cause }
@@ -57,10 +58,10 @@ func TestAwaitRun_SaysHowTheRunEnded(t *testing.T) {
 					if c.failure == nil {
 						return nil
 					}
-					return executionError(t, c.failure)
+					return ExecutionError(t, c.failure)
 				},
 			}
-			end, err := execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "pinterest-daily-2022-10-18"})
+			end, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "pinterest-daily-2022-10-18"})
 			require.NoError(t, err)
 			require.Equal(t, c.want, end)
 		})
@@ -71,7 +72,7 @@ func TestAwaitRun_ARunThatTemporalHasForgottenIsNotFound(t *testing.T) {
 	n := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
 		return nil, serviceerror.NewNotFound("no such workflow")
 	}}
-	end, err := execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+	end, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
 	require.NoError(t, err)
 	require.Equal(t, RunEnd{}, end)
 }
@@ -83,8 +84,8 @@ func TestAwaitRun_TroubleOnTheWayIsNotTheRunsEnd(t *testing.T) {
 		},
 		get: func(context.Context, string, string) error { return serviceerror.NewUnavailable("away") },
 	}
-	_, err := execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
-	requireRetryable(t, err, "wait for run x: away")
+	_, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+	activitytest.RequireRetryable(t, err, "wait for run x: away")
 }
 
 func TestAwaitRun_AStoppingWorkerHandsTheWaitOver(t *testing.T) {
@@ -99,10 +100,10 @@ func TestAwaitRun_AStoppingWorkerHandsTheWaitOver(t *testing.T) {
 			return ctx.Err()
 		},
 	}
-	env := newEnvironment()
+	env := activitytest.NewEnvironment()
 	env.SetWorkerStopChannel(stopping)
-	_, err := executeIn[RunEnd](env, (&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
-	requireRetryable(t, err, "the worker stops: run x is waited for by the next attempt")
+	_, err := activitytest.ExecuteIn[RunEnd](env, (&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+	activitytest.RequireRetryable(t, err, "the worker stops: run x is waited for by the next attempt")
 }
 
 func TestAwaitRun_GivesItsPlaceToOthersNowAndThen(t *testing.T) {
@@ -115,23 +116,6 @@ func TestAwaitRun_GivesItsPlaceToOthersNowAndThen(t *testing.T) {
 			return ctx.Err()
 		},
 	}
-	_, err := execute[RunEnd]((&Runs{Client: n, slice: time.Millisecond}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
-	requireRetryable(t, err, "it has not ended: run x is waited for by the next attempt")
-}
-
-func TestReason_IsWhatTheWriterOfTheErrorWrote(t *testing.T) {
-	written := temporal.NewNonRetryableApplicationError("the topic is gone", ErrorTopicMissing, errors.New("code 3"))
-	for name, c := range map[string]struct {
-		err  error
-		want string
-	}{
-		"written":       {written, "the topic is gone"},
-		"over Temporal": {executionError(t, written), "the topic is gone"},
-		"cancelled":     {executionError(t, temporal.NewCanceledError()), "cancelled"},
-		"late":          {temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_HEARTBEAT, nil), "not done in time (Heartbeat): Test timeout"},
-		"late and why":  {temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, written), "not done in time (ScheduleToClose); the last attempt: the topic is gone"},
-		"plain":         {errors.New("plain"), "plain"},
-	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, Reason(c.err)) })
-	}
+	_, err := activitytest.Execute[RunEnd]((&Runs{Client: n, slice: time.Millisecond}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+	activitytest.RequireRetryable(t, err, "it has not ended: run x is waited for by the next attempt")
 }

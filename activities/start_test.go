@@ -9,6 +9,9 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pinflow/pinflow/activities/activitytest"
+	"github.com/pinflow/pinflow/activities/landing"
+	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/notebooks"
 )
 
@@ -21,10 +24,10 @@ func newNotebooks() (*Notebooks, *workspace, *hand) {
 	}, jobs, hand
 }
 
-var cleanPin = StartNotebookInput{Notebook: "clean_pin", DAG: "pinterest-daily", Date: day, Task: "clean_pin", Try: 1, OriginalRunID: "run-a"}
+var cleanPin = StartNotebookInput{Notebook: "clean_pin", DAG: "pinterest-daily", Date: landing.Day, Task: "clean_pin", Try: 1, OriginalRunID: "run-a"}
 
 func start(n *Notebooks, in StartNotebookInput) (NotebookRun, error) {
-	return execute[NotebookRun](n.StartNotebook, in)
+	return activitytest.Execute[NotebookRun](n.StartNotebook, in)
 }
 
 func TestStart_SubmitsTheNotebookWithItsParameters(t *testing.T) {
@@ -77,7 +80,7 @@ func TestStart_LostAnswerStartsNoSecondRun(t *testing.T) {
 	workspace.script = []jobs.RunState{running}
 	workspace.lost = func(string) error { return errors.New("connection reset by peer") }
 	_, err := start(n, cleanPin)
-	requireRetryable(t, err, "connection reset")
+	activitytest.RequireRetryable(t, err, "connection reset")
 	workspace.lost = nil
 	run, err := start(n, cleanPin)
 	require.NoError(t, err)
@@ -94,9 +97,9 @@ func TestStart_CancelsAnActiveRunOfTheSameTaskAndDateFirst(t *testing.T) {
 	_, err := start(n, terminated)
 	require.NoError(t, err)
 	for _, other := range []StartNotebookInput{
-		{Notebook: "clean_pin", DAG: "pinterest-daily", Date: day.Add(1), Task: "clean_pin", Try: 1},
-		{Notebook: "clean_geo", DAG: "pinterest-daily", Date: day, Task: "clean_geo", Try: 1},
-		{Notebook: "clean_pin", DAG: "other", Date: day, Task: "clean_pin", Try: 1},
+		{Notebook: "clean_pin", DAG: "pinterest-daily", Date: landing.Day.Add(1), Task: "clean_pin", Try: 1},
+		{Notebook: "clean_geo", DAG: "pinterest-daily", Date: landing.Day, Task: "clean_geo", Try: 1},
+		{Notebook: "clean_pin", DAG: "other", Date: landing.Day, Task: "clean_pin", Try: 1},
 	} {
 		_, err := start(n, other)
 		require.NoError(t, err)
@@ -120,7 +123,7 @@ func TestStart_DoesNotStartBesideARunThatDoesNotEnd(t *testing.T) {
 		workspace.runs[1].states = []jobs.RunState{{LifeCycleState: jobs.RunLifeCycleStateTerminating}}
 	}
 	_, err = start(n, cleanPin)
-	requireRetryable(t, err, "https://workspace/run/1")
+	activitytest.RequireRetryable(t, err, "https://workspace/run/1")
 	require.Len(t, workspace.submitted, 1)
 	require.GreaterOrEqual(t, hand.waited(), cancelTimeout)
 }
@@ -133,10 +136,10 @@ func TestStart_Errors(t *testing.T) {
 		kind  string // "" is retryable
 		words string
 	}{
-		{"wrong token", answer(403, "Invalid access token"), ErrorDenied, "DATABRICKS_TOKEN"},
-		{"unknown token", answer(401, "Who is asking?"), ErrorDenied, "DATABRICKS_TOKEN"},
-		{"no such notebook", notFound("no notebook"), ErrorSettings, "starter notebooks push"},
-		{"no such cluster", answer(400, "Cluster x does not exist"), ErrorSettings, "PINFLOW_COMPUTE"},
+		{"wrong token", answer(403, "Invalid access token"), failure.AccessDenied, "DATABRICKS_TOKEN"},
+		{"unknown token", answer(401, "Who is asking?"), failure.AccessDenied, "DATABRICKS_TOKEN"},
+		{"no such notebook", notFound("no notebook"), failure.Settings, "starter notebooks push"},
+		{"no such cluster", answer(400, "Cluster x does not exist"), failure.Settings, "PINFLOW_COMPUTE"},
 		{"too many requests", answer(429, "slow down"), "", "slow down"},
 		{"server error", answer(500, "oops"), "", "oops"},
 		{"unavailable", answer(503, "soon"), "", "soon"},
@@ -154,9 +157,9 @@ func TestStart_Errors(t *testing.T) {
 				}
 				_, err := start(n, cleanPin)
 				if test.kind == "" {
-					requireRetryable(t, err, test.words)
+					activitytest.RequireRetryable(t, err, test.words)
 				} else {
-					requireFinal(t, err, test.kind, test.words)
+					activitytest.RequireNonRetryable(t, err, test.kind, test.words)
 				}
 				require.Empty(t, workspace.submitted)
 			})
@@ -197,7 +200,7 @@ func TestCompute_IsConfiguration(t *testing.T) {
 		n, workspace, _ := newNotebooks()
 		n.Compute = wrong
 		_, err := start(n, cleanPin)
-		requireFinal(t, err, ErrorSettings, "PINFLOW_COMPUTE")
+		activitytest.RequireNonRetryable(t, err, failure.Settings, "PINFLOW_COMPUTE")
 		require.Empty(t, workspace.calls)
 	}
 }

@@ -1,30 +1,35 @@
 package activities
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/pinflow/pinflow/activities/landing"
+	"github.com/pinflow/pinflow/internal/run"
+)
 
 // LogFields are the few facts of an activity's input or result that its log lines are read with, as keys and values in turn. Parameters of
 // notebooks and texts of errors are none of them. A value of another type has none.
 func LogFields(value any) []any {
 	switch v := value.(type) {
-	case PlanLandingInput:
+	case landing.PlanInput:
 		return []any{"topic", v.Topic}
-	case LandPartitionInput:
+	case landing.PartitionInput:
 		return []any{"topic", v.Topic, "partition", v.Range.Partition, "offsets", fmt.Sprintf("%d..%d", v.Range.Start, v.Range.End)}
-	case WriteManifestInput:
+	case landing.ManifestInput:
 		return []any{"topic", v.Plan.Topic}
 	case StartNotebookInput:
 		return []any{"notebook", v.Notebook}
 	case WaitNotebookInput:
 		return []any{"run", v.Run.RunID}
-	case SlotMessage:
+	case run.SlotMessage:
 		return []any{"pool", v.Slot.Pool}
-	case AnnounceInput:
+	case run.ReserveInput:
 		return []any{"pools", len(v.Messages)}
-	case LandingPlan:
-		return []any{"offsets", v.offsets(), "partitions", len(v.Ranges), "partial", v.Partial}
-	case LandedPartition:
+	case landing.Plan:
+		return []any{"offsets", v.Offsets(), "partitions", len(v.Ranges), "partial", v.Partial}
+	case landing.PartitionSummary:
 		return []any{"records", v.Records, "objects", v.Objects, "bytes", v.Bytes}
-	case ManifestSummary:
+	case landing.ManifestSummary:
 		return []any{"records", v.Records, "objects", v.Objects, "bytes", v.Bytes}
 	case NotebookRun:
 		return []any{"run", v.RunID, "link", v.Link}
@@ -32,13 +37,4 @@ func LogFields(value any) []any {
 		return []any{"rows", v.Rows, "records", v.Records, "quarantined", v.Quarantined}
 	}
 	return nil
-}
-
-// offsets counts the offsets that are left to land: records, and what a topic has beside them.
-func (p LandingPlan) offsets() int64 {
-	sum := int64(0)
-	for _, r := range p.Ranges {
-		sum += r.End - r.Start
-	}
-	return sum
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/pinflow/pinflow/internal/failure"
 )
 
 const (
@@ -42,7 +44,7 @@ func (p *pacing) next() time.Duration {
 }
 
 // WaitNotebook waits until a run has ended. Only SUCCESS is success, or SUCCESS_WITH_FAILURES too if the input allows it. Any
-// other end is an error of type ErrorNotebookFailed or ErrorNotebookConflict, with a NotebookFailure as its details, which Temporal
+// other end is an error of type NotebookFailed or NotebookConflict, with a NotebookFailure as its details, which Temporal
 // does not retry: the run would stay failed.
 //
 // Trouble with the API never fails a run: too many requests (Retry-After is kept), answers of 5xx, time limits and lost connections
@@ -62,7 +64,7 @@ func (n *Notebooks) WaitNotebook(ctx context.Context, in WaitNotebookInput) (Not
 			return n.result(ctx, in, status)
 		case err == nil:
 			run, troubled = status, false
-		case lasts(err):
+		case isPermanent(err):
 			return NotebookResult{}, n.lost(ctx, in, err)
 		default:
 			pause = max(pause, retryAfter(err))
@@ -132,24 +134,11 @@ func (n *Notebooks) lost(ctx context.Context, in WaitNotebookInput, err error) e
 		return fmt.Errorf("run %d cannot be watched, Databricks refuses the worker: check DATABRICKS_TOKEN and restart the worker: %s: %w", in.Run.RunID, in.Run.Link, err)
 	}
 	if errors.Is(err, apierr.ErrNotFound) {
-		failure := NotebookFailure{RunID: in.Run.RunID, Link: in.Run.Link, State: "DELETED"}
+		failure1 := NotebookFailure{RunID: in.Run.RunID, Link: in.Run.Link, State: "DELETED"}
 		return temporal.NewNonRetryableApplicationError(fmt.Sprintf("run %d is not there any more, somebody has deleted it; a new try starts another: %s", in.Run.RunID, in.Run.Link),
-			ErrorNotebookFailed, err, failure)
+			failure.NotebookFailed, err, failure1)
 	}
-	return classifyDatabricks(ctx, fmt.Sprintf("ask for the state of run %d (%s)", in.Run.RunID, in.Run.Link), err)
-}
-
-// lasts says whether an error of GetRun is an answer that stays the same.
-func lasts(err error) bool {
-	var answer *apierr.APIError
-	if !errors.As(err, &answer) || answer.StatusCode < 400 || answer.StatusCode >= 500 {
-		return false
-	}
-	switch answer.StatusCode {
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
-		return false
-	}
-	return true
+	return databricksError(ctx, fmt.Sprintf("ask for the state of run %d (%s)", in.Run.RunID, in.Run.Link), err)
 }
 
 // retryAfter is how long Databricks asks to be left alone; 0 if it does not say.

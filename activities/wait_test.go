@@ -15,6 +15,10 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
+
+	"github.com/pinflow/pinflow/activities/activitytest"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/pause"
 )
 
 // started is a run in the given states, to be waited for.
@@ -30,7 +34,7 @@ func started(t *testing.T, states ...jobs.RunState) (*Notebooks, *workspace, *ha
 }
 
 func wait(n *Notebooks, in WaitNotebookInput) (NotebookResult, error) {
-	return execute[NotebookResult](n.WaitNotebook, in)
+	return activitytest.Execute[NotebookResult](n.WaitNotebook, in)
 }
 
 func TestWait_SuccessHasLinkAndDuration(t *testing.T) {
@@ -96,7 +100,7 @@ func TestWait_OnlySuccessIsSuccess(t *testing.T) {
 			require.NoError(t, err)
 			continue
 		}
-		requireFinal(t, err, ErrorNotebookFailed, "https://workspace/run/1")
+		activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "https://workspace/run/1")
 		if state := string(test.state.ResultState); state != "" {
 			require.ErrorContains(t, err, state)
 		}
@@ -117,7 +121,7 @@ func TestWait_FailureNamesTaskErrorStatementAndPage(t *testing.T) {
 	n, workspace, _, in := started(t, running, ended(jobs.RunResultStateFailed))
 	workspace.output = jobs.RunOutput{Error: "\x1b[0;31m[TABLE_OR_VIEW_NOT_FOUND]\x1b[0m raw is not there", ErrorTrace: "in cell 3: MERGE INTO pin USING raw"}
 	_, err := wait(n, in)
-	requireFinal(t, err, ErrorNotebookFailed, "pinterest-daily 2022-10-18 clean_pin try 1 ended as FAILED",
+	activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "pinterest-daily 2022-10-18 clean_pin try 1 ended as FAILED",
 		"task clean_pin: [TABLE_OR_VIEW_NOT_FOUND] raw is not there", "in cell 3: MERGE INTO pin USING raw", "https://workspace/run/1")
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, err, &failure)
@@ -136,7 +140,7 @@ func TestWait_ConcurrencyErrorsSayThatANewTryHelps(t *testing.T) {
 		n, workspace, _, in := started(t, ended(jobs.RunResultStateFailed))
 		workspace.output = jobs.RunOutput{Error: text}
 		_, err := wait(n, in)
-		requireFinal(t, err, ErrorNotebookConflict, text)
+		activitytest.RequireNonRetryable(t, err, failure.NotebookConflict, text)
 	}
 }
 
@@ -144,7 +148,7 @@ func TestWait_FailureIsCutToASaneSize(t *testing.T) {
 	n, workspace, _, in := started(t, ended(jobs.RunResultStateFailed))
 	workspace.output = jobs.RunOutput{Error: strings.Repeat("é", 100_000), ErrorTrace: strings.Repeat("ü\xff", 100_000)}
 	_, err := wait(n, in)
-	requireFinal(t, err, ErrorNotebookFailed, "… (cut)", "ü", "https://workspace/run/1")
+	activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "… (cut)", "ü", "https://workspace/run/1")
 	require.Less(t, len(err.Error()), 5_000)
 }
 
@@ -157,7 +161,7 @@ func TestWait_FailureWithoutOutputStillFails(t *testing.T) {
 		return nil
 	}
 	_, err := wait(n, in)
-	requireFinal(t, err, ErrorNotebookFailed, "Workload failed", "i/o timeout")
+	activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "Workload failed", "i/o timeout")
 	require.Equal(t, outputAttempts, strings.Count(strings.Join(workspace.calls, " "), "output"))
 }
 
@@ -200,7 +204,7 @@ func TestWait_RunThatWasDeletedIsFinal(t *testing.T) {
 	n, workspace, _, in := started(t, running)
 	delete(workspace.runs, 1)
 	_, err := wait(n, in)
-	requireFinal(t, err, ErrorNotebookFailed, "deleted", "new try")
+	activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "deleted", "new try")
 }
 
 // The run goes on while the credentials are wrong: another worker, or this one after a restart, can wait for it.
@@ -208,7 +212,7 @@ func TestWait_RefusedCredentialsDoNotFailTheRun(t *testing.T) {
 	n, workspace, _, in := started(t, running)
 	workspace.fault = func(string) error { return &denied{&apierr.APIError{StatusCode: 403, Message: "Invalid access token"}} }
 	_, err := wait(n, in)
-	requireRetryable(t, err, "DATABRICKS_TOKEN")
+	activitytest.RequireRetryable(t, err, "DATABRICKS_TOKEN")
 	require.Empty(t, workspace.cancelled)
 }
 
@@ -227,7 +231,7 @@ func interrupted(n *Notebooks, hand *hand, in WaitNotebookInput, cause error) (N
 			cancel(cause)
 		}
 	}
-	return executeIn[NotebookResult](environmentIn(ctx), n.WaitNotebook, in)
+	return activitytest.ExecuteIn[NotebookResult](activitytest.EnvironmentIn(ctx), n.WaitNotebook, in)
 }
 
 func TestWait_CancelledWorkflowCancelsTheRun(t *testing.T) {
@@ -282,13 +286,13 @@ func TestWait_OtherInterruptionsLeaveTheRunAlone(t *testing.T) {
 
 func TestWait_StoppingWorkerHandsTheWaitOver(t *testing.T) {
 	n, workspace, _, in := started(t, running)
-	n.clock = clock{} // a real wait, which the stop ends
+	n.clock = pause.Clock{} // a real wait, which the stop ends
 	workspace.runs[1].states = []jobs.RunState{running}
 	stop := make(chan struct{})
 	close(stop)
-	env := newEnvironment()
+	env := activitytest.NewEnvironment()
 	env.SetWorkerStopChannel(stop)
-	_, err := executeIn[NotebookResult](env, n.WaitNotebook, in)
-	requireRetryable(t, err, "the worker stops", "https://workspace/run/1")
+	_, err := activitytest.ExecuteIn[NotebookResult](env, n.WaitNotebook, in)
+	activitytest.RequireRetryable(t, err, "the worker stops", "https://workspace/run/1")
 	require.Empty(t, workspace.cancelled)
 }

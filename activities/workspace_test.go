@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
+
+	"github.com/pinflow/pinflow/internal/pause"
 )
 
 // workspace is the Jobs API of Databricks in memory. A run goes through its states, one a GetRun.
@@ -134,8 +136,8 @@ type hand struct {
 	onWait func()
 }
 
-func (h *hand) clock() clock {
-	return clock{wait: func(ctx context.Context, pause time.Duration) error {
+func (h *hand) clock() pause.Clock {
+	return pause.Clock{Wait: func(ctx context.Context, pause time.Duration) error {
 		h.mu.Lock()
 		h.waits = append(h.waits, pause)
 		hook := h.onWait

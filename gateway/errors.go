@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
@@ -70,7 +71,7 @@ func problemOf(err error) problem {
 		return problem{status: http.StatusNotFound, code: codeTopicNotFound, message: "Topic not found."}
 	case errors.Is(err, kafka.ErrUnknownPartition):
 		return problem{status: http.StatusNotFound, code: codePartitionNotFound, message: "Partition not found: " + err.Error()}
-	case errors.Is(err, kafka.ErrClosed), kafka.Classify(err) == kafka.FaultTransient:
+	case errors.Is(err, kafka.ErrClosed), passes(err):
 		return problem{status: http.StatusServiceUnavailable, code: codeKafkaRetriable, message: "Kafka does not answer, try again later: " + err.Error()}
 	}
 	return problem{status: http.StatusInternalServerError, code: codeKafka, message: "Kafka error: " + err.Error()}
@@ -78,13 +79,16 @@ func problemOf(err error) problem {
 
 // recordCode is the error code of one record that Kafka has not taken.
 func recordCode(err error) int {
-	switch kafka.Classify(err) {
-	case kafka.FaultTransient:
+	switch fault.KindOf(kafka.Classify(err)) {
+	case fault.Unreachable, fault.Missing:
 		return codeKafkaRetriable
-	case kafka.FaultAuthentication:
+	case fault.Unauthenticated:
 		return codeKafkaAuthentication
-	case kafka.FaultAuthorization:
+	case fault.Unauthorized:
 		return codeKafkaAuthorization
 	}
 	return codeKafka
 }
+
+// passes reports whether a retry may succeed: Kafka cannot be reached, or its metadata is outdated.
+func passes(err error) bool { return recordCode(err) == codeKafkaRetriable }

@@ -16,6 +16,10 @@ var files embed.FS
 // Parameters are the named parameters that the notebooks know. All are strings.
 var Parameters = []string{"schema", "raw_path", "user_id", "logical_date", "invalid_followers"}
 
+// InvalidFollowers are the values of the parameter invalid_followers: what cleaning does with a follower
+// count that it cannot parse.
+var InvalidFollowers = []string{"quarantine", "null"}
+
 // Answers are the tables that the notebook query makes, one or two a question, in the order of the questions.
 var Answers = []string{
 	"most_popular_category_by_country",

@@ -13,7 +13,10 @@ import (
 	sdktemporal "go.temporal.io/sdk/temporal"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // backfillOptions are the command line of `starter backfill`.
@@ -45,7 +48,7 @@ func (a *app) backfillCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(o.taskFrom) > 0 && !c.Flags().Changed("reprocess") {
-				o.reprocess = string(workflows.ReprocessAll)
+				o.reprocess = string(run.ReprocessAll)
 			}
 			return a.backfill(c, o)
 		},
@@ -56,10 +59,10 @@ func (a *app) backfillCommand() *cobra.Command {
 	f.IntVar(&o.parallel, "parallel", 1, "how many `dates` run at a time")
 	f.BoolVar(&o.wait, "wait", false, "wait until all dates are done; the exit code is 1 if one failed")
 	f.BoolVar(&o.backwards, "backwards", false, "run the latest date first")
-	f.StringVar(&o.onFailure, "on-failure", string(workflows.ContinueOnFailure), "`what` to do when dates fail: continue, stop, or max=N to stop after N failures; dates that run finish")
+	f.StringVar(&o.onFailure, "on-failure", string(run.ContinueOnFailure), "`what` to do when dates fail: continue, stop, or max=N to stop after N failures; dates that run finish")
 	f.StringArrayVar(&o.taskFrom, "task-from", nil, "run only this `task` and all after it again, and keep the other tasks' results (can be repeated); implies --reprocess all")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be decided about each date, and run nothing")
-	reprocessFlag(c, &o.reprocess, workflows.ReprocessNone)
+	reprocessFlag(c, &o.reprocess, run.ReprocessNone)
 	o.add(c)
 	prints(c, formTable, formJSON)
 	c.AddCommand(a.backfillOrders()...)
@@ -67,10 +70,10 @@ func (a *app) backfillCommand() *cobra.Command {
 }
 
 // input checks the command line, and reports all that is wrong with it at once.
-func (o backfillOptions) input(a *app) (workflows.RangeInput, error) {
-	in := workflows.RangeInput{
-		DAG: dag, Parallel: o.parallel, Trigger: workflows.Backfill, Backwards: o.backwards, By: a.operator(), Tags: o.tags,
-		Hold: o.hold, IgnorePast: o.ignorePast, Deadline: o.deadline,
+func (o backfillOptions) input(a *app) (run.RangeInput, error) {
+	in := run.RangeInput{
+		DAG: dailyName, Parallel: o.parallel, Trigger: run.Backfill, Backwards: o.backwards, TriggeredBy: a.operator(), Tags: o.tags,
+		Hold: o.hold, IgnorePast: o.ignorePast, RunTimeout: o.deadline,
 	}
 	var errs [8]error
 	if o.from == "" || o.to == "" {
@@ -82,26 +85,26 @@ func (o backfillOptions) input(a *app) (workflows.RangeInput, error) {
 			errs[2] = usagef("--from %s comes after --to %s: swap them", in.From, in.To)
 		}
 	}
-	if o.parallel < 1 || o.parallel > workflows.MaxParallel {
-		errs[3] = usagef("--parallel %d: it is between 1 and %d", o.parallel, workflows.MaxParallel)
+	if o.parallel < 1 || o.parallel > run.MaxParallel {
+		errs[3] = usagef("--parallel %d: it is between 1 and %d", o.parallel, run.MaxParallel)
 	}
-	if in.Reprocess, errs[4] = workflows.ParseReprocess(o.reprocess); errs[4] != nil {
+	if in.Reprocess, errs[4] = run.ParseReprocess(o.reprocess); errs[4] != nil {
 		errs[4] = usagef("--%w", errs[4])
 	}
 	in.Params, errs[5] = o.read()
-	if in.OnFailure, errs[6] = workflows.ParseOnFailure(o.onFailure); errs[6] != nil {
+	if in.OnFailure, errs[6] = run.ParseOnFailure(o.onFailure); errs[6] != nil {
 		errs[6] = usagef("--%w", errs[6])
 	}
-	in.Again, errs[7] = o.again()
+	in.RerunTasks, errs[7] = o.again()
 	return in, errors.Join(errs[:]...)
 }
 
 // again are the tasks that run again: those named, and all after them.
-func (o backfillOptions) again() (workflows.Tasks, error) {
+func (o backfillOptions) again() (dag.Tasks, error) {
 	if len(o.taskFrom) == 0 {
 		return nil, nil
 	}
-	table, err := workflows.Standard.Lookup(dag)
+	table, err := definitionOf(dailyName)
 	if err != nil {
 		return nil, err
 	}
@@ -142,22 +145,22 @@ func (a *app) backfill(c *cobra.Command, o backfillOptions) error {
 }
 
 // startBackfill starts a backfill. If the same one is going already, it is joined if asked to, else that is an error.
-func (a *app) startBackfill(ctx context.Context, conn *temporal.Connection, in workflows.RangeInput, join bool) (client.WorkflowRun, error) {
-	run, err := conn.ExecuteWorkflow(ctx, workflows.RangeOptions(in), workflows.RangeWorkflow, in)
+func (a *app) startBackfill(ctx context.Context, conn *temporal.Connection, in run.RangeInput, join bool) (client.WorkflowRun, error) {
+	r, err := conn.ExecuteWorkflow(ctx, launch.RangeOptions(in), run.RangeWorkflow, in)
 	var going *serviceerror.WorkflowExecutionAlreadyStarted
 	switch {
 	case err == nil:
-		return run, nil
+		return r, nil
 	case !errors.As(err, &going):
 		return nil, conn.Classify(err)
 	case !join:
-		return nil, fmt.Errorf("a backfill of these dates is going already: follow it with --wait, change it with `starter backfill pause|resume|parallel|cancel`, or look at\n%s", a.uiLink(conn, workflows.RangeID(in.DAG, in.From, in.To), going.RunId))
+		return nil, fmt.Errorf("a backfill of these dates is going already: follow it with --wait, change it with `starter backfill pause|resume|parallel|cancel`, or look at\n%s", a.uiLink(conn, run.RangeWorkflowID(in.DAG, in.From, in.To), going.RunId))
 	}
 	a.note("A backfill of these dates is going already: waiting for that one.")
-	return conn.GetWorkflow(ctx, workflows.RangeID(in.DAG, in.From, in.To), ""), nil
+	return conn.GetWorkflow(ctx, run.RangeWorkflowID(in.DAG, in.From, in.To), ""), nil
 }
 
-func (a *app) sayBackfill(c *cobra.Command, in workflows.RangeInput, run client.WorkflowRun, link string) error {
+func (a *app) sayBackfill(c *cobra.Command, in run.RangeInput, run client.WorkflowRun, link string) error {
 	if a.form(c) == formJSON {
 		return a.printJSON(struct {
 			WorkflowID string `json:"workflowId"`
@@ -172,23 +175,23 @@ func (a *app) sayBackfill(c *cobra.Command, in workflows.RangeInput, run client.
 
 // watchBackfill follows a backfill until it has ended, and returns how. Dates that failed are no error here. If the context ends, the
 // backfill goes on.
-func (a *app) watchBackfill(ctx context.Context, conn *temporal.Connection, run client.WorkflowRun, in workflows.RangeInput) (workflows.RangeProgress, error) {
+func (a *app) watchBackfill(ctx context.Context, conn *temporal.Connection, r client.WorkflowRun, in run.RangeInput) (run.RangeProgress, error) {
 	bar := a.startProgress("dates", int64(in.From.Days(in.To)))
 	defer bar.end()
 	type end struct {
-		result workflows.RangeResult
+		result run.RangeResult
 		err    error
 	}
 	ended := make(chan end, 1)
 	go func() {
 		var e end
-		e.err = run.Get(ctx, &e.result)
+		e.err = r.Get(ctx, &e.result)
 		ended <- e
 	}()
 	alone := false
 	for {
-		var progress workflows.RangeProgress
-		err := a.query(ctx, conn, run.GetID(), "", workflows.ProgressQuery, &progress) // without a run id: a long one continues as new
+		var progress run.RangeProgress
+		err := a.query(ctx, conn, r.GetID(), "", run.ProgressQuery, &progress) // without a run id: a long one continues as new
 		switch {
 		case err == nil:
 			alone = false
@@ -213,16 +216,16 @@ func (a *app) watchBackfill(ctx context.Context, conn *temporal.Connection, run 
 }
 
 // backfillEnd takes a backfill's result from its return or, if dates failed, from its error.
-func backfillEnd(conn *temporal.Connection, result workflows.RangeResult, failure error) (workflows.RangeProgress, error) {
+func backfillEnd(conn *temporal.Connection, result run.RangeResult, err error) (run.RangeProgress, error) {
 	var failed *sdktemporal.ApplicationError
-	if errors.As(failure, &failed) && failed.Type() == workflows.ErrorRangeFailed {
-		failure = failed.Details(&result)
+	if errors.As(err, &failed) && failed.Type() == failure.RangeFailed {
+		err = failed.Details(&result)
 	}
-	return workflows.RangeProgress{RangeResult: result}, conn.Classify(failure)
+	return run.RangeProgress{RangeResult: result}, conn.Classify(err)
 }
 
 // backfillNote is what stands beside the count of dates.
-func (a *app) backfillNote(p workflows.RangeProgress) string {
+func (a *app) backfillNote(p run.RangeProgress) string {
 	var parts []string
 	if p.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", p.Failed))
@@ -251,17 +254,17 @@ func pausedBackfill(by string) string {
 }
 
 // showBackfill prints how a backfill ended; failed dates, or dates not run, are exit code 1.
-func (a *app) showBackfill(c *cobra.Command, p workflows.RangeProgress, link string) error {
+func (a *app) showBackfill(c *cobra.Command, p run.RangeProgress, link string) error {
 	if a.form(c) == formJSON {
 		if err := a.printJSON(struct {
-			workflows.RangeResult
+			run.RangeResult
 			UI string `json:"ui"`
 		}{p.RangeResult, link}); err != nil {
 			return err
 		}
 	} else {
 		a.say("%d dates from %s to %s: %s, %s, %d skipped (done before)", p.Total, p.From, p.To,
-			a.paintState(workflows.Success, fmt.Sprintf("%d success", p.Success)), a.paintFailed(p.Failed), p.Skipped)
+			a.paintState(run.Success, fmt.Sprintf("%d success", p.Success)), a.paintFailed(p.Failed), p.Skipped)
 		if p.Failed > 0 {
 			a.say("\nFailed: %s\n\nThe first error:\n%s\n\nSee each with `starter status <date>`; run them again with --reprocess failed.", failedDates(p.RangeResult), indent(p.FirstError))
 		}
@@ -281,10 +284,10 @@ func (a *app) paintFailed(failed int) string {
 	if failed == 0 {
 		return said
 	}
-	return a.paintState(workflows.Failed, said)
+	return a.paintState(run.Failed, said)
 }
 
-func failedDates(r workflows.RangeResult) string {
+func failedDates(r run.RangeResult) string {
 	names := make([]string, len(r.FailedDates))
 	for i, date := range r.FailedDates {
 		names[i] = string(date)

@@ -14,7 +14,8 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/search"
 )
 
 // backfillOrders are the commands that show and change backfills that are going. Each takes the id of a backfill; without one it means
@@ -32,13 +33,13 @@ func (a *app) backfillOrders() []*cobra.Command {
 		c.Flags().StringVar(&reason, "reason", "", "why, for others to read")
 		return prints(c, formTable, formJSON)
 	}
-	why := func() workflows.Pause {
-		return workflows.Pause{By: a.operator(), Reason: orDefault(reason, "no reason given")}
+	why := func() run.Pause {
+		return run.Pause{By: a.operator(), Reason: orDefault(reason, "no reason given")}
 	}
-	pause := order("pause", "Start no more dates; those that run finish", workflows.PauseUpdate, func() any { return why() })
-	resume := order("resume", "Go on with a paused backfill", workflows.ResumeUpdate, func() any { return why() })
-	cancel := order("cancel", "End a backfill: dates that run finish, or are cancelled with --now", workflows.StopUpdate, func() any {
-		return workflows.Stop{Pause: why(), Now: now}
+	pause := order("pause", "Start no more dates; those that run finish", run.PauseUpdate, func() any { return why() })
+	resume := order("resume", "Go on with a paused backfill", run.ResumeUpdate, func() any { return why() })
+	cancel := order("cancel", "End a backfill: dates that run finish, or are cancelled with --now", run.StopUpdate, func() any {
+		return run.Stop{Pause: why(), Now: now}
 	})
 	cancel.Flags().BoolVar(&now, "now", false, "cancel the runs that are going, too")
 	show := &cobra.Command{
@@ -49,10 +50,10 @@ func (a *app) backfillOrders() []*cobra.Command {
 		Use: "parallel <n> [id]", Short: "Change how many dates run at a time", Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := strconv.Atoi(args[0])
-			if err != nil || n < 1 || n > workflows.MaxParallel {
-				return usagef("parallel %s: it is a number between 1 and %d", args[0], workflows.MaxParallel)
+			if err != nil || n < 1 || n > run.MaxParallel {
+				return usagef("parallel %s: it is a number between 1 and %d", args[0], run.MaxParallel)
 			}
-			return a.orderBackfill(c, strings.Join(args[1:], ""), workflows.ParallelUpdate, n)
+			return a.orderBackfill(c, strings.Join(args[1:], ""), run.ParallelUpdate, n)
 		},
 	}
 	return []*cobra.Command{prints(show, formTable, formJSON), pause, resume, prints(parallel, formTable, formJSON), cancel}
@@ -122,8 +123,8 @@ func (a *app) onlyBackfill(ctx context.Context, conn *temporal.Connection) (stri
 
 // goingBackfills are the backfills that are going, the oldest first.
 func (a *app) goingBackfills(ctx context.Context, conn *temporal.Connection) ([]runRow, error) {
-	rows, err := a.listRuns(ctx, conn, fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s != '%s' AND ExecutionStatus = 'Running'", workflows.RangeWorkflow,
-		workflows.AttributeDAG.GetName(), dag, workflows.AttributeTrigger.GetName(), workflows.Scheduled), overviewListed)
+	rows, err := a.listRuns(ctx, conn, fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s != '%s' AND ExecutionStatus = 'Running'", run.RangeWorkflow,
+		search.DAG.GetName(), dailyName, search.Trigger.GetName(), run.Scheduled), overviewListed)
 	slices.SortFunc(rows, func(a, b runRow) int { return a.Started.Compare(b.Started) })
 	return rows, err
 }
@@ -157,7 +158,7 @@ func (a *app) listBackfills(c *cobra.Command, id string) error {
 type backfillView struct {
 	ID     string `json:"id"`
 	Status string `json:"status"`
-	workflows.RangeProgress
+	run.RangeProgress
 	// Left is the time that it is likely to need, in seconds; 0 if that is not known.
 	Left float64 `json:"left,omitempty"`
 	UI   string  `json:"ui"`
@@ -183,7 +184,7 @@ func (a *app) printBackfills(c *cobra.Command, conn *temporal.Connection, ids []
 			a.say("")
 		}
 		state := view.Status
-		going := state == string(workflows.Running)
+		going := state == string(run.Running)
 		if going && view.Paused != "" {
 			state = "paused"
 		}
@@ -214,7 +215,7 @@ func (a *app) backfillView(ctx context.Context, conn *temporal.Connection, id st
 	}
 	info := description.GetWorkflowExecutionInfo()
 	view := backfillView{ID: id, Status: executionState(info.GetStatus()), UI: a.uiLink(conn, id, info.GetExecution().GetRunId())}
-	if err := a.query(ctx, conn, id, "", workflows.ProgressQuery, &view.RangeProgress); err != nil {
+	if err := a.query(ctx, conn, id, "", run.ProgressQuery, &view.RangeProgress); err != nil {
 		return backfillView{}, err
 	}
 	if left, ok := view.RangeProgress.Left(); ok && info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {

@@ -9,7 +9,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // backfillGoes lets one backfill be listed as going.
@@ -28,11 +28,11 @@ func TestBackfill_OrdersGoToTheOneThatIsGoing(t *testing.T) {
 		update string
 		input  any
 	}{
-		"pause --reason full":         {workflows.PauseUpdate, workflows.Pause{By: "ann@desk", Reason: "full"}},
-		"resume":                      {workflows.ResumeUpdate, workflows.Pause{By: "ann@desk", Reason: "no reason given"}},
-		"parallel 8":                  {workflows.ParallelUpdate, 8},
-		"cancel --reason wrong":       {workflows.StopUpdate, workflows.Stop{Pause: workflows.Pause{By: "ann@desk", Reason: "wrong"}}},
-		"cancel --now --reason wrong": {workflows.StopUpdate, workflows.Stop{Pause: workflows.Pause{By: "ann@desk", Reason: "wrong"}, Now: true}},
+		"pause --reason full":         {run.PauseUpdate, run.Pause{By: "ann@desk", Reason: "full"}},
+		"resume":                      {run.ResumeUpdate, run.Pause{By: "ann@desk", Reason: "no reason given"}},
+		"parallel 8":                  {run.ParallelUpdate, 8},
+		"cancel --reason wrong":       {run.StopUpdate, run.Stop{Pause: run.Pause{By: "ann@desk", Reason: "wrong"}}},
+		"cancel --now --reason wrong": {run.StopUpdate, run.Stop{Pause: run.Pause{By: "ann@desk", Reason: "wrong"}, Now: true}},
 	} {
 		t.Run(line, func(t *testing.T) {
 			w := newWorld()
@@ -79,13 +79,13 @@ func TestBackfill_OrdersNeedOneBackfill(t *testing.T) {
 
 func TestBackfill_ADryRunDecidesAsTheRealOne(t *testing.T) {
 	w := newWorld()
-	for date, state := range map[string]workflows.RunStatus{"2022-10-01": good, "2022-10-02": bad} {
+	for date, state := range map[string]run.Status{"2022-10-01": good, "2022-10-02": bad} {
 		state.Date = dates.Date(date)
 		w.ledger(t, state)
 	}
 	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
 		require.Contains(t, query, "ExecutionStatus = 'Running'")
-		return []*workflowpb.WorkflowExecutionInfo{listed(t, "2022-10-04", running, workflows.Running, false)}, nil
+		return []*workflowpb.WorkflowExecutionInfo{listed(t, "2022-10-04", running, run.Running, false)}, nil
 	}
 	code, stdout, stderr := w.starter(t, "backfill", "--from", "2022-10-01", "--to", "2022-10-04", "--reprocess", "failed", "--dry-run")
 	require.Zero(t, code, stderr)

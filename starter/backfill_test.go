@@ -15,25 +15,27 @@ import (
 	sdktemporal "go.temporal.io/sdk/temporal"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // tenDays is a backfill in which so many dates are done and failed.
-func tenDays(success, failed, skipped int, running ...dates.Date) workflows.RangeProgress {
-	p := workflows.RangeProgress{RangeResult: workflows.RangeResult{From: "2022-10-01", To: "2022-10-10", Total: 10, Success: success, Failed: failed, Skipped: skipped},
+func tenDays(success, failed, skipped int, running ...dates.Date) run.RangeProgress {
+	p := run.RangeProgress{RangeResult: run.RangeResult{From: "2022-10-01", To: "2022-10-10", Total: 10, Success: success, Failed: failed, Skipped: skipped},
 		Parallel: 2, Ran: success + failed, Took: time.Duration(success+failed) * time.Minute}
 	if failed > 0 {
 		p.FailedDates, p.FirstError = []dates.Date{"2022-10-04"}, "task clean_geo failed after 2 tries:\nnowhere"
 	}
 	for _, date := range running {
-		p.Running = append(p.Running, &workflows.InFlight{Date: date})
+		p.Running = append(p.Running, &run.InFlight{Date: date})
 	}
 	return p
 }
 
 // backfills lets the world start a backfill that answers so, and ends with the last of the answers.
-func (w *world) backfills(answers ...workflows.RangeProgress) {
+func (w *world) backfills(answers ...run.RangeProgress) {
 	last := answers[len(answers)-1].RangeResult
 	e := &fakeExecution{runID: "r1", status: running}
 	for _, answer := range answers {
@@ -41,9 +43,9 @@ func (w *world) backfills(answers ...workflows.RangeProgress) {
 	}
 	e.result = func(into any) error {
 		if last.Failed > 0 || last.Stopped != "" {
-			return sdktemporal.NewNonRetryableApplicationError("dates failed", workflows.ErrorRangeFailed, nil, last)
+			return sdktemporal.NewNonRetryableApplicationError("dates failed", failure.RangeFailed, nil, last)
 		}
-		*into.(*workflows.RangeResult) = last
+		*into.(*run.RangeResult) = last
 		return nil
 	}
 	w.temporal.execute = func(client.StartWorkflowOptions, any) (*fakeExecution, error) { return e, nil }
@@ -58,8 +60,8 @@ func TestBackfill_AsksForTheDatesAsToldTo(t *testing.T) {
 	w.backfills(tenDays(10, 0, 0))
 	code, stdout, stderr := w.starter(t, backfillLine("--parallel", "4", "--reprocess", "failed", "--param", "invalid_followers=null")...)
 	require.Zero(t, code, stderr)
-	require.Equal(t, []any{workflows.RangeInput{DAG: workflows.DailyName, From: "2022-10-01", To: "2022-10-10", Parallel: 4,
-		Reprocess: workflows.ReprocessFailed, OnFailure: "continue", Trigger: workflows.Backfill, By: "ann@desk",
+	require.Equal(t, []any{run.RangeInput{DAG: dailyName, From: "2022-10-01", To: "2022-10-10", Parallel: 4,
+		Reprocess: run.ReprocessFailed, OnFailure: "continue", Trigger: run.Backfill, TriggeredBy: "ann@desk",
 		Params: map[string]string{"invalid_followers": "null"}}}, w.temporal.started)
 	require.Contains(t, stdout, "10 dates")
 	require.Contains(t, stdout, "pinterest-daily-backfill-2022-10-01-2022-10-10/r1")
@@ -70,10 +72,10 @@ func TestBackfill_TakesAllItsOrders(t *testing.T) {
 	w.backfills(tenDays(10, 0, 0))
 	code, _, stderr := w.starter(t, backfillLine("--task-from", "clean_geo", "--backwards", "--on-failure", "max=3", "--hold", "--ignore-past", "--deadline", "6h", "--tag", "repair")...)
 	require.Zero(t, code, stderr)
-	require.Equal(t, []any{workflows.RangeInput{
-		DAG: workflows.DailyName, From: "2022-10-01", To: "2022-10-10", Parallel: 1, Reprocess: workflows.ReprocessAll, Backwards: true, OnFailure: "max=3",
-		Trigger: workflows.Backfill, Params: map[string]string{}, Hold: true, Again: workflows.Tasks{"clean_geo", "query"}, IgnorePast: true, Deadline: 6 * time.Hour,
-		By: "ann@desk", Tags: []string{"repair"},
+	require.Equal(t, []any{run.RangeInput{
+		DAG: dailyName, From: "2022-10-01", To: "2022-10-10", Parallel: 1, Reprocess: run.ReprocessAll, Backwards: true, OnFailure: "max=3",
+		Trigger: run.Backfill, Params: map[string]string{}, Hold: true, RerunTasks: dag.Tasks{"clean_geo", "query"}, IgnorePast: true, RunTimeout: 6 * time.Hour,
+		TriggeredBy: "ann@desk", Tags: []string{"repair"},
 	}}, w.temporal.started, "tasks that run again mean dates that run again")
 }
 
@@ -112,7 +114,7 @@ func TestBackfill_EndsWithOneIfADateFailed(t *testing.T) {
 	w.backfills(tenDays(8, 1, 1))
 	code, stdout, _ = w.starter(t, backfillLine("--wait", "-o", "json")...)
 	require.Equal(t, exitFailed, code)
-	var result workflows.RangeResult
+	var result run.RangeResult
 	require.NoError(t, json.Unmarshal([]byte(stdout), &result))
 	require.Equal(t, tenDays(8, 1, 1).RangeResult, result)
 }
@@ -149,7 +151,7 @@ func TestBackfill_OfTheSameDatesIsThereOnce(t *testing.T) {
 }
 
 // listed is a run as visibility knows it.
-func listed(t *testing.T, date dates.Date, status enumspb.WorkflowExecutionStatus, state workflows.State, partial bool) *workflowpb.WorkflowExecutionInfo {
+func listed(t *testing.T, date dates.Date, status enumspb.WorkflowExecutionStatus, state run.State, partial bool) *workflowpb.WorkflowExecutionInfo {
 	fields := map[string]*commonpb.Payload{}
 	for name, value := range map[string]any{"PinflowDate": date.Start(), "PinflowState": state, "PinflowTrigger": "schedule", "PinflowPartial": partial} {
 		payload, err := converter.GetDefaultDataConverter().ToPayload(value)
@@ -172,11 +174,11 @@ func TestRuns_ListsAllPages(t *testing.T) {
 	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
 		asked = query
 		return []*workflowpb.WorkflowExecutionInfo{
-			listed(t, "2022-10-18", running, workflows.Held, false),
-			listed(t, "2022-10-17", completed, workflows.Success, true),
-			listed(t, "2022-10-16", failed, workflows.Failed, false),
-			listed(t, "2022-10-15", enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, workflows.Running, false),
-			listed(t, "2022-10-14", completed, workflows.Success, false),
+			listed(t, "2022-10-18", running, run.Held, false),
+			listed(t, "2022-10-17", completed, run.Success, true),
+			listed(t, "2022-10-16", failed, run.Failed, false),
+			listed(t, "2022-10-15", enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, run.Running, false),
+			listed(t, "2022-10-14", completed, run.Success, false),
 		}, nil
 	}
 	code, stdout, stderr := w.starter(t, "runs")
@@ -197,7 +199,7 @@ func TestRuns_AreFoundByWhatTheyAre(t *testing.T) {
 	var asked string
 	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
 		asked = query
-		info := listed(t, "2022-10-18", completed, workflows.Success, false)
+		info := listed(t, "2022-10-18", completed, run.Success, false)
 		tags, err := converter.GetDefaultDataConverter().ToPayload([]string{"repair", "urgent"})
 		require.NoError(t, err)
 		info.SearchAttributes.IndexedFields["PinflowTags"] = tags

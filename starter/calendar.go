@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 const (
@@ -23,10 +23,10 @@ const (
 
 // calendarDay is a date of the year for programs.
 type calendarDay struct {
-	Date    dates.Date        `json:"date"`
-	State   workflows.State   `json:"state"`
-	Trigger workflows.Trigger `json:"trigger"`
-	RunID   string            `json:"runId"`
+	Date    dates.Date  `json:"date"`
+	State   run.State   `json:"state"`
+	Trigger run.Trigger `json:"trigger"`
+	RunID   string      `json:"runId"`
 }
 
 func (a *app) calendarCommand() *cobra.Command {
@@ -60,19 +60,19 @@ func (a *app) calendar(c *cobra.Command, year int) error {
 	if err != nil {
 		return err
 	}
-	counts := map[workflows.State]int{}
+	counts := map[run.State]int{}
 	days := []calendarDay{}
 	for _, run := range h.all() {
-		counts[runMark(run.RunStatus)]++
-		days = append(days, calendarDay{run.Date, runMark(run.RunStatus), run.Trigger, run.RunID})
+		counts[runMark(run.Status)]++
+		days = append(days, calendarDay{run.Date, runMark(run.Status), run.Trigger, run.RunID})
 	}
 	if a.form(c) == formJSON {
 		err = a.printJSON(struct {
-			DAG    string                  `json:"dag"`
-			Year   int                     `json:"year"`
-			Counts map[workflows.State]int `json:"counts"`
-			Dates  []calendarDay           `json:"dates"`
-		}{dag, year, counts, days})
+			DAG    string            `json:"dag"`
+			Year   int               `json:"year"`
+			Counts map[run.State]int `json:"counts"`
+			Dates  []calendarDay     `json:"dates"`
+		}{dailyName, year, counts, days})
 	} else {
 		a.printCalendar(h, year, counts)
 	}
@@ -83,49 +83,49 @@ func (a *app) calendar(c *cobra.Command, year int) error {
 }
 
 // printCalendar draws the year, what its marks mean, and which dates want a look.
-func (a *app) printCalendar(h *history, year int, counts map[workflows.State]int) {
+func (a *app) printCalendar(h *history, year int, counts map[run.State]int) {
 	width, _ := columns(a.stdout)
 	cell := 1
 	if calendarNames+2*calendarWeeks <= width {
 		cell = 2
 	}
-	a.say("%s in %d\n", a.paint(text.Bold, dag), year)
+	a.say("%s in %d\n", a.paint(text.Bold, dailyName), year)
 	a.say("%s%s", strings.Repeat(" ", calendarNames), calendarMonths(h.from, cell))
 	today := dates.Of(a.now())
 	for weekday := range 7 {
 		row := pad([]string{"Mon", "", "Wed", "", "Fri", "", "Sun"}[weekday], calendarNames)
 		for date := h.from.Add(weekday - weekdayOf(h.from)); date <= h.to; date = date.Add(7) {
 			mark := " "
-			if run, ok := h.runs[date]; ok {
-				mark = a.calendarMark(runMark(run.RunStatus))
+			if r, ok := h.runs[date]; ok {
+				mark = a.calendarMark(runMark(r.Status))
 			} else if date >= h.from && date <= today {
-				mark = a.paintMark(workflows.None)
+				mark = a.paintMark(run.None)
 			}
 			row += pad(mark, cell)
 		}
 		a.say("%s", strings.TrimRight(row, " "))
 	}
 	a.say("\n%s", flow(width, a.calendarLegend(h, counts, today)))
-	for _, state := range []workflows.State{workflows.Failed, workflows.Held, partialRun, workflows.Running} {
+	for _, state := range []run.State{run.Failed, run.Held, partialRun, run.Running} {
 		a.listDates(h, width, state)
 	}
 }
 
 // calendarMark is a square for what is done, so that what is not stands out.
-func (a *app) calendarMark(state workflows.State) string {
-	if state == workflows.Success {
+func (a *app) calendarMark(state run.State) string {
+	if state == run.Success {
 		return a.paintState(state, "■")
 	}
 	return a.paintMark(state)
 }
 
 // calendarLegend explains the marks and counts the dates of each.
-func (a *app) calendarLegend(h *history, counts map[workflows.State]int, today dates.Date) []string {
+func (a *app) calendarLegend(h *history, counts map[run.State]int, today dates.Date) []string {
 	var items []string
 	for _, m := range []struct {
-		state workflows.State
+		state run.State
 		name  string
-	}{{workflows.Success, "success"}, {workflows.Failed, "failed"}, {partialRun, "partial"}, {workflows.Running, "running"}, {workflows.Held, "held"}} {
+	}{{run.Success, "success"}, {run.Failed, "failed"}, {partialRun, "partial"}, {run.Running, "running"}, {run.Held, "held"}} {
 		items = append(items, fmt.Sprintf("%s %d %s", a.calendarMark(m.state), counts[m.state], m.name))
 	}
 	none := h.from.Days(min(h.to, today))
@@ -134,14 +134,14 @@ func (a *app) calendarLegend(h *history, counts map[workflows.State]int, today d
 			none--
 		}
 	}
-	return append(items, fmt.Sprintf("%s %d not run", a.paintMark(workflows.None), none))
+	return append(items, fmt.Sprintf("%s %d not run", a.paintMark(run.None), none))
 }
 
 // listDates names the dates of a state, as far as they fit the eye.
-func (a *app) listDates(h *history, width int, state workflows.State) {
+func (a *app) listDates(h *history, width int, state run.State) {
 	var items []string
 	for _, run := range h.all() {
-		if runMark(run.RunStatus) == state {
+		if runMark(run.Status) == state {
 			items = append(items, string(run.Date))
 		}
 	}

@@ -7,21 +7,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // year is the fortnight's world with all of the year before it run, and a held run.
 func year(t *testing.T) *world {
 	w := fortnight(t)
 	for date := dates.Date("2022-01-01"); date < "2022-09-26"; date = date.Add(1) {
-		entry := recorded(date, workflows.Scheduled, 60)
+		entry := recorded(date, run.Scheduled, 60)
 		if date.Start().YearDay()%61 == 0 {
-			entry = recorded(date, workflows.Scheduled, 60, workflows.Failed)
+			entry = recorded(date, run.Scheduled, 60, run.Failed)
 		}
 		w.record(t, entry)
 	}
 	held := going
-	held.State = workflows.Held
+	held.State = run.Held
 	w.visible(t, visibleRun{date: "2022-10-18", runID: "r1", status: running, started: going.Started, answer: &held})
 	return w
 }
@@ -67,11 +67,11 @@ func TestCalendar_CountsForPrograms(t *testing.T) {
 	_, stdout, _ := year(t).view(t, "calendar -o json")
 	var printed struct {
 		Year   int
-		Counts map[workflows.State]int
+		Counts map[run.State]int
 		Dates  []calendarDay
 	}
 	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
 	require.Equal(t, 2022, printed.Year)
-	require.Equal(t, map[workflows.State]int{workflows.Success: 282, workflows.Failed: 5, partialRun: 1, workflows.Held: 1}, printed.Counts)
+	require.Equal(t, map[run.State]int{run.Success: 282, run.Failed: 5, partialRun: 1, run.Held: 1}, printed.Counts)
 	require.Len(t, printed.Dates, 289)
 }

@@ -9,10 +9,10 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 func (a *app) cancelCommand() *cobra.Command {
@@ -50,7 +50,7 @@ func (a *app) cancel(c *cobra.Command, date dates.Date, reason string, wait bool
 		return err
 	}
 	_, err = conn.WorkflowService().RequestCancelWorkflowExecution(ctx, &workflowservice.RequestCancelWorkflowExecutionRequest{
-		Namespace: conn.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflows.RunID(dag, date)},
+		Namespace: conn.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.WorkflowID(dailyName, date)},
 		Identity: a.operator(), Reason: reason,
 	})
 	if err != nil {
@@ -71,7 +71,7 @@ func (a *app) cancel(c *cobra.Command, date dates.Date, reason string, wait bool
 
 // awaitCancelled shows the run when it has ended. That it was cancelled is what was asked for, and no failure.
 func (a *app) awaitCancelled(c *cobra.Command, conn *temporal.Connection, date dates.Date) error {
-	run := conn.GetWorkflow(c.Context(), workflows.RunID(dag, date), "")
+	run := conn.GetWorkflow(c.Context(), run.WorkflowID(dailyName, date), "")
 	status, err := a.watchRun(c.Context(), conn, run, date)
 	if err != nil {
 		return err
@@ -80,11 +80,11 @@ func (a *app) awaitCancelled(c *cobra.Command, conn *temporal.Connection, date d
 }
 
 func (a *app) pauseCommand() *cobra.Command {
-	return a.pauseOrResume("pause", "Let the run of a date start no more tasks; those at work finish", workflows.PauseUpdate, "The run of %s is paused.")
+	return a.pauseOrResume("pause", "Let the run of a date start no more tasks; those at work finish", run.PauseUpdate, "The run of %s is paused.")
 }
 
 func (a *app) resumeCommand() *cobra.Command {
-	return a.pauseOrResume("resume", "Go on with the paused run of a date", workflows.ResumeUpdate, "The run of %s goes on.")
+	return a.pauseOrResume("resume", "Go on with the paused run of a date", run.ResumeUpdate, "The run of %s goes on.")
 }
 
 func (a *app) pauseOrResume(use, short, update, done string) *cobra.Command {
@@ -96,7 +96,7 @@ func (a *app) pauseOrResume(use, short, update, done string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			order := workflows.Pause{By: a.operator(), Reason: orDefault(reason, "no reason given")}
+			order := run.Pause{By: a.operator(), Reason: orDefault(reason, "no reason given")}
 			return a.orderRun(c, date, update, order, fmt.Sprintf(done, date))
 		},
 	}
@@ -134,17 +134,17 @@ func (a *app) addNote(ctx context.Context, date dates.Date, text string) error {
 	if err != nil {
 		return a.bucketError(err)
 	}
-	notes := activities.Notes{Objects: objects}
-	return a.bucketError(notes.Add(ctx, activities.Note{DAG: dag, Date: date, At: a.now(), By: a.operator(), Text: text}))
+	notes := ledger.Notes{Objects: objects}
+	return a.bucketError(notes.Add(ctx, ledger.Note{DAG: dailyName, Date: date, At: a.now(), By: a.operator(), Text: text}))
 }
 
-func (a *app) notesOf(ctx context.Context, date dates.Date) ([]activities.Note, error) {
+func (a *app) notesOf(ctx context.Context, date dates.Date) ([]ledger.Note, error) {
 	objects, err := a.connect.bucket(ctx, a.settings)
 	if err != nil {
 		return nil, a.bucketError(err)
 	}
-	notes := activities.Notes{Objects: objects}
-	found, err := notes.Of(ctx, dag, date)
+	notes := ledger.Notes{Objects: objects}
+	found, err := notes.Of(ctx, dailyName, date)
 	return found, a.bucketError(err)
 }
 
@@ -163,14 +163,14 @@ func (a *app) showNotes(c *cobra.Command, date dates.Date) error {
 	return nil
 }
 
-func (a *app) printNotes(notes []activities.Note) {
+func (a *app) printNotes(notes []ledger.Note) {
 	for _, note := range notes {
 		a.say("%s  %s: %s", moment(note.At), note.By, note.Text)
 	}
 }
 
 // notesOrNone are the notes on a date. If they cannot be read, what is known of the run is shown all the same.
-func (a *app) notesOrNone(ctx context.Context, date dates.Date) []activities.Note {
+func (a *app) notesOrNone(ctx context.Context, date dates.Date) []ledger.Note {
 	notes, err := a.notesOf(ctx, date)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		a.note("The notes on %s cannot be read: %v", date, err)

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -15,11 +17,11 @@ func (a *app) dagsCommand() *cobra.Command {
 		Long: "Check reports all that is wrong with the DAGs at once: unknown parents, cycles, ids that stand twice, trigger rules that can never hold,\n" +
 			"pools that do not exist, expectations that nobody can count. The exit code is 1 if there is anything. It needs no system.",
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.checkDAGs(c, workflows.Standard) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.checkDAGs(c, workflows.DefaultCatalog) },
 	}
 	list := &cobra.Command{
 		Use: "list", Short: "List the DAGs of this build", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.listDAGs(c, workflows.Standard) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.listDAGs(c, workflows.DefaultCatalog) },
 	}
 	for _, c := range []*cobra.Command{check, list} {
 		prints(c, formTable, formJSON)
@@ -35,7 +37,7 @@ type dagCheck struct {
 	Mistakes []string `json:"mistakes"`
 }
 
-func (a *app) checkDAGs(c *cobra.Command, catalog workflows.Catalog) error {
+func (a *app) checkDAGs(c *cobra.Command, catalog dag.Catalog) error {
 	checks := []dagCheck{}
 	wrong := 0
 	for _, named := range catalog.DAGs {
@@ -53,10 +55,10 @@ func (a *app) checkDAGs(c *cobra.Command, catalog workflows.Catalog) error {
 	} else {
 		for _, check := range checks {
 			if len(check.Mistakes) == 0 {
-				a.say("%s  %s, %d tasks", a.paintState(workflows.Success, "ok  "), check.DAG, check.Tasks)
+				a.say("%s  %s, %d tasks", a.paintState(run.Success, "ok  "), check.DAG, check.Tasks)
 			}
 			for _, mistake := range check.Mistakes {
-				a.say("%s  %s: %s", a.paintState(workflows.Failed, "FAIL"), check.DAG, mistake)
+				a.say("%s  %s: %s", a.paintState(run.Failed, "FAIL"), check.DAG, mistake)
 			}
 		}
 	}
@@ -66,7 +68,7 @@ func (a *app) checkDAGs(c *cobra.Command, catalog workflows.Catalog) error {
 	return nil
 }
 
-func (a *app) listDAGs(c *cobra.Command, catalog workflows.Catalog) error {
+func (a *app) listDAGs(c *cobra.Command, catalog dag.Catalog) error {
 	type row struct {
 		DAG      string   `json:"dag"`
 		Tasks    []string `json:"tasks"`
@@ -82,11 +84,11 @@ func (a *app) listDAGs(c *cobra.Command, catalog workflows.Catalog) error {
 		if named.Hold {
 			failure = "hold"
 		}
-		if named.Deadline > 0 {
-			r.Deadline = duration(named.Deadline)
+		if named.RunTimeout > 0 {
+			r.Deadline = duration(named.RunTimeout)
 		}
-		if named.Due > 0 {
-			r.Due = duration(named.Due)
+		if named.Deadline > 0 {
+			r.Due = duration(named.Deadline)
 		}
 		rows = append(rows, r)
 		g.rows = append(g.rows, []string{r.DAG, join(r.Tasks), orDefault(r.Due, "never"), orDefault(r.Deadline, "none"), failure})

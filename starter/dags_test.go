@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -24,9 +25,9 @@ func TestDags_OfThisBuildAreListedAndChecked(t *testing.T) {
 
 func TestDags_CheckReportsAllMistakesAtOnceAndEndsWithOne(t *testing.T) {
 	do := workflows.Notebook{Name: "x"}
-	broken := workflows.Catalog{DAGs: []workflows.Named{
-		{Name: "good", DAG: workflows.DAG{{ID: "a", Do: do}}},
-		{Name: "bad", DAG: workflows.DAG{{ID: "a", After: workflows.Tasks{"z"}, Pool: "none", Do: do}, {ID: "a", Do: do}}},
+	broken := dag.Catalog{DAGs: []dag.Definition{
+		{Name: "good", DAG: dag.DAG{{ID: "a", Do: do}}},
+		{Name: "bad", DAG: dag.DAG{{ID: "a", After: dag.Tasks{"z"}, Pool: "none", Do: do}, {ID: "a", Do: do}}},
 	}}
 	var out bytes.Buffer
 	a := &app{stdout: &out}

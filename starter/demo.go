@@ -13,8 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/launch"
 	"github.com/pinflow/pinflow/internal/posts"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // demoOptions are the flags of `starter demo`.
@@ -202,19 +203,19 @@ func (d *demo) runDates(ctx context.Context, date dates.Date) (failed, err error
 	}
 	defer conn.Close()
 	for ; date <= dates.Of(d.now()); date = date.Add(1) {
-		in := workflows.RunInput{DAG: dag, Date: date, Trigger: workflows.Manual, By: d.operator()}
-		run, err := d.startRun(ctx, conn, workflows.RunOptions(in), in, true)
+		in := run.Input{DAG: dailyName, Date: date, Trigger: run.Manual, TriggeredBy: d.operator()}
+		r, err := d.startRun(ctx, conn, launch.RunOptions(in), in, true)
 		if err != nil {
 			return nil, err
 		}
-		status, err := d.watchRun(ctx, conn, run, date)
+		status, err := d.watchRun(ctx, conn, r, date)
 		if err != nil {
 			return nil, err
 		}
 		if err := d.drawRun(status); err != nil {
 			return nil, err
 		}
-		if status.State == workflows.Failed {
+		if status.State == run.Failed {
 			failed = errShown{exitFailed}
 		}
 	}

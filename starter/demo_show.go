@@ -11,19 +11,19 @@ import (
 
 	"github.com/pinflow/pinflow/internal/answers"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // answerRows is how many rows of an answer the demo shows: the largest have hundreds.
 const answerRows = 8
 
 // drawRun prints the DAG with its states, and the table of its tasks.
-func (d *demo) drawRun(status workflows.RunStatus) error {
-	table, err := workflows.Standard.Lookup(status.DAG)
+func (d *demo) drawRun(status run.Status) error {
+	table, err := definitionOf(status.DAG)
 	if err != nil {
 		return err
 	}
-	states := map[string]workflows.TaskStatus{}
+	states := map[string]run.Task{}
 	for _, task := range status.Tasks {
 		states[task.ID] = task
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // diffLine is one figure of two runs.
@@ -79,7 +79,7 @@ func (a *app) diff(c *cobra.Command, first, second dates.Date) error {
 			Before dates.Date `json:"before"`
 			After  dates.Date `json:"after"`
 			Lines  []diffLine `json:"lines"`
-		}{dag, first, second, lines})
+		}{dailyName, first, second, lines})
 	} else {
 		a.printDiff(before, after, lines)
 	}
@@ -92,7 +92,7 @@ func (a *app) diff(c *cobra.Command, first, second dates.Date) error {
 // diffRuns compares two runs: themselves first, then their tasks.
 func (a *app) diffRuns(before, after dateRun) []diffLine {
 	d := &differ{lines: []diffLine{}}
-	d.text("state", string(runMark(before.RunStatus)), string(runMark(after.RunStatus)))
+	d.text("state", string(runMark(before.Status)), string(runMark(after.Status)))
 	d.text("trigger", string(before.Trigger), string(after.Trigger))
 	d.time("took", a.length(before), a.length(after))
 	names := slices.Sorted(maps.Keys(before.Params))
@@ -118,7 +118,7 @@ func (a *app) diffRuns(before, after dateRun) []diffLine {
 }
 
 // diffTasks compares how a task stands in two runs.
-func (a *app) diffTasks(d *differ, before, after workflows.TaskStatus) {
+func (a *app) diffTasks(d *differ, before, after run.Task) {
 	d.text("state", string(taskMark(before)), string(taskMark(after)))
 	d.count("tries", int64(before.Tries), int64(after.Tries))
 	d.time("took", a.workTime(before), a.workTime(after))
@@ -194,7 +194,7 @@ func percent(before, after float64) string {
 }
 
 // workTime is how long a task took, from its first start, without what it waited for its pool.
-func (a *app) workTime(task workflows.TaskStatus) time.Duration {
+func (a *app) workTime(task run.Task) time.Duration {
 	if task.Started.IsZero() {
 		return 0
 	}
@@ -206,17 +206,17 @@ func (a *app) workTime(task workflows.TaskStatus) time.Duration {
 }
 
 // poolWait is how long the tries of a task waited for a slot of their pool.
-func poolWait(task workflows.TaskStatus) time.Duration {
+func poolWait(task run.Task) time.Duration {
 	sum := time.Duration(0)
 	for _, try := range task.History {
-		if try.Queued != nil && try.Granted != nil && !try.Ended.Before(task.Started) {
-			sum += try.Granted.Sub(*try.Queued)
+		if !try.Granted.IsZero() && !try.Ended.Before(task.Started) {
+			sum += try.Granted.Sub(try.Queued)
 		}
 	}
 	return sum
 }
 
-func tablesOf(tasks ...workflows.TaskStatus) []string {
+func tablesOf(tasks ...run.Task) []string {
 	var names []string
 	for _, task := range tasks {
 		for _, t := range task.Tables {
@@ -228,7 +228,7 @@ func tablesOf(tasks ...workflows.TaskStatus) []string {
 	return names
 }
 
-func rowsOfTable(task workflows.TaskStatus, table string) int64 {
+func rowsOfTable(task run.Task, table string) int64 {
 	for _, t := range task.Tables {
 		if t.Table == table {
 			return t.Rows
@@ -250,14 +250,14 @@ func shortMiddle(s string, width int) string {
 // printDiff prints the figures as a table that fits the width.
 func (a *app) printDiff(before, after dateRun, lines []diffLine) {
 	width, _ := columns(a.stdout)
-	a.say("%s: %s and %s\n", a.paint(text.Bold, dag), before.Date, after.Date)
+	a.say("%s: %s and %s\n", a.paint(text.Bold, dailyName), before.Date, after.Date)
 	whats, values, changes := 0, len(before.Date), 0
 	for _, l := range lines {
 		whats = max(whats, len([]rune(l.What)))
 		values, changes = max(values, len([]rune(l.Before)), len([]rune(l.After))), max(changes, len(l.Change))
 	}
 	const gaps = 2 + 3*2
-	values = min(values, max(len(workflows.UpstreamFailed), (width-gaps-whats-changes)/2))
+	values = min(values, max(len(run.UpstreamFailed), (width-gaps-whats-changes)/2))
 	whats = min(whats, max(8, width-gaps-2*values-changes))
 	row := func(mark, what, first, second, change string) string {
 		return strings.TrimRight(pad(mark, 2)+pad(shortMiddle(what, whats), whats+2)+pad(short(first, values), values+2)+pad(short(second, values), values+2)+change, " ")

@@ -7,20 +7,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/activities"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // compared is a world with two runs that differ in what a run can.
 func compared(t *testing.T) *world {
 	w := newWorld()
-	before, after := recorded("2022-10-16", workflows.Scheduled, 100), repaired()
+	before, after := recorded("2022-10-16", run.Scheduled, 100), repaired()
 	before.Params = map[string]string{"invalid_followers": "quarantine"}
 	after.Params = map[string]string{"invalid_followers": "null"}
-	before.Tasks[0].Outcome = activities.Outcome{Rows: 33462, Notebook: "/Shared/pinflow/load", NotebookHash: strings.Repeat("ab12", 16)}
-	after.Tasks[0].Outcome = activities.Outcome{Rows: 30100, Notebook: "/Shared/pinflow/load", NotebookHash: strings.Repeat("cd34", 16)}
+	before.Tasks[0].Outcome = run.Outcome{Rows: 33462, Notebook: "/Shared/pinflow/load", NotebookHash: strings.Repeat("ab12", 16)}
+	after.Tasks[0].Outcome = run.Outcome{Rows: 30100, Notebook: "/Shared/pinflow/load", NotebookHash: strings.Repeat("cd34", 16)}
 	before.Tasks[1].Quarantined, after.Tasks[1].Quarantined = 120, 120
-	before.Tasks[4].Tables = []activities.TableRows{
+	before.Tasks[4].Tables = []run.TableRows{
 		{Table: "most_popular_category_by_country", Rows: 233}, {Table: "median_followers_by_joining_year", Rows: 3},
 		{Table: "median_followers_by_joining_year_and_age_group", Rows: 12},
 	}

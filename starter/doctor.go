@@ -12,17 +12,17 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
-
-	"github.com/pinflow/pinflow/activities"
-	"github.com/pinflow/pinflow/internal/answers"
-	"github.com/pinflow/pinflow/internal/clients/temporal"
-	"github.com/pinflow/pinflow/internal/notebookpush"
-	"github.com/pinflow/pinflow/notebooks"
-	"github.com/pinflow/pinflow/workflows"
-
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pinflow/pinflow/internal/answers"
+	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/notebookpush"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/search"
+	"github.com/pinflow/pinflow/notebooks"
 )
 
 // finding is one check of the doctor.
@@ -147,7 +147,7 @@ func checkAttributes(ctx context.Context, conn *temporal.Connection) (string, er
 	if len(lacking) > 0 {
 		return "", fmt.Errorf("%d are missing: run `starter setup`", len(lacking))
 	}
-	return fmt.Sprintf("%d of %d are there", len(workflows.SearchAttributes()), len(workflows.SearchAttributes())), nil
+	return fmt.Sprintf("%d of %d are there", len(search.Attributes()), len(search.Attributes())), nil
 }
 
 func (a *app) checkSchedule(ctx context.Context, conn *temporal.Connection) (string, error) {
@@ -177,7 +177,7 @@ const pollAge = 2 * time.Minute
 func (a *app) checkWorker(ctx context.Context, conn *temporal.Connection) (string, error) {
 	var names []string
 	for _, kind := range []enumspb.TaskQueueType{enumspb.TASK_QUEUE_TYPE_WORKFLOW, enumspb.TASK_QUEUE_TYPE_ACTIVITY} {
-		queue, err := conn.DescribeTaskQueue(ctx, workflows.TaskQueue, kind)
+		queue, err := conn.DescribeTaskQueue(ctx, run.TaskQueue, kind)
 		if err != nil {
 			return "", conn.Classify(err)
 		}
@@ -188,11 +188,11 @@ func (a *app) checkWorker(ctx context.Context, conn *temporal.Connection) (strin
 			}
 		}
 		if len(names) == 0 {
-			return "", fmt.Errorf("no worker polls task queue %s: start one with `bin/workers`; if one runs, look at its log", workflows.TaskQueue)
+			return "", fmt.Errorf("no worker polls task queue %s: start one with `bin/workers`; if one runs, look at its log", run.TaskQueue)
 		}
 	}
 	slices.Sort(names)
-	return fmt.Sprintf("%s polls task queue %s", join(slices.Compact(names)), workflows.TaskQueue), nil
+	return fmt.Sprintf("%s polls task queue %s", join(slices.Compact(names)), run.TaskQueue), nil
 }
 
 func (a *app) checkKafka(ctx context.Context) []finding {
@@ -226,7 +226,7 @@ func (a *app) checkBucket(ctx context.Context) []finding {
 			return "", a.bucketError(err)
 		}
 		key := "doctor/last-check"
-		err = objects.Put(ctx, activities.PutObject{Key: key, Body: []byte(a.now().UTC().Format(time.RFC3339) + "\n")})
+		err = objects.Put(ctx, bucket.PutInput{Key: key, Body: []byte(a.now().UTC().Format(time.RFC3339) + "\n")})
 		if err != nil && strings.Contains(err.Error(), "NoSuchBucket") {
 			return "", fmt.Errorf("there is no bucket %s: run `starter setup`, or set PINFLOW_BUCKET", a.settings.Bucket)
 		}

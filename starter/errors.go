@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/clients/fault"
 )
 
 // Exit codes of the starter, for scripts.
@@ -72,7 +72,7 @@ func exitCode(err error) int {
 		return shown.code
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.As(err, &unreachable), errors.As(err, new(*temporal.UnreachableError)), errors.As(err, new(*noWorkerError)):
+	case errors.As(err, &unreachable), fault.Unusable(err), errors.As(err, new(*noWorkerError)):
 		return exitUnreachable
 	}
 	return exitFailed

@@ -9,7 +9,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 func (a *app) ganttCommand() *cobra.Command {
@@ -65,18 +66,18 @@ func (x ganttAxis) column(t time.Time) int {
 }
 
 // printGantt draws the bars under their axis.
-func (a *app) printGantt(run dateRun) {
+func (a *app) printGantt(r dateRun) {
 	const took = 8 // the column behind the bars
 	width, _ := columns(a.stdout)
-	names := nameWidth(idsOf(run.Tasks))
-	axis := ganttAxis{run.Started, run.Ended, max(10, width-names-4-took)}
+	names := nameWidth(idsOf(r.Tasks))
+	axis := ganttAxis{r.Started, r.Ended, max(10, width-names-4-took)}
 	if axis.to.IsZero() {
 		axis.to = a.now()
 	}
-	bars := a.ganttBars(run)
-	used := map[workflows.State]bool{}
+	bars := a.ganttBars(r)
+	used := map[run.State]bool{}
 	waited := time.Duration(0)
-	a.sayTitle(run.RunStatus)
+	a.sayTitle(r.Status)
 	a.say("%s to %s UTC\n", moment(axis.from), moment(axis.to))
 	a.say("%s%s%s", strings.Repeat(" ", names+4), a.paint(text.FgHiBlack, pad(axis.ticks(), axis.width)), padLeft("took", took))
 	last := ""
@@ -198,8 +199,8 @@ func (x ganttAxis) step() time.Duration {
 	return step
 }
 
-func idsOf(tasks []workflows.TaskStatus) workflows.Tasks {
-	ids := make(workflows.Tasks, len(tasks))
+func idsOf(tasks []run.Task) dag.Tasks {
+	ids := make(dag.Tasks, len(tasks))
 	for i, task := range tasks {
 		ids[i] = task.ID
 	}

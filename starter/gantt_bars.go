@@ -4,8 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pinflow/pinflow/activities"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // ganttSpan is a time in which a try worked, or waited for a slot of its pool.
@@ -17,9 +16,9 @@ type ganttSpan struct {
 
 // ganttBar is a try of a task.
 type ganttBar struct {
-	Task  string          `json:"task"`
-	Try   int             `json:"try,omitempty"`
-	State workflows.State `json:"state"`
+	Task  string    `json:"task"`
+	Try   int       `json:"try,omitempty"`
+	State run.State `json:"state"`
 	// Spans are none if nothing was done in this run; Note then says why.
 	Spans []ganttSpan `json:"spans"`
 	Note  string      `json:"note,omitempty"`
@@ -50,24 +49,24 @@ func (a *app) ganttBars(run dateRun) []ganttBar {
 	return bars
 }
 
-func (a *app) taskBars(run dateRun, task workflows.TaskStatus) []ganttBar {
+func (a *app) taskBars(r dateRun, task run.Task) []ganttBar {
 	if task.Carried {
 		return []ganttBar{{Task: task.ID, State: carriedTask, Spans: []ganttSpan{}, Note: "from an earlier run, " + moment(task.Ended)}}
 	}
 	var bars []ganttBar
 	begun := task.Started // of the wait for the next try
 	for _, try := range task.History {
-		if try.Ended.Before(run.Started) { // of an earlier run of the date
+		if try.Ended.Before(r.Started) { // of an earlier run of the date
 			continue
 		}
 		bars, begun = append(bars, tryBar(task.ID, try, try.Ended)), try.Ended
 	}
-	switch going := run.Ended.IsZero(); {
+	switch going := r.Ended.IsZero(); {
 	case going && task.Trying != nil:
 		bar := tryBar(task.ID, *task.Trying, a.now())
 		bar.State, bar.Note = task.State, task.Waiting
 		bars = append(bars, bar)
-	case going && task.State == workflows.Queued: // for its past, or for the run to be resumed
+	case going && task.State == run.Queued: // for its past, or for the run to be resumed
 		bar := ganttBar{Task: task.ID, Try: task.Tries + 1, State: task.State, Note: task.Waiting}
 		bar.add(begun, a.now(), true)
 		bars = append(bars, bar)
@@ -77,20 +76,20 @@ func (a *app) taskBars(run dateRun, task workflows.TaskStatus) []ganttBar {
 		bars = append(bars, bar)
 	case len(bars) == 0:
 		bars = append(bars, ganttBar{Task: task.ID, State: task.State, Spans: []ganttSpan{}, Note: string(task.State)})
-	case task.State == workflows.UpForRetry || task.State == workflows.Held:
+	case task.State == run.UpForRetry || task.State == run.Held:
 		bars[len(bars)-1].State = task.State
 	}
 	return bars
 }
 
 // tryBar is the bar of a try up to its end.
-func tryBar(task string, try activities.TryRecord, end time.Time) ganttBar {
-	bar := ganttBar{Task: task, Try: try.Number, State: workflows.State(try.State)}
-	orEnd := func(t *time.Time) time.Time {
-		if t == nil {
+func tryBar(task string, try run.Try, end time.Time) ganttBar {
+	bar := ganttBar{Task: task, Try: try.Number, State: run.State(try.State)}
+	orEnd := func(t time.Time) time.Time {
+		if t.IsZero() {
 			return end
 		}
-		return *t
+		return t
 	}
 	queued, granted := orEnd(try.Queued), orEnd(try.Granted)
 	bar.add(try.Started, queued, false)

@@ -7,44 +7,44 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/activities"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // try is a try that worked and waited at the given seconds: started, queued, granted, ended. Without a wait queued is negative.
-func try(number int, state workflows.State, started, queued, granted, ended int) activities.TryRecord {
-	record := activities.TryRecord{Number: number, State: string(state), Started: at(started), Ended: at(ended)}
+func try(number int, state run.State, started, queued, granted, ended int) run.Try {
+	record := run.Try{Number: number, State: state, Started: at(started), Ended: at(ended)}
 	if queued >= 0 {
-		record.Queued, record.Granted = new(at(queued)), new(at(granted))
+		record.Queued, record.Granted = at(queued), at(granted)
 	}
 	return record
 }
 
 // tried is a task with its tries.
-func tried(id string, state workflows.State, tries ...activities.TryRecord) activities.TaskRecord {
-	record := activities.TaskRecord{ID: id, State: string(state), Tries: len(tries), History: tries}
+func tried(id string, state run.State, tries ...run.Try) run.Task {
+	record := run.Task{ID: id, State: state, Tries: len(tries), History: tries}
 	if len(tries) > 0 {
-		record.Started, record.Ended = &tries[0].Started, &tries[len(tries)-1].Ended
+		record.Started, record.Ended = tries[0].Started, tries[len(tries)-1].Ended
 	}
 	return record
 }
 
 // repaired is an entry with all that a gantt can show: a carried task, waits, two tries, and a task that did not run.
-func repaired() activities.LedgerEntry {
+func repaired() ledger.Entry {
 	before := at(-3600)
-	carried := activities.TaskRecord{ID: "clean_user", State: "success", Tries: 1, Started: &before, Ended: &before, Carried: true}
-	load := tried("load", workflows.Success, try(1, workflows.Failed, -3700, -1, 0, -3650), try(2, workflows.Success, 0, 30, 50, 80))
-	load.Started = &load.History[1].Started // of this run
-	return activities.LedgerEntry{
-		DAG: workflows.DailyName, Date: "2022-10-18", State: "failed", Trigger: "manual", RunID: "r1", WorkflowID: "pinterest-daily-2022-10-18",
-		Started: at(0), Ended: at(400), Tasks: []activities.TaskRecord{
+	carried := run.Task{ID: "clean_user", State: "success", Tries: 1, Started: before, Ended: before, Carried: true}
+	load := tried("load", run.Success, try(1, run.Failed, -3700, -1, 0, -3650), try(2, run.Success, 0, 30, 50, 80))
+	load.Started = load.History[1].Started // of this run
+	return ledger.Entry{Status: run.Status{
+		DAG: dailyName, Date: "2022-10-18", State: "failed", Trigger: "manual", RunID: "r1", WorkflowID: "pinterest-daily-2022-10-18",
+		Started: at(0), Ended: at(400), Tasks: []run.Task{
 			load,
-			tried("clean_pin", workflows.Success, try(1, workflows.Success, 80, 80, 200, 300)),
-			tried("clean_geo", workflows.Failed, try(1, workflows.Failed, 80, 80, 82, 180), try(2, workflows.Failed, 190, 190, 190, 399)),
+			tried("clean_pin", run.Success, try(1, run.Success, 80, 80, 200, 300)),
+			tried("clean_geo", run.Failed, try(1, run.Failed, 80, 80, 82, 180), try(2, run.Failed, 190, 190, 190, 399)),
 			carried,
 			{ID: "query", State: "upstream_failed"},
 		},
-	}
+	}}
 }
 
 func TestGantt_ShowsEachTryAndWhatItWaitedFor(t *testing.T) {
@@ -61,12 +61,12 @@ func TestGantt_ShowsEachTryAndWhatItWaitedFor(t *testing.T) {
 
 func TestGantt_ShowsARunThatIsGoing(t *testing.T) {
 	w := newWorld()
-	status := runOf(workflows.Running, loaded, // and partial, which makes the title long
-		workflows.TaskStatus{State: workflows.Running, Tries: 2, Started: at(12), History: []activities.TryRecord{try(1, workflows.Failed, 12, 12, 20, 60)},
-			Trying: &activities.TryRecord{Number: 2, Started: at(70), Queued: new(at(70)), Granted: new(at(90))}},
-		workflows.TaskStatus{State: workflows.Queued, Tries: 1, Started: at(12), Waiting: "a slot of pool clean_geo",
-			Trying: &activities.TryRecord{Number: 1, Started: at(12), Queued: new(at(12))}},
-		workflows.TaskStatus{State: workflows.UpForRetry, Tries: 1, Started: at(12), History: []activities.TryRecord{try(1, workflows.Failed, 12, -1, 0, 110)}},
+	status := runOf(run.Running, loaded, // and partial, which makes the title long
+		run.Task{State: run.Running, Tries: 2, Started: at(12), History: []run.Try{try(1, run.Failed, 12, 12, 20, 60)},
+			Trying: &run.Try{Number: 2, Started: at(70), Queued: at(70), Granted: at(90)}},
+		run.Task{State: run.Queued, Tries: 1, Started: at(12), Waiting: "a slot of pool clean_geo",
+			Trying: &run.Try{Number: 1, Started: at(12), Queued: at(12)}},
+		run.Task{State: run.UpForRetry, Tries: 1, Started: at(12), History: []run.Try{try(1, run.Failed, 12, -1, 0, 110)}},
 	)
 	status.Partial = true
 	w.now = at(120)

@@ -8,17 +8,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // graphTask is a task of the DAG for programs. How it stands is there if a date was asked for.
 type graphTask struct {
-	ID    string                `json:"id"`
-	After workflows.Tasks       `json:"after"`
-	Rule  string                `json:"rule"`
-	Pool  string                `json:"pool,omitempty"`
-	Run   *workflows.TaskStatus `json:"run,omitempty"`
+	ID    string    `json:"id"`
+	After dag.Tasks `json:"after"`
+	Rule  string    `json:"rule"`
+	Pool  string    `json:"pool,omitempty"`
+	Run   *run.Task `json:"run,omitempty"`
 }
 
 func (a *app) graphCommand() *cobra.Command {
@@ -64,30 +65,30 @@ func (a *app) graphOf(c *cobra.Command, date dates.Date) error {
 }
 
 // graph draws the DAG, with the states of a run if one is given.
-func (a *app) graph(form string, run *dateRun) error {
-	table, err := workflows.Standard.Lookup(dag)
+func (a *app) graph(form string, r *dateRun) error {
+	table, err := definitionOf(dailyName)
 	if err != nil {
 		return err
 	}
-	var state func(string) workflows.State
+	var state func(string) run.State
 	var label func(string) string
-	if run != nil {
-		state = func(id string) workflows.State { return run.task(id).State }
-		label = func(id string) string { return a.graphLabel(run.task(id)) }
+	if r != nil {
+		state = func(id string) run.State { return r.task(id).State }
+		label = func(id string) string { return a.graphLabel(r.task(id)) }
 	}
 	switch form {
 	case formJSON:
-		return a.printJSON(graphForPrograms(table, run))
+		return a.printJSON(graphForPrograms(table, r))
 	case "mermaid":
 		_, err = fmt.Fprint(a.stdout, table.Mermaid(state))
 	case "dot":
 		_, err = fmt.Fprint(a.stdout, table.Dot(state))
 	default:
-		if run != nil {
-			a.sayTitle(run.RunStatus)
+		if r != nil {
+			a.sayTitle(r.Status)
 			a.say("")
 		}
-		return a.graphText(table.Text(label), run)
+		return a.graphText(table.Text(label), r)
 	}
 	return err
 }
@@ -109,7 +110,7 @@ func (a *app) graphText(tree string, run *dateRun) error {
 }
 
 // sayTitle prints a run in a line, and whether it is paused.
-func (a *app) sayTitle(status workflows.RunStatus) {
+func (a *app) sayTitle(status run.Status) {
 	a.say("%s", a.wrapped(a.runTitle(status)))
 	if status.Paused != "" {
 		a.say("%s", a.wrapped(pausedLine(status)))
@@ -125,41 +126,41 @@ func (a *app) wrapped(line string) string {
 }
 
 // graphForPrograms is the DAG as data.
-func graphForPrograms(table workflows.DAG, run *dateRun) any {
+func graphForPrograms(table dag.DAG, r *dateRun) any {
 	tasks := make([]graphTask, len(table))
 	for i, t := range table {
-		tasks[i] = graphTask{ID: t.ID, After: append(workflows.Tasks{}, t.After...), Rule: string(t.When), Pool: t.Pool}
-		if t.When == "" {
-			tasks[i].Rule = string(workflows.AllSuccess)
+		tasks[i] = graphTask{ID: t.ID, After: append(dag.Tasks{}, t.After...), Rule: string(t.TriggerRule), Pool: t.Pool}
+		if t.TriggerRule == "" {
+			tasks[i].Rule = string(dag.AllSuccess)
 		}
-		if run != nil {
-			status := run.task(t.ID)
+		if r != nil {
+			status := r.task(t.ID)
 			tasks[i].Run = &status
 		}
 	}
 	drawn := struct {
-		DAG   string          `json:"dag"`
-		Date  dates.Date      `json:"date,omitempty"`
-		State workflows.State `json:"state,omitempty"`
-		RunID string          `json:"runId,omitempty"`
-		Tasks []graphTask     `json:"tasks"`
-	}{DAG: dag, Tasks: tasks}
-	if run != nil {
-		drawn.Date, drawn.State, drawn.RunID = run.Date, run.State, run.RunID
+		DAG   string      `json:"dag"`
+		Date  dates.Date  `json:"date,omitempty"`
+		State run.State   `json:"state,omitempty"`
+		RunID string      `json:"runId,omitempty"`
+		Tasks []graphTask `json:"tasks"`
+	}{DAG: dailyName, Tasks: tasks}
+	if r != nil {
+		drawn.Date, drawn.State, drawn.RunID = r.Date, r.State, r.RunID
 	}
 	return drawn
 }
 
 // task is how a task stands; none if the run does not have it.
-func (r dateRun) task(id string) workflows.TaskStatus {
-	if i := slices.IndexFunc(r.Tasks, func(t workflows.TaskStatus) bool { return t.ID == id }); i >= 0 {
+func (r dateRun) task(id string) run.Task {
+	if i := slices.IndexFunc(r.Tasks, func(t run.Task) bool { return t.ID == id }); i >= 0 {
 		return r.Tasks[i]
 	}
-	return workflows.TaskStatus{ID: id, State: workflows.None}
+	return run.Task{ID: id, State: run.None}
 }
 
 // graphLabel is how a task stands, in few words.
-func (a *app) graphLabel(task workflows.TaskStatus) string {
+func (a *app) graphLabel(task run.Task) string {
 	label := a.paintMark(taskMark(task)) + " " + a.paintState(task.State, string(task.State))
 	if task.Carried {
 		return label + ", carried over"

@@ -9,7 +9,9 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -70,7 +72,7 @@ func (a *app) grid(c *cobra.Command, o gridOptions) error {
 		return err
 	}
 	width, _ := columns(a.stdout)
-	names := nameWidth(workflows.Daily.IDs())
+	names := nameWidth(workflows.Daily.DAG.IDs())
 	fits := max(1, (width-names)/gridCell)
 	h, err := a.gridHistory(c, from, to, o.last, fits)
 	if err != nil {
@@ -82,7 +84,7 @@ func (a *app) grid(c *cobra.Command, o gridOptions) error {
 			From dates.Date `json:"from"`
 			To   dates.Date `json:"to"`
 			Runs []dateRun  `json:"runs"`
-		}{dag, h.from, h.to, h.all()})
+		}{dailyName, h.from, h.to, h.all()})
 	} else {
 		leftOut := max(0, h.from.Days(h.to)-fits)
 		h.from = h.from.Add(leftOut)
@@ -121,7 +123,7 @@ func (a *app) gridHistory(c *cobra.Command, from, to dates.Date, last, fits int)
 }
 
 // nameWidth is how wide the column of the tasks' names is, with the names of the rows above them.
-func nameWidth(ids workflows.Tasks) int {
+func nameWidth(ids dag.Tasks) int {
 	width := len("trigger")
 	for _, id := range ids {
 		width = max(width, len(id))
@@ -131,31 +133,31 @@ func nameWidth(ids workflows.Tasks) int {
 
 // printRunsGrid draws the grid. leftOut dates before it did not fit.
 func (a *app) printRunsGrid(h *history, names, width, leftOut int) {
-	a.say("%s from %s to %s", a.paint(text.Bold, dag), h.from, h.to)
+	a.say("%s from %s to %s", a.paint(text.Bold, dailyName), h.from, h.to)
 	if len(h.runs) == 0 {
 		a.say("None of these dates has been run. Name others with --from and --to, or\nrun one with `starter run`.")
 		return
 	}
 	a.say("")
-	used := map[workflows.State]bool{}
+	used := map[run.State]bool{}
 	months, days := gridHead(h.from, h.to)
 	a.say("%s%s", strings.Repeat(" ", names), months)
 	a.say("%s%s", strings.Repeat(" ", names), days)
 	a.gridRow(h, names, "run", func(run dateRun) string {
-		used[runMark(run.RunStatus)] = true
-		return a.paintMark(runMark(run.RunStatus))
+		used[runMark(run.Status)] = true
+		return a.paintMark(runMark(run.Status))
 	})
 	a.gridRow(h, names, "trigger", func(run dateRun) string { return firstLetter(string(run.Trigger)) })
 	longest := a.longest(h)
 	a.gridRow(h, names, "took", func(run dateRun) string { return a.paint(text.FgHiBlack, spark(a.length(run), longest)) })
 	for _, id := range h.tasks() {
-		a.gridRow(h, names, id, func(run dateRun) string {
-			i := slices.IndexFunc(run.Tasks, func(t workflows.TaskStatus) bool { return t.ID == id })
-			if i < 0 || run.TasksUnknown {
+		a.gridRow(h, names, id, func(r dateRun) string {
+			i := slices.IndexFunc(r.Tasks, func(t run.Task) bool { return t.ID == id })
+			if i < 0 || r.TasksUnknown {
 				return ""
 			}
-			used[taskMark(run.Tasks[i])] = true
-			return a.paintMark(taskMark(run.Tasks[i])) + tryDigit(run.Tasks[i])
+			used[taskMark(r.Tasks[i])] = true
+			return a.paintMark(taskMark(r.Tasks[i])) + tryDigit(r.Tasks[i])
 		})
 	}
 	a.say("")
@@ -197,8 +199,8 @@ func gridHead(from, to dates.Date) (months, days string) {
 }
 
 // tasks are the ids of all tasks of the runs: those of the DAG in its order, then those that it no longer has.
-func (h *history) tasks() workflows.Tasks {
-	ids := workflows.Daily.IDs()
+func (h *history) tasks() dag.Tasks {
+	ids := workflows.Daily.DAG.IDs()
 	for _, run := range h.all() {
 		for _, task := range run.Tasks {
 			if !slices.Contains(ids, task.ID) {
@@ -259,7 +261,7 @@ func firstLetter(s string) string {
 }
 
 // tryDigit counts the tries of a task that had more than one.
-func tryDigit(task workflows.TaskStatus) string {
+func tryDigit(task run.Task) string {
 	switch {
 	case task.Tries < 2:
 		return ""

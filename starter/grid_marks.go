@@ -6,12 +6,12 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // stateMark is a state as one character, so that states can be told apart without colours.
 type stateMark struct {
-	state workflows.State
+	state run.State
 	mark  string
 	means string
 }
@@ -19,28 +19,28 @@ type stateMark struct {
 // Marks that are no state of a task.
 const (
 	// partialRun is a success that saw the date before it was over.
-	partialRun workflows.State = "partial"
+	partialRun run.State = "partial"
 	// carriedTask is a result that an earlier run of the date made.
-	carriedTask workflows.State = "carried"
+	carriedTask run.State = "carried"
 )
 
 // stateMarks are the marks of all states, in the order of legends.
 var stateMarks = []stateMark{
-	{workflows.Success, "✓", "success"},
+	{run.Success, "✓", "success"},
 	{carriedTask, "=", "carried over from an earlier run"},
 	{partialRun, "◐", "partial: the date was not over"},
-	{workflows.Failed, "✗", "failed"},
-	{workflows.UpstreamFailed, "↑", "upstream_failed"},
-	{workflows.Skipped, "-", "skipped"},
-	{workflows.Held, "?", "held: waits for a decision"},
-	{workflows.UpForRetry, "↻", "up_for_retry"},
-	{workflows.Running, "►", "running"},
-	{workflows.Queued, "…", "queued"},
-	{workflows.None, "·", "none"},
+	{run.Failed, "✗", "failed"},
+	{run.UpstreamFailed, "↑", "upstream_failed"},
+	{run.Skipped, "-", "skipped"},
+	{run.Held, "?", "held: waits for a decision"},
+	{run.UpForRetry, "↻", "up_for_retry"},
+	{run.Running, "►", "running"},
+	{run.Queued, "…", "queued"},
+	{run.None, "·", "none"},
 }
 
 // markOf is the mark of a state.
-func markOf(state workflows.State) string {
+func markOf(state run.State) string {
 	for _, m := range stateMarks {
 		if m.state == state {
 			return m.mark
@@ -50,23 +50,23 @@ func markOf(state workflows.State) string {
 }
 
 // runMark is the state of a run for marks: a partial success is one of its own.
-func runMark(run workflows.RunStatus) workflows.State {
-	if run.Partial && run.State == workflows.Success {
+func runMark(r run.Status) run.State {
+	if r.Partial && r.State == run.Success {
 		return partialRun
 	}
-	return run.State
+	return r.State
 }
 
 // taskMark is the state of a task for marks: a success that was carried over is one of its own.
-func taskMark(task workflows.TaskStatus) workflows.State {
-	if task.Carried && task.State == workflows.Success {
+func taskMark(task run.Task) run.State {
+	if task.Carried && task.State == run.Success {
 		return carriedTask
 	}
 	return task.State
 }
 
 // paintMark writes a state's mark in its colour.
-func (a *app) paintMark(state workflows.State) string {
+func (a *app) paintMark(state run.State) string {
 	switch state {
 	case partialRun:
 		return a.paint(text.FgYellow, markOf(state))
@@ -77,7 +77,7 @@ func (a *app) paintMark(state workflows.State) string {
 }
 
 // legend explains the marks that were used, in lines of at most so many characters.
-func (a *app) legend(width int, used map[workflows.State]bool) string {
+func (a *app) legend(width int, used map[run.State]bool) string {
 	var items []string
 	for _, m := range stateMarks {
 		if used[m.state] {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 func TestGrid_ShowsDatesAndTasks(t *testing.T) {
@@ -45,7 +45,7 @@ func TestGrid_EndsWithTodayOnlyIfTodayHasBeenRun(t *testing.T) {
 	w := fortnight(t)
 	from, to := span(w)
 	require.Equal(t, []dates.Date{"2022-10-16", "2022-10-18"}, []dates.Date{from, to})
-	w.record(t, recorded("2022-10-19", workflows.Manual, 10))
+	w.record(t, recorded("2022-10-19", run.Manual, 10))
 	from, to = span(w)
 	require.Equal(t, []dates.Date{"2022-10-17", "2022-10-19"}, []dates.Date{from, to})
 }

@@ -11,10 +11,11 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/search"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 
 // dateRun is the latest run of a date.
 type dateRun struct {
-	workflows.RunStatus
+	run.Status
 	// TasksUnknown says that the run could not be asked, because no worker answers: its tasks stand as none.
 	TasksUnknown bool `json:"tasksUnknown,omitempty"`
 }
@@ -42,7 +43,7 @@ type history struct {
 
 // history reads the runs of a span of dates.
 func (a *app) history(ctx context.Context, from, to dates.Date) (*history, error) {
-	table, err := workflows.Standard.Lookup(dag)
+	table, err := definitionOf(dailyName)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func (a *app) history(ctx context.Context, from, to dates.Date) (*history, error
 		return nil, err
 	}
 	for _, entry := range entries {
-		h.runs[entry.Date] = dateRun{RunStatus: workflows.StatusOf(entry, table)}
+		h.runs[entry.Date] = dateRun{Status: entry.Status}
 	}
 	conn, err := a.temporal(ctx)
 	if err != nil {
@@ -77,8 +78,8 @@ func (h *history) lose(err error) error {
 
 // spanQuery is the search for the runs of a span of dates, in Temporal's list filter.
 func spanQuery(from, to dates.Date) string {
-	return fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s BETWEEN '%s' AND '%s'", workflows.RunWorkflow, workflows.AttributeDAG.GetName(), dag,
-		workflows.AttributeDate.GetName(), from.Start().Format(time.RFC3339), to.Start().Format(time.RFC3339))
+	return fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s BETWEEN '%s' AND '%s'", run.RunWorkflow, search.DAG.GetName(), dailyName,
+		search.Date.GetName(), from.Start().Format(time.RFC3339), to.Start().Format(time.RFC3339))
 }
 
 // newer are the latest runs of their dates that the ledger does not have yet.
@@ -101,7 +102,7 @@ func (h *history) newer(rows []runRow) []runRow {
 }
 
 // overlay asks the runs for their states, and puts them above what the ledger has.
-func (h *history) overlay(ctx context.Context, a *app, conn *temporal.Connection, rows []runRow, table workflows.DAG) error {
+func (h *history) overlay(ctx context.Context, a *app, conn *temporal.Connection, rows []runRow, table dag.DAG) error {
 	asked := make([]dateRun, len(rows))
 	missing := make([]error, len(rows))
 	group, ctx := errgroup.WithContext(ctx)
@@ -110,7 +111,7 @@ func (h *history) overlay(ctx context.Context, a *app, conn *temporal.Connection
 		group.Go(func() error {
 			status, err := a.queryRun(ctx, conn, row.WorkflowID, row.RunID)
 			if err == nil {
-				asked[i] = dateRun{RunStatus: endedOutside(status, row)}
+				asked[i] = dateRun{Status: endedOutside(status, row)}
 				return nil
 			}
 			if exitCode(err) != exitUnreachable && !errors.As(err, new(*serviceerror.NotFound)) {
@@ -133,36 +134,39 @@ func (h *history) overlay(ctx context.Context, a *app, conn *temporal.Connection
 }
 
 // endedOutside is the state of a run that has had no chance to say that it ended, as after a termination; any other stays as it is.
-func endedOutside(status workflows.RunStatus, row runRow) workflows.RunStatus {
+func endedOutside(status run.Status, row runRow) run.Status {
 	if !row.Ended.IsZero() && !status.State.Final() {
-		status.State, status.Ended = workflows.Failed, row.Ended
+		status.State, status.Ended = run.Failed, row.Ended
 		status.Error = "the run was ended from outside: " + row.State
 	}
 	return status
 }
 
 // unasked is what visibility alone knows of a run.
-func unasked(row runRow, table workflows.DAG) dateRun {
-	state := workflows.State(row.State)
-	if !row.Ended.IsZero() && state != workflows.Success {
-		state = workflows.Failed
+func unasked(row runRow, table dag.DAG) dateRun {
+	state := run.State(row.State)
+	if !row.Ended.IsZero() && state != run.Success {
+		state = run.Failed
 	}
-	status := workflows.StatusOf(activities.LedgerEntry{
-		DAG: dag, Date: row.Date, State: string(state), Trigger: row.Trigger, Partial: row.Partial, WorkflowID: row.WorkflowID, RunID: row.RunID,
+	status := run.Status{
+		DAG: dailyName, Date: row.Date, State: state, Trigger: run.Trigger(row.Trigger), Partial: row.Partial, WorkflowID: row.WorkflowID, RunID: row.RunID,
 		Started: row.Started, Ended: row.Ended,
-	}, table)
-	if state == workflows.Failed && row.State != string(workflows.Failed) {
+	}
+	for _, t := range table {
+		status.Tasks = append(status.Tasks, run.Task{ID: t.ID, After: t.After, TriggerRule: string(t.TriggerRule.Name()), Pool: t.Pool, State: run.None})
+	}
+	if state == run.Failed && row.State != string(run.Failed) {
 		status.Error = "the run was ended from outside: " + row.State
 	}
-	return dateRun{RunStatus: status, TasksUnknown: true}
+	return dateRun{Status: status, TasksUnknown: true}
 }
 
 // latestRun is the latest run of a date. lost is why only a part of it is known. It is a *noRunError if there is none.
-func (a *app) latestRun(ctx context.Context, date dates.Date) (run dateRun, lost, err error) {
+func (a *app) latestRun(ctx context.Context, date dates.Date) (r dateRun, lost, err error) {
 	conn, err := a.temporal(ctx)
 	if exitCode(err) == exitUnreachable {
 		status, ledgerErr := a.ledgerStatus(ctx, date, "")
-		return dateRun{RunStatus: status}, err, ledgerErr
+		return dateRun{Status: status}, err, ledgerErr
 	}
 	if err != nil {
 		return dateRun{}, nil, err
@@ -170,10 +174,10 @@ func (a *app) latestRun(ctx context.Context, date dates.Date) (run dateRun, lost
 	defer conn.Close()
 	status, err := a.runStatus(ctx, conn, date)
 	if !errors.As(err, new(*noWorkerError)) {
-		return dateRun{RunStatus: status}, nil, err
+		return dateRun{Status: status}, nil, err
 	}
 	lost = err
-	description, err := conn.DescribeWorkflowExecution(ctx, workflows.RunID(dag, date), "")
+	description, err := conn.DescribeWorkflowExecution(ctx, run.WorkflowID(dailyName, date), "")
 	if err != nil {
 		return dateRun{}, nil, conn.Classify(err)
 	}
@@ -182,7 +186,7 @@ func (a *app) latestRun(ctx context.Context, date dates.Date) (run dateRun, lost
 		return dateRun{}, nil, err
 	}
 	row.Date = date
-	table, err := workflows.Standard.Lookup(dag)
+	table, err := definitionOf(dailyName)
 	return unasked(row, table), lost, err
 }
 

@@ -15,25 +15,23 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
 // recorded is a ledger entry of a date whose run took so many seconds after the date's end. The states are those of the tasks, in the
 // order of the DAG; missing ones succeeded.
-func recorded(date dates.Date, trigger workflows.Trigger, took int, states ...workflows.State) activities.LedgerEntry {
+func recorded(date dates.Date, trigger run.Trigger, took int, states ...run.State) ledger.Entry {
 	began := date.End()
-	after := func(share int) *time.Time {
-		moment := began.Add(time.Duration(took*share/100) * time.Second)
-		return &moment
-	}
-	entry := activities.LedgerEntry{
-		DAG: workflows.DailyName, Date: date, State: string(workflows.Success), Trigger: string(trigger), WorkflowID: workflows.RunID(workflows.DailyName, date),
-		RunID: "run-" + string(date), Attempt: 1, Started: began, Ended: *after(100),
-	}
-	for i, id := range workflows.Daily.IDs() {
-		state := workflows.Success
+	after := func(share int) time.Time { return began.Add(time.Duration(took*share/100) * time.Second) }
+	entry := ledger.Entry{Attempt: 1, Status: run.Status{
+		DAG: dailyName, Date: date, State: run.Success, Trigger: trigger, WorkflowID: run.WorkflowID(dailyName, date),
+		RunID: "run-" + string(date), Started: began, Ended: after(100),
+	}}
+	for i, id := range workflows.Daily.DAG.IDs() {
+		state := run.Success
 		if i < len(states) {
 			state = states[i]
 		}
@@ -44,12 +42,12 @@ func recorded(date dates.Date, trigger workflows.Trigger, took int, states ...wo
 		case id != "load":
 			from, to = after(40), after(80)
 		}
-		task := activities.TaskRecord{ID: id, State: string(state), Tries: 1, Started: from, Ended: to}
-		if state == workflows.UpstreamFailed {
-			task = activities.TaskRecord{ID: id, State: string(state)}
+		task := run.Task{ID: id, State: state, Tries: 1, Started: from, Ended: to}
+		if state == run.UpstreamFailed {
+			task = run.Task{ID: id, State: state}
 		}
-		if state == workflows.Failed {
-			task.Tries, task.Error, entry.State = 2, "[DELTA_CONCURRENT_APPEND] another write came first", string(workflows.Failed)
+		if state == run.Failed {
+			task.Tries, task.Error, entry.State = 2, "[DELTA_CONCURRENT_APPEND] another write came first", run.Failed
 		}
 		entry.Tasks = append(entry.Tasks, task)
 	}
@@ -57,7 +55,7 @@ func recorded(date dates.Date, trigger workflows.Trigger, took int, states ...wo
 }
 
 // record puts an entry into the ledger.
-func (w *world) record(t *testing.T, entries ...activities.LedgerEntry) {
+func (w *world) record(t *testing.T, entries ...ledger.Entry) {
 	t.Helper()
 	for _, entry := range entries {
 		body, err := json.Marshal(entry)
@@ -70,25 +68,25 @@ func (w *world) record(t *testing.T, entries ...activities.LedgerEntry) {
 func (w *world) visible(t *testing.T, runs ...visibleRun) {
 	t.Helper()
 	var all []*workflowpb.WorkflowExecutionInfo
-	for _, run := range runs {
+	for _, r := range runs {
 		fields := map[string]*commonpb.Payload{}
 		for name, value := range map[string]any{
-			"PinflowDag": workflows.DailyName, "PinflowDate": run.date.Start(), "PinflowTrigger": "manual", "PinflowState": "running", "PinflowPartial": false,
+			"PinflowDag": dailyName, "PinflowDate": r.date.Start(), "PinflowTrigger": "manual", "PinflowState": "running", "PinflowPartial": false,
 		} {
 			payload, err := converter.GetDefaultDataConverter().ToPayload(value)
 			require.NoError(t, err)
 			fields[name] = payload
 		}
 		info := &workflowpb.WorkflowExecutionInfo{
-			Execution: &commonpb.WorkflowExecution{WorkflowId: workflows.RunID(workflows.DailyName, run.date), RunId: run.runID}, Status: run.status,
-			StartTime: timestamppb.New(run.started), SearchAttributes: &commonpb.SearchAttributes{IndexedFields: fields},
+			Execution: &commonpb.WorkflowExecution{WorkflowId: run.WorkflowID(dailyName, r.date), RunId: r.runID}, Status: r.status,
+			StartTime: timestamppb.New(r.started), SearchAttributes: &commonpb.SearchAttributes{IndexedFields: fields},
 		}
-		if !run.closed.IsZero() {
-			info.CloseTime = timestamppb.New(run.closed)
+		if !r.closed.IsZero() {
+			info.CloseTime = timestamppb.New(r.closed)
 		}
 		all = append(all, info)
-		if run.answer != nil {
-			w.temporal.add(info.Execution.WorkflowId, &fakeExecution{runID: run.runID, status: run.status, closed: run.closed, answers: []any{*run.answer, *run.answer}})
+		if r.answer != nil {
+			w.temporal.add(info.Execution.WorkflowId, &fakeExecution{runID: r.runID, status: r.status, closed: r.closed, answers: []any{*r.answer, *r.answer}})
 		}
 	}
 	w.temporal.list = func(string) ([]*workflowpb.WorkflowExecutionInfo, error) { return all, nil }
@@ -100,7 +98,7 @@ type visibleRun struct {
 	status  enumspb.WorkflowExecutionStatus
 	started time.Time
 	closed  time.Time
-	answer  *workflows.RunStatus
+	answer  *run.Status
 }
 
 // view runs a command on a screen of 80 columns and requires that nothing is wider, or coloured without being asked.
@@ -125,23 +123,23 @@ func fortnight(t *testing.T) *world {
 		switch date {
 		case "2022-10-06", "2022-10-07":
 		case "2022-10-08":
-			w.record(t, recorded(date, workflows.Backfill, 320))
+			w.record(t, recorded(date, run.Backfill, 320))
 		case "2022-10-11":
-			w.record(t, recorded(date, workflows.Scheduled, 130, workflows.Success, workflows.Failed, workflows.Success, workflows.Success, workflows.UpstreamFailed))
+			w.record(t, recorded(date, run.Scheduled, 130, run.Success, run.Failed, run.Success, run.Success, run.UpstreamFailed))
 		case "2022-10-13":
-			entry := recorded(date, workflows.Manual, 45)
+			entry := recorded(date, run.Manual, 45)
 			for i := range entry.Tasks[:4] {
 				entry.Tasks[i].Carried = true
 			}
 			w.record(t, entry)
 		case "2022-10-15":
-			entry := recorded(date, workflows.Manual, 60)
+			entry := recorded(date, run.Manual, 60)
 			entry.Partial = true
 			w.record(t, entry)
 		case "2022-10-16":
-			w.record(t, recorded(date, workflows.Scheduled, 75, workflows.Success, workflows.Success, workflows.Skipped))
+			w.record(t, recorded(date, run.Scheduled, 75, run.Success, run.Success, run.Skipped))
 		default:
-			w.record(t, recorded(date, workflows.Scheduled, 80+date.Start().Day()))
+			w.record(t, recorded(date, run.Scheduled, 80+date.Start().Day()))
 		}
 	}
 	status := going
@@ -152,10 +150,10 @@ func fortnight(t *testing.T) *world {
 
 func TestHistory_ShowsWhatTheLedgerDoesNotKnowYet(t *testing.T) {
 	w := newWorld()
-	w.record(t, recorded("2022-10-14", workflows.Scheduled, 90), recorded("2022-10-15", workflows.Scheduled, 90), recorded("2022-10-16", workflows.Scheduled, 90))
-	again := runOf(workflows.Running)
+	w.record(t, recorded("2022-10-14", run.Scheduled, 90), recorded("2022-10-15", run.Scheduled, 90), recorded("2022-10-16", run.Scheduled, 90))
+	again := runOf(run.Running)
 	again.Date, again.RunID, again.Started = "2022-10-15", "again", at(-60)
-	cut := runOf(workflows.Running)
+	cut := runOf(run.Running)
 	cut.Date, cut.RunID, cut.Started = "2022-10-17", "cut", at(-600)
 	w.visible(t,
 		visibleRun{date: "2022-10-14", runID: "older", status: failed, started: dates.Date("2022-10-14").End().Add(-time.Hour), closed: at(-50)}, // before the ledger's
@@ -169,9 +167,9 @@ func TestHistory_ShowsWhatTheLedgerDoesNotKnowYet(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
 	require.Len(t, printed.Runs, 4)
 	require.Equal(t, "run-2022-10-14", printed.Runs[0].RunID)
-	require.Equal(t, []any{"again", workflows.Running}, []any{printed.Runs[1].RunID, printed.Runs[1].State})
-	require.Equal(t, workflows.Success, printed.Runs[2].State, "the ledger has its end")
-	require.Equal(t, workflows.Failed, printed.Runs[3].State)
+	require.Equal(t, []any{"again", run.Running}, []any{printed.Runs[1].RunID, printed.Runs[1].State})
+	require.Equal(t, run.Success, printed.Runs[2].State, "the ledger has its end")
+	require.Equal(t, run.Failed, printed.Runs[3].State)
 	require.Equal(t, "the run was ended from outside: terminated", printed.Runs[3].Error)
 }
 
@@ -192,7 +190,7 @@ func TestHistory_SaysWhatItCannotAsk(t *testing.T) {
 		for _, line := range []string{"grid", "calendar", "gantt 2022-10-17", "graph 2022-10-17", "diff 2022-10-16 2022-10-17"} {
 			code, stdout, stderr := w.view(t, line)
 			require.Equal(t, exitUnreachable, code, line)
-			require.Contains(t, stdout, workflows.DailyName, "the ledger is shown")
+			require.Contains(t, stdout, dailyName, "the ledger is shown")
 			require.Contains(t, stderr, "cannot reach Temporal")
 		}
 	})

@@ -6,7 +6,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/converter"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 )
 
@@ -18,8 +18,8 @@ type landed struct{ done, total int64 }
 
 // landingOf reads a run's history: the ranges that are to be landed, and those that are; of the others, how far their heartbeats say they are.
 func landingOf(ctx context.Context, conn *temporal.Connection, id, runID string) (landed, error) {
-	ranges := map[string]activities.PartitionRange{} // by activity id
-	scheduled := map[int64]string{}                  // event id → activity id
+	ranges := map[string]landing.Range{} // by activity id
+	scheduled := map[int64]string{}      // event id → activity id
 	var far landed
 	events := conn.GetWorkflowHistory(ctx, id, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
@@ -28,7 +28,7 @@ func landingOf(ctx context.Context, conn *temporal.Connection, id, runID string)
 			return landed{}, err
 		}
 		if attributes := event.GetActivityTaskScheduledEventAttributes(); attributes.GetActivityType().GetName() == landPartition {
-			var in activities.LandPartitionInput
+			var in landing.PartitionInput
 			if err := converter.GetDefaultDataConverter().FromPayloads(attributes.GetInput(), &in); err != nil {
 				return landed{}, err
 			}

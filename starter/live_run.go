@@ -7,18 +7,18 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // liveRun is the table of a run that is redrawn in place on a terminal, at most as often as the run is asked.
 type liveRun struct {
 	app    *app
 	screen screen
-	status *workflows.RunStatus // as it was shown last
+	status *run.Status // as it was shown last
 	far    landed
 }
 
-func (l *liveRun) show(status workflows.RunStatus, far landed) {
+func (l *liveRun) show(status run.Status, far landed) {
 	l.status, l.far = &status, far
 	l.draw("")
 }
@@ -29,8 +29,10 @@ func (l *liveRun) noWorker(err error) {
 }
 
 func (l *liveRun) lands() bool { return true }
-func (l *liveRun) end()        { l.screen.clear() }
-func (l *liveRun) leave()      { l.screen.leave() }
+
+func (l *liveRun) end() { l.screen.clear() }
+
+func (l *liveRun) leave() { l.screen.leave() }
 
 // draw draws the table. The trouble stands below it.
 func (l *liveRun) draw(trouble string) {
@@ -51,7 +53,7 @@ func (l *liveRun) draw(trouble string) {
 const maxTrouble = 200
 
 // liveTable writes a run: its title, whether it is paused, its tasks, and what there is to say about them.
-func (a *app) liveTable(b *bytes.Buffer, status workflows.RunStatus, far landed, width int) {
+func (a *app) liveTable(b *bytes.Buffer, status run.Status, far landed, width int) {
 	fmt.Fprintln(b, wrapLine(a.runTitle(status), width))
 	if status.Paused != "" {
 		fmt.Fprintln(b, a.paint(text.FgMagenta, wrapLine(pausedLine(status), width)))
@@ -64,7 +66,7 @@ func (a *app) liveTable(b *bytes.Buffer, status workflows.RunStatus, far landed,
 			a.took(task.Started, task.Ended), number(task.Rows),
 		})
 		note := a.liveNote(task)
-		if far.done < far.total && task.State == workflows.Running && task.Link == "" {
+		if far.done < far.total && task.State == run.Running && task.Link == "" {
 			note, far = landingBar(far), landed{}
 		}
 		if note != "" {
@@ -78,11 +80,11 @@ func (a *app) liveTable(b *bytes.Buffer, status workflows.RunStatus, far landed,
 }
 
 // liveNote is the most urgent that there is to say about a task.
-func (a *app) liveNote(task workflows.TaskStatus) string {
+func (a *app) liveNote(task run.Task) string {
 	switch {
 	case task.Waiting != "":
 		return "waits for " + task.Waiting
-	case task.State == workflows.Held:
+	case task.State == run.Held:
 		return "is held, decide with `starter task`: " + inALine(task.Error)
 	case task.Error != "":
 		return "had an error: " + inALine(task.Error)

@@ -10,7 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // terminal is what a reader sees of what was written to a terminal: it knows the few control sequences that the starter uses, and fails
@@ -64,14 +64,14 @@ func (v *terminal) write(out string) {
 func (v *terminal) String() string { return strings.Join(v.lines, "\n") }
 
 // watched is a run as it is watched: waits, a pause, a failure.
-func watched() []workflows.RunStatus {
-	first := runOf(workflows.Running, workflows.TaskStatus{State: workflows.Running, Tries: 1, Started: at(-20)})
-	second := runOf(workflows.Running, loaded,
-		workflows.TaskStatus{State: workflows.Running, Tries: 2, Started: at(-5), Error: "[DELTA_CONCURRENT_APPEND] another write came first, and this is a long story that does not fit the line"},
-		workflows.TaskStatus{State: workflows.Queued, Started: at(-5), Waiting: "a slot of pool clean_geo"},
+func watched() []run.Status {
+	first := runOf(run.Running, run.Task{State: run.Running, Tries: 1, Started: at(-20)})
+	second := runOf(run.Running, loaded,
+		run.Task{State: run.Running, Tries: 2, Started: at(-5), Error: "[DELTA_CONCURRENT_APPEND] another write came first, and this is a long story that does not fit the line"},
+		run.Task{State: run.Queued, Started: at(-5), Waiting: "a slot of pool clean_geo"},
 	)
 	second.Paused = "ann: the source is being mended (2022-10-19 12:00:00 UTC)"
-	return []workflows.RunStatus{first, second}
+	return []run.Status{first, second}
 }
 
 func TestLive_RedrawsTheTableInPlace(t *testing.T) {

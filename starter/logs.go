@@ -9,8 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/tasklog"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -57,7 +58,7 @@ func (a *app) logsCommand() *cobra.Command {
 			if len(args) != 1 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return workflows.Daily.IDs(), cobra.ShellCompDirectiveNoFileComp
+			return workflows.Daily.DAG.IDs(), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	c.Flags().IntVar(&o.try, "try", 0, "only this `try` of the tasks")
@@ -78,7 +79,7 @@ func (a *app) logs(c *cobra.Command, o logsOptions) error {
 	if err != nil {
 		return a.bucketError(err)
 	}
-	reader := &logReader{app: a, logs: activities.TaskLogs{Objects: objects}, options: o, sizes: map[string]int64{}, seen: map[string]bool{}}
+	reader := &logReader{app: a, logs: tasklog.Reader{Objects: objects}, options: o, sizes: map[string]int64{}, seen: map[string]bool{}}
 	printer := a.newLogPrinter(a.form(c), run)
 	if run, lost, err = a.printLogs(ctx, reader, printer, run, lost); err != nil || ctx.Err() != nil {
 		return err
@@ -123,27 +124,27 @@ func (a *app) printLogs(ctx context.Context, reader *logReader, printer *logPrin
 // logReader reads the lines of a run that it has not read yet.
 type logReader struct {
 	app     *app
-	logs    activities.TaskLogs
+	logs    tasklog.Reader
 	options logsOptions
 	sizes   map[string]int64 // of the objects when they were read
 	seen    map[string]bool  // key and line, of a run that is followed
 }
 
 // fresh are the new lines, by time.
-func (r *logReader) fresh(ctx context.Context, run dateRun) ([]activities.TaskLogLine, error) {
-	listed, err := r.logs.List(ctx, dag, r.options.date)
+func (r *logReader) fresh(ctx context.Context, run dateRun) ([]tasklog.Line, error) {
+	listed, err := r.logs.List(ctx, dailyName, r.options.date)
 	if err != nil {
 		return nil, err
 	}
-	listed = slices.DeleteFunc(listed, func(l activities.TaskLogObject) bool {
+	listed = slices.DeleteFunc(listed, func(l tasklog.Object) bool {
 		size, read := r.sizes[l.Key()]
-		return read && size == l.Size || !r.options.wants(run, l.TaskLog)
+		return read && size == l.Size || !r.options.wants(run, l.Name)
 	})
 	lines, err := r.logs.Lines(ctx, listed)
 	if err != nil {
 		return nil, err
 	}
-	lines = slices.DeleteFunc(lines, func(l activities.TaskLogLine) bool {
+	lines = slices.DeleteFunc(lines, func(l tasklog.Line) bool {
 		return l.Log.RunID != run.RunID && l.Time.Before(firstStart(run.task(l.Log.Task)).Add(-clocksDiffer))
 	})
 	for _, l := range listed {
@@ -152,7 +153,7 @@ func (r *logReader) fresh(ctx context.Context, run dateRun) ([]activities.TaskLo
 	if !r.options.follow {
 		return lines, nil
 	}
-	return slices.DeleteFunc(lines, func(l activities.TaskLogLine) bool { // an object is written as a whole each time
+	return slices.DeleteFunc(lines, func(l tasklog.Line) bool { // an object is written as a whole each time
 		line := l.Log.Key() + string(l.Raw)
 		known := r.seen[line]
 		r.seen[line] = true
@@ -161,7 +162,7 @@ func (r *logReader) fresh(ctx context.Context, run dateRun) ([]activities.TaskLo
 }
 
 // wants says whether a log is one that was asked for: of the latest run, or of an earlier one that made what the latest keeps.
-func (o logsOptions) wants(run dateRun, l activities.TaskLog) bool {
+func (o logsOptions) wants(run dateRun, l tasklog.Name) bool {
 	if o.task != "" && l.Task != o.task || o.try != 0 && l.Try != o.try {
 		return false
 	}
@@ -169,15 +170,15 @@ func (o logsOptions) wants(run dateRun, l activities.TaskLog) bool {
 }
 
 // hasEarlier says whether an earlier run of the date worked for what a task shows.
-func hasEarlier(run dateRun, task workflows.TaskStatus) bool {
-	return task.Carried || slices.ContainsFunc(task.History, func(t activities.TryRecord) bool { return t.Ended.Before(run.Started) })
+func hasEarlier(r dateRun, task run.Task) bool {
+	return task.Carried || slices.ContainsFunc(task.History, func(t run.Try) bool { return t.Ended.Before(r.Started) })
 }
 
 // clocksDiffer is how much a worker's clock may differ from Temporal's.
 const clocksDiffer = time.Second
 
 // firstStart is when the first try began whose trace a task still shows: what older runs of the date did counts no more.
-func firstStart(task workflows.TaskStatus) time.Time {
+func firstStart(task run.Task) time.Time {
 	first := task.Started
 	for _, try := range task.History {
 		if try.Started.Before(first) {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/pinflow/pinflow/activities"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/tasklog"
 )
 
 // logPrinter prints lines of workers: as they are for programs, else so that they can be read.
@@ -35,7 +35,7 @@ func (a *app) newLogPrinter(form string, run dateRun) *logPrinter {
 	return p
 }
 
-func (p *logPrinter) print(lines []activities.TaskLogLine) error {
+func (p *logPrinter) print(lines []tasklog.Line) error {
 	p.lines += len(lines)
 	for _, line := range lines {
 		if p.raw {
@@ -56,7 +56,7 @@ var fieldsShownApart = []string{
 }
 
 // readable prints a line: time, level, task, try, activity, message, and the other fields as key=value.
-func (p *logPrinter) readable(line activities.TaskLogLine) {
+func (p *logPrinter) readable(line tasklog.Line) {
 	fields, names := logFields(line.Raw)
 	if day := line.Time.UTC().Format("2006-01-02"); day != p.day {
 		p.day = day
@@ -223,9 +223,9 @@ func (a *app) paintLevel(level string) string {
 func (a *app) paintResult(state string) string {
 	switch state {
 	case "SUCCESS":
-		return a.paintState(workflows.Success, state)
+		return a.paintState(run.Success, state)
 	case "FAILED", "TIMEDOUT", "CANCELED", "INTERNAL_ERROR":
-		return a.paintState(workflows.Failed, state)
+		return a.paintState(run.Failed, state)
 	}
 	return state
 }

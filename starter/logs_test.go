@@ -13,8 +13,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/activities"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/tasklog"
 )
 
 // fakeJobs knows runs by their ids. The run of a task has ten times the id.
@@ -55,7 +55,7 @@ func jobEnded(id int64, result jobs.RunResultState, from, to int) *jobs.Run {
 }
 
 // shipped puts a log into the world's bucket: its lines as time (in seconds), level, message and further fields.
-func (w *world) shipped(t *testing.T, log activities.TaskLog, lines ...[]any) {
+func (w *world) shipped(t *testing.T, log tasklog.Name, lines ...[]any) {
 	t.Helper()
 	var body strings.Builder
 	for _, line := range lines {
@@ -73,8 +73,8 @@ func (w *world) shipped(t *testing.T, log activities.TaskLog, lines ...[]any) {
 	w.bucket.objects[log.Key()] = []byte(body.String())
 }
 
-func logOf(runID, task string, try int, activity string, id, attempt int) activities.TaskLog {
-	return activities.TaskLog{DAG: workflows.DailyName, Date: "2022-10-18", RunID: runID, Task: task, Try: try, Activity: activity, ActivityID: fmt.Sprint(id), Attempt: attempt}
+func logOf(runID, task string, try int, activity string, id, attempt int) tasklog.Name {
+	return tasklog.Name{DAG: dailyName, Date: "2022-10-18", RunID: runID, Task: task, Try: try, Activity: activity, ActivityID: fmt.Sprint(id), Attempt: attempt}
 }
 
 // logged is a world with the repaired run, the lines of its workers, and its runs on Databricks.
@@ -191,7 +191,7 @@ func TestLogs_FollowsUntilTheRunHasEnded(t *testing.T) {
 
 func TestLogs_SaysThatThereAreNone(t *testing.T) {
 	w := newWorld()
-	w.record(t, recorded("2022-10-18", workflows.Manual, 10))
+	w.record(t, recorded("2022-10-18", run.Manual, 10))
 	code, stdout, stderr := w.view(t, "logs 2022-10-18")
 	require.Zero(t, code)
 	require.Empty(t, stdout)

@@ -11,11 +11,10 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/internal/schedules"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/schedule"
 )
 
 const (
@@ -26,7 +25,7 @@ const (
 	// overviewDays is how many days back the gaps are looked for, unless said otherwise.
 	overviewDays = 30
 	// maxOverviewDays is as many as Temporal lists firings of a daily Schedule.
-	maxOverviewDays = schedules.MaxFirings
+	maxOverviewDays = schedule.MaxFirings
 )
 
 // overview is how the DAG stands, all dates together.
@@ -57,13 +56,13 @@ type unknown struct {
 
 // scheduleNow is the state of the Schedule.
 type scheduleNow struct {
-	ID      string            `json:"id"`
-	Paused  bool              `json:"paused"`
-	Note    string            `json:"note,omitempty"`
-	Next    *schedules.Firing `json:"next,omitempty"`
-	Missed  int64             `json:"missed"`
-	Skipped int64             `json:"skipped"`
-	Dropped int64             `json:"dropped"`
+	ID      string           `json:"id"`
+	Paused  bool             `json:"paused"`
+	Note    string           `json:"note,omitempty"`
+	Next    *schedule.Firing `json:"next,omitempty"`
+	Missed  int64            `json:"missed"`
+	Skipped int64            `json:"skipped"`
+	Dropped int64            `json:"dropped"`
 	// Differs says that it is not what the settings and this build say it is.
 	Differs bool `json:"differs,omitempty"`
 }
@@ -82,9 +81,9 @@ type runNow struct {
 
 // backfillNow is a backfill that is going. Progress is nil if no worker could be asked for it.
 type backfillNow struct {
-	WorkflowID string                   `json:"workflowId"`
-	Started    time.Time                `json:"started"`
-	Progress   *workflows.RangeProgress `json:"progress"`
+	WorkflowID string             `json:"workflowId"`
+	Started    time.Time          `json:"started"`
+	Progress   *run.RangeProgress `json:"progress"`
 	// Left is how many seconds it still needs, as far as can be told.
 	Left *float64 `json:"left,omitempty"`
 	UI   string   `json:"ui"`
@@ -92,12 +91,12 @@ type backfillNow struct {
 
 // poolNow is a pool. Holders and Waiting are in the order in which they came and will be served.
 type poolNow struct {
-	Name    string            `json:"name"`
-	Slots   int               `json:"slots"`
-	Holders []activities.Slot `json:"holders"`
-	Waiting []activities.Slot `json:"waiting"`
+	Name    string     `json:"name"`
+	Slots   int        `json:"slots"`
+	Holders []run.Slot `json:"holders"`
+	Waiting []run.Slot `json:"waiting"`
 	// Announced are slots that are kept from those who wait and stand behind.
-	Announced []activities.AnnouncedSlot `json:"announced,omitempty"`
+	Announced []run.Reservation `json:"announced,omitempty"`
 	// Unknown says that the pool is busy, but could not be asked.
 	Unknown bool `json:"unknown,omitempty"`
 }
@@ -129,7 +128,7 @@ func (a *app) overviewCommand(c *cobra.Command, days int) error {
 
 // overview asks for everything, side by side. What no worker or no bucket answers for is left out, and said to be.
 func (a *app) overview(ctx context.Context, conn *temporal.Connection, days int) (*overview, error) {
-	o := &overview{DAG: dag, At: a.now().UTC(), Since: a.yesterday().Add(1 - days), Gaps: []gap{}, Running: []runNow{}, Backfills: []backfillNow{}, Pools: []poolNow{}}
+	o := &overview{DAG: dailyName, At: a.now().UTC(), Since: a.yesterday().Add(1 - days), Gaps: []gap{}, Running: []runNow{}, Backfills: []backfillNow{}, Pools: []poolNow{}}
 	description, err := scheduleHandle(ctx, conn).Describe(ctx)
 	if err != nil && !errors.As(err, new(*serviceerror.NotFound)) {
 		return nil, conn.Classify(err)
@@ -140,7 +139,7 @@ func (a *app) overview(ctx context.Context, conn *temporal.Connection, days int)
 	}
 	found, err := a.findGaps(ctx, conn, description, o.Since)
 	switch {
-	case exitCode(err) == exitUnreachable && !errors.As(err, new(*temporal.UnreachableError)):
+	case exitCode(err) == exitUnreachable:
 		o.lost = err
 		o.Unknown = append(o.Unknown, unknown{"the Schedule and the gaps", err.Error()})
 	case err != nil:
@@ -157,7 +156,7 @@ func (a *app) overview(ctx context.Context, conn *temporal.Connection, days int)
 		return nil, err
 	}
 	if o.silent() && workerErr == nil {
-		workerErr = fmt.Errorf("no worker answers on task queue %s: look at its log", workflows.TaskQueue)
+		workerErr = fmt.Errorf("no worker answers on task queue %s: look at its log", run.TaskQueue)
 	}
 	if workerErr != nil {
 		o.Unknown = append(o.Unknown, unknown{"what runs do, how far backfills are, who holds pools", workerErr.Error()})

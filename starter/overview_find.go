@@ -13,7 +13,8 @@ import (
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/internal/schedules"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/schedule"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -28,7 +29,7 @@ type foundGaps struct {
 func (a *app) findGaps(ctx context.Context, conn *temporal.Connection, description *client.ScheduleDescription, since dates.Date) (foundGaps, error) {
 	found := foundGaps{gapFacts: gapFacts{now: a.now()}}
 	var err error
-	if found.named, err = workflows.Standard.Named(dag); err != nil {
+	if found.named, err = workflows.DefaultCatalog.Definition(dailyName); err != nil {
 		return found, err
 	}
 	if description != nil {
@@ -67,10 +68,10 @@ func (a *app) findFirings(ctx context.Context, conn *temporal.Connection, descri
 		Missed: found.schedule.missed, Skipped: found.schedule.skipped, Dropped: found.schedule.dropped,
 	}
 	if len(view.Next) > 0 {
-		found.now.Next = &schedules.Firing{At: view.Next[0], Date: workflows.LogicalDate(view.Next[0])}
+		found.now.Next = &schedule.Firing{At: view.Next[0], Date: schedule.LogicalDate(view.Next[0])}
 	}
 	from := since.End().Add(-time.Second) // the first firing that can be for since comes when it ends
-	found.firings, err = schedules.Past(ctx, conn, conn.Namespace, dag, description.Info, from, a.now())
+	found.firings, err = schedule.Past(ctx, conn, conn.Namespace, dailyName, description.Info, from, a.now())
 	return conn.Classify(err)
 }
 
@@ -84,7 +85,7 @@ func (a *app) findRanges(ctx context.Context, conn *temporal.Connection, facts g
 			continue
 		}
 		group.Go(func() error {
-			description, err := conn.DescribeWorkflowExecution(ctx, workflows.ScheduledRangeID(dag, f.At), "")
+			description, err := conn.DescribeWorkflowExecution(ctx, run.ScheduledRangeID(dailyName, f.At), "")
 			if errors.As(err, new(*serviceerror.NotFound)) {
 				return nil
 			}

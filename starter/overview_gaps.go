@@ -6,10 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/internal/schedules"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/schedule"
 )
 
 // gapState says what kind of gap a date is.
@@ -42,7 +43,7 @@ type gap struct {
 
 // dateFact is what ledger and visibility know of a date's latest run.
 type dateFact struct {
-	state          workflows.State
+	state          run.State
 	partial, going bool
 	// recorded says that the ledger has it, with its tasks.
 	recorded bool
@@ -65,9 +66,9 @@ type scheduleCounts struct {
 
 // gapFacts are all that the gaps are told from.
 type gapFacts struct {
-	named    workflows.Named
-	firings  []schedules.Firing
-	entries  []activities.LedgerEntry
+	named    dag.Definition
+	firings  []schedule.Firing
+	entries  []ledger.Entry
 	runs     map[dates.Date]dateFact
 	ranges   map[dates.Date]rangeFact
 	schedule scheduleCounts
@@ -78,33 +79,31 @@ type gapFacts struct {
 const startGrace = time.Minute
 
 // latestRuns joins ledger and visibility: the latest run of each date. A run that has ended without a ledger entry was ended from outside.
-func latestRuns(entries []activities.LedgerEntry, rows []runRow) map[dates.Date]dateFact {
+func latestRuns(entries []ledger.Entry, rows []runRow) map[dates.Date]dateFact {
 	facts, started := map[dates.Date]dateFact{}, map[dates.Date]time.Time{}
 	recorded := map[string]bool{}
 	for _, e := range entries {
-		f := dateFact{state: workflows.State(e.State), partial: e.Partial, why: failure(e), recorded: true}
-		if e.Until != nil {
-			f.until = *e.Until
-		}
+		f := dateFact{state: run.State(e.State), partial: e.Partial, why: failureOf(e), recorded: true}
+		f.until = e.Until
 		facts[e.Date], started[e.Date], recorded[e.RunID] = f, e.Started, true
 	}
 	for _, row := range rows {
 		if row.Date == "" || recorded[row.RunID] || row.Started.Before(started[row.Date]) {
 			continue
 		}
-		f := dateFact{state: workflows.State(row.State), partial: row.Partial, going: row.Ended.IsZero()}
-		if !f.going && f.state != workflows.Success {
-			f.state, f.why = workflows.Failed, "the run was ended from outside: "+row.State
+		f := dateFact{state: run.State(row.State), partial: row.Partial, going: row.Ended.IsZero()}
+		if !f.going && f.state != run.Success {
+			f.state, f.why = run.Failed, "the run was ended from outside: "+row.State
 		}
 		facts[row.Date], started[row.Date] = f, row.Started
 	}
 	return facts
 }
 
-// failure is why a run failed, as short as it can be told: the first task that failed, and what its job said.
-func failure(e activities.LedgerEntry) string {
+// failureOf is why a run failed, as short as it can be told: the first task that failed, and what its job said.
+func failureOf(e ledger.Entry) string {
 	for _, task := range e.Tasks {
-		if workflows.State(task.State) != workflows.Failed || task.Error == "" {
+		if run.State(task.State) != run.Failed || task.Error == "" {
 			continue
 		}
 		said, job, _ := strings.Cut(task.Error, "\n")
@@ -124,15 +123,15 @@ func (g gapFacts) gaps() []gap {
 		firing[f.Date] = f.At
 		expected = append(expected, f.Date)
 	}
-	going := map[dates.Date]workflows.State{}
+	going := map[dates.Date]run.State{}
 	for date, fact := range g.runs {
 		if fact.going {
 			going[date] = fact.state
 		}
 		all = append(all, date)
 	}
-	overdue := map[dates.Date]workflows.OverdueDate{}
-	for _, o := range workflows.Overdue(g.named, expected, g.entries, going, g.now) {
+	overdue := map[dates.Date]schedule.OverdueDate{}
+	for _, o := range schedule.Overdue(g.named, expected, g.entries, going, g.now) {
 		overdue[o.Date] = o
 	}
 	all = append(all, expected...)
@@ -142,7 +141,7 @@ func (g gapFacts) gaps() []gap {
 		late, isLate := overdue[date]
 		gap, ok := g.of(date, firing[date], late, isLate)
 		if ok {
-			gap.Firing, gap.Overdue, gap.Due = firing[date], isLate, late.Due
+			gap.Firing, gap.Overdue, gap.Due = firing[date], isLate, late.Deadline
 			found = append(found, gap)
 		}
 	}
@@ -150,24 +149,24 @@ func (g gapFacts) gaps() []gap {
 }
 
 // of tells one date's gap; ok is false if there is none.
-func (g gapFacts) of(date dates.Date, firing time.Time, late workflows.OverdueDate, isLate bool) (_ gap, ok bool) {
-	fact, run := g.runs[date]
+func (g gapFacts) of(date dates.Date, firing time.Time, late schedule.OverdueDate, isLate bool) (_ gap, ok bool) {
+	fact, r := g.runs[date]
 	switch {
-	case run && fact.going && isLate:
-		return gap{Date: date, State: gapOverdue, Cause: late.Says(), Command: "starter status " + string(date)}, true
-	case run && fact.going, !date.Over(g.now):
+	case r && fact.going && isLate:
+		return gap{Date: date, State: gapOverdue, Cause: late.Reason(), Command: "starter status " + string(date)}, true
+	case r && fact.going, !date.Over(g.now):
 		return gap{}, false
-	case run && fact.state != workflows.Success && fact.recorded && !fact.partial:
+	case r && fact.state != run.Success && fact.recorded && !fact.partial:
 		return gap{Date: date, State: gapFailed, Cause: orUnknown(fact.why), Command: fmt.Sprintf("starter rerun %s --failed", date)}, true
-	case run && fact.state != workflows.Success:
+	case r && fact.state != run.Success:
 		return gap{Date: date, State: gapFailed, Cause: orUnknown(fact.why), Command: "starter run " + string(date)}, true
-	case run && fact.partial:
+	case r && fact.partial:
 		cause := "its run came before the date was over"
 		if !fact.until.IsZero() {
 			cause = fmt.Sprintf("seen up to %s UTC only", moment(fact.until))
 		}
 		return gap{Date: date, State: gapPartial, Cause: cause, Command: "starter run " + string(date)}, true
-	case run:
+	case r:
 		return gap{}, false
 	}
 	state, cause := g.missing(date, firing)
@@ -190,7 +189,7 @@ func (g gapFacts) missing(date dates.Date, firing time.Time) (gapState, string) 
 		return "", ""
 	case r.running:
 		return gapWaiting, "it has fired, but no worker has started its run"
-	case r.known && r.status == string(workflows.Success):
+	case r.known && r.status == string(run.Success):
 		return gapLost, "its range has ended, but the ledger has no entry"
 	case r.known:
 		return gapLost, fmt.Sprintf("its range has ended (%s) without a run", r.status)

@@ -6,25 +6,26 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/internal/schedules"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/schedule"
 )
 
 // The world's time is noon of 2022-10-19. The date 2022-10-18 fired at midnight, and was due at six.
 func TestGaps_SayWhyADateHasNoResultAndWhatMendsIt(t *testing.T) {
 	const date = dates.Date("2022-10-18")
-	entry := func(state workflows.State, partial bool) []activities.LedgerEntry {
+	entry := func(state run.State, partial bool) []ledger.Entry {
 		until := date.Start().Add(9 * time.Hour)
-		return []activities.LedgerEntry{{Date: date, State: string(state), Partial: partial, Until: &until, Error: "clean_geo failed", RunID: "r1", Started: date.End()}}
+		return []ledger.Entry{{Status: run.Status{Date: date, State: state, Partial: partial, Until: until, Error: "clean_geo failed", RunID: "r1", Started: date.End()}}}
 	}
 	row := func(state string, started, ended time.Time) []runRow {
 		return []runRow{{Date: date, State: state, RunID: "r2", Started: started, Ended: ended}}
 	}
 	later := date.End().Add(time.Hour)
 	for name, c := range map[string]struct {
-		entries  []activities.LedgerEntry
+		entries  []ledger.Entry
 		rows     []runRow
 		ran      rangeFact
 		schedule scheduleCounts
@@ -34,17 +35,17 @@ func TestGaps_SayWhyADateHasNoResultAndWhatMendsIt(t *testing.T) {
 		command  string
 		overdue  bool
 	}{
-		"has run":                    {entries: entry(workflows.Success, false)},
+		"has run":                    {entries: entry(run.Success, false)},
 		"runs, and is not due":       {rows: row("running", date.End(), time.Time{}), now: date.End().Add(5 * time.Hour)},
-		"runs again":                 {entries: entry(workflows.Failed, false), rows: row("running", later, time.Time{})},
+		"runs again":                 {entries: entry(run.Failed, false), rows: row("running", later, time.Time{})},
 		"fires just now":             {now: date.End().Add(30 * time.Second)},
 		"hangs":                      {rows: row("running", date.End(), time.Time{}), state: gapOverdue, cause: "its run is running and has not ended", command: "starter status 2022-10-18", overdue: true},
 		"is held":                    {rows: row("held", date.End(), time.Time{}), state: gapOverdue, cause: "its run is held", command: "starter status 2022-10-18", overdue: true},
-		"failed":                     {entries: entry(workflows.Failed, false), state: gapFailed, cause: "clean_geo failed", command: "starter rerun 2022-10-18 --failed"},
-		"seen in part":               {entries: entry(workflows.Success, true), state: gapPartial, cause: "seen up to 2022-10-18 09:00:00 UTC only", command: "starter run 2022-10-18", overdue: true},
+		"failed":                     {entries: entry(run.Failed, false), state: gapFailed, cause: "clean_geo failed", command: "starter rerun 2022-10-18 --failed"},
+		"seen in part":               {entries: entry(run.Success, true), state: gapPartial, cause: "seen up to 2022-10-18 09:00:00 UTC only", command: "starter run 2022-10-18", overdue: true},
 		"terminated":                 {rows: row("terminated", date.End(), later), state: gapFailed, cause: "ended from outside: terminated", command: "starter run 2022-10-18", overdue: true},
-		"run again and terminated":   {entries: entry(workflows.Success, false), rows: row("terminated", later, later), state: gapFailed, cause: "terminated"},
-		"an older run of visibility": {entries: entry(workflows.Success, false), rows: row("terminated", date.Start(), later)},
+		"run again and terminated":   {entries: entry(run.Success, false), rows: row("terminated", later, later), state: gapFailed, cause: "terminated"},
+		"an older run of visibility": {entries: entry(run.Success, false), rows: row("terminated", date.Start(), later)},
 		"its run waits for a worker": {ran: rangeFact{known: true, running: true}, state: gapWaiting, cause: "no worker has started its run", overdue: true},
 		"its range failed":           {ran: rangeFact{known: true, status: "failed"}, state: gapLost, cause: "has ended (failed) without a run", overdue: true},
 		"its entry is gone":          {ran: rangeFact{known: true, status: "success"}, state: gapLost, cause: "the ledger has no entry", overdue: true},
@@ -57,7 +58,7 @@ func TestGaps_SayWhyADateHasNoResultAndWhatMendsIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			facts := gapFacts{
-				named: workflows.Named{Name: dag, Due: 6 * time.Hour}, firings: []schedules.Firing{{At: date.End(), Date: date}}, entries: c.entries,
+				named: dag.Definition{Name: dailyName, Deadline: 6 * time.Hour}, firings: []schedule.Firing{{At: date.End(), Date: date}}, entries: c.entries,
 				runs: latestRuns(c.entries, c.rows), ranges: map[dates.Date]rangeFact{date: c.ran}, schedule: c.schedule, now: c.now,
 			}
 			if c.now.IsZero() {
@@ -79,11 +80,11 @@ func TestGaps_SayWhyADateHasNoResultAndWhatMendsIt(t *testing.T) {
 }
 
 func TestGaps_OfDatesThatNobodyExpectsAreTheFailedAlone(t *testing.T) {
-	entries := []activities.LedgerEntry{
-		{Date: "2022-10-01", State: "failed", RunID: "a"}, {Date: "2022-10-02", State: "success", RunID: "b"}, {Date: "2022-10-03", State: "success", Partial: true, RunID: "c"},
-		{Date: "2022-10-19", State: "success", Partial: true, RunID: "d"}, // today
+	entries := []ledger.Entry{
+		{Status: run.Status{Date: "2022-10-01", State: "failed", RunID: "a"}}, {Status: run.Status{Date: "2022-10-02", State: "success", RunID: "b"}}, {Status: run.Status{Date: "2022-10-03", State: "success", Partial: true, RunID: "c"}},
+		{Status: run.Status{Date: "2022-10-19", State: "success", Partial: true, RunID: "d"}}, // today
 	}
-	got := gapFacts{named: workflows.Named{Due: time.Hour}, entries: entries, runs: latestRuns(entries, nil), now: noon}.gaps()
+	got := gapFacts{named: dag.Definition{Deadline: time.Hour}, entries: entries, runs: latestRuns(entries, nil), now: noon}.gaps()
 	require.Len(t, got, 2)
 	require.Equal(t, []any{dates.Date("2022-10-01"), gapFailed, dates.Date("2022-10-03"), gapPartial}, []any{got[0].Date, got[0].State, got[1].Date, got[1].State})
 	require.False(t, got[0].Overdue)
@@ -101,14 +102,14 @@ func TestGaps_OfNeighboursAreFilledAtOnce(t *testing.T) {
 func TestGaps_OfFailedRunsSayWhichTaskFailedAndWhy(t *testing.T) {
 	const job = "pinterest-daily 2022-10-18 load try 2 ended as FAILED\ntask load: Catalog Error: no schema\nmore"
 	for name, row := range map[string]struct {
-		entry activities.LedgerEntry
+		entry ledger.Entry
 		want  string
 	}{
-		"a job":       {activities.LedgerEntry{Error: "all of it", Tasks: []activities.TaskRecord{{ID: "load", State: "failed", Error: job}, {ID: "query", State: "upstream_failed"}}}, "load: Catalog Error: no schema"},
-		"no job":      {activities.LedgerEntry{Tasks: []activities.TaskRecord{{ID: "load", State: "success"}, {ID: "query", State: "failed", Error: "no such topic\nmore"}}}, "query: no such topic"},
-		"no task":     {activities.LedgerEntry{Error: "its deadline has passed"}, "its deadline has passed"},
-		"not a thing": {activities.LedgerEntry{}, ""},
+		"a job":       {ledger.Entry{Status: run.Status{Error: "all of it", Tasks: []run.Task{{ID: "load", State: "failed", Error: job}, {ID: "query", State: "upstream_failed"}}}}, "load: Catalog Error: no schema"},
+		"no job":      {ledger.Entry{Status: run.Status{Tasks: []run.Task{{ID: "load", State: "success"}, {ID: "query", State: "failed", Error: "no such topic\nmore"}}}}, "query: no such topic"},
+		"no task":     {ledger.Entry{Status: run.Status{Error: "its deadline has passed"}}, "its deadline has passed"},
+		"not a thing": {ledger.Entry{}, ""},
 	} {
-		require.Equal(t, row.want, failure(row.entry), name)
+		require.Equal(t, row.want, failureOf(row.entry), name)
 	}
 }

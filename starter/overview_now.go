@@ -10,8 +10,8 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -23,7 +23,7 @@ func (a *app) runningRuns(ctx context.Context, conn *temporal.Connection, asking
 		return nil, 0, err
 	}
 	held := func(r runRow) int {
-		if r.State == string(workflows.Held) {
+		if r.State == string(run.Held) {
 			return 0
 		}
 		return 1
@@ -61,20 +61,20 @@ func unanswered(err error) bool {
 }
 
 // doing is what a run does and what it waits for: what waits for somebody comes first.
-func doing(status workflows.RunStatus) []string {
+func doing(status run.Status) []string {
 	var held, running, waiting []string
 	if status.Paused != "" {
 		held = append(held, "paused: "+status.Paused)
 	}
 	for _, task := range status.Tasks {
 		switch {
-		case task.State == workflows.Held:
+		case task.State == run.Held:
 			held = append(held, task.ID+" waits for a decision")
-		case task.State == workflows.UpForRetry:
+		case task.State == run.UpForRetry:
 			waiting = append(waiting, task.ID+" waits for its next try")
 		case task.Waiting != "" && !task.State.Final():
 			waiting = append(waiting, task.ID+" waits for "+task.Waiting)
-		case task.State == workflows.Running:
+		case task.State == run.Running:
 			running = append(running, task.ID+" runs")
 		}
 	}
@@ -103,8 +103,8 @@ func (a *app) runningBackfills(ctx context.Context, conn *temporal.Connection, a
 			continue
 		}
 		group.Go(func() error {
-			var progress workflows.RangeProgress
-			err := a.query(ctx, conn, row.WorkflowID, "", workflows.ProgressQuery, &progress)
+			var progress run.RangeProgress
+			err := a.query(ctx, conn, row.WorkflowID, "", run.ProgressQuery, &progress)
 			if unanswered(err) {
 				return nil
 			}
@@ -121,12 +121,12 @@ func (a *app) runningBackfills(ctx context.Context, conn *temporal.Connection, a
 
 // pools are all pools of the namespace. One whose workflow does not run has nobody who holds or wants a slot.
 func (a *app) pools(ctx context.Context, conn *temporal.Connection, asking bool) ([]poolNow, error) {
-	all := make([]poolNow, len(workflows.Standard.Pools))
+	all := make([]poolNow, len(workflows.DefaultCatalog.Pools))
 	group, ctx := errgroup.WithContext(ctx)
-	for i, pool := range workflows.Standard.Pools {
-		all[i] = poolNow{Name: pool.Name, Slots: pool.Slots, Holders: []activities.Slot{}, Waiting: []activities.Slot{}}
+	for i, pool := range workflows.DefaultCatalog.Pools {
+		all[i] = poolNow{Name: pool.Name, Slots: pool.Slots, Holders: []run.Slot{}, Waiting: []run.Slot{}}
 		group.Go(func() error {
-			id := activities.PoolID(pool.Name)
+			id := run.PoolWorkflowID(pool.Name)
 			description, err := conn.DescribeWorkflowExecution(ctx, id, "")
 			if errors.As(err, new(*serviceerror.NotFound)) || err == nil && description.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 				return nil
@@ -138,14 +138,14 @@ func (a *app) pools(ctx context.Context, conn *temporal.Connection, asking bool)
 			if !asking {
 				return nil
 			}
-			var state activities.PoolState
-			if err := a.query(ctx, conn, id, "", workflows.PoolQuery, &state); err != nil {
+			var state run.PoolState
+			if err := a.query(ctx, conn, id, "", run.PoolQuery, &state); err != nil {
 				if unanswered(err) {
 					return nil
 				}
 				return err
 			}
-			all[i] = poolNow{Name: pool.Name, Slots: state.Slots, Holders: append(all[i].Holders, state.Holders...), Waiting: append(all[i].Waiting, state.Waiting...), Announced: state.Announced}
+			all[i] = poolNow{Name: pool.Name, Slots: state.Slots, Holders: append(all[i].Holders, state.Holders...), Waiting: append(all[i].Waiting, state.Waiting...), Announced: state.Reserved}
 			return nil
 		})
 	}

@@ -8,8 +8,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/pinflow/pinflow/activities"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // gapIndent is where the cause of a gap begins: behind its date and state.
@@ -106,14 +105,14 @@ func (a *app) showRunning(o *overview, width int) {
 		if r.Partial {
 			state += ", partial"
 		}
-		g.rows = append(g.rows, []string{string(r.Date), a.paintState(workflows.State(r.State), state), r.Trigger, a.took(r.Started, time.Time{}), strings.ReplaceAll(strings.Join(r.Now, "\n"), "a slot of pool ", "pool ")})
+		g.rows = append(g.rows, []string{string(r.Date), a.paintState(run.State(r.State), state), r.Trigger, a.took(r.Started, time.Time{}), strings.ReplaceAll(strings.Join(r.Now, "\n"), "a slot of pool ", "pool ")})
 	}
 	a.fitGrid(&g, 4, width)
 	a.printGrid(g)
 	if o.RunningMore > 0 {
 		a.say("and %d more: see `starter runs --state running`", o.RunningMore)
 	}
-	if slices.ContainsFunc(o.Running, func(r runNow) bool { return r.State == string(workflows.Held) }) {
+	if slices.ContainsFunc(o.Running, func(r runNow) bool { return r.State == string(run.Held) }) {
 		a.say("Decide with `starter task retry|skip|fail|succeed <date> <task> --reason …`")
 	}
 }
@@ -145,7 +144,7 @@ func (a *app) showBackfills(all []backfillNow, width int) {
 		}
 		failed := ""
 		if p.Failed > 0 {
-			failed = a.paintState(workflows.Failed, fmt.Sprint(p.Failed))
+			failed = a.paintState(run.Failed, fmt.Sprint(p.Failed))
 		}
 		g.rows = append(g.rows, []string{string(p.From), string(p.To), fmt.Sprintf("%d/%d", p.Done(), p.Total), failed, fmt.Sprint(p.Parallel), left, now})
 	}
@@ -220,12 +219,12 @@ func holderNames(p poolNow) []string {
 }
 
 // slotName is who holds or wants a slot: the run's date, the task and its try.
-func slotName(s activities.Slot) string {
+func slotName(s run.Slot) string {
 	return fmt.Sprintf("%s %s #%d", slotRun(s), s.Task, s.Try)
 }
 
 // slotRun is the date of the run that holds or wants a slot.
-func slotRun(s activities.Slot) string { return strings.TrimPrefix(s.WorkflowID, dag+"-") }
+func slotRun(s run.Slot) string { return strings.TrimPrefix(s.WorkflowID, dailyName+"-") }
 
 // fitGrid cuts the lines in the last column of a table so that its rows are no wider than the screen.
 func (a *app) fitGrid(g *grid, last, width int) {

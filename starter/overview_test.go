@@ -15,14 +15,15 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
 // slot is a place in a pool of a date's task.
-func slot(pool string, date dates.Date, try int) activities.Slot {
-	return activities.Slot{Pool: pool, WorkflowID: workflows.RunID(dag, date), Task: pool, Try: try}
+func slot(pool string, date dates.Date, try int) run.Slot {
+	return run.Slot{Pool: pool, WorkflowID: run.WorkflowID(dailyName, date), Task: pool, Try: try}
 }
 
 // going puts a workflow there that answers a query so.
@@ -35,26 +36,26 @@ func (w *world) going(id string, answer any) *commonpb.WorkflowExecution {
 func busy(t *testing.T) *world {
 	w := scheduled(t, 6)
 	w.temporal.info.NumActionsMissedCatchupWindow = 1
-	w.ledgered(t, "2022-10-13", workflows.Success)
-	w.ledgered(t, "2022-10-15", workflows.Failed, func(e *activities.LedgerEntry) {
+	w.ledgered(t, "2022-10-13", run.Success)
+	w.ledgered(t, "2022-10-15", run.Failed, func(e *ledger.Entry) {
 		e.Error = "task clean_geo failed after 2 tries: " + strings.Repeat("nowhere ", 20) + "\nand more"
 	})
-	w.ledgered(t, "2022-10-16", workflows.Success, func(e *activities.LedgerEntry) { e.Partial = true })
-	running := map[dates.Date]workflows.RunStatus{
-		"2022-10-17": {DAG: dag, Date: "2022-10-17", State: workflows.Held, Started: dates.Date("2022-10-17").End(), Tasks: []workflows.TaskStatus{
-			{ID: "load", State: workflows.Success}, {ID: "clean_geo", State: workflows.Held}}},
-		"2022-10-18": {DAG: dag, Date: "2022-10-18", State: workflows.Running, Started: dates.Date("2022-10-18").End(), Tasks: []workflows.TaskStatus{
-			{ID: "load", State: workflows.Success}, {ID: "clean_pin", State: workflows.Running}, {ID: "clean_geo", State: workflows.Queued, Waiting: "a slot of pool clean_geo"},
-			{ID: "clean_user", State: workflows.UpForRetry}}},
+	w.ledgered(t, "2022-10-16", run.Success, func(e *ledger.Entry) { e.Partial = true })
+	running := map[dates.Date]run.Status{
+		"2022-10-17": {DAG: dailyName, Date: "2022-10-17", State: run.Held, Started: dates.Date("2022-10-17").End(), Tasks: []run.Task{
+			{ID: "load", State: run.Success}, {ID: "clean_geo", State: run.Held}}},
+		"2022-10-18": {DAG: dailyName, Date: "2022-10-18", State: run.Running, Started: dates.Date("2022-10-18").End(), Tasks: []run.Task{
+			{ID: "load", State: run.Success}, {ID: "clean_pin", State: run.Running}, {ID: "clean_geo", State: run.Queued, Waiting: "a slot of pool clean_geo"},
+			{ID: "clean_user", State: run.UpForRetry}}},
 	}
 	var rows []*workflowpb.WorkflowExecutionInfo
 	for date, status := range running {
 		row := listed(t, date, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, status.State, false)
 		rows = append(rows, row)
-		w.temporal.add(workflows.RunID(dag, date), &fakeExecution{runID: row.GetExecution().GetRunId(), status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, answers: []any{status}})
+		w.temporal.add(run.WorkflowID(dailyName, date), &fakeExecution{runID: row.GetExecution().GetRunId(), status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, answers: []any{status}})
 	}
 	backfill := &workflowpb.WorkflowExecutionInfo{
-		Execution: w.going(workflows.RangeID(dag, "2022-10-01", "2022-10-10"), tenDays(3, 1, 2, "2022-10-07")),
+		Execution: w.going(run.RangeWorkflowID(dailyName, "2022-10-01", "2022-10-10"), tenDays(3, 1, 2, "2022-10-07")),
 		StartTime: timestamppb.New(noon.Add(-time.Hour)), Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
 	}
 	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
@@ -67,11 +68,11 @@ func busy(t *testing.T) *world {
 		}
 		return rows, nil
 	}
-	w.going(activities.PoolID("clean_geo"), activities.PoolState{Name: "clean_geo", Slots: 1, Holders: []activities.Slot{slot("clean_geo", "2022-10-07", 1)},
-		Waiting: []activities.Slot{slot("clean_geo", "2022-10-18", 1), slot("clean_geo", "2022-10-08", 2)}})
-	w.going(activities.PoolID("clean_user"), activities.PoolState{Name: "clean_user", Slots: 1, Waiting: []activities.Slot{slot("clean_user", "2022-10-08", 1)},
-		Announced: []activities.AnnouncedSlot{{Slot: slot("clean_user", "2022-10-18", 1), Until: noon}}})
-	w.going(activities.PoolID("query"), activities.PoolState{Name: "query", Slots: 2, Holders: []activities.Slot{slot("query", "2022-10-05", 1), slot("query", "2022-10-06", 3)}})
+	w.going(run.PoolWorkflowID("clean_geo"), run.PoolState{Name: "clean_geo", Slots: 1, Holders: []run.Slot{slot("clean_geo", "2022-10-07", 1)},
+		Waiting: []run.Slot{slot("clean_geo", "2022-10-18", 1), slot("clean_geo", "2022-10-08", 2)}})
+	w.going(run.PoolWorkflowID("clean_user"), run.PoolState{Name: "clean_user", Slots: 1, Waiting: []run.Slot{slot("clean_user", "2022-10-08", 1)},
+		Reserved: []run.Reservation{{Slot: slot("clean_user", "2022-10-18", 1), Until: noon}}})
+	w.going(run.PoolWorkflowID("query"), run.PoolState{Name: "query", Slots: 2, Holders: []run.Slot{slot("query", "2022-10-05", 1), slot("query", "2022-10-06", 3)}})
 	return w
 }
 
@@ -94,7 +95,7 @@ func TestOverview_SaysWhoPausedABackfillAndWhatLetsItGoOn(t *testing.T) {
 	w := busy(t)
 	paused := tenDays(3, 1, 2, "2022-10-07")
 	paused.Paused = "ann@desk: the source is being mended (2022-10-19 11:00:00 UTC)"
-	w.going(workflows.RangeID(dag, "2022-10-01", "2022-10-10"), paused)
+	w.going(run.RangeWorkflowID(dailyName, "2022-10-01", "2022-10-10"), paused)
 	t.Setenv("COLUMNS", "80")
 	code, stdout, stderr := w.starter(t, "status")
 	require.Zero(t, code, stderr)
@@ -116,7 +117,7 @@ func TestOverview_IsAlsoForPrograms(t *testing.T) {
 	require.Equal(t, []string{"2022-10-15 failed", "2022-10-16 partial", "2022-10-17 overdue", "2022-10-18 overdue"}, states)
 	require.Equal(t, []string{"clean_geo waits for a decision"}, o.Running[0].Now)
 	require.Equal(t, 4, o.Backfills[0].Progress.Success+o.Backfills[0].Progress.Failed)
-	require.Len(t, o.Pools, len(workflows.Standard.Pools))
+	require.Len(t, o.Pools, len(workflows.DefaultCatalog.Pools))
 	require.EqualValues(t, 1, o.Schedule.Missed)
 	require.EqualValues(t, "2022-10-19", o.Schedule.Next.Date)
 }
@@ -149,12 +150,12 @@ func TestOverview_OfAQuietDAG(t *testing.T) {
 		"POOLS: all idle: load (1), clean_pin (1), clean_geo (1), clean_user (1), query (1)\n", stdout)
 
 	w = scheduled(t, 1)
-	w.ledgered(t, "2022-10-18", workflows.Success)
+	w.ledgered(t, "2022-10-18", run.Success)
 	w.starter(t, "schedule", "pause", "--reason", "holiday")
 	code, stdout, _ = w.starter(t, "status")
 	require.Zero(t, code)
 	require.Contains(t, stdout, "pinterest-daily: paused (holiday)\n  resume it with `starter schedule resume`\n\nGAPS: none")
-	w.temporal.executions[activities.PoolID("load")] = &fakeExecution{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
+	w.temporal.executions[run.PoolWorkflowID("load")] = &fakeExecution{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
 	_, stdout, _ = w.starter(t, "status")
 	require.Contains(t, stdout, "all idle: load (1)", "a pool that does not run is idle")
 }
@@ -175,7 +176,7 @@ func TestOverview_ListsTwentyRunsAndCountsTheOthers(t *testing.T) {
 	w.temporal.list = func(query string) (rows []*workflowpb.WorkflowExecutionInfo, _ error) {
 		for day := range 25 {
 			if strings.Contains(query, "'Run'") {
-				rows = append(rows, listed(t, dates.Date("2022-10-18").Add(-day), enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, workflows.Running, false))
+				rows = append(rows, listed(t, dates.Date("2022-10-18").Add(-day), enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, run.Running, false))
 			}
 		}
 		return rows, nil
@@ -189,8 +190,8 @@ func TestDoctor_ShowsDatesThatNeedSomebodyWithoutAWorker(t *testing.T) {
 	w := ready(t)
 	w.temporal.info.CreatedAt = noon.AddDate(0, 0, -6)
 	w.temporal.pollers = nil
-	for date, state := range map[dates.Date]workflows.State{"2022-10-13": workflows.Success, "2022-10-15": workflows.Failed, "2022-10-17": workflows.Success, "2022-10-18": workflows.Success} {
-		w.ledgered(t, date, state, func(e *activities.LedgerEntry) { e.Error, e.Partial = "nowhere\nat all", date == "2022-10-17" })
+	for date, state := range map[dates.Date]run.State{"2022-10-13": run.Success, "2022-10-15": run.Failed, "2022-10-17": run.Success, "2022-10-18": run.Success} {
+		w.ledgered(t, date, state, func(e *ledger.Entry) { e.Error, e.Partial = "nowhere\nat all", date == "2022-10-17" })
 	}
 	code, stdout, _ := w.starter(t, "doctor")
 	require.Equal(t, exitFailed, code)

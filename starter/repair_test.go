@@ -10,7 +10,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"google.golang.org/grpc"
 
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // UpdateWorkflow answers as the test says.
@@ -32,26 +33,26 @@ func (s *fakeService) RequestCancelWorkflowExecution(_ context.Context, r *workf
 }
 
 // goes puts a run of 2022-10-18 there that is going.
-func (w *world) goes(status workflows.RunStatus) {
+func (w *world) goes(status run.Status) {
 	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status, status}})
 }
 
 // ran puts a run of 2022-10-18 there that has ended, and its ledger entry.
-func (w *world) ran(t *testing.T, status workflows.RunStatus) {
+func (w *world) ran(t *testing.T, status run.Status) {
 	w.ledger(t, status)
 	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: completed, answers: []any{status, status, status}})
 }
 
 func TestTask_SendsTheDecisionWithWhoAndWhy(t *testing.T) {
 	w := newWorld()
-	w.goes(runOf(workflows.Held, loaded, broken))
+	w.goes(runOf(run.Held, loaded, broken))
 	code, stdout, stderr := w.starter(t, "task", "skip", "2022-10-18", "clean_pin", "--reason", "not needed today")
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, "Task clean_pin of 2022-10-18: skip.")
 	require.Len(t, w.temporal.updates, 1)
 	require.Equal(t, "pinterest-daily-2022-10-18", w.temporal.updates[0].WorkflowID)
-	require.Equal(t, workflows.DecideUpdate, w.temporal.updates[0].UpdateName)
-	require.Equal(t, []any{workflows.Decision{Task: "clean_pin", Choice: workflows.SkipTask, By: "ann@desk", Reason: "not needed today"}}, w.temporal.updates[0].Args)
+	require.Equal(t, run.DecideUpdate, w.temporal.updates[0].UpdateName)
+	require.Equal(t, []any{run.Decision{Task: "clean_pin", Choice: run.SkipTask, By: "ann@desk", Reason: "not needed today"}}, w.temporal.updates[0].Args)
 }
 
 func TestTask_ARefusalIsShownAsTheRunSaysIt(t *testing.T) {
@@ -83,13 +84,13 @@ func TestTask_WrongUseDoesNothing(t *testing.T) {
 }
 
 func TestPause_AndResumeGoToTheRun(t *testing.T) {
-	for use, update := range map[string]string{"pause": workflows.PauseUpdate, "resume": workflows.ResumeUpdate} {
+	for use, update := range map[string]string{"pause": run.PauseUpdate, "resume": run.ResumeUpdate} {
 		w := newWorld()
 		w.goes(going)
 		code, _, stderr := w.starter(t, use, "2022-10-18", "--reason", "the source is being mended")
 		require.Zero(t, code, stderr)
 		require.Equal(t, update, w.temporal.updates[0].UpdateName)
-		require.Equal(t, []any{workflows.Pause{By: "ann@desk", Reason: "the source is being mended"}}, w.temporal.updates[0].Args)
+		require.Equal(t, []any{run.Pause{By: "ann@desk", Reason: "the source is being mended"}}, w.temporal.updates[0].Args)
 	}
 }
 
@@ -131,11 +132,11 @@ func TestNote_IsShownWithTheRun(t *testing.T) {
 func TestRerun_RunsTheseTasksAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
-		want workflows.Tasks
+		want dag.Tasks
 	}{
-		"from":   {[]string{"--from", "clean_geo"}, workflows.Tasks{"clean_geo", "query"}},
-		"only":   {[]string{"--only", "clean_geo"}, workflows.Tasks{"clean_geo"}},
-		"failed": {[]string{"--failed"}, workflows.Tasks{"clean_geo", "query"}},
+		"from":   {[]string{"--from", "clean_geo"}, dag.Tasks{"clean_geo", "query"}},
+		"only":   {[]string{"--only", "clean_geo"}, dag.Tasks{"clean_geo"}},
+		"failed": {[]string{"--failed"}, dag.Tasks{"clean_geo", "query"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
@@ -143,8 +144,8 @@ func TestRerun_RunsTheseTasksAgain(t *testing.T) {
 			w.starts(nil)
 			code, _, stderr := w.starter(t, append([]string{"rerun", "2022-10-18", "--tag", "repair"}, c.args...)...)
 			require.Zero(t, code, stderr)
-			require.Equal(t, []any{workflows.RunInput{
-				DAG: workflows.DailyName, Date: "2022-10-18", Trigger: workflows.Manual, Params: map[string]string{}, Again: c.want, By: "ann@desk", Tags: []string{"repair"},
+			require.Equal(t, []any{run.Input{
+				DAG: dailyName, Date: "2022-10-18", Trigger: run.Manual, Params: map[string]string{}, RerunTasks: c.want, TriggeredBy: "ann@desk", Tags: []string{"repair"},
 			}}, w.temporal.started)
 		})
 	}

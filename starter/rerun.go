@@ -9,7 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -39,7 +42,7 @@ func (a *app) rerunCommand() *cobra.Command {
 	f.BoolVar(&o.failed, "failed", false, "run what failed or could not run, and all that comes after it")
 	f.BoolVar(&o.wait, "wait", false, "wait until the run has ended; the exit code is 1 if it failed")
 	for _, name := range []string{"from", "only"} {
-		c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(workflows.Daily.IDs(), cobra.ShellCompDirectiveNoFileComp))
+		c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(workflows.Daily.DAG.IDs(), cobra.ShellCompDirectiveNoFileComp))
 	}
 	o.add(c)
 	return prints(c, formTable, formJSON)
@@ -62,16 +65,16 @@ func (a *app) rerun(c *cobra.Command, text string, o rerunOptions) error {
 		return err
 	}
 	defer conn.Close()
-	if in.Again, err = a.again(ctx, conn, in.Date, o); err != nil {
+	if in.RerunTasks, err = a.again(ctx, conn, in.Date, o); err != nil {
 		return err
 	}
-	a.note("Running again: %s.", join(in.Again))
-	return a.runAndShow(c, conn, workflows.RunOptions(in), in, o.wait)
+	a.note("Running again: %s.", join(in.RerunTasks))
+	return a.runAndShow(c, conn, launch.RunOptions(in), in, o.wait)
 }
 
 // again are the tasks of a date that are to run again. The date must have been run: there would be nothing to keep.
-func (a *app) again(ctx context.Context, conn *temporal.Connection, date dates.Date, o rerunOptions) (workflows.Tasks, error) {
-	table, err := workflows.Standard.Lookup(dag)
+func (a *app) again(ctx context.Context, conn *temporal.Connection, date dates.Date, o rerunOptions) (dag.Tasks, error) {
+	table, err := definitionOf(dailyName)
 	if err != nil {
 		return nil, err
 	}
@@ -102,10 +105,10 @@ func (a *app) again(ctx context.Context, conn *temporal.Connection, date dates.D
 }
 
 // failedTasks are the tasks of a run that failed or could not run, and all that come after them.
-func failedTasks(table workflows.DAG, status workflows.RunStatus) (workflows.Tasks, error) {
-	var bad workflows.Tasks
+func failedTasks(table dag.DAG, status run.Status) (dag.Tasks, error) {
+	var bad dag.Tasks
 	for _, task := range status.Tasks {
-		if _, there := table.Task(task.ID); there && (task.State == workflows.Failed || task.State == workflows.UpstreamFailed) {
+		if _, there := table.Task(task.ID); there && (task.State == run.Failed || task.State == run.UpstreamFailed) {
 			bad = append(bad, task.ID)
 		}
 	}

@@ -11,7 +11,9 @@ import (
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // runOptions are the command line of `starter run`.
@@ -41,20 +43,20 @@ func (a *app) runCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.wait, "wait", false, "wait until the run has ended; the exit code is 1 if it failed")
 	o.add(c)
-	reprocessFlag(c, &o.reprocess, workflows.ReprocessAll)
+	reprocessFlag(c, &o.reprocess, run.ReprocessAll)
 	return prints(c, formTable, formJSON)
 }
 
 // reprocessFlag adds --reprocess to a command.
-func reprocessFlag(c *cobra.Command, into *string, byDefault workflows.Reprocess) {
+func reprocessFlag(c *cobra.Command, into *string, byDefault run.Reprocess) {
 	c.Flags().StringVar(into, "reprocess", string(byDefault), "`which` dates run again if they have run before: none, failed or all. A date that was seen only in part runs in any case")
 	c.RegisterFlagCompletionFunc("reprocess", cobra.FixedCompletions([]string{
-		string(workflows.ReprocessNone), string(workflows.ReprocessFailed), string(workflows.ReprocessAll),
+		string(run.ReprocessNone), string(run.ReprocessFailed), string(run.ReprocessAll),
 	}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // input checks the command line.
-func (o runOptions) input(a *app) (workflows.RunInput, workflows.Reprocess, error) {
+func (o runOptions) input(a *app) (run.Input, run.Reprocess, error) {
 	in := a.runInput(o.runFlags)
 	in.Date = a.yesterday()
 	var errs [3]error
@@ -62,7 +64,7 @@ func (o runOptions) input(a *app) (workflows.RunInput, workflows.Reprocess, erro
 		in.Date, errs[0] = a.parseDate("date", o.date)
 	}
 	in.Params, errs[1] = o.read()
-	reprocess, err := workflows.ParseReprocess(o.reprocess)
+	reprocess, err := run.ParseReprocess(o.reprocess)
 	if err != nil {
 		errs[2] = usagef("--%w", err)
 	}
@@ -70,9 +72,9 @@ func (o runOptions) input(a *app) (workflows.RunInput, workflows.Reprocess, erro
 }
 
 // runInput is a manual run with the flags, without a date.
-func (a *app) runInput(f runFlags) workflows.RunInput {
-	return workflows.RunInput{
-		DAG: dag, Trigger: workflows.Manual, By: a.operator(), Tags: f.tags, Hold: f.hold, IgnorePast: f.ignorePast, Deadline: f.deadline,
+func (a *app) runInput(f runFlags) run.Input {
+	return run.Input{
+		DAG: dailyName, Trigger: run.Manual, TriggeredBy: a.operator(), Tags: f.tags, Hold: f.hold, IgnorePast: f.ignorePast, RunTimeout: f.deadline,
 	}
 }
 
@@ -92,11 +94,11 @@ func (a *app) run(c *cobra.Command, o runOptions) error {
 	if err != nil || !decision.Run {
 		return errors.Join(err, a.sayNotRun(c, decision))
 	}
-	return a.runAndShow(c, conn, decision.Guard(workflows.RunOptions(in)), in, o.wait)
+	return a.runAndShow(c, conn, launch.DecidedRunOptions(in, decision), in, o.wait)
 }
 
 // runAndShow starts a date's run, waits for it if asked to, and says what came of it.
-func (a *app) runAndShow(c *cobra.Command, conn *temporal.Connection, options client.StartWorkflowOptions, in workflows.RunInput, wait bool) error {
+func (a *app) runAndShow(c *cobra.Command, conn *temporal.Connection, options client.StartWorkflowOptions, in run.Input, wait bool) error {
 	ctx := c.Context()
 	run, err := a.startRun(ctx, conn, options, in, wait)
 	if err != nil {
@@ -113,36 +115,36 @@ func (a *app) runAndShow(c *cobra.Command, conn *temporal.Connection, options cl
 }
 
 // decide says whether a date is to run, as a backfill would decide.
-func (a *app) decide(ctx context.Context, date dates.Date, reprocess workflows.Reprocess) (workflows.DateDecision, error) {
-	if reprocess == workflows.ReprocessAll { // whatever the ledger says
-		return workflows.Decide(date, nil, reprocess), nil
+func (a *app) decide(ctx context.Context, date dates.Date, reprocess run.Reprocess) (ledger.Decision, error) {
+	if reprocess == run.ReprocessAll { // whatever the ledger says
+		return ledger.Decide(date, nil, reprocess), nil
 	}
 	entry, err := a.ledgerEntry(ctx, date)
 	if err != nil {
-		return workflows.DateDecision{}, err
+		return ledger.Decision{}, err
 	}
-	return workflows.Decide(date, entry, reprocess), nil
+	return ledger.Decide(date, entry, reprocess), nil
 }
 
 // startRun starts a date's run. If one is going already, it is joined if asked to, else that is an error.
-func (a *app) startRun(ctx context.Context, conn *temporal.Connection, options client.StartWorkflowOptions, in workflows.RunInput, join bool) (client.WorkflowRun, error) {
-	run, err := conn.ExecuteWorkflow(ctx, options, workflows.RunWorkflow, in)
+func (a *app) startRun(ctx context.Context, conn *temporal.Connection, options client.StartWorkflowOptions, in run.Input, join bool) (client.WorkflowRun, error) {
+	r, err := conn.ExecuteWorkflow(ctx, options, run.RunWorkflow, in)
 	var going *serviceerror.WorkflowExecutionAlreadyStarted
 	switch {
 	case err == nil:
-		return run, nil
+		return r, nil
 	case !errors.As(err, &going):
 		return nil, conn.Classify(err)
-	case !join || len(in.Params) > 0 || len(in.Again) > 0: // the one that is going may have other orders
+	case !join || len(in.Params) > 0 || len(in.RerunTasks) > 0: // the one that is going may have other orders
 		return nil, fmt.Errorf("a run of %s is going already, or has just ended, and there is one at a time: follow it with `starter status %s --watch`\n%s",
-			in.Date, in.Date, a.uiLink(conn, workflows.RunID(in.DAG, in.Date), going.RunId))
+			in.Date, in.Date, a.uiLink(conn, run.WorkflowID(in.DAG, in.Date), going.RunId))
 	}
 	a.note("A run of %s is going already: waiting for that one.", in.Date)
-	return conn.GetWorkflow(ctx, workflows.RunID(in.DAG, in.Date), going.RunId), nil
+	return conn.GetWorkflow(ctx, run.WorkflowID(in.DAG, in.Date), going.RunId), nil
 }
 
 // sayNotRun says why a date is not run.
-func (a *app) sayNotRun(c *cobra.Command, decision workflows.DateDecision) error {
+func (a *app) sayNotRun(c *cobra.Command, decision ledger.Decision) error {
 	if decision.Date == "" {
 		return nil
 	}
@@ -164,16 +166,16 @@ func (a *app) sayStarted(c *cobra.Command, conn *temporal.Connection, date dates
 			Link       string     `json:"link"`
 		}{date, run.GetID(), run.GetRunID(), link})
 	}
-	a.say("Started %s of %s. Follow it with `starter status %s --watch`, or at\n%s", dag, date, date, link)
+	a.say("Started %s of %s. Follow it with `starter status %s --watch`, or at\n%s", dailyName, date, date, link)
 	return nil
 }
 
 // showEnd prints how a run ended; a failed one is exit code 1.
-func (a *app) showEnd(c *cobra.Command, conn *temporal.Connection, status workflows.RunStatus) error {
+func (a *app) showEnd(c *cobra.Command, conn *temporal.Connection, status run.Status) error {
 	if err := a.showStatus(c, conn, status); err != nil {
 		return err
 	}
-	if status.State == workflows.Failed {
+	if status.State == run.Failed {
 		return errShown{exitFailed}
 	}
 	return nil

@@ -16,7 +16,9 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -30,16 +32,16 @@ const (
 func at(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
 
 // runOf is a run of 2022-10-18 whose tasks stand as given, in the order of the DAG; missing ones are none.
-func runOf(state workflows.State, tasks ...workflows.TaskStatus) workflows.RunStatus {
-	status := workflows.RunStatus{
-		DAG: workflows.DailyName, Date: "2022-10-18", State: state, Trigger: workflows.Manual, WorkflowID: "pinterest-daily-2022-10-18", RunID: "r1",
+func runOf(state run.State, tasks ...run.Task) run.Status {
+	status := run.Status{
+		DAG: dailyName, Date: "2022-10-18", State: state, Trigger: run.Manual, WorkflowID: "pinterest-daily-2022-10-18", RunID: "r1",
 		Started: at(0), Until: at(-12 * 3600),
 	}
 	if state.Final() {
 		status.Ended = at(75)
 	}
-	for i, id := range workflows.Daily.IDs() {
-		task := workflows.TaskStatus{ID: id, State: workflows.None}
+	for i, id := range workflows.Daily.DAG.IDs() {
+		task := run.Task{ID: id, State: run.None}
 		if i < len(tasks) {
 			task = tasks[i]
 			task.ID = id
@@ -49,17 +51,17 @@ func runOf(state workflows.State, tasks ...workflows.TaskStatus) workflows.RunSt
 	return status
 }
 
-func succeeded(from, to int) workflows.TaskStatus {
-	return workflows.TaskStatus{State: workflows.Success, Tries: 1, Started: at(from), Ended: at(to), Outcome: workflows.Outcome{Link: "https://workspace/runs/7"}}
+func succeeded(from, to int) run.Task {
+	return run.Task{State: run.Success, Tries: 1, Started: at(from), Ended: at(to), Outcome: run.Outcome{Link: "https://workspace/runs/7"}}
 }
 
 var (
-	loaded   = workflows.TaskStatus{State: workflows.Success, Tries: 1, Started: at(0), Ended: at(12), Outcome: workflows.Outcome{Rows: 9006, Link: "https://workspace/runs/6"}}
-	broken   = workflows.TaskStatus{State: workflows.Failed, Tries: 2, Started: at(12), Ended: at(73), Outcome: workflows.Outcome{Link: "https://workspace/runs/8"}, Error: "clean_geo try 2 ended as FAILED\n[TABLE_OR_VIEW_NOT_FOUND] nowhere"}
-	upstream = workflows.TaskStatus{State: workflows.UpstreamFailed}
-	good     = runOf(workflows.Success, loaded, succeeded(12, 14), succeeded(12, 15), succeeded(12, 13), succeeded(15, 16))
-	bad      = runOf(workflows.Failed, loaded, succeeded(12, 14), broken, succeeded(12, 13), upstream)
-	going    = runOf(workflows.Running, loaded, workflows.TaskStatus{State: workflows.Running, Tries: 1, Started: at(-30)})
+	loaded   = run.Task{State: run.Success, Tries: 1, Started: at(0), Ended: at(12), Outcome: run.Outcome{Rows: 9006, Link: "https://workspace/runs/6"}}
+	broken   = run.Task{State: run.Failed, Tries: 2, Started: at(12), Ended: at(73), Outcome: run.Outcome{Link: "https://workspace/runs/8"}, Error: "clean_geo try 2 ended as FAILED\n[TABLE_OR_VIEW_NOT_FOUND] nowhere"}
+	upstream = run.Task{State: run.UpstreamFailed}
+	good     = runOf(run.Success, loaded, succeeded(12, 14), succeeded(12, 15), succeeded(12, 13), succeeded(15, 16))
+	bad      = runOf(run.Failed, loaded, succeeded(12, 14), broken, succeeded(12, 13), upstream)
+	going    = runOf(run.Running, loaded, run.Task{State: run.Running, Tries: 1, Started: at(-30)})
 )
 
 // starts lets the world start a run that answers queries so, and ends so.
@@ -74,7 +76,7 @@ func TestRun_StartsTheDateThatHasJustEnded(t *testing.T) {
 	w.starts(nil)
 	code, stdout, stderr := w.starter(t, "run")
 	require.Zero(t, code, stderr)
-	require.Equal(t, []any{workflows.RunInput{DAG: workflows.DailyName, Date: "2022-10-18", Trigger: workflows.Manual, Params: map[string]string{}, By: "ann@desk"}}, w.temporal.started)
+	require.Equal(t, []any{run.Input{DAG: dailyName, Date: "2022-10-18", Trigger: run.Manual, Params: map[string]string{}, TriggeredBy: "ann@desk"}}, w.temporal.started)
 	require.Contains(t, w.temporal.executions, "pinterest-daily-2022-10-18")
 	require.Contains(t, stdout, "starter status 2022-10-18 --watch")
 	require.Contains(t, stdout, "http://ui:8233/namespaces/default/workflows/pinterest-daily-2022-10-18/r1")
@@ -85,7 +87,7 @@ func TestRun_TakesDateAndParameters(t *testing.T) {
 	w.starts(nil)
 	code, stdout, _ := w.starter(t, "run", "2022-10-19", "--param", "invalid_followers=null", "--param", "schema=other", "-o", "json")
 	require.Zero(t, code)
-	in := w.temporal.started[0].(workflows.RunInput)
+	in := w.temporal.started[0].(run.Input)
 	require.EqualValues(t, "2022-10-19", in.Date, "today may be run: it is partial")
 	require.Equal(t, map[string]string{"invalid_followers": "null", "schema": "other"}, in.Params)
 	require.JSONEq(t, `{"date":"2022-10-19","workflowId":"pinterest-daily-2022-10-19","runId":"r1",
@@ -94,7 +96,7 @@ func TestRun_TakesDateAndParameters(t *testing.T) {
 
 func TestRun_WaitsAndTellsEachChange(t *testing.T) {
 	w := newWorld()
-	w.starts(nil, runOf(workflows.Running), going, going, good)
+	w.starts(nil, runOf(run.Running), going, going, good)
 	code, stdout, stderr := w.starter(t, "run", "2022-10-18", "--wait")
 	require.Zero(t, code)
 	golden(t, "run-success", stdout)
@@ -111,7 +113,7 @@ func TestRun_EndsWithOneIfTheRunFailed(t *testing.T) {
 	w.starts(errors.New("RunFailed"), bad)
 	code, stdout, _ = w.starter(t, "run", "2022-10-18", "--wait", "-o", "json")
 	require.Equal(t, exitFailed, code)
-	var printed workflows.RunStatus
+	var printed run.Status
 	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
 	require.Equal(t, bad, printed)
 }
@@ -161,17 +163,8 @@ func TestRun_IsThereOnceForADate(t *testing.T) {
 }
 
 // ledger writes a run into the world's ledger.
-func (w *world) ledger(t *testing.T, status workflows.RunStatus) {
-	until := status.Until
-	entry := activities.LedgerEntry{DAG: status.DAG, Date: status.Date, State: string(status.State), Trigger: string(status.Trigger), Partial: status.Partial,
-		Until: &until, WorkflowID: status.WorkflowID, RunID: status.RunID, Attempt: 1, Started: status.Started, Ended: status.Ended}
-	for _, task := range status.Tasks {
-		record := activities.TaskRecord{ID: task.ID, State: string(task.State), Tries: task.Tries, Outcome: activities.Outcome{Rows: task.Rows, Link: task.Link}, Error: task.Error}
-		if !task.Started.IsZero() {
-			record.Started, record.Ended = &task.Started, &task.Ended
-		}
-		entry.Tasks = append(entry.Tasks, record)
-	}
+func (w *world) ledger(t *testing.T, status run.Status) {
+	entry := ledger.Entry{Status: status, Attempt: 1}
 	body, err := json.Marshal(entry)
 	require.NoError(t, err)
 	w.bucket.objects["runs/pinterest-daily/"+string(status.Date)+".json"] = body
@@ -181,7 +174,7 @@ func TestRun_ReprocessesAsAsked(t *testing.T) {
 	partial := good
 	partial.Partial = true
 	for name, row := range map[string]struct {
-		before    *workflows.RunStatus
+		before    *run.Status
 		reprocess string
 		runs      bool
 	}{
@@ -215,7 +208,7 @@ func TestRun_ReprocessesAsAsked(t *testing.T) {
 }
 
 func TestLanding_CountsOffsetsOfAllPartitions(t *testing.T) {
-	event := func(id int64, activity string, in activities.LandPartitionInput) *historypb.HistoryEvent {
+	event := func(id int64, activity string, in landing.PartitionInput) *historypb.HistoryEvent {
 		payloads, err := converter.GetDefaultDataConverter().ToPayloads(in)
 		require.NoError(t, err)
 		return &historypb.HistoryEvent{EventId: id, Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
@@ -228,10 +221,10 @@ func TestLanding_CountsOffsetsOfAllPartitions(t *testing.T) {
 	w := newWorld()
 	w.temporal.add("run", &fakeExecution{runID: "r1",
 		history: []*historypb.HistoryEvent{
-			event(5, "PlanLanding", activities.LandPartitionInput{}),
-			event(6, "LandPartition", activities.LandPartitionInput{Range: activities.PartitionRange{Partition: 0, Start: 100, End: 600}}),
-			event(7, "LandPartition", activities.LandPartitionInput{Range: activities.PartitionRange{Partition: 1, Start: 1000, End: 2000}}),
-			event(8, "LandPartition", activities.LandPartitionInput{Range: activities.PartitionRange{Partition: 2, Start: 0, End: 50}}),
+			event(5, "PlanLanding", landing.PartitionInput{}),
+			event(6, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 0, Start: 100, End: 600}}),
+			event(7, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 1, Start: 1000, End: 2000}}),
+			event(8, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 2, Start: 0, End: 50}}),
 			{EventId: 9, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
 				ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: 6}}},
 		},

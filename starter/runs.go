@@ -17,7 +17,8 @@ import (
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/search"
 )
 
 // runRow is one run in the list of runs.
@@ -92,34 +93,34 @@ func optionalDate(name, text string) (dates.Date, error) {
 
 // query is the search for the runs, in Temporal's list filter.
 func (f runsFilter) query() (string, error) {
-	query := fmt.Sprintf("WorkflowType = '%s' AND %s = '%s'", workflows.RunWorkflow, workflows.AttributeDAG.GetName(), dag)
+	query := fmt.Sprintf("WorkflowType = '%s' AND %s = '%s'", run.RunWorkflow, search.DAG.GetName(), dailyName)
 	var errs []error
-	switch workflows.State(f.state) {
+	switch run.State(f.state) {
 	case "":
-	case workflows.Running, workflows.Held, workflows.Success, workflows.Failed:
-		query += fmt.Sprintf(" AND %s = '%s'", workflows.AttributeState.GetName(), f.state)
+	case run.Running, run.Held, run.Success, run.Failed:
+		query += fmt.Sprintf(" AND %s = '%s'", search.State.GetName(), f.state)
 	default:
 		errs = append(errs, usagef("--state %s: a run is running, held, success or failed", f.state))
 	}
-	switch workflows.Trigger(f.trigger) {
+	switch run.Trigger(f.trigger) {
 	case "":
-	case workflows.Scheduled, workflows.Manual, workflows.Backfill:
-		query += fmt.Sprintf(" AND %s = '%s'", workflows.AttributeTrigger.GetName(), f.trigger)
+	case run.Scheduled, run.Manual, run.Backfill:
+		query += fmt.Sprintf(" AND %s = '%s'", search.Trigger.GetName(), f.trigger)
 	default:
 		errs = append(errs, usagef("--trigger %s: it is schedule, manual or backfill", f.trigger))
 	}
 	switch {
 	case f.tag == "":
 	case tagForm.MatchString(f.tag):
-		query += fmt.Sprintf(" AND %s = '%s'", workflows.AttributeTags.GetName(), f.tag)
+		query += fmt.Sprintf(" AND %s = '%s'", search.Tags.GetName(), f.tag)
 	default:
 		errs = append(errs, usagef("--tag %q: a tag is up to 63 letters, digits and _ . : -", f.tag))
 	}
 	if f.from != "" {
-		query += fmt.Sprintf(" AND %s >= '%s'", workflows.AttributeDate.GetName(), f.from.Start().Format(time.RFC3339))
+		query += fmt.Sprintf(" AND %s >= '%s'", search.Date.GetName(), f.from.Start().Format(time.RFC3339))
 	}
 	if f.to != "" {
-		query += fmt.Sprintf(" AND %s <= '%s'", workflows.AttributeDate.GetName(), f.to.Start().Format(time.RFC3339))
+		query += fmt.Sprintf(" AND %s <= '%s'", search.Date.GetName(), f.to.Start().Format(time.RFC3339))
 	}
 	if f.going {
 		query += " AND ExecutionStatus = 'Running'"
@@ -160,7 +161,7 @@ func (a *app) runsGrid(rows []runRow) grid {
 		if r.Partial {
 			partial = "yes"
 		}
-		row := []string{string(r.Date), a.paintState(workflows.State(r.State), r.State), r.Trigger, partial, moment(r.Started), a.took(r.Started, r.Ended), r.RunID}
+		row := []string{string(r.Date), a.paintState(run.State(r.State), r.State), r.Trigger, partial, moment(r.Started), a.took(r.Started, r.Ended), r.RunID}
 		if tagged {
 			row = append(row, strings.Join(r.Tags, " "))
 		}
@@ -213,8 +214,8 @@ func (a *app) runRow(conn *temporal.Connection, info *workflowpb.WorkflowExecuti
 	var date time.Time
 	var held string
 	for key, into := range map[sdktemporal.SearchAttributeKey]any{
-		workflows.AttributeDate: &date, workflows.AttributeTrigger: &row.Trigger, workflows.AttributePartial: &row.Partial, workflows.AttributeState: &held,
-		workflows.AttributeTags: &row.Tags,
+		search.Date: &date, search.Trigger: &row.Trigger, search.Partial: &row.Partial, search.State: &held,
+		search.Tags: &row.Tags,
 	} {
 		payload := info.GetSearchAttributes().GetIndexedFields()[key.GetName()]
 		if payload == nil {
@@ -227,7 +228,7 @@ func (a *app) runRow(conn *temporal.Connection, info *workflowpb.WorkflowExecuti
 	if !date.IsZero() {
 		row.Date = dates.Of(date)
 	}
-	if row.State == string(workflows.Running) && held != "" {
+	if row.State == string(run.Running) && held != "" {
 		row.State = held
 	}
 	return row, nil

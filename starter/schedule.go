@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // PINFLOW_SCHEDULE_TIMEZONE must mean the same in a container without zone files
+	_ "time/tzdata"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
@@ -15,6 +15,8 @@ import (
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/schedule"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -46,32 +48,32 @@ func (a *app) withTemporal(run func(*cobra.Command, *temporal.Connection) error)
 }
 
 func scheduleHandle(ctx context.Context, conn *temporal.Connection) client.ScheduleHandle {
-	return conn.ScheduleClient().GetHandle(ctx, workflows.ScheduleID(dag))
+	return conn.ScheduleClient().GetHandle(ctx, run.ScheduleID(dailyName))
 }
 
 // scheduleError says what to do about a Schedule that is not there.
 func scheduleError(conn *temporal.Connection, err error) error {
 	if errors.As(err, new(*serviceerror.NotFound)) {
-		return fmt.Errorf("there is no Schedule %s in namespace %s: create it with `starter schedule apply`", workflows.ScheduleID(dag), conn.Namespace)
+		return fmt.Errorf("there is no Schedule %s in namespace %s: create it with `starter schedule apply`", run.ScheduleID(dailyName), conn.Namespace)
 	}
 	return conn.Classify(err)
 }
 
 // scheduleSpec is when the Schedule is to fire, as the settings say.
-func scheduleSpec(settings config.Config) workflows.ScheduleSpec {
-	return workflows.ScheduleSpec{Cron: settings.Schedule, TimeZone: settings.ScheduleTimeZone}
+func scheduleSpec(settings config.Config) schedule.Spec {
+	return schedule.Spec{Cron: settings.Schedule, TimeZone: settings.ScheduleTimeZone}
 }
 
 // wantedSchedule is the Schedule of a specification. One that would not run each date once is a *usageError with all that is wrong.
-func (a *app) wantedSchedule(spec workflows.ScheduleSpec) (client.ScheduleOptions, error) {
-	named, err := workflows.Standard.Named(dag)
+func (a *app) wantedSchedule(spec schedule.Spec) (client.ScheduleOptions, error) {
+	named, err := workflows.DefaultCatalog.Definition(dailyName)
 	if err != nil {
 		return client.ScheduleOptions{}, err
 	}
-	if err := spec.Check(named.Due, a.now()); err != nil {
+	if err := spec.Check(named.Deadline, a.now()); err != nil {
 		return client.ScheduleOptions{}, &usageError{fmt.Errorf("the Schedule is refused (PINFLOW_SCHEDULE and PINFLOW_SCHEDULE_TIMEZONE, or --cron and --timezone):\n%w", err)}
 	}
-	return workflows.Schedule(dag, spec)
+	return schedule.Options(dailyName, spec)
 }
 
 // scheduleView is what `schedule show` shows.
@@ -126,7 +128,7 @@ func (a *app) showSchedule(c *cobra.Command, conn *temporal.Connection) error {
 		g.rows = append(g.rows, []string{moment(f.Scheduled), f.Date, f.WorkflowID})
 	}
 	for _, next := range view.Next {
-		g.rows = append(g.rows, []string{moment(next), string(workflows.LogicalDate(next)), "to come"})
+		g.rows = append(g.rows, []string{moment(next), string(schedule.LogicalDate(next)), "to come"})
 	}
 	if len(g.rows) > 0 {
 		a.printGrid(g)
@@ -149,7 +151,7 @@ func (a *app) activity(paused bool) string {
 // viewSchedule is the Schedule as others see it, compared with the one that the settings ask for.
 func (a *app) viewSchedule(d *client.ScheduleDescription) (scheduleView, error) {
 	view := scheduleView{
-		ID: workflows.ScheduleID(dag), Missed: d.Info.NumActionsMissedCatchupWindow, Dropped: d.Info.NumActionsSkippedOverlap,
+		ID: run.ScheduleID(dailyName), Missed: d.Info.NumActionsMissedCatchupWindow, Dropped: d.Info.NumActionsSkippedOverlap,
 		Next: []time.Time{}, Recent: []firing{},
 	}
 	if spec := d.Schedule.Spec; spec != nil {
@@ -162,13 +164,13 @@ func (a *app) viewSchedule(d *client.ScheduleDescription) (scheduleView, error) 
 		view.Next = append(view.Next, d.Info.NextActionTimes[:min(nextFirings, len(d.Info.NextActionTimes))]...)
 	}
 	for _, action := range d.Info.RecentActions {
-		f := firing{Scheduled: action.ScheduleTime, Actual: action.ActualTime, Date: string(workflows.LogicalDate(action.ScheduleTime))}
+		f := firing{Scheduled: action.ScheduleTime, Actual: action.ActualTime, Date: string(schedule.LogicalDate(action.ScheduleTime))}
 		if action.StartWorkflowResult != nil {
 			f.WorkflowID = action.StartWorkflowResult.WorkflowID
 		}
 		view.Recent = append(view.Recent, f)
 	}
-	want, err := workflows.Schedule(dag, scheduleSpec(a.settings))
+	want, err := schedule.Options(dailyName, scheduleSpec(a.settings))
 	if err != nil {
 		return scheduleView{}, &usageError{err}
 	}

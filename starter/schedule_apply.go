@@ -12,8 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
-	"github.com/pinflow/pinflow/internal/schedules"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/schedule"
 )
 
 // pausedByApply and pausedByCommand are the reasons for a pause where none is given.
@@ -24,7 +23,7 @@ const (
 
 // applyOptions are the command line of `starter schedule apply`.
 type applyOptions struct {
-	spec   workflows.ScheduleSpec
+	spec   schedule.Spec
 	paused bool
 	reason string
 	// reasonGiven says that the reason is not the default.
@@ -82,7 +81,7 @@ func (a *app) scheduleApply(c *cobra.Command, o applyOptions) error {
 }
 
 // scheduleWarnings are what is allowed, but may surprise.
-func (a *app) scheduleWarnings(spec workflows.ScheduleSpec) []string {
+func (a *app) scheduleWarnings(spec schedule.Spec) []string {
 	var all []string
 	if !spec.Daily() {
 		all = append(all, "it does not fire every day: a run covers one date, so the dates between are run by nobody unless somebody backfills them")
@@ -103,7 +102,7 @@ type applied struct {
 	Paused bool   `json:"paused"`
 	Reason string `json:"reason,omitempty"`
 	// Next is the next firing if the Schedule is active.
-	Next *schedules.Firing `json:"next,omitempty"`
+	Next *schedule.Firing `json:"next,omitempty"`
 	// Warnings are what the one who applied it should know.
 	Warnings []string `json:"warnings,omitempty"`
 }
@@ -219,10 +218,10 @@ func orNothing(s string) string {
 
 // firingsAhead are the next firings, as many as there are within four years each: 29 February comes that seldom. They are those of a
 // Schedule that is not paused; a paused one does not keep them.
-func (a *app) firingsAhead(ctx context.Context, conn *temporal.Connection, count int) ([]schedules.Firing, error) {
+func (a *app) firingsAhead(ctx context.Context, conn *temporal.Connection, count int) ([]schedule.Firing, error) {
 	now := a.now()
 	until := now.AddDate(min(4*count, 70), 0, 0) // Temporal's calendar ends with 2100
-	all, err := schedules.Firings(ctx, conn, conn.Namespace, dag, now, until.Truncate(time.Second))
+	all, err := schedule.Firings(ctx, conn, conn.Namespace, dailyName, now, until.Truncate(time.Second))
 	if err != nil {
 		return nil, scheduleError(conn, err)
 	}

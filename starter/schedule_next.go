@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
-	"github.com/pinflow/pinflow/internal/schedules"
+	"github.com/pinflow/pinflow/internal/schedule"
 )
 
 func (a *app) scheduleNextCommand() *cobra.Command {
@@ -16,8 +16,8 @@ func (a *app) scheduleNextCommand() *cobra.Command {
 		Example: "  starter schedule next\n  starter schedule next -n 30 -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			if count < 1 || count > schedules.MaxFirings {
-				return usagef("-n %d: it is between 1 and %d", count, schedules.MaxFirings)
+			if count < 1 || count > schedule.MaxFirings {
+				return usagef("-n %d: it is between 1 and %d", count, schedule.MaxFirings)
 			}
 			return a.withTemporal(func(c *cobra.Command, conn *temporal.Connection) error { return a.scheduleNext(c, conn, count) })(c, args)
 		},
@@ -41,10 +41,10 @@ func (a *app) scheduleNext(c *cobra.Command, conn *temporal.Connection, count in
 	}
 	if a.form(c) == formJSON {
 		return a.printJSON(struct {
-			Paused bool               `json:"paused"`
-			Note   string             `json:"note,omitempty"`
-			Next   []schedules.Firing `json:"next"`
-		}{view.Paused, view.Note, append([]schedules.Firing{}, firings...)})
+			Paused bool              `json:"paused"`
+			Note   string            `json:"note,omitempty"`
+			Next   []schedule.Firing `json:"next"`
+		}{view.Paused, view.Note, append([]schedule.Firing{}, firings...)})
 	}
 	if view.Paused {
 		a.say("Schedule %s is %s (%s). Resumed, it would fire:", view.ID, a.activity(true), orNothing(view.Note))

@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 func (a *app) schedulePauseCommand() *cobra.Command {
@@ -58,7 +58,7 @@ func (a *app) scheduleDeleteCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if !yes && !a.asks {
-				return usagef("deleting Schedule %s needs --yes where nobody can be asked", workflows.ScheduleID(dag))
+				return usagef("deleting Schedule %s needs --yes where nobody can be asked", run.ScheduleID(dailyName))
 			}
 			return a.withTemporal(func(c *cobra.Command, conn *temporal.Connection) error { return a.scheduleDelete(c, conn, yes) })(c, args)
 		},
@@ -68,7 +68,7 @@ func (a *app) scheduleDeleteCommand() *cobra.Command {
 }
 
 func (a *app) scheduleDelete(c *cobra.Command, conn *temporal.Connection, yes bool) error {
-	id := workflows.ScheduleID(dag)
+	id := run.ScheduleID(dailyName)
 	handle := scheduleHandle(c.Context(), conn)
 	if _, err := handle.Describe(c.Context()); err != nil {
 		return scheduleError(conn, err)

@@ -11,8 +11,9 @@ import (
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/internal/schedules"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/schedule"
 )
 
 // resumeOptions are the command line of `starter schedule resume`.
@@ -56,8 +57,8 @@ func (o resumeOptions) check(given func(flag string) bool) error {
 	if given("max") && o.max < 1 {
 		errs = append(errs, usagef("--max %d: it is 1 or more", o.max))
 	}
-	if o.parallel < 1 || o.parallel > workflows.MaxParallel {
-		errs = append(errs, usagef("--parallel %d: it is between 1 and %d", o.parallel, workflows.MaxParallel))
+	if o.parallel < 1 || o.parallel > run.MaxParallel {
+		errs = append(errs, usagef("--parallel %d: it is between 1 and %d", o.parallel, run.MaxParallel))
 	}
 	return errors.Join(errs...)
 }
@@ -134,7 +135,7 @@ func (a *app) scheduleResume(c *cobra.Command, conn *temporal.Connection, o resu
 // missingSince are the dates from the day after the last success to yesterday, of those for which the Schedule should have fired since it was
 // created.
 func (a *app) missingSince(ctx context.Context, conn *temporal.Connection, description *client.ScheduleDescription) (*span, error) {
-	firings, err := schedules.Past(ctx, conn, conn.Namespace, dag, description.Info, description.Info.CreatedAt, a.now())
+	firings, err := schedule.Past(ctx, conn, conn.Namespace, dailyName, description.Info, description.Info.CreatedAt, a.now())
 	if err != nil || len(firings) == 0 {
 		return nil, conn.Classify(err)
 	}
@@ -146,7 +147,7 @@ func (a *app) missingSince(ctx context.Context, conn *temporal.Connection, descr
 			return nil, err
 		}
 		for i := len(entries) - 1; i >= 0; i-- {
-			if entry := entries[i]; workflows.State(entry.State) == workflows.Success && !entry.Partial {
+			if entry := entries[i]; run.State(entry.State) == run.Success && !entry.Partial {
 				return spanOf(entry.Date.Add(1), last), nil
 			}
 		}
@@ -165,16 +166,16 @@ func (s *span) latest(count int) (latest, earlier *span) {
 }
 
 func (a *app) startCatchup(ctx context.Context, conn *temporal.Connection, missing *span, parallel int) (id, link string, err error) {
-	in := workflows.RangeInput{
-		DAG: dag, From: missing.From, To: missing.To, Parallel: parallel, Trigger: workflows.Backfill, Reprocess: workflows.ReprocessFailed,
+	in := run.RangeInput{
+		DAG: dailyName, From: missing.From, To: missing.To, Parallel: parallel, Trigger: run.Backfill, Reprocess: run.ReprocessFailed,
 	}
-	run, err := conn.ExecuteWorkflow(ctx, workflows.RangeOptions(in), workflows.RangeWorkflow, in)
+	r, err := conn.ExecuteWorkflow(ctx, launch.RangeOptions(in), run.RangeWorkflow, in)
 	var going *serviceerror.WorkflowExecutionAlreadyStarted
 	switch {
 	case err == nil:
-		return run.GetID(), a.uiLink(conn, run.GetID(), run.GetRunID()), nil
+		return r.GetID(), a.uiLink(conn, r.GetID(), r.GetRunID()), nil
 	case errors.As(err, &going): // somebody has asked for these dates already: that is what was wanted
-		id = workflows.RangeID(in.DAG, in.From, in.To)
+		id = run.RangeWorkflowID(in.DAG, in.From, in.To)
 		a.note("A backfill of these dates is going already.")
 		return id, a.uiLink(conn, id, going.RunId), nil
 	}

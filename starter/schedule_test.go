@@ -12,9 +12,9 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // scheduled is a world whose Schedule was created so many days ago.
@@ -28,8 +28,8 @@ func scheduled(t *testing.T, days int) *world {
 }
 
 // ledgered puts a run into the ledger.
-func (w *world) ledgered(t *testing.T, date dates.Date, state workflows.State, change ...func(*activities.LedgerEntry)) {
-	entry := activities.LedgerEntry{DAG: dag, Date: date, State: string(state), RunID: "r-" + string(date), Started: date.End(), Ended: date.End().Add(time.Minute)}
+func (w *world) ledgered(t *testing.T, date dates.Date, state run.State, change ...func(*ledger.Entry)) {
+	entry := ledger.Entry{Status: run.Status{DAG: dailyName, Date: date, State: state, RunID: "r-" + string(date), Started: date.End(), Ended: date.End().Add(time.Minute)}}
 	for _, c := range change {
 		c(&entry)
 	}
@@ -199,16 +199,16 @@ func TestScheduleResume_MakesUpNothingSilently(t *testing.T) {
 		"catch all up":    {nil, "--catchup", "2022-10-09 2022-10-18 1", []string{"A backfill runs what was missing: 10 dates, 2022-10-09 to 2022-10-18"}},
 		"four at a time":  {nil, "--catchup --parallel 4", "2022-10-09 2022-10-18 4", nil},
 		"after the last success": {func(t *testing.T, w *world) {
-			w.ledgered(t, "2022-10-12", workflows.Success)
-			w.ledgered(t, "2022-10-14", workflows.Success)
-			w.ledgered(t, "2022-10-15", workflows.Failed)
-			w.ledgered(t, "2022-10-16", workflows.Success, func(e *activities.LedgerEntry) { e.Partial = true })
+			w.ledgered(t, "2022-10-12", run.Success)
+			w.ledgered(t, "2022-10-14", run.Success)
+			w.ledgered(t, "2022-10-15", run.Failed)
+			w.ledgered(t, "2022-10-16", run.Success, func(e *ledger.Entry) { e.Partial = true })
 		}, "--catchup", "2022-10-15 2022-10-18 1", nil},
-		"the latest two": {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-12", workflows.Success) }, "--catchup --max 2", "2022-10-17 2022-10-18 1",
+		"the latest two": {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-12", run.Success) }, "--catchup --max 2", "2022-10-17 2022-10-18 1",
 			[]string{"2 dates, 2022-10-17 to 2022-10-18", "This stays a gap: 4 dates, 2022-10-13 to 2022-10-16", "starter backfill --from 2022-10-13 --to 2022-10-16 --reprocess failed"}},
-		"more than are missing":            {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-17", workflows.Success) }, "--catchup --max 7", "2022-10-18 2022-10-18 1", []string{"1 date, 2022-10-18"}},
-		"nothing is missing":               {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-18", workflows.Success) }, "--catchup", "", []string{"No date is missing"}},
-		"a success of before the Schedule": {func(t *testing.T, w *world) { w.ledgered(t, "2022-09-01", workflows.Success) }, "--catchup", "2022-10-09 2022-10-18 1", nil},
+		"more than are missing":            {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-17", run.Success) }, "--catchup --max 7", "2022-10-18 2022-10-18 1", []string{"1 date, 2022-10-18"}},
+		"nothing is missing":               {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-18", run.Success) }, "--catchup", "", []string{"No date is missing"}},
+		"a success of before the Schedule": {func(t *testing.T, w *world) { w.ledgered(t, "2022-09-01", run.Success) }, "--catchup", "2022-10-09 2022-10-18 1", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := scheduled(t, 10)
@@ -230,10 +230,10 @@ func TestScheduleResume_MakesUpNothingSilently(t *testing.T) {
 				return
 			}
 			require.Len(t, w.temporal.started, 1, "one range")
-			in := w.temporal.started[0].(workflows.RangeInput)
+			in := w.temporal.started[0].(run.RangeInput)
 			require.Equal(t, row.ran, fmt.Sprintf("%s %s %d", in.From, in.To, in.Parallel))
-			require.Equal(t, workflows.Backfill, in.Trigger)
-			require.Equal(t, workflows.ReprocessFailed, in.Reprocess)
+			require.Equal(t, run.Backfill, in.Trigger)
+			require.Equal(t, run.ReprocessFailed, in.Reprocess)
 		})
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/notebookpush"
+	"github.com/pinflow/pinflow/internal/search"
 	"github.com/pinflow/pinflow/notebooks"
-	"github.com/pinflow/pinflow/workflows"
 )
 
 // outcome is what a step of the setup did.
@@ -157,7 +157,7 @@ func (a *app) setupSearchAttributes(ctx context.Context, conn *temporal.Connecti
 		return "", "", err
 	}
 	var names []string
-	for _, attribute := range workflows.SearchAttributes() {
+	for _, attribute := range search.Attributes() {
 		names = append(names, attribute.Name)
 	}
 	if len(lacking) == 0 {
@@ -178,7 +178,7 @@ func missingAttributes(ctx context.Context, conn *temporal.Connection) (map[stri
 		return nil, operatorError(conn, err)
 	}
 	lacking := map[string]enumspb.IndexedValueType{}
-	for _, want := range workflows.SearchAttributes() {
+	for _, want := range search.Attributes() {
 		kind, ok := there.GetCustomAttributes()[want.Name]
 		switch {
 		case !ok:
@@ -197,7 +197,7 @@ func operatorError(conn *temporal.Connection, err error) error {
 	var denied *serviceerror.PermissionDenied
 	if errors.As(err, &closed) || errors.As(err, &denied) {
 		var all []string
-		for _, attribute := range workflows.SearchAttributes() {
+		for _, attribute := range search.Attributes() {
 			all = append(all, fmt.Sprintf("%s (%s)", attribute.Name, attribute.Type))
 		}
 		return fmt.Errorf("the search attributes of namespace %s cannot be managed from here: add them on its page in Temporal Cloud: %s (%w)", conn.Namespace, join(all), err)

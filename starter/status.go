@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/cobra"
 	enumspb "go.temporal.io/api/enums/v1"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -60,7 +60,7 @@ func (a *app) status(c *cobra.Command, date dates.Date, watch bool) error {
 	defer conn.Close()
 	status, err := a.runStatus(ctx, conn, date)
 	if watch && (err == nil && status.Ended.IsZero() || errors.As(err, new(*noWorkerError))) {
-		run := conn.GetWorkflow(ctx, workflows.RunID(dag, date), status.RunID)
+		run := conn.GetWorkflow(ctx, run.WorkflowID(dailyName, date), status.RunID)
 		status, err = a.watchRun(ctx, conn, run, date)
 	}
 	if err != nil {
@@ -77,7 +77,7 @@ type trouble struct {
 }
 
 // troubles are the activities of an open run that do not get through: what an operator has to mend while the run waits.
-func troubles(ctx context.Context, conn *temporal.Connection, status workflows.RunStatus) ([]trouble, error) {
+func retries(ctx context.Context, conn *temporal.Connection, status run.Status) ([]trouble, error) {
 	if status.State.Final() {
 		return nil, nil
 	}
@@ -98,18 +98,18 @@ func troubles(ctx context.Context, conn *temporal.Connection, status workflows.R
 }
 
 // showStatus prints a run.
-func (a *app) showStatus(c *cobra.Command, conn *temporal.Connection, status workflows.RunStatus) error {
+func (a *app) showStatus(c *cobra.Command, conn *temporal.Connection, status run.Status) error {
 	link := a.uiLink(conn, status.WorkflowID, status.RunID)
-	retried, err := troubles(c.Context(), conn, status)
+	retried, err := retries(c.Context(), conn, status)
 	if err != nil {
 		return err
 	}
 	if a.form(c) == formJSON {
 		return a.printJSON(struct {
-			workflows.RunStatus
-			Troubles []trouble         `json:"troubles,omitempty"`
-			Notes    []activities.Note `json:"notes,omitempty"`
-			UI       string            `json:"ui"`
+			run.Status
+			Troubles []trouble     `json:"troubles,omitempty"`
+			Notes    []ledger.Note `json:"notes,omitempty"`
+			UI       string        `json:"ui"`
 		}{status, retried, a.notesOrNone(c.Context(), status.Date), link})
 	}
 	a.printRun(status)
@@ -125,7 +125,7 @@ func (a *app) showStatus(c *cobra.Command, conn *temporal.Connection, status wor
 }
 
 // printRun prints a run's head, its tasks as a table, and their errors.
-func (a *app) printRun(status workflows.RunStatus) {
+func (a *app) printRun(status run.Status) {
 	a.say("%s", a.runTitle(status))
 	if status.Paused != "" {
 		a.say("paused by %s: `starter resume %s` lets it go on", status.Paused, status.Date)
@@ -148,7 +148,7 @@ func (a *app) printRun(status workflows.RunStatus) {
 			tried = fmt.Sprintf(" after %d tries", task.Tries)
 		}
 		a.say("\n%s %s%s:\n%s", task.ID, a.paintState(task.State, string(task.State)), tried, indent(task.Error))
-		if task.State == workflows.Held {
+		if task.State == run.Held {
 			a.say("Decide with `starter task retry|skip|fail|succeed %s %s --reason text`.", status.Date, task.ID)
 		}
 	}
@@ -158,7 +158,7 @@ func (a *app) printRun(status workflows.RunStatus) {
 }
 
 // printRemarks prints what there is to say about single tasks beside their errors, a line each.
-func (a *app) printRemarks(status workflows.RunStatus) {
+func (a *app) printRemarks(status run.Status) {
 	for _, task := range status.Tasks {
 		var remarks []string
 		if task.Waiting != "" {
@@ -180,7 +180,7 @@ func (a *app) printRemarks(status workflows.RunStatus) {
 }
 
 // told says that the errors of the tasks say all that the run's error says.
-func told(status workflows.RunStatus) bool {
+func told(status run.Status) bool {
 	for _, task := range status.Tasks {
 		if task.Error != "" {
 			return true
@@ -190,7 +190,7 @@ func told(status workflows.RunStatus) bool {
 }
 
 // runTitle is a run in one line.
-func (a *app) runTitle(status workflows.RunStatus) string {
+func (a *app) runTitle(status run.Status) string {
 	title := fmt.Sprintf("%s of %s: %s (%s", a.paint(text.Bold, status.DAG), a.paint(text.Bold, string(status.Date)),
 		a.paintState(status.State, string(status.State)), status.Trigger)
 	if took := a.took(status.Started, status.Ended); took != "" {
@@ -230,20 +230,20 @@ func indent(s string) string {
 }
 
 // stateColours are the colours of states on a terminal.
-var stateColours = map[workflows.State]text.Color{
-	workflows.Success:        text.FgGreen,
-	workflows.Failed:         text.FgRed,
-	workflows.UpstreamFailed: text.FgYellow,
-	workflows.UpForRetry:     text.FgYellow,
-	workflows.Held:           text.FgMagenta,
-	workflows.Running:        text.FgCyan,
-	workflows.Queued:         text.FgHiBlack,
-	workflows.Skipped:        text.FgHiBlack,
-	workflows.None:           text.FgHiBlack,
+var stateColours = map[run.State]text.Color{
+	run.Success:        text.FgGreen,
+	run.Failed:         text.FgRed,
+	run.UpstreamFailed: text.FgYellow,
+	run.UpForRetry:     text.FgYellow,
+	run.Held:           text.FgMagenta,
+	run.Running:        text.FgCyan,
+	run.Queued:         text.FgHiBlack,
+	run.Skipped:        text.FgHiBlack,
+	run.None:           text.FgHiBlack,
 }
 
 // paintState colours a text in the colour of a state.
-func (a *app) paintState(state workflows.State, s string) string {
+func (a *app) paintState(state run.State, s string) string {
 	colour, ok := stateColours[state]
 	if !ok {
 		return s

@@ -13,8 +13,8 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
+	"github.com/pinflow/pinflow/internal/search"
 	"github.com/pinflow/pinflow/notebooks"
-	"github.com/pinflow/pinflow/workflows"
 )
 
 // bare is a world in which nothing is set up.
@@ -41,7 +41,7 @@ func TestSetup_MakesEverythingOnce(t *testing.T) {
 	golden(t, "setup", stdout)
 	require.Len(t, w.topics.there, 3)
 	require.True(t, w.bucket.exists)
-	require.Len(t, w.temporal.attributes, len(workflows.SearchAttributes()))
+	require.Len(t, w.temporal.attributes, len(search.Attributes()))
 	require.True(t, w.sql.schema)
 	require.Len(t, w.notes.sources, len(notebooks.All()))
 	require.NotNil(t, w.temporal.schedule)

@@ -9,18 +9,19 @@ import (
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
 func (a *app) taskCommand() *cobra.Command {
 	var reason string
-	decide := func(choice workflows.Choice, short string) *cobra.Command {
+	decide := func(choice run.Choice, short string) *cobra.Command {
 		c := &cobra.Command{
 			Use: string(choice) + " <date> <task> --reason text", Short: short,
 			Example: fmt.Sprintf("  starter task %s 2022-10-18 clean_geo --reason \"the source is mended\"", choice),
 			Args:    cobra.ExactArgs(2),
 			RunE: func(c *cobra.Command, args []string) error {
-				return a.decideTask(c, args[0], workflows.Decision{Task: args[1], Choice: choice, By: a.operator(), Reason: reason})
+				return a.decideTask(c, args[0], run.Decision{Task: args[1], Choice: choice, By: a.operator(), Reason: reason})
 			},
 			ValidArgsFunction: completeTask,
 		}
@@ -28,22 +29,22 @@ func (a *app) taskCommand() *cobra.Command {
 		return prints(c, formTable, formJSON)
 	}
 	return group("task", "Decide about a task that is held: retry, skip, fail or succeed", groupRepair,
-		decide(workflows.RetryTask, "Try a held task once more"),
-		decide(workflows.SkipTask, "Take a held task for not needed"),
-		decide(workflows.FailTask, "Let a held task be failed"),
-		decide(workflows.SucceedTask, "Take a held task for done: somebody did its work by hand"),
+		decide(run.RetryTask, "Try a held task once more"),
+		decide(run.SkipTask, "Take a held task for not needed"),
+		decide(run.FailTask, "Let a held task be failed"),
+		decide(run.SucceedTask, "Take a held task for done: somebody did its work by hand"),
 	)
 }
 
 func completeTask(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 1 {
-		return workflows.Daily.IDs(), cobra.ShellCompDirectiveNoFileComp
+		return workflows.Daily.DAG.IDs(), cobra.ShellCompDirectiveNoFileComp
 	}
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
-func (a *app) decideTask(c *cobra.Command, text string, d workflows.Decision) error {
-	table, errTable := workflows.Standard.Lookup(dag)
+func (a *app) decideTask(c *cobra.Command, text string, d run.Decision) error {
+	table, errTable := definitionOf(dailyName)
 	date, errDate := a.parseDate("date", text)
 	_, errTask := table.From(d.Task)
 	var errReason error
@@ -56,7 +57,7 @@ func (a *app) decideTask(c *cobra.Command, text string, d workflows.Decision) er
 	if err := errors.Join(errTable, errDate, errTask, errReason); err != nil {
 		return err
 	}
-	return a.orderRun(c, date, workflows.DecideUpdate, d, fmt.Sprintf("Task %s of %s: %s.", d.Task, date, d.Choice))
+	return a.orderRun(c, date, run.DecideUpdate, d, fmt.Sprintf("Task %s of %s: %s.", d.Task, date, d.Choice))
 }
 
 // orderRun gives the run of a date an order, and says that it was taken.
@@ -69,7 +70,7 @@ func (a *app) orderRun(c *cobra.Command, date dates.Date, update string, input a
 	if err := a.mustBeGoing(c, conn, date); err != nil {
 		return err
 	}
-	if err := a.order(c.Context(), conn, workflows.RunID(dag, date), update, input); err != nil {
+	if err := a.order(c.Context(), conn, run.WorkflowID(dailyName, date), update, input); err != nil {
 		return err
 	}
 	if a.form(c) == formJSON {

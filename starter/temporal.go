@@ -10,14 +10,16 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
 // dag is the DAG that the commands are about.
-const dag = workflows.DailyName
+const dailyName = "pinterest-daily"
 
 // queryTimeout limits a question to a workflow. A worker that is there answers within milliseconds, within a second or two if it has to
 // read a long history first.
@@ -34,22 +36,22 @@ func (e *noRunError) Error() string {
 type noWorkerError struct{ err error }
 
 func (e *noWorkerError) Error() string {
-	return fmt.Sprintf("no worker answers on task queue %s: start one with `bin/workers`, or look at its log (%v)", workflows.TaskQueue, e.err)
+	return fmt.Sprintf("no worker answers on task queue %s: start one with `bin/workers`, or look at its log (%v)", run.TaskQueue, e.err)
 }
 
 func (e *noWorkerError) Unwrap() error { return e.err }
 
 // runStatus is the state of a date's latest run: from the run itself, or, if Temporal does not know it any more, from the ledger.
 // It is a *noRunError if there is none, and a *noWorkerError if no worker answers for a run that is going.
-func (a *app) runStatus(ctx context.Context, conn *temporal.Connection, date dates.Date) (workflows.RunStatus, error) {
-	id := workflows.RunID(dag, date)
+func (a *app) runStatus(ctx context.Context, conn *temporal.Connection, date dates.Date) (run.Status, error) {
+	id := run.WorkflowID(dailyName, date)
 	description, err := conn.DescribeWorkflowExecution(ctx, id, "")
 	var missing *serviceerror.NotFound
 	if errors.As(err, &missing) {
 		return a.ledgerStatus(ctx, date, "")
 	}
 	if err != nil {
-		return workflows.RunStatus{}, conn.Classify(err)
+		return run.Status{}, conn.Classify(err)
 	}
 	info := description.GetWorkflowExecutionInfo()
 	status, err := a.queryRun(ctx, conn, id, info.GetExecution().GetRunId())
@@ -60,19 +62,19 @@ func (a *app) runStatus(ctx context.Context, conn *temporal.Connection, date dat
 		}
 	}
 	if err != nil {
-		return workflows.RunStatus{}, err
+		return run.Status{}, err
 	}
 	if closed && !status.State.Final() { // ended from outside: it had no chance to say so
-		status.State, status.Ended = workflows.Failed, info.GetCloseTime().AsTime()
+		status.State, status.Ended = run.Failed, info.GetCloseTime().AsTime()
 		status.Error = fmt.Sprintf("the run was ended from outside: %s", executionState(info.GetStatus()))
 	}
 	return status, nil
 }
 
 // queryRun asks a run for its state.
-func (a *app) queryRun(ctx context.Context, conn *temporal.Connection, id, runID string) (workflows.RunStatus, error) {
-	var status workflows.RunStatus
-	return status, a.query(ctx, conn, id, runID, workflows.StatusQuery, &status)
+func (a *app) queryRun(ctx context.Context, conn *temporal.Connection, id, runID string) (run.Status, error) {
+	var status run.Status
+	return status, a.query(ctx, conn, id, runID, run.StatusQuery, &status)
 }
 
 // query asks a workflow, and tells the absence of a worker from other trouble.
@@ -97,23 +99,19 @@ func (a *app) query(ctx context.Context, conn *temporal.Connection, id, runID, n
 }
 
 // ledgerStatus is a date's latest run as the ledger has it. If a run id is given, the entry has to be of that run.
-func (a *app) ledgerStatus(ctx context.Context, date dates.Date, runID string) (workflows.RunStatus, error) {
+func (a *app) ledgerStatus(ctx context.Context, date dates.Date, runID string) (run.Status, error) {
 	entry, err := a.ledgerEntry(ctx, date)
 	if err != nil {
-		return workflows.RunStatus{}, err
+		return run.Status{}, err
 	}
 	if entry == nil || runID != "" && entry.RunID != runID {
-		return workflows.RunStatus{}, &noRunError{date}
+		return run.Status{}, &noRunError{date}
 	}
-	table, err := workflows.Standard.Lookup(dag)
-	if err != nil {
-		return workflows.RunStatus{}, err
-	}
-	return workflows.StatusOf(*entry, table), nil
+	return entry.Status, nil
 }
 
 // ledgerEntry is what the ledger has of a date; nil if nothing.
-func (a *app) ledgerEntry(ctx context.Context, date dates.Date) (*activities.LedgerEntry, error) {
+func (a *app) ledgerEntry(ctx context.Context, date dates.Date) (*ledger.Entry, error) {
 	entries, err := a.ledgerEntries(ctx, date, date)
 	if err != nil || len(entries) == 0 {
 		return nil, err
@@ -122,13 +120,13 @@ func (a *app) ledgerEntry(ctx context.Context, date dates.Date) (*activities.Led
 }
 
 // ledgerEntries are what the ledger has of the dates from to to, in their order.
-func (a *app) ledgerEntries(ctx context.Context, from, to dates.Date) ([]activities.LedgerEntry, error) {
+func (a *app) ledgerEntries(ctx context.Context, from, to dates.Date) ([]ledger.Entry, error) {
 	objects, err := a.connect.bucket(ctx, a.settings)
 	if err != nil {
 		return nil, a.bucketError(err)
 	}
-	ledger := activities.Ledger{Objects: objects}
-	entries, err := ledger.Entries(ctx, activities.ReadLedgerInput{DAG: dag, From: from, To: to})
+	l := ledger.Ledger{Objects: objects}
+	entries, err := l.Entries(ctx, ledger.Query{DAG: dailyName, From: from, To: to})
 	if err != nil {
 		return nil, a.bucketError(err)
 	}
@@ -161,4 +159,9 @@ func (a *app) uiLink(conn *temporal.Connection, id, runID string) string {
 		return a.settings.UIURL
 	}
 	return page
+}
+
+func definitionOf(name string) (dag.DAG, error) {
+	definition, err := workflows.DefaultCatalog.Definition(name)
+	return definition.DAG, err
 }

@@ -9,10 +9,10 @@ import (
 
 	"go.temporal.io/sdk/client"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // watchInterval is how often a run is asked for its state. A question costs a workflow task of the worker, no event.
@@ -21,7 +21,7 @@ const watchInterval = 300 * time.Millisecond
 // runView shows a run that is followed, on standard error.
 type runView interface {
 	// show shows how the run stands; far is how far it has landed its records, zero if it does not land now.
-	show(status workflows.RunStatus, far landed)
+	show(status run.Status, far landed)
 	// noWorker says that nobody answers for the run.
 	noWorker(err error)
 	// lands says whether the view shows how far landing is, for which history has to be read.
@@ -41,13 +41,13 @@ func (a *app) newRunView() runView {
 
 // watchRun follows a run until it has ended, shows it on standard error, and returns how it ended. A run that failed is no error here.
 // If the context ends, the run goes on.
-func (a *app) watchRun(ctx context.Context, conn *temporal.Connection, run client.WorkflowRun, date dates.Date) (workflows.RunStatus, error) {
+func (a *app) watchRun(ctx context.Context, conn *temporal.Connection, r client.WorkflowRun, date dates.Date) (run.Status, error) {
 	view := a.newRunView()
 	defer view.end()
 	ended := make(chan error, 1)
-	go func() { ended <- run.Get(ctx, nil) }()
+	go func() { ended <- r.Get(ctx, nil) }()
 	for {
-		status, err := a.queryRun(ctx, conn, run.GetID(), run.GetRunID())
+		status, err := a.queryRun(ctx, conn, r.GetID(), r.GetRunID())
 		switch {
 		case err == nil:
 			view.show(status, a.landing(ctx, conn, status, view))
@@ -58,9 +58,9 @@ func (a *app) watchRun(ctx context.Context, conn *temporal.Connection, run clien
 		case failure := <-ended:
 			if ctx.Err() != nil {
 				view.leave()
-				return workflows.RunStatus{}, fmt.Errorf("stopped watching (%w): the run goes on; follow it with `starter status %s --watch`", context.Cause(ctx), date)
+				return run.Status{}, fmt.Errorf("stopped watching (%w): the run goes on; follow it with `starter status %s --watch`", context.Cause(ctx), date)
 			}
-			return a.endOf(ctx, conn, run, date, view, failure)
+			return a.endOf(ctx, conn, r, date, view, failure)
 		case <-a.after(watchInterval):
 		}
 	}
@@ -68,7 +68,7 @@ func (a *app) watchRun(ctx context.Context, conn *temporal.Connection, run clien
 
 // landing is how far the run's landing is; zero if it does not land now, if the view does not show it, or if history cannot be read: it
 // is a help for the eye.
-func (a *app) landing(ctx context.Context, conn *temporal.Connection, status workflows.RunStatus, view runView) landed {
+func (a *app) landing(ctx context.Context, conn *temporal.Connection, status run.Status, view runView) landed {
 	if !view.lands() || !lands(status) {
 		return landed{}
 	}
@@ -80,9 +80,9 @@ func (a *app) landing(ctx context.Context, conn *temporal.Connection, status wor
 }
 
 // lands says whether the run lands records now: a task runs that has no link to a notebook's run yet.
-func lands(status workflows.RunStatus) bool {
+func lands(status run.Status) bool {
 	for _, task := range status.Tasks {
-		if task.State == workflows.Running && task.Link == "" {
+		if task.State == run.Running && task.Link == "" {
 			return true
 		}
 	}
@@ -90,17 +90,17 @@ func lands(status workflows.RunStatus) bool {
 }
 
 // endOf is the state of a run that has ended, with or without a failure.
-func (a *app) endOf(ctx context.Context, conn *temporal.Connection, run client.WorkflowRun, date dates.Date, view runView, failure error) (workflows.RunStatus, error) {
-	status, err := a.queryRun(ctx, conn, run.GetID(), run.GetRunID())
+func (a *app) endOf(ctx context.Context, conn *temporal.Connection, r client.WorkflowRun, date dates.Date, view runView, failure1 error) (run.Status, error) {
+	status, err := a.queryRun(ctx, conn, r.GetID(), r.GetRunID())
 	if err != nil {
-		status, err = a.ledgerStatus(ctx, date, run.GetRunID())
+		status, err = a.ledgerStatus(ctx, date, r.GetRunID())
 	}
 	if err != nil {
-		return workflows.RunStatus{}, errors.Join(failure, err)
+		return run.Status{}, errors.Join(failure1, err)
 	}
 	view.show(status, landed{})
-	if failure != nil && status.State != workflows.Failed { // ended from outside, or the ledger could not be written
-		status.State, status.Error = workflows.Failed, activities.Reason(failure)
+	if failure1 != nil && status.State != run.Failed { // ended from outside, or the ledger could not be written
+		status.State, status.Error = run.Failed, failure.Reason(failure1)
 	}
 	return status, nil
 }
@@ -114,7 +114,7 @@ type teller struct {
 }
 
 // show writes a line for each task that stands otherwise than before.
-func (t *teller) show(status workflows.RunStatus, _ landed) {
+func (t *teller) show(status run.Status, _ landed) {
 	t.waiting = false
 	if status.Paused != t.paused {
 		t.paused = status.Paused
@@ -122,7 +122,7 @@ func (t *teller) show(status workflows.RunStatus, _ landed) {
 	}
 	for _, task := range status.Tasks {
 		change := fmt.Sprint(task.State, task.Tries, task.Waiting)
-		if change == t.told[task.ID] || task.State == workflows.None && task.Waiting == "" {
+		if change == t.told[task.ID] || task.State == run.None && task.Waiting == "" {
 			continue
 		}
 		t.told[task.ID] = change
@@ -139,11 +139,13 @@ func (t *teller) noWorker(err error) {
 }
 
 func (t *teller) lands() bool { return false }
-func (t *teller) end()        {}
-func (t *teller) leave()      {}
+
+func (t *teller) end() {}
+
+func (t *teller) leave() {}
 
 // pausedLine says who paused a run and how it goes on, or that it does.
-func pausedLine(status workflows.RunStatus) string {
+func pausedLine(status run.Status) string {
 	if status.Paused == "" {
 		return "resumed"
 	}
@@ -151,7 +153,7 @@ func pausedLine(status workflows.RunStatus) string {
 }
 
 // taskLine is one change of a task.
-func (a *app) taskLine(task workflows.TaskStatus) string {
+func (a *app) taskLine(task run.Task) string {
 	line := fmt.Sprintf("%-12s %s", task.ID, a.paintState(task.State, string(task.State)))
 	if task.Tries > 1 {
 		line += fmt.Sprintf(", try %d", task.Tries)

@@ -9,26 +9,27 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/answers"
+	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // lineage is where an answer of a date comes from.
 type lineage struct {
-	Answer     string                 `json:"answer"`
-	Date       dates.Date             `json:"date"`
-	WorkflowID string                 `json:"workflowId"`
-	RunID      string                 `json:"runId"`
-	Trigger    workflows.Trigger      `json:"trigger"`
-	Params     map[string]string      `json:"params,omitempty"`
-	Partial    bool                   `json:"partial"`
-	Rows       *int64                 `json:"rows,omitempty"`
-	Made       workflows.TaskStatus   `json:"made"`
-	From       []workflows.TaskStatus `json:"from"`
+	Answer     string            `json:"answer"`
+	Date       dates.Date        `json:"date"`
+	WorkflowID string            `json:"workflowId"`
+	RunID      string            `json:"runId"`
+	Trigger    run.Trigger       `json:"trigger"`
+	Params     map[string]string `json:"params,omitempty"`
+	Partial    bool              `json:"partial"`
+	Rows       *int64            `json:"rows,omitempty"`
+	Made       run.Task          `json:"made"`
+	From       []run.Task        `json:"from"`
 	// Landed are the objects and offsets of the date, a topic each.
-	Landed []activities.Manifest `json:"landed"`
+	Landed []landing.Manifest `json:"landed"`
 	// Earlier are the dates before whose rows the tables held, too; Since is the date whose run has made the table anew since.
 	Earlier []dates.Date `json:"earlier"`
 	Since   dates.Date   `json:"since,omitempty"`
@@ -78,13 +79,13 @@ func (a *app) why(c *cobra.Command, answer string, date dates.Date) error {
 
 // lineage reads where an answer of a date comes from.
 func (a *app) lineage(ctx context.Context, answer string, date dates.Date) (lineage, error) {
-	table, err := workflows.Standard.Lookup(dag)
+	table, err := definitionOf(dailyName)
 	if err != nil {
 		return lineage{}, err
 	}
 	maker, ok := table.Maker(answer)
 	if !ok {
-		return lineage{}, fmt.Errorf("no task of %s makes %s", dag, answer)
+		return lineage{}, fmt.Errorf("no task of %s makes %s", dailyName, answer)
 	}
 	entry, err := a.ledgerEntry(ctx, date)
 	if err != nil {
@@ -93,12 +94,12 @@ func (a *app) lineage(ctx context.Context, answer string, date dates.Date) (line
 	if entry == nil {
 		return lineage{}, &noRunError{date}
 	}
-	status := workflows.StatusOf(*entry, table)
+	status := entry.Status
 	found := lineage{
 		Answer: answer, Date: date, WorkflowID: status.WorkflowID, RunID: status.RunID, Trigger: status.Trigger, Params: status.Params,
-		Partial: status.Partial, Made: taskOf(status, maker.ID), From: []workflows.TaskStatus{}, Landed: []activities.Manifest{}, Earlier: []dates.Date{},
+		Partial: status.Partial, Made: taskOf(status, maker.ID), From: []run.Task{}, Landed: []landing.Manifest{}, Earlier: []dates.Date{},
 	}
-	if found.Made.State != workflows.Success {
+	if found.Made.State != run.Success {
 		return lineage{}, fmt.Errorf("the run of %s made no answers: its task %s is %s; see `starter status %s`", date, maker.ID, found.Made.State, date)
 	}
 	for _, made := range found.Made.Tables {
@@ -116,24 +117,24 @@ func (a *app) lineage(ctx context.Context, answer string, date dates.Date) (line
 	return found, a.neighbours(ctx, &found, maker.ID)
 }
 
-func taskOf(status workflows.RunStatus, id string) workflows.TaskStatus {
-	i := slices.IndexFunc(status.Tasks, func(t workflows.TaskStatus) bool { return t.ID == id })
+func taskOf(status run.Status, id string) run.Task {
+	i := slices.IndexFunc(status.Tasks, func(t run.Task) bool { return t.ID == id })
 	if i < 0 {
-		return workflows.TaskStatus{ID: id, State: workflows.None}
+		return run.Task{ID: id, State: run.None}
 	}
 	return status.Tasks[i]
 }
 
 // manifests are those of the date's topics. One that is not there is left out: the date was landed by something else.
-func (a *app) manifests(ctx context.Context, kinds []string, date dates.Date) ([]activities.Manifest, error) {
+func (a *app) manifests(ctx context.Context, kinds []string, date dates.Date) ([]landing.Manifest, error) {
 	objects, err := a.connect.bucket(ctx, a.settings)
 	if err != nil {
 		return nil, a.bucketError(err)
 	}
-	all := []activities.Manifest{}
+	all := []landing.Manifest{}
 	for _, kind := range kinds {
-		manifest, err := activities.ReadManifest(ctx, objects, a.settings.Topic(kind), date)
-		if errors.Is(err, activities.ErrNoObject) {
+		manifest, err := landing.ReadManifest(ctx, objects, a.settings.Topic(kind), date)
+		if errors.Is(err, bucket.ErrNotFound) {
 			continue
 		}
 		if err != nil {
@@ -161,13 +162,13 @@ func (a *app) neighbours(ctx context.Context, found *lineage, maker string) erro
 			continue
 		}
 		for _, task := range entry.Tasks {
-			if task.State != string(workflows.Success) || task.Ended == nil {
+			if task.State != run.Success || task.Ended.IsZero() {
 				continue
 			}
 			if task.ID == maker && task.Ended.After(latest) {
-				latest, found.Since = *task.Ended, entry.Date
+				latest, found.Since = task.Ended, entry.Date
 			}
-			if slices.ContainsFunc(found.From, func(t workflows.TaskStatus) bool { return t.ID == task.ID }) && task.Ended.Before(found.Made.Started) &&
+			if slices.ContainsFunc(found.From, func(t run.Task) bool { return t.ID == task.ID }) && task.Ended.Before(found.Made.Started) &&
 				!slices.Contains(found.Earlier, entry.Date) {
 				found.Earlier = append(found.Earlier, entry.Date)
 			}
@@ -214,7 +215,7 @@ func (a *app) printLineage(l lineage) {
 	}
 }
 
-func objectCount(m activities.Manifest) int {
+func objectCount(m landing.Manifest) int {
 	n := 0
 	for _, p := range m.Partitions {
 		n += len(p.Objects)
@@ -222,7 +223,7 @@ func objectCount(m activities.Manifest) int {
 	return n
 }
 
-func offsets(o activities.LandedObject) string {
+func offsets(o landing.Object) string {
 	if o.Empty {
 		return "none"
 	}

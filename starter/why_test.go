@@ -7,31 +7,32 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // record is a task that has succeeded, so many seconds after the start of its run.
-func record(id string, from, to int, out activities.Outcome) activities.TaskRecord {
-	started, ended := at(from), at(to)
-	return activities.TaskRecord{ID: id, State: "success", Tries: 1, Started: &started, Ended: &ended, Outcome: out}
+func record(id string, from, to int, out run.Outcome) run.Task {
+	return run.Task{ID: id, State: "success", Tries: 1, Started: at(from), Ended: at(to), Outcome: out}
 }
 
 // answered puts the ledger entry of a date there, whose tasks ended so many seconds after noon.
-func (w *world) answered(t *testing.T, date dates.Date, seconds int, change func(*activities.LedgerEntry)) {
-	notebook := func(name string, job int64, rows int64) activities.Outcome {
-		return activities.Outcome{JobRunID: job, Notebook: "/Shared/pinflow/" + name, NotebookHash: strings.Repeat("0a", 32), Rows: rows}
+func (w *world) answered(t *testing.T, date dates.Date, seconds int, change func(*ledger.Entry)) {
+	notebook := func(name string, job int64, rows int64) run.Outcome {
+		return run.Outcome{JobRunID: job, Notebook: "/Shared/pinflow/" + name, NotebookHash: strings.Repeat("0a", 32), Rows: rows}
 	}
-	entry := activities.LedgerEntry{
+	entry := ledger.Entry{Status: run.Status{
 		DAG: "pinterest-daily", Date: date, State: "success", Trigger: "schedule", WorkflowID: "pinterest-daily-" + string(date), RunID: "r-" + string(date),
-		Started: at(seconds), Ended: at(seconds + 10), Tasks: []activities.TaskRecord{
+		Started: at(seconds), Ended: at(seconds + 10), Tasks: []run.Task{
 			record("load", seconds, seconds+2, notebook("load", 1, 30)), record("clean_pin", seconds+2, seconds+4, notebook("clean_pin", 2, 9)),
 			record("clean_geo", seconds+2, seconds+4, notebook("clean_geo", 3, 10)), record("clean_user", seconds+2, seconds+4, notebook("clean_user", 4, 10)),
 			record("query", seconds+5, seconds+7, notebook("query", 5, 42)),
 		},
-	}
+	}}
 	entry.Tasks[1].Quarantined, entry.Tasks[1].Tries = 1, 2
-	entry.Tasks[4].Tables = []activities.TableRows{{Table: "users_joined_by_year", Rows: 6}}
+	entry.Tasks[4].Tables = []run.TableRows{{Table: "users_joined_by_year", Rows: 6}}
 	if change != nil {
 		change(&entry)
 	}
@@ -50,11 +51,11 @@ func TestWhy_TellsNotebooksObjectsRunsAndTries(t *testing.T) {
 	w.answered(t, "2022-10-17", -50, nil)
 	w.answered(t, "2022-10-18", 0, nil)
 	w.answered(t, "2022-10-15", 3600, nil) // backfilled afterwards
-	w.put(t, "manifests/pinflow.pin/2022-10-18.json", activities.Manifest{Topic: "pinflow.pin", Date: "2022-10-18", Records: 10, Partitions: []activities.ManifestPartition{
-		{Partition: 0, Start: 5, End: 15, Objects: []activities.LandedObject{
+	w.put(t, "manifests/pinflow.pin/2022-10-18.json", landing.Manifest{Topic: "pinflow.pin", Date: "2022-10-18", Records: 10, Partitions: []landing.ManifestPartition{
+		{Partition: 0, Start: 5, End: 15, Objects: []landing.Object{
 			{Key: "topics/pinflow.pin/dt=2022-10-18/partition=0/pinflow.pin+0+0000000005.json", Partition: 0, Start: 5, End: 15, Records: 10, SHA256: strings.Repeat("f", 64)},
 		}},
-		{Partition: 1, Objects: []activities.LandedObject{{Key: "topics/pinflow.pin/dt=2022-10-18/partition=1/pinflow.pin+1+empty.json", Partition: 1, Empty: true, SHA256: strings.Repeat("e", 64)}}},
+		{Partition: 1, Objects: []landing.Object{{Key: "topics/pinflow.pin/dt=2022-10-18/partition=1/pinflow.pin+1+empty.json", Partition: 1, Empty: true, SHA256: strings.Repeat("e", 64)}}},
 	}})
 	code, stdout, stderr := w.starter(t, "why", "users_joined_by_year", "2022-10-18")
 	require.Zero(t, code, stderr)
@@ -77,7 +78,7 @@ func TestWhy_SaysWhyThereIsNothingToTell(t *testing.T) {
 	code, _, stderr = w.starter(t, "why", "users_joined_by_year", "2022-10-18")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "2022-10-18 has not been run")
-	w.answered(t, "2022-10-18", 0, func(e *activities.LedgerEntry) { e.State, e.Tasks[4].State = "failed", "upstream_failed" })
+	w.answered(t, "2022-10-18", 0, func(e *ledger.Entry) { e.State, e.Tasks[4].State = "failed", "upstream_failed" })
 	code, _, stderr = w.starter(t, "why", "users_joined_by_year", "2022-10-18")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "its task query is upstream_failed; see `starter status 2022-10-18`")

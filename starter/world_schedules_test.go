@@ -7,8 +7,6 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
-
-	"github.com/pinflow/pinflow/workflows"
 )
 
 // Schedules: there is one at most.
@@ -67,7 +65,7 @@ type fakeSchedule struct {
 }
 
 func (s *fakeSchedule) there() error {
-	if s.temporal.schedule == nil || s.id != workflows.DailyName {
+	if s.temporal.schedule == nil || s.id != dailyName {
 		return serviceerror.NewNotFound("schedule not found")
 	}
 	return nil

@@ -20,8 +20,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
-
-	"github.com/pinflow/pinflow/workflows"
 )
 
 // fakeTemporal keeps workflows by their ids. What a test needs otherwise it sets in the function fields.
@@ -222,7 +220,7 @@ func (s *fakeService) DescribeSchedule(context.Context, *workflowservice.Describ
 
 // ListScheduleMatchingTimes knows Schedules that fire each day, in UTC.
 func (s *fakeService) ListScheduleMatchingTimes(_ context.Context, r *workflowservice.ListScheduleMatchingTimesRequest, _ ...grpc.CallOption) (*workflowservice.ListScheduleMatchingTimesResponse, error) {
-	if s.temporal.schedule == nil || r.GetScheduleId() != workflows.DailyName {
+	if s.temporal.schedule == nil || r.GetScheduleId() != dailyName {
 		return nil, serviceerror.NewNotFound("schedule not found")
 	}
 	calendar := s.temporal.schedule.Spec.Calendars[0]

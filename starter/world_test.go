@@ -22,7 +22,7 @@ import (
 	databricksworkspace "github.com/databricks/databricks-sdk-go/service/workspace"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/config"
@@ -91,7 +91,7 @@ func (w *world) starter(t *testing.T, args ...string) (code int, stdout, stderr 
 					user: func(context.Context) (string, error) { return "ann@example.com", w.user }}, touch("workspace")
 			},
 			topics: func(config.Config) topics { w.topics.err = touch("kafka"); return w.topics },
-			bucket: func(context.Context, config.Config) (bucket, error) { return w.bucket, touch("bucket") },
+			bucket: func(context.Context, config.Config) (bucketClient, error) { return w.bucket, touch("bucket") },
 			http:   &http.Client{Transport: w},
 		},
 	}
@@ -151,7 +151,7 @@ func (f *fakeTopics) ListTopics(context.Context) ([]kafka.TopicInfo, error) { re
 
 // fakeBucket keeps objects by key.
 type fakeBucket struct {
-	activities.Objects
+	bucket.Objects
 	exists  bool
 	objects map[string][]byte
 	onList  func()     // is called before each listing
@@ -171,12 +171,12 @@ func (f *fakeBucket) Get(_ context.Context, key string) ([]byte, error) {
 	defer f.mu.Unlock()
 	body, ok := f.objects[key]
 	if !ok {
-		return nil, activities.ErrNoObject
+		return nil, bucket.ErrNotFound
 	}
 	return body, nil
 }
 
-func (f *fakeBucket) Put(_ context.Context, object activities.PutObject) error {
+func (f *fakeBucket) Put(_ context.Context, object bucket.PutInput) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.exists {
@@ -186,7 +186,7 @@ func (f *fakeBucket) Put(_ context.Context, object activities.PutObject) error {
 	return nil
 }
 
-func (f *fakeBucket) List(_ context.Context, list activities.ListObjects) (all []activities.ObjectInfo, _ error) {
+func (f *fakeBucket) List(_ context.Context, list bucket.ListInput) (all []bucket.Object, _ error) {
 	if f.onList != nil {
 		f.onList()
 	}
@@ -194,10 +194,10 @@ func (f *fakeBucket) List(_ context.Context, list activities.ListObjects) (all [
 	defer f.mu.Unlock()
 	for key := range f.objects {
 		if strings.HasPrefix(key, list.Prefix) && key > list.After && (list.Before == "" || key < list.Before) {
-			all = append(all, activities.ObjectInfo{Key: key, Size: int64(len(f.objects[key]))})
+			all = append(all, bucket.Object{Key: key, Size: int64(len(f.objects[key]))})
 		}
 	}
-	slices.SortFunc(all, func(a, b activities.ObjectInfo) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(all, func(a, b bucket.Object) int { return strings.Compare(a.Key, b.Key) })
 	return all, nil
 }
 

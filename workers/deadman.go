@@ -14,9 +14,12 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/observe"
-	"github.com/pinflow/pinflow/internal/schedules"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/schedule"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -33,8 +36,8 @@ const (
 // happens: by the firings that a Schedule should have had, and the ledger. Every worker does it. That none runs it cannot see: the absence
 // of its gauges tells, and `starter doctor` looks without a worker.
 type deadman struct {
-	dags   []workflows.Named
-	find   func(ctx context.Context, named workflows.Named, since, now time.Time) (schedules.Report, error) // Lookout.Overdue
+	dags   []dag.Definition
+	find   func(ctx context.Context, named dag.Definition, since, now time.Time) (schedule.Report, error) // Lookout.Overdue
 	gauges *observe.Dates
 	log    *slog.Logger
 	now    func() time.Time
@@ -62,9 +65,9 @@ func newDeadman(ctx context.Context, conn *temporal.Connection, settings config.
 	if err != nil {
 		return nil, &settingsError{fmt.Errorf("PINFLOW_TEMPORAL_UI_URL=%q: %w", settings.UIURL, err)}
 	}
-	lookout := schedules.Lookout{Temporal: conn, Namespace: conn.Namespace, Ledger: &activities.Ledger{Objects: objects}}
+	lookout := schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Ledger: &ledger.Ledger{Objects: objects}}
 	d := &deadman{
-		dags: workflows.Standard.DAGs, find: lookout.Overdue, gauges: gauges, log: log, now: time.Now, ui: ui,
+		dags: workflows.DefaultCatalog.DAGs, find: lookout.Overdue, gauges: gauges, log: log, now: time.Now, ui: ui,
 		seen: map[string]string{}, settled: map[string]bool{},
 	}
 	if settings.AlarmHook != "" {
@@ -95,7 +98,7 @@ func (d *deadman) start(ctx context.Context) (wait func()) {
 // look looks at all DAGs. What fails is logged and left to the next look; the gauge of the last good one tells how long that has gone on.
 func (d *deadman) look(ctx context.Context) {
 	for _, named := range d.dags {
-		if named.Due == 0 {
+		if named.Deadline == 0 {
 			continue
 		}
 		looking, done := context.WithTimeout(ctx, deadmanLimit)
@@ -107,7 +110,7 @@ func (d *deadman) look(ctx context.Context) {
 }
 
 // check finds the overdue dates of a DAG and reports them.
-func (d *deadman) check(ctx context.Context, named workflows.Named) error {
+func (d *deadman) check(ctx context.Context, named dag.Definition) error {
 	now := d.now()
 	report, err := d.find(ctx, named, now.AddDate(0, 0, -deadmanDays), now)
 	if err != nil {
@@ -126,17 +129,17 @@ func (d *deadman) check(ctx context.Context, named workflows.Named) error {
 }
 
 // alarm puts an overdue date into words.
-func (d *deadman) alarm(dag string, o workflows.OverdueDate, paused string) activities.Alarm {
-	alarm := activities.Alarm{DAG: dag, Date: o.Date, Due: o.Due.UTC(), State: string(o.State)}
-	text := fmt.Sprintf("%s of %s is overdue: it was due at %s UTC, and %s.", dag, o.Date, alarm.Due.Format("2006-01-02 15:04"), o.Says())
-	if o.State == workflows.None {
-		alarm.UI = d.ui + "/schedules/" + workflows.ScheduleID(dag)
+func (d *deadman) alarm(dag string, o schedule.OverdueDate, paused string) activities.Alarm {
+	alarm := activities.Alarm{DAG: dag, Date: o.Date, Due: o.Deadline.UTC(), State: string(o.State)}
+	text := fmt.Sprintf("%s of %s is overdue: it was due at %s UTC, and %s.", dag, o.Date, alarm.Due.Format("2006-01-02 15:04"), o.Reason())
+	if o.State == run.None {
+		alarm.UI = d.ui + "/schedules/" + run.ScheduleID(dag)
 		if paused != "" {
 			text += fmt.Sprintf(" The Schedule is paused: %s.", strings.TrimSuffix(paused, "."))
 		}
 		text += fmt.Sprintf(" See `starter status`; run it with `starter run %s`.", o.Date)
 	} else {
-		alarm.UI = d.ui + "/workflows/" + workflows.RunID(dag, o.Date)
+		alarm.UI = d.ui + "/workflows/" + run.WorkflowID(dag, o.Date)
 		text += fmt.Sprintf(" See `starter status %s`.", o.Date)
 	}
 	alarm.Text = text

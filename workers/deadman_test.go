@@ -17,24 +17,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/observe"
-	"github.com/pinflow/pinflow/internal/schedules"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/schedule"
 )
 
 // memory is a bucket in memory, with S3's rule for If-None-Match.
 type memory struct {
-	activities.Objects
+	bucket.Objects
 	mu      sync.Mutex
 	objects map[string][]byte
 }
 
-func (m *memory) List(_ context.Context, list activities.ListObjects) (all []activities.ObjectInfo, _ error) {
+func (m *memory) List(_ context.Context, list bucket.ListInput) (all []bucket.Object, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(m.objects)) {
 		if strings.HasPrefix(key, list.Prefix) {
-			all = append(all, activities.ObjectInfo{Key: key})
+			all = append(all, bucket.Object{Key: key})
 		}
 	}
 	return all, nil
@@ -45,16 +47,16 @@ func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
 	defer m.mu.Unlock()
 	body, ok := m.objects[key]
 	if !ok {
-		return nil, activities.ErrNoObject
+		return nil, bucket.ErrNotFound
 	}
 	return body, nil
 }
 
-func (m *memory) Put(_ context.Context, object activities.PutObject) error {
+func (m *memory) Put(_ context.Context, object bucket.PutInput) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, ok := m.objects[object.Key]; ok && object.OnlyNew {
-		return activities.ErrObjectExists
+		return bucket.ErrExists
 	}
 	m.objects[object.Key] = object.Body
 	return nil
@@ -64,7 +66,7 @@ func (m *memory) Put(_ context.Context, object activities.PutObject) error {
 type watched struct {
 	*deadman
 	time    time.Time
-	report  schedules.Report
+	report  schedule.Report
 	err     error
 	metrics *observe.Metrics
 	log     bytes.Buffer
@@ -78,7 +80,7 @@ func newWatched(t *testing.T, objects *memory, owner string) *watched {
 	require.NoError(t, err)
 	gauges, err := metrics.Dates()
 	require.NoError(t, err)
-	w := &watched{metrics: metrics, time: time.Date(2022, 10, 19, 6, 0, 30, 0, time.UTC), status: http.StatusOK, report: schedules.Report{Scheduled: true}}
+	w := &watched{metrics: metrics, time: time.Date(2022, 10, 19, 6, 0, 30, 0, time.UTC), status: http.StatusOK, report: schedule.Report{Scheduled: true}}
 	log, err := observe.NewLogger(&w.log, "info")
 	require.NoError(t, err)
 	hook := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
@@ -95,8 +97,8 @@ func newWatched(t *testing.T, objects *memory, owner string) *watched {
 	t.Cleanup(hook.Close)
 	now := func() time.Time { return w.time }
 	w.deadman = &deadman{
-		dags: []workflows.Named{{Name: "pinterest-daily", Due: 6 * time.Hour}, {Name: "no-deadline"}}, gauges: gauges, log: log, now: now,
-		find: func(_ context.Context, named workflows.Named, since, now time.Time) (schedules.Report, error) {
+		dags: []dag.Definition{{Name: "pinterest-daily", Deadline: 6 * time.Hour}, {Name: "no-deadline"}}, gauges: gauges, log: log, now: now,
+		find: func(_ context.Context, named dag.Definition, since, now time.Time) (schedule.Report, error) {
 			require.Equal(t, "pinterest-daily", named.Name, "a DAG without a deadline is not looked at")
 			require.Equal(t, now.AddDate(0, 0, -deadmanDays), since)
 			return w.report, w.err
@@ -114,9 +116,9 @@ func (w *watched) gauge(t *testing.T, line string) bool {
 	return strings.Contains(answer.Body.String(), line)
 }
 
-func late(date string, state workflows.State) workflows.OverdueDate {
+func late(date string, state run.State) schedule.OverdueDate {
 	due, _ := time.Parse(time.DateOnly, date)
-	return workflows.OverdueDate{Date: workflows.LogicalDate(due.AddDate(0, 0, 1)), Due: due.Add(30 * time.Hour), State: state}
+	return schedule.OverdueDate{Date: schedule.LogicalDate(due.AddDate(0, 0, 1)), Deadline: due.Add(30 * time.Hour), State: state}
 }
 
 func TestDeadman_RaisesAnAlarmForADateThatNeverStarted(t *testing.T) {
@@ -125,7 +127,7 @@ func TestDeadman_RaisesAnAlarmForADateThatNeverStarted(t *testing.T) {
 	require.True(t, w.gauge(t, `pinflow_overdue_dates{dag="pinterest-daily"} 0`), "all is well")
 	require.Empty(t, w.log.String())
 
-	w.report.Overdue = []workflows.OverdueDate{late("2022-10-17", workflows.Held), late("2022-10-18", workflows.None)}
+	w.report.Overdue = []schedule.OverdueDate{late("2022-10-17", run.Held), late("2022-10-18", run.None)}
 	w.report.Paused = "holiday"
 	for range 3 {
 		w.look(t.Context())
@@ -148,7 +150,7 @@ func TestDeadman_RaisesAnAlarmForADateThatNeverStarted(t *testing.T) {
 
 func TestDeadman_PostsAgainWhenTheHookFails(t *testing.T) {
 	w := newWatched(t, &memory{objects: map[string][]byte{}}, "a")
-	w.report.Overdue = []workflows.OverdueDate{late("2022-10-18", workflows.None)}
+	w.report.Overdue = []schedule.OverdueDate{late("2022-10-18", run.None)}
 	w.status = http.StatusInternalServerError
 	w.look(t.Context())
 	require.Empty(t, w.posted)
@@ -162,7 +164,7 @@ func TestDeadman_PostsAgainWhenTheHookFails(t *testing.T) {
 
 func TestDeadman_PostsTheOthersIfOneIsRefused(t *testing.T) {
 	w := newWatched(t, &memory{objects: map[string][]byte{}}, "a")
-	w.report.Overdue = []workflows.OverdueDate{late("2022-10-16", workflows.None), late("2022-10-17", workflows.None), late("2022-10-18", workflows.None)}
+	w.report.Overdue = []schedule.OverdueDate{late("2022-10-16", run.None), late("2022-10-17", run.None), late("2022-10-18", run.None)}
 	w.refuse = "2022-10-16"
 	w.look(t.Context())
 	require.Len(t, w.posted, 2)
@@ -173,7 +175,7 @@ func TestDeadman_IsOneOverAllWorkers(t *testing.T) {
 	objects := &memory{objects: map[string][]byte{}}
 	a, b := newWatched(t, objects, "a"), newWatched(t, objects, "b")
 	for _, w := range []*watched{a, b} {
-		w.report.Overdue = []workflows.OverdueDate{late("2022-10-18", workflows.None)}
+		w.report.Overdue = []schedule.OverdueDate{late("2022-10-18", run.None)}
 	}
 	var both sync.WaitGroup
 	for _, w := range []*watched{a, b} {
@@ -201,7 +203,7 @@ func TestDeadman_TellsThatItCouldNotLook(t *testing.T) {
 func TestDeadman_NeedsNoHook(t *testing.T) {
 	w := newWatched(t, &memory{objects: map[string][]byte{}}, "a")
 	w.alarms = nil
-	w.report.Overdue = []workflows.OverdueDate{late("2022-10-18", workflows.Running)}
+	w.report.Overdue = []schedule.OverdueDate{late("2022-10-18", run.Running)}
 	w.look(t.Context())
 	require.Contains(t, w.log.String(), "its run is running")
 	require.True(t, w.gauge(t, `pinflow_overdue_dates{dag="pinterest-daily"} 1`))

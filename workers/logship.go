@@ -11,10 +11,11 @@ import (
 	"go.temporal.io/sdk/activity"
 	sdklog "go.temporal.io/sdk/log"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/observe"
+	"github.com/pinflow/pinflow/internal/tasklog"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -33,7 +34,7 @@ const (
 // shipping puts what activities log for a task into the bucket, an object an attempt, where it outlives the worker, its container and
 // Temporal's retention. It never fails an activity and does not hold one up: the requests are made beside it.
 type shipping struct {
-	objects  activities.Objects
+	objects  bucket.Objects
 	log      *slog.Logger // is told what could not be shipped
 	level    string
 	turns    chan struct{}
@@ -50,14 +51,14 @@ func newShipping(ctx context.Context, settings config.Config, log *slog.Logger) 
 	return shipTo(objects, log, settings.LogLevel), nil
 }
 
-func shipTo(objects activities.Objects, log *slog.Logger, level string) *shipping {
+func shipTo(objects bucket.Objects, log *slog.Logger, level string) *shipping {
 	return &shipping{objects: objects, log: log, level: level, turns: make(chan struct{}, shipParallel), stopping: make(chan struct{})}
 }
 
 // attemptLog is what one attempt of an activity logs.
 type attemptLog struct {
 	shipping *shipping
-	name     activities.TaskLog
+	name     tasklog.Name
 	kept     boundedLog
 	logger   sdklog.Logger // writes to kept
 	ended    chan struct{}
@@ -70,14 +71,14 @@ func (s *shipping) begin(ctx context.Context) *attemptLog {
 		return nil
 	}
 	info := activity.GetInfo(ctx)
-	return s.keep(activities.TaskLog{
+	return s.keep(tasklog.Name{
 		DAG: ref.DAG, Date: ref.Date, RunID: info.WorkflowExecution.RunID, Task: ref.Task, Try: ref.Try,
 		Activity: info.ActivityType.Name, ActivityID: info.ActivityID, Attempt: int(info.Attempt),
 	}, "WorkflowID", info.WorkflowExecution.ID)
 }
 
 // keep starts an attempt's log. The fields stand in each line, beside those that the name has.
-func (s *shipping) keep(name activities.TaskLog, fields ...any) *attemptLog {
+func (s *shipping) keep(name tasklog.Name, fields ...any) *attemptLog {
 	a := &attemptLog{shipping: s, name: name, ended: make(chan struct{})}
 	fields = append([]any{
 		"dag", name.DAG, "logical_date", string(name.Date), "task", name.Task, "try", name.Try,
@@ -139,7 +140,7 @@ func (a *attemptLog) put(body []byte) error {
 	case <-ctx.Done():
 		return fmt.Errorf("%d requests of this kind are under way already: %w", shipParallel, ctx.Err())
 	}
-	return a.shipping.objects.Put(ctx, activities.PutObject{Key: a.name.Key(), Body: body})
+	return a.shipping.objects.Put(ctx, bucket.PutInput{Key: a.name.Key(), Body: body})
 }
 
 // drain ships what there is of all logs, and waits for that. No activity may begin any more.
@@ -155,14 +156,17 @@ func (t twoLoggers) Debug(msg string, fields ...any) {
 	t[0].Debug(msg, fields...)
 	t[1].Debug(msg, fields...)
 }
+
 func (t twoLoggers) Info(msg string, fields ...any) {
 	t[0].Info(msg, fields...)
 	t[1].Info(msg, fields...)
 }
+
 func (t twoLoggers) Warn(msg string, fields ...any) {
 	t[0].Warn(msg, fields...)
 	t[1].Warn(msg, fields...)
 }
+
 func (t twoLoggers) Error(msg string, fields ...any) {
 	t[0].Error(msg, fields...)
 	t[1].Error(msg, fields...)

@@ -16,13 +16,14 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/tasklog"
 	"github.com/pinflow/pinflow/workflows"
 )
 
 // shippedObjects is a bucket that takes logs.
 type shippedObjects struct {
-	activities.Objects
+	bucket.Objects
 	mu     sync.Mutex
 	bodies map[string][]string // all that was put, by key
 	fault  error
@@ -33,7 +34,7 @@ type shippedObjects struct {
 
 func newShippedObjects() *shippedObjects { return &shippedObjects{bodies: map[string][]string{}} }
 
-func (o *shippedObjects) Put(ctx context.Context, object activities.PutObject) error {
+func (o *shippedObjects) Put(ctx context.Context, object bucket.PutInput) error {
 	if o.hang {
 		<-ctx.Done()
 		return ctx.Err()
@@ -60,7 +61,7 @@ func parsed(t *testing.T, body string) (all []map[string]any) {
 
 var (
 	someTask = &workflows.TaskRef{DAG: "pinterest-daily", Date: "2022-10-18", Task: "clean_pin", Try: 2}
-	someLog  = activities.TaskLog{DAG: "pinterest-daily", Date: "2022-10-18", RunID: "r1", Task: "clean_pin", Try: 2, Activity: "WaitNotebook", ActivityID: "23", Attempt: 1}
+	someLog  = tasklog.Name{DAG: "pinterest-daily", Date: "2022-10-18", RunID: "r1", Task: "clean_pin", Try: 2, Activity: "WaitNotebook", ActivityID: "23", Attempt: 1}
 )
 
 func TestShipping_PutsWhatAnActivityLogs(t *testing.T) {

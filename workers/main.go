@@ -11,7 +11,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/observe"
 )
 
@@ -32,7 +32,7 @@ func main() {
 
 // Main works until the context ends, and returns the exit code. Logs and errors go to stderr.
 func Main(ctx context.Context, args []string, stderr io.Writer) int {
-	err := run(ctx, args, stderr)
+	err := work(ctx, args, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "workers:", err)
 	}
@@ -43,6 +43,7 @@ func Main(ctx context.Context, args []string, stderr io.Writer) int {
 type settingsError struct{ err error }
 
 func (e *settingsError) Error() string { return e.err.Error() }
+
 func (e *settingsError) Unwrap() error { return e.err }
 
 // exitCode is what a script can tell the error by.
@@ -52,7 +53,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, new(*settingsError)):
 		return exitUsage
-	case errors.As(err, new(*temporal.UnreachableError)):
+	case fault.Unusable(err):
 		return exitUnreachable
 	}
 	return exitFailed

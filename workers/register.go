@@ -7,11 +7,13 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/answers"
 	"github.com/pinflow/pinflow/internal/clients/databricks"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -33,11 +35,11 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 	if err != nil {
 		return nil, err
 	}
-	ledger := &activities.Ledger{Objects: objects}
+	ledger := &ledger.Ledger{Objects: objects}
 	reader := kafka.NewReader(kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-worker"})
-	workflows.Register(w, workflows.Standard)
+	workflows.Register(w, workflows.DefaultCatalog)
 	activities.Register(w,
-		&activities.Landing{Kafka: reader, Objects: objects, UserID: settings.UserID},
+		&landing.Activities{Kafka: reader, Objects: objects, UserID: settings.UserID},
 		&activities.Notebooks{
 			Jobs: jobs, Schema: settings.Schema, RawPath: settings.RawPath(), UserID: settings.UserID,
 			Folder: settings.Notebooks, Compute: settings.Compute, InvalidFollowers: settings.InvalidFollowers,

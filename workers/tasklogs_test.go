@@ -18,7 +18,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/observe"
 	"github.com/pinflow/pinflow/workflows"
 )
@@ -82,10 +82,10 @@ func TestTaskLogs_SayWhatTheActivityWasAbout(t *testing.T) {
 	suite.SetLogger(sdklog.NewStructuredLogger(logger))
 	env := suite.NewTestActivityEnvironment()
 	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&taskLogs{}}})
-	env.RegisterActivityWithOptions(func(context.Context, activities.LandPartitionInput) (activities.LandedPartition, error) {
-		return activities.LandedPartition{Records: 3}, nil
+	env.RegisterActivityWithOptions(func(context.Context, landing.PartitionInput) (landing.PartitionSummary, error) {
+		return landing.PartitionSummary{Records: 3}, nil
 	}, activity.RegisterOptions{Name: "LandPartition"})
-	_, err = env.ExecuteActivity("LandPartition", activities.LandPartitionInput{Topic: "pinflow.pin", Range: activities.PartitionRange{Partition: 2}})
+	_, err = env.ExecuteActivity("LandPartition", landing.PartitionInput{Topic: "pinflow.pin", Range: landing.Range{Partition: 2}})
 	require.NoError(t, err)
 	var line map[string]any
 	require.NoError(t, json.Unmarshal(out.Bytes(), &line))

@@ -16,6 +16,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/observe"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -42,14 +43,14 @@ func load(args []string) (config.Config, options, error) {
 	if err == nil && own.StopTimeout < 0 {
 		err = fmt.Errorf("PINFLOW_WORKER_STOP_TIMEOUT=%s: want a length of time, as in 100s", own.StopTimeout)
 	}
-	if err := errors.Join(err, workflows.Standard.Validate()); err != nil {
+	if err := errors.Join(err, workflows.DefaultCatalog.Validate()); err != nil {
 		return config.Config{}, options{}, &settingsError{err}
 	}
 	return settings, own, nil
 }
 
 // run works until the context ends, and then drains.
-func run(ctx context.Context, args []string, stderr io.Writer) error {
+func work(ctx context.Context, args []string, stderr io.Writer) error {
 	settings, own, err := load(args)
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	fatal := make(chan error, 1)
-	w := worker.New(conn.Client, workflows.TaskQueue, worker.Options{
+	w := worker.New(conn.Client, run.TaskQueue, worker.Options{
 		WorkerStopTimeout: own.StopTimeout,
 		// An activity hears of a cancellation in the answer to a heartbeat. The SDK's default of up to 60 s between two would let a
 		// cancelled landing go on for as long.
@@ -105,7 +106,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	alive.start()
 	looking, stopLooking := context.WithCancel(ctx)
 	waitForLook := overdue.start(looking)
-	log.Info("working", "task_queue", workflows.TaskQueue, "temporal", conn.Address, "namespace", conn.Namespace,
+	log.Info("working", "task_queue", run.TaskQueue, "temporal", conn.Address, "namespace", conn.Namespace,
 		"pages", settings.WorkerAddress, "version", config.Version)
 	err = wait(ctx, log, own, fatal, pages.ended)
 	alive.drain()

@@ -8,55 +8,58 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
-func decide(env *testsuite.TestWorkflowEnvironment, d Decision, refused *[]string) {
-	env.UpdateWorkflow(DecideUpdate, "", &testsuite.TestUpdateCallback{
+func decide(env *testsuite.TestWorkflowEnvironment, d run.Decision, refused *[]string) {
+	env.UpdateWorkflow(run.DecideUpdate, "", &testsuite.TestUpdateCallback{
 		OnAccept: func() {}, OnReject: func(err error) { *refused = append(*refused, err.Error()) }, OnComplete: func(any, error) {},
 	}, d)
 }
 
 func TestRun_HoldsUntilDecided(t *testing.T) {
 	for name, c := range map[string]struct {
-		choice Choice
-		geo    State
-		query  State
+		choice run.Choice
+		geo    run.State
+		query  run.State
 		tries  int
 	}{
-		"retry":   {RetryTask, Success, Success, 3},
-		"fail":    {FailTask, Failed, UpstreamFailed, 2},
-		"succeed": {SucceedTask, Success, Success, 2},
-		"skip":    {SkipTask, Skipped, Skipped, 2},
+		"retry":   {run.RetryTask, run.Success, run.Success, 3},
+		"fail":    {run.FailTask, run.Failed, run.UpstreamFailed, 2},
+		"succeed": {run.SucceedTask, run.Success, run.Success, 2},
+		"skip":    {run.SkipTask, run.Skipped, run.Skipped, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fails := true
-			var held RunStatus
+			var held run.Status
 			var refused []string
-			dag := daily(func(d DAG) {
-				d[2].Do = does(func(ctx workflow.Context, try Try) (Outcome, error) {
+			dag := daily(func(d dag.DAG) {
+				d[2].Do = Does(func(ctx workflow.Context, try TaskInstance) (Outcome, error) {
 					if fails {
 						return bad(ctx, try)
 					}
-					return ok(ctx, try)
+					return Ok(ctx, try)
 				})
 			})
-			p := play(t, dag, RunInput{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
+			p := play(t, dag, run.Input{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
 				env.RegisterDelayedCallback(func() {
-					answer, err := env.QueryWorkflow(StatusQuery)
+					answer, err := env.QueryWorkflow(run.StatusQuery)
 					require.NoError(t, err)
 					require.NoError(t, answer.Get(&held))
 					fails = false
-					decide(env, Decision{Task: "clean_geo", Choice: c.choice, By: "ann", Reason: "source mended"}, &refused)
+					decide(env, run.Decision{Task: "clean_geo", Choice: c.choice, By: "ann", Reason: "source mended"}, &refused)
 				}, 2*time.Hour)
 			})
 			require.Empty(t, refused)
-			require.Equal(t, Held, held.State)
-			require.Equal(t, Held, held.Tasks[2].State)
+			require.Equal(t, run.Held, held.State)
+			require.Equal(t, run.Held, held.Tasks[2].State)
 			require.Contains(t, held.Tasks[2].Error, "broken")
 			require.Equal(t, c.geo, p.task("clean_geo").State)
 			require.Equal(t, c.query, p.task("query").State)
 			require.Equal(t, c.tries, p.task("clean_geo").Tries)
-			require.Equal(t, c.query == UpstreamFailed, p.err != nil)
+			require.Equal(t, c.query == run.UpstreamFailed, p.err != nil)
 			require.Equal(t, string(c.choice)+" by ann: source mended", p.entry.Tasks[2].Decision)
 		})
 	}
@@ -64,14 +67,14 @@ func TestRun_HoldsUntilDecided(t *testing.T) {
 
 func TestRun_AWrongDecisionIsRefusedWithWhatIsPossible(t *testing.T) {
 	var refused []string
-	play(t, daily(func(d DAG) { d[2].Do = does(bad) }), RunInput{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
+	play(t, daily(func(d dag.DAG) { d[2].Do = Does(bad) }), run.Input{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(func() {
-			decide(env, Decision{Task: "cleen", Choice: RetryTask, Reason: "x"}, &refused)
-			decide(env, Decision{Task: "clean_pin", Choice: RetryTask, Reason: "x"}, &refused)
-			decide(env, Decision{Task: "clean_geo", Choice: "redo", Reason: "x"}, &refused)
-			decide(env, Decision{Task: "clean_geo", Choice: RetryTask, Reason: " "}, &refused)
-			decide(env, Decision{Task: "clean_geo", Choice: FailTask, Reason: "hopeless"}, &refused)
-			decide(env, Decision{Task: "clean_geo", Choice: SkipTask, Reason: "too late"}, &refused)
+			decide(env, run.Decision{Task: "cleen", Choice: run.RetryTask, Reason: "x"}, &refused)
+			decide(env, run.Decision{Task: "clean_pin", Choice: run.RetryTask, Reason: "x"}, &refused)
+			decide(env, run.Decision{Task: "clean_geo", Choice: "redo", Reason: "x"}, &refused)
+			decide(env, run.Decision{Task: "clean_geo", Choice: run.RetryTask, Reason: " "}, &refused)
+			decide(env, run.Decision{Task: "clean_geo", Choice: run.FailTask, Reason: "hopeless"}, &refused)
+			decide(env, run.Decision{Task: "clean_geo", Choice: run.SkipTask, Reason: "too late"}, &refused)
 		}, 2*time.Hour)
 	})
 	require.Len(t, refused, 5)
@@ -83,10 +86,10 @@ func TestRun_AWrongDecisionIsRefusedWithWhatIsPossible(t *testing.T) {
 }
 
 func TestRun_CancellingEndsAHeldTask(t *testing.T) {
-	p := play(t, daily(func(d DAG) { d[2].Do = does(bad) }), RunInput{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
+	p := play(t, daily(func(d dag.DAG) { d[2].Do = Does(bad) }), run.Input{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(env.CancelWorkflow, time.Hour)
 	})
 	require.True(t, temporal.IsCanceledError(p.err))
-	require.Equal(t, Failed, p.task("clean_geo").State)
+	require.Equal(t, run.Failed, p.task("clean_geo").State)
 	require.Equal(t, "the run was cancelled", p.task("clean_geo").Error)
 }

@@ -9,25 +9,29 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // Operator is what a task does: workflow code that runs an activity or a few, each under a policy. It is a struct value, so that a row
 // of a DAG is data. Run returns when the work has ended, also after the context is cancelled. ErrSkip as the error skips the task.
 type Operator interface {
-	Effector
-	Run(ctx workflow.Context, try Try) (Outcome, error)
+	dag.Operator
+	Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error)
 }
 
 // Preparer is an operator with work that needs no slot of the task's pool: Prepare comes before the slot, Run after it with what
 // Prepare left in Try.Prepared.
 type Preparer interface {
-	Prepare(ctx workflow.Context, try Try) (Outcome, error)
+	Prepare(ctx workflow.Context, try TaskInstance) (run.Outcome, error)
 }
 
 // Try is one start of a task. Its number goes into the identity of an external job: a new try is a new job, while a retry of an
 // activity inside a try rejoins the old one.
-type Try struct {
+type TaskInstance struct {
 	DAG    string
 	Date   dates.Date
 	Task   string
@@ -35,18 +39,15 @@ type Try struct {
 	// Params are those of the run; they stand above the operator's own.
 	Params map[string]string
 	// Prepared is what a Preparer left.
-	Prepared Outcome
+	Prepared run.Outcome
 	// Report shows what is known so far in the run's status, as the link to a job that runs.
-	Report func(Outcome)
+	Report func(run.Outcome)
 }
 
 // summary says in the Web UI what an activity is for.
-func (t Try) summary(format string, args ...any) string {
+func (t TaskInstance) summary(format string, args ...any) string {
 	return fmt.Sprintf("%s try %d: ", t.Task, t.Number) + fmt.Sprintf(format, args...)
 }
-
-// Outcome is what a task leaves behind: small facts, never data.
-type Outcome = activities.Outcome
 
 // Load brings a date's records from Kafka to the lake: it lands each topic in S3, all partitions in parallel, and then runs a notebook
 // that loads the landed objects. Landing needs no slot of the pool: objects of different dates never meet.
@@ -60,8 +61,8 @@ type Load struct {
 }
 
 // Prepare lands all topics. A topic that fails does not stop the others: what they land is there for the next try.
-func (l Load) Prepare(ctx workflow.Context, try Try) (Outcome, error) {
-	outcomes := make([]Outcome, len(l.Topics))
+func (l Load) Prepare(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+	outcomes := make([]run.Outcome, len(l.Topics))
 	errs := make([]error, len(l.Topics))
 	topics := workflow.NewWaitGroup(ctx)
 	for i, topic := range l.Topics {
@@ -73,16 +74,16 @@ func (l Load) Prepare(ctx workflow.Context, try Try) (Outcome, error) {
 	}
 	topics.Wait(ctx)
 	if err := errors.Join(errs...); err != nil {
-		return Outcome{}, err
+		return run.Outcome{}, err
 	}
 	return sum(outcomes), nil
 }
 
 // Effects are the kinds of record that the task lands.
-func (l Load) Effects() Effects { return Effects{Lands: l.Topics} }
+func (l Load) Effects() dag.Effects { return dag.Effects{Lands: l.Topics} }
 
 // Run loads what has landed.
-func (l Load) Run(ctx workflow.Context, try Try) (Outcome, error) {
+func (l Load) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
 	out := try.Prepared
 	if l.SkipEmpty && out.Rows == 0 {
 		out.SkipRest = true
@@ -94,43 +95,43 @@ func (l Load) Run(ctx workflow.Context, try Try) (Outcome, error) {
 }
 
 // land lands one topic: plan, partitions with records side by side, manifest.
-func land(ctx workflow.Context, try Try, topic string) (Outcome, error) {
-	var planned activities.LandingPlan
-	in := activities.PlanLandingInput{Topic: topic, Date: try.Date}
-	if err := workflow.ExecuteActivity(under(ctx, planPolicy, try.summary("plan landing of %s", topic)), planLanding, in).Get(ctx, &planned); err != nil {
-		return Outcome{}, err
+func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, error) {
+	var planned landing.Plan
+	in := landing.PlanInput{Topic: topic, Date: try.Date}
+	if err := workflow.ExecuteActivity(withPolicy(ctx, planPolicy, try.summary("plan landing of %s", topic)), planLanding, in).Get(ctx, &planned); err != nil {
+		return run.Outcome{}, err
 	}
 	var landings []workflow.Future
 	for _, r := range planned.Ranges {
 		if r.Empty() {
 			continue
 		}
-		in := activities.LandPartitionInput{Topic: planned.Topic, Date: try.Date, Range: r}
+		in := landing.PartitionInput{Topic: planned.Topic, Date: try.Date, Range: r}
 		summary := try.summary("land %s partition %d, offsets %d to %d", topic, r.Partition, r.Start, r.End)
-		landings = append(landings, workflow.ExecuteActivity(under(ctx, landPolicy, summary), landPartition, in))
+		landings = append(landings, workflow.ExecuteActivity(withPolicy(ctx, landPolicy, summary), landPartition, in))
 	}
 	var errs []error
 	for _, l := range landings {
 		errs = append(errs, l.Get(ctx, nil))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return Outcome{}, err
+		return run.Outcome{}, err
 	}
-	var manifest activities.ManifestSummary
-	written := activities.WriteManifestInput{Plan: planned}
-	if err := workflow.ExecuteActivity(under(ctx, planPolicy, try.summary("write manifest of %s", topic)), writeManifest, written).Get(ctx, &manifest); err != nil {
-		return Outcome{}, err
+	var manifest landing.ManifestSummary
+	written := landing.ManifestInput{Plan: planned}
+	if err := workflow.ExecuteActivity(withPolicy(ctx, planPolicy, try.summary("write manifest of %s", topic)), writeManifest, written).Get(ctx, &manifest); err != nil {
+		return run.Outcome{}, err
 	}
 	until := planned.Until
 	if !planned.Partial || until.IsZero() {
 		until = try.Date.End()
 	}
-	return Outcome{URI: manifest.URI, Rows: manifest.Records, Until: until, Partial: planned.Partial}, nil
+	return run.Outcome{URI: manifest.URI, Rows: manifest.Records, Until: until, Partial: planned.Partial}, nil
 }
 
 // sum joins what the topics left. The whole is as partial, and as old, as the worst of its parts.
-func sum(parts []Outcome) Outcome {
-	var all Outcome
+func sum(parts []run.Outcome) run.Outcome {
+	var all run.Outcome
 	for i, part := range parts {
 		if i == 0 {
 			all.URI = part.URI
@@ -159,7 +160,7 @@ type Notebook struct {
 }
 
 // Run starts the notebook and waits for its end. Cancelling cancels the run on Databricks.
-func (n Notebook) Run(ctx workflow.Context, try Try) (Outcome, error) {
+func (n Notebook) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
 	in := activities.StartNotebookInput{
 		Notebook:      n.Name,
 		DAG:           try.DAG,
@@ -169,50 +170,49 @@ func (n Notebook) Run(ctx workflow.Context, try Try) (Outcome, error) {
 		OriginalRunID: workflow.GetInfo(ctx).OriginalRunID,
 		Params:        n.params(try),
 	}
-	var run activities.NotebookRun
-	if err := workflow.ExecuteActivity(under(ctx, startPolicy, try.summary("start notebook %s", n.Name)), startNotebook, in).Get(ctx, &run); err != nil {
-		return Outcome{}, err
+	var job activities.NotebookRun
+	if err := workflow.ExecuteActivity(withPolicy(ctx, startPolicy, try.summary("start notebook %s", n.Name)), startNotebook, in).Get(ctx, &job); err != nil {
+		return run.Outcome{}, err
 	}
-	out := Outcome{Link: run.Link, JobRunID: run.RunID, Notebook: run.Notebook, NotebookHash: run.Hash}
+	out := run.Outcome{Link: job.Link, JobRunID: job.RunID, Notebook: job.Notebook, NotebookHash: job.Hash}
 	try.Report(out)
 	err := ctx.Err() // the order to cancel may have come while the run was being made
 	if err == nil {
-		waiting := activities.WaitNotebookInput{Run: run, AllowFailures: n.AllowFailures}
-		err = workflow.ExecuteActivity(under(ctx, waitPolicy, try.summary("wait for Databricks run")), waitNotebook, waiting).Get(ctx, nil)
+		waiting := activities.WaitNotebookInput{Run: job, AllowFailures: n.AllowFailures}
+		err = workflow.ExecuteActivity(withPolicy(ctx, waitPolicy, try.summary("wait for Databricks run")), waitNotebook, waiting).Get(ctx, nil)
 	}
 	if ctx.Err() != nil {
-		n.cancel(ctx, try, run)
+		n.cancel(ctx, try, job)
 	}
 	return out, err
 }
 
 // cancel cancels the Databricks run of a cancelled try, and waits until it has ended. The activity that waits for the run would do so
 // itself, but it hears of the order with a heartbeat, up to a minute later, or never if no worker was up when it came.
-func (n Notebook) cancel(ctx workflow.Context, try Try, run activities.NotebookRun) {
+func (n Notebook) cancel(ctx workflow.Context, try TaskInstance, job activities.NotebookRun) {
 	ctx, done := workflow.NewDisconnectedContext(ctx)
 	defer done()
-	if err := workflow.ExecuteActivity(under(ctx, cancelPolicy, try.summary("cancel Databricks run")), cancelNotebook, run).Get(ctx, nil); err != nil {
-		workflow.GetLogger(ctx).Error("The Databricks run could not be cancelled: cancel it on its page", "link", run.Link, "task", try.Task, "error", err)
+	if err := workflow.ExecuteActivity(withPolicy(ctx, cancelPolicy, try.summary("cancel Databricks run")), cancelNotebook, job).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Error("The Databricks run could not be cancelled: cancel it on its page", "link", job.Link, "task", try.Task, "error", err)
 	}
 }
 
 // params are the notebook's parameters that the worker's settings do not give.
-func (n Notebook) params(try Try) map[string]string {
+func (n Notebook) params(try TaskInstance) map[string]string {
 	params := map[string]string{}
 	maps.Copy(params, n.Params)   //workflowcheck:ignore // the order of copying does not matter
 	maps.Copy(params, try.Params) //workflowcheck:ignore
-	params["logical_date"] = string(try.Date)
 	return params
 }
 
 // Effects are the kind of record that the notebook cleans and the tables that it rebuilds.
-func (n Notebook) Effects() Effects { return Effects{Cleans: n.Cleans, Rebuilds: n.Makes} }
+func (n Notebook) Effects() dag.Effects { return dag.Effects{Cleans: n.Cleans, Rebuilds: n.Makes} }
 
 // errNoWarehouse says that nothing can be counted.
-var errNoWarehouse = temporal.NewNonRetryableApplicationError("no SQL warehouse is named to count rows: set PINFLOW_WAREHOUSE_ID for the workers", activities.ErrorSettings, nil)
+var errNoWarehouse = temporal.NewNonRetryableApplicationError("no SQL warehouse is named to count rows: set PINFLOW_WAREHOUSE_ID for the workers", failure.Settings, nil)
 
 // Count counts what the notebook has left in its tables.
-func (n Notebook) Count(ctx workflow.Context, try Try, out Outcome, must bool) (Outcome, error) {
+func (n Notebook) Count(ctx workflow.Context, try TaskInstance, out run.Outcome, must bool) (run.Outcome, error) {
 	if n.Cleans == "" && len(n.Makes) == 0 {
 		return out, nil
 	}
@@ -222,7 +222,7 @@ func (n Notebook) Count(ctx workflow.Context, try Try, out Outcome, must bool) (
 	}
 	var counts activities.RowCounts
 	in := activities.CountRowsInput{Date: try.Date, Cleans: n.Cleans, Makes: n.Makes}
-	if err := workflow.ExecuteActivity(under(ctx, policy, try.summary("count rows")), countRows, in).Get(ctx, &counts); err != nil {
+	if err := workflow.ExecuteActivity(withPolicy(ctx, policy, try.summary("count rows")), countRows, in).Get(ctx, &counts); err != nil {
 		return out, err
 	}
 	if !counts.Counted {

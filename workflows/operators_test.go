@@ -16,7 +16,11 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 type converted = converter.EncodedValues
@@ -42,8 +46,8 @@ func (j *journal[T]) all() []T {
 
 // grantAll is a pool with room for everybody.
 func grantAll(env *testsuite.TestWorkflowEnvironment) {
-	env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Maybe()
-	env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+	env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Maybe()
+	env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 		env.SignalWorkflow(grantSignal, m.Slot)
 		return nil
 	})
@@ -69,25 +73,25 @@ func newLake() *lake {
 }
 
 func (l *lake) mock(env *testsuite.TestWorkflowEnvironment) {
-	env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.PlanLandingInput) (activities.LandingPlan, error) {
+	env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.PlanInput) (landing.Plan, error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return activities.LandingPlan{Topic: "u." + in.Topic, Date: in.Date, Partial: l.partial[in.Topic], Until: l.until[in.Topic], Ranges: []activities.PartitionRange{
+		return landing.Plan{Topic: "u." + in.Topic, Date: in.Date, Partial: l.partial[in.Topic], Until: l.until[in.Topic], Ranges: []landing.Range{
 			{Partition: 0, Start: 0, End: 10}, {Partition: 1, Start: 5, End: 5}, {Partition: 2, Start: 7, End: 9},
 		}}, nil
 	}).Times(3)
-	env.OnActivity(landPartition, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.LandPartitionInput) (activities.LandedPartition, error) {
+	env.OnActivity(landPartition, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.PartitionInput) (landing.PartitionSummary, error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.landed = append(l.landed, fmt.Sprintf("%s/%d [%d,%d)", in.Topic, in.Range.Partition, in.Range.Start, in.Range.End))
-		return activities.LandedPartition{Partition: in.Range.Partition, Records: in.Range.End - in.Range.Start}, nil
+		return landing.PartitionSummary{Partition: in.Range.Partition, Records: in.Range.End - in.Range.Start}, nil
 	}).Times(6) // not the empty range
-	env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WriteManifestInput) (activities.ManifestSummary, error) {
+	env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
 		var records int64
 		for _, r := range in.Plan.Ranges {
 			records += r.End - r.Start
 		}
-		return activities.ManifestSummary{URI: "s3://b/manifests/" + in.Plan.Topic, Records: records}, nil
+		return landing.ManifestSummary{URI: "s3://b/manifests/" + in.Plan.Topic, Records: records}, nil
 	}).Times(3)
 	l.mockNotebooks(env)
 }
@@ -121,7 +125,7 @@ func (l *lake) starts(task string) []int {
 
 func TestDaily_LandsAllTopicsThenRunsTheNotebooks(t *testing.T) {
 	l := newLake()
-	p := play(t, daily(), RunInput{DAG: DailyName}, l.mock, grantAll)
+	p := play(t, daily(), run.Input{DAG: DailyName}, l.mock, grantAll)
 	require.NoError(t, p.err)
 	require.ElementsMatch(t, []string{
 		"u.pin/0 [0,10)", "u.pin/2 [7,9)",
@@ -135,7 +139,7 @@ func TestDaily_LandsAllTopicsThenRunsTheNotebooks(t *testing.T) {
 	require.EqualValues(t, 36, load.Rows)
 	require.Equal(t, "s3://b/manifests/u.pin", load.URI)
 	require.Equal(t, "https://databricks/1", load.Link)
-	require.Equal(t, someDay.End(), load.Until.UTC())
+	require.Equal(t, SomeDay.End(), load.Until.UTC())
 	require.False(t, p.status.Partial)
 	require.Equal(t, "https://databricks/5", p.entry.Tasks[4].Link)
 }
@@ -146,7 +150,7 @@ func TestDaily_APartialPlanMakesThePartialRun(t *testing.T) {
 	for topic, minutes := range map[string]int{"pin": 3, "geo": 1, "user": 2} {
 		l.partial[topic], l.until[topic] = true, noon.Add(time.Duration(minutes)*time.Minute)
 	}
-	p := play(t, daily(), RunInput{DAG: DailyName, Date: today}, l.mock, grantAll)
+	p := play(t, daily(), run.Input{DAG: DailyName, Date: today}, l.mock, grantAll)
 	require.NoError(t, p.err)
 	require.True(t, p.entry.Partial)
 	require.Equal(t, noon.Add(time.Minute), p.entry.Until.UTC(), "as old as the oldest of its parts")
@@ -155,21 +159,21 @@ func TestDaily_APartialPlanMakesThePartialRun(t *testing.T) {
 func TestDaily_OneTopicAfterMidnightDoesNotMakeItWhole(t *testing.T) {
 	l := newLake()
 	l.partial["pin"], l.until["pin"] = true, noon
-	p := play(t, daily(), RunInput{DAG: DailyName, Date: dates.Of(noon)}, l.mock, grantAll)
+	p := play(t, daily(), run.Input{DAG: DailyName, Date: dates.Of(noon)}, l.mock, grantAll)
 	require.True(t, p.entry.Partial)
 	require.Equal(t, noon, p.entry.Until.UTC())
 }
 
 func TestNotebook_ParametersOfTheRunStandAboveTheOperators(t *testing.T) {
 	l := newLake()
-	dag := DAG{{ID: "a", Do: Notebook{Name: "clean_pin", Params: map[string]string{"x": "operator", "y": "operator", "logical_date": "never"}}}}
-	p := play(t, dag, RunInput{Params: map[string]string{"x": "run", "invalid_followers": "null"}}, l.mockNotebooks)
+	dag := dag.DAG{{ID: "a", Do: Notebook{Name: "clean_pin", Params: map[string]string{"x": "operator", "y": "operator", "logical_date": "never"}}}}
+	p := play(t, dag, run.Input{Params: map[string]string{"x": "run", "invalid_followers": "null"}}, l.mockNotebooks)
 	require.NoError(t, p.err)
 	in := l.started[0]
 	require.Equal(t, map[string]string{"x": "run", "y": "operator", "invalid_followers": "null", "logical_date": "2022-10-18"}, in.Params)
 	require.Equal(t, "clean_pin", in.Notebook)
-	require.Equal(t, testDAG, in.DAG)
-	require.Equal(t, someDay, in.Date)
+	require.Equal(t, TestDAG, in.DAG)
+	require.Equal(t, SomeDay, in.Date)
 	require.Equal(t, "a", in.Task)
 	require.Equal(t, 1, in.Try)
 }
@@ -178,11 +182,11 @@ func TestNotebook_AFailedRunIsFollowedByANewTry(t *testing.T) {
 	l := newLake()
 	l.finishes = func(in activities.StartNotebookInput) error {
 		if in.Task == "clean_geo" && in.Try == 1 {
-			return temporal.NewNonRetryableApplicationError("DELTA_CONCURRENT_APPEND", activities.ErrorNotebookConflict, nil)
+			return temporal.NewNonRetryableApplicationError("DELTA_CONCURRENT_APPEND", failure.NotebookConflict, nil)
 		}
 		return nil
 	}
-	p := play(t, daily(), RunInput{DAG: DailyName}, l.mock, grantAll)
+	p := play(t, daily(), run.Input{DAG: DailyName}, l.mock, grantAll)
 	require.NoError(t, p.err)
 	require.Equal(t, []int{1, 2}, l.starts("clean_geo"), "a retry of an activity would rejoin the run that failed")
 	require.Equal(t, []int{1}, l.starts("clean_pin"))
@@ -194,17 +198,17 @@ func TestNotebook_ABrokenNotebookFailsItsTaskAndSparesTheSiblings(t *testing.T) 
 	const said = "notebook clean_pin failed at statement 3, SELEC * FROM raw: [PARSE_SYNTAX_ERROR] Syntax error at or near 'SELEC'"
 	l.finishes = func(in activities.StartNotebookInput) error {
 		if in.Notebook == "clean_pin" {
-			return temporal.NewNonRetryableApplicationError(said, activities.ErrorNotebookFailed, nil)
+			return temporal.NewNonRetryableApplicationError(said, failure.NotebookFailed, nil)
 		}
 		return nil
 	}
-	p := play(t, daily(), RunInput{DAG: DailyName}, l.mock, grantAll)
+	p := play(t, daily(), run.Input{DAG: DailyName}, l.mock, grantAll)
 	require.ErrorContains(t, p.err, said)
 	require.Equal(t, said, p.task("clean_pin").Error)
 	require.NotEmpty(t, p.task("clean_pin").Link, "the page of the run that failed")
-	require.Equal(t, Success, p.task("clean_geo").State)
-	require.Equal(t, Success, p.task("clean_user").State)
-	require.Equal(t, UpstreamFailed, p.task("query").State)
+	require.Equal(t, run.Success, p.task("clean_geo").State)
+	require.Equal(t, run.Success, p.task("clean_user").State)
+	require.Equal(t, run.UpstreamFailed, p.task("query").State)
 	require.Empty(t, l.starts("query"))
 	require.Contains(t, p.entry.Error, said)
 }
@@ -218,7 +222,7 @@ func TestNotebook_TroubleOfTheActivityIsRetriedInsideTheTry(t *testing.T) {
 		}
 		return nil
 	}
-	p := play(t, DAG{{ID: "a", Tries: 1, Do: Notebook{Name: "x"}}}, RunInput{}, l.mockNotebooks)
+	p := play(t, dag.DAG{{ID: "a", Tries: 1, Do: Notebook{Name: "x"}}}, run.Input{}, l.mockNotebooks)
 	require.NoError(t, p.err)
 	require.Equal(t, []int{1, 1, 1, 1}, calls.all())
 	require.Equal(t, []int{1}, l.starts("a"), "one run on Databricks")
@@ -228,7 +232,7 @@ func TestNotebook_CancellingCancelsTheDatabricksRun(t *testing.T) {
 	var waited, cancelled journal[activities.NotebookRun]
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
-	p := play(t, DAG{{ID: "a", Do: Notebook{Name: "x"}}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+	p := play(t, dag.DAG{{ID: "a", Do: Notebook{Name: "x"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(startNotebook, mock.Anything, mock.Anything).Return(activities.NotebookRun{RunID: 42, Link: "l"}, nil).Once()
 		env.OnActivity(waitNotebook, mock.Anything, mock.Anything).Return(func(ctx context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
 			waited.add(in.Run)
@@ -250,14 +254,14 @@ func TestNotebook_CancellingCancelsTheDatabricksRun(t *testing.T) {
 func TestLoad_ATopicThatFailsDoesNotStopTheOthers(t *testing.T) {
 	l := newLake()
 	var manifests journal[string]
-	p := play(t, DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin", "geo"}, Then: "load"}}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(planLanding, mock.Anything, activities.PlanLandingInput{Topic: "pin", Date: someDay}).
-			Return(activities.LandingPlan{}, temporal.NewNonRetryableApplicationError("offsets 3 to 9 of u.pin are gone", activities.ErrorOffsetsGone, nil)).Once()
-		env.OnActivity(planLanding, mock.Anything, activities.PlanLandingInput{Topic: "geo", Date: someDay}).
-			Return(activities.LandingPlan{Topic: "u.geo", Date: someDay}, nil).Once()
-		env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WriteManifestInput) (activities.ManifestSummary, error) {
+	p := play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin", "geo"}, Then: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "pin", Date: SomeDay}).
+			Return(landing.Plan{}, temporal.NewNonRetryableApplicationError("offsets 3 to 9 of u.pin are gone", failure.OffsetsGone, nil)).Once()
+		env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "geo", Date: SomeDay}).
+			Return(landing.Plan{Topic: "u.geo", Date: SomeDay}, nil).Once()
+		env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
 			manifests.add(in.Plan.Topic)
-			return activities.ManifestSummary{}, nil
+			return landing.ManifestSummary{}, nil
 		}).Once()
 	})
 	require.ErrorContains(t, p.err, "offsets 3 to 9 of u.pin are gone")
@@ -266,12 +270,12 @@ func TestLoad_ATopicThatFailsDoesNotStopTheOthers(t *testing.T) {
 }
 
 func TestLoad_APartitionThatFailsLeavesNoManifest(t *testing.T) {
-	play(t, DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin"}, Then: "load"}}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(activities.LandingPlan{Topic: "u.pin", Date: someDay, Ranges: []activities.PartitionRange{{Partition: 0, End: 1}, {Partition: 1, End: 1}}}, nil).Once()
-		env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in activities.LandPartitionInput) bool { return in.Range.Partition == 0 })).
-			Return(activities.LandedPartition{}, temporal.NewNonRetryableApplicationError("no", activities.ErrorDenied, nil)).Once()
-		env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in activities.LandPartitionInput) bool { return in.Range.Partition == 1 })).
-			Return(activities.LandedPartition{}, nil).Once()
-		env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(activities.ManifestSummary{}, nil).Never()
+	play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin"}, Then: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: SomeDay, Ranges: []landing.Range{{Partition: 0, End: 1}, {Partition: 1, End: 1}}}, nil).Once()
+		env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 0 })).
+			Return(landing.PartitionSummary{}, temporal.NewNonRetryableApplicationError("no", failure.AccessDenied, nil)).Once()
+		env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 1 })).
+			Return(landing.PartitionSummary{}, nil).Once()
+		env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(landing.ManifestSummary{}, nil).Never()
 	})
 }

@@ -12,10 +12,13 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
-func dependent() DAG {
-	return daily(func(d DAG) { d[4].DependsOnPast, d[4].Pool = true, "narrow" })
+func dependent() dag.DAG {
+	return daily(func(d dag.DAG) { d[4].DependsOnPast, d[4].Pool = true, "narrow" })
 }
 
 // past answers the question for the date before, once an attempt.
@@ -31,18 +34,18 @@ func pastIs(asked *[]activities.CheckPastInput, answers ...error) func(*testsuit
 func TestPast_ATaskWaitsForTheDateBeforeAndHoldsNoSlot(t *testing.T) {
 	var asked []activities.CheckPastInput
 	waits := errors.New("query of 2022-10-17 is failed")
-	var seen RunStatus
-	p := play(t, dependent(), RunInput{Trigger: Manual}, grantAll, pastIs(&asked, waits, waits, waits, waits, nil), func(env *testsuite.TestWorkflowEnvironment) {
+	var seen run.Status
+	p := play(t, dependent(), run.Input{Trigger: run.Manual}, grantAll, pastIs(&asked, waits, waits, waits, waits, nil), func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(func() {
-			answer, err := env.QueryWorkflow(StatusQuery)
+			answer, err := env.QueryWorkflow(run.StatusQuery)
 			require.NoError(t, err)
 			require.NoError(t, answer.Get(&seen))
 		}, 2*time.Minute+5*time.Second)
 	})
 	require.NoError(t, p.err)
 	require.Len(t, asked, 5)
-	require.Equal(t, activities.CheckPastInput{DAG: testDAG, Date: "2022-10-17", WorkflowID: "test-2022-10-17", Task: "query"}, asked[0])
-	require.Equal(t, Queued, seen.Tasks[4].State)
+	require.Equal(t, activities.CheckPastInput{DAG: TestDAG, Date: "2022-10-17", WorkflowID: "test-2022-10-17", Task: "query"}, asked[0])
+	require.Equal(t, run.Queued, seen.Tasks[4].State)
 	require.Equal(t, "query of 2022-10-17", seen.Tasks[4].Waiting, "not for a slot: that comes after")
 	require.Empty(t, p.task("query").Waiting)
 	require.Equal(t, 1, p.task("query").Tries, "waiting is no try")
@@ -50,24 +53,24 @@ func TestPast_ATaskWaitsForTheDateBeforeAndHoldsNoSlot(t *testing.T) {
 
 func TestPast_InABackfillAFailedPastIsFinal(t *testing.T) {
 	var asked []activities.CheckPastInput
-	gone := temporal.NewNonRetryableApplicationError("query of 2022-10-17 is failed: rerun 2022-10-17 first, or ignore the past", activities.ErrorPastFailed, nil)
-	p := play(t, dependent(), RunInput{Trigger: Backfill, Since: "2022-10-01"}, pastIs(&asked, gone))
+	gone := temporal.NewNonRetryableApplicationError("query of 2022-10-17 is failed: rerun 2022-10-17 first, or ignore the past", failure.PastFailed, nil)
+	p := play(t, dependent(), run.Input{Trigger: run.Backfill, BackfillStart: "2022-10-01"}, pastIs(&asked, gone))
 	require.ErrorContains(t, p.err, "task query is upstream_failed")
 	require.True(t, asked[0].FailedIsFinal)
 	require.EqualValues(t, "2022-10-01", asked[0].Since)
-	require.Equal(t, UpstreamFailed, p.task("query").State)
+	require.Equal(t, run.UpstreamFailed, p.task("query").State)
 	require.Contains(t, p.task("query").Error, "rerun 2022-10-17 first")
 	require.Zero(t, p.task("query").Tries)
 }
 
 func TestPast_IsNotAskedIfItIsToBeIgnored(t *testing.T) {
-	p := play(t, dependent(), RunInput{IgnorePast: true}, grantAll) // an unexpected call would fail the run
+	p := play(t, dependent(), run.Input{IgnorePast: true}, grantAll) // an unexpected call would fail the run
 	require.NoError(t, p.err)
 }
 
 func TestPast_CancellingEndsTheWait(t *testing.T) {
 	var asked []activities.CheckPastInput
-	p := play(t, daily(func(d DAG) { d[4].DependsOnPast = true }), RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
+	p := play(t, daily(func(d dag.DAG) { d[4].DependsOnPast = true }), run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckPastInput) error {
 			asked = append(asked, in)
 			return errors.New("not yet")
@@ -75,13 +78,13 @@ func TestPast_CancellingEndsTheWait(t *testing.T) {
 		env.RegisterDelayedCallback(env.CancelWorkflow, 2*time.Minute+10*time.Second)
 	})
 	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
-	require.Equal(t, Failed, p.task("query").State)
+	require.Equal(t, run.Failed, p.task("query").State)
 }
 
 func TestPast_ABackwardsRangeIsRefused(t *testing.T) {
 	for _, ignore := range []bool{false, true} {
-		in := RangeInput{DAG: testDAG, From: firstOfMonth, To: lastOfMonth, Backwards: true, IgnorePast: ignore}
-		err := catalog(dependent()).checkRange(&in, noon)
+		in := run.RangeInput{DAG: TestDAG, From: firstOfMonth, To: lastOfMonth, Backwards: true, IgnorePast: ignore}
+		err := catalog(dependent()).FillRange(&in, noon)
 		require.Equal(t, !ignore, err != nil)
 		if err != nil {
 			require.ErrorContains(t, err, "tasks of this DAG depend on the past")

@@ -19,7 +19,7 @@ const (
 	cancelNotebook = "CancelNotebook"
 	readLedger     = "ReadLedger"
 	writeLedger    = "WriteLedger"
-	announceSlots  = "AnnounceSlots"
+	reserveSlots   = "AnnounceSlots"
 	requestSlot    = "RequestSlot"
 	releaseSlot    = "ReleaseSlot"
 	findGone       = "FindGone"
@@ -123,20 +123,20 @@ var (
 )
 
 // under returns a context in which activities run under the policy, and are shown with the summary.
-func under(ctx workflow.Context, policy workflow.ActivityOptions, summary string) workflow.Context {
+func withPolicy(ctx workflow.Context, policy workflow.ActivityOptions, summary string) workflow.Context {
 	policy.Summary = summary
 	return workflow.WithActivityOptions(ctx, policy)
 }
 
 // brief runs an activity that is one small request: inside the workflow task, and if that does not succeed, visibly under the policy.
-func brief(ctx workflow.Context, policy workflow.ActivityOptions, summary, name string, in, out any) error {
+func executeQuick(ctx workflow.Context, policy workflow.ActivityOptions, summary, name string, in, out any) error {
 	options := briefPolicy
 	options.Summary = summary
 	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), name, in).Get(ctx, out)
 	if err == nil || temporal.IsCanceledError(err) {
 		return err
 	}
-	return workflow.ExecuteActivity(under(ctx, policy, summary), name, in).Get(ctx, out)
+	return workflow.ExecuteActivity(withPolicy(ctx, policy, summary), name, in).Get(ctx, out)
 }
 
 // pause waits, and says in the Web UI what for. Like workflow.Sleep it returns at once, with an error, when the context is cancelled.

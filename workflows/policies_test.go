@@ -13,14 +13,16 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
+	"github.com/pinflow/pinflow/internal/ledger"
 )
 
 func TestPolicies_EveryActivityNameIsAMethod(t *testing.T) {
 	for name, owner := range map[string]any{
-		planLanding: &activities.Landing{}, landPartition: &activities.Landing{}, writeManifest: &activities.Landing{},
+		planLanding: &landing.Activities{}, landPartition: &landing.Activities{}, writeManifest: &landing.Activities{},
 		startNotebook: &activities.Notebooks{}, waitNotebook: &activities.Notebooks{}, cancelNotebook: &activities.Notebooks{},
-		readLedger: &activities.Ledger{}, writeLedger: &activities.Ledger{},
-		announceSlots: &activities.Pools{}, requestSlot: &activities.Pools{}, releaseSlot: &activities.Pools{}, findGone: &activities.Pools{},
+		readLedger: &ledger.Ledger{}, writeLedger: &ledger.Ledger{},
+		reserveSlots: &activities.Pools{}, requestSlot: &activities.Pools{}, releaseSlot: &activities.Pools{}, findGone: &activities.Pools{},
 		awaitRun: &activities.Runs{}, checkPast: &activities.Past{}, countRows: &activities.Counting{},
 	} {
 		_, ok := reflect.TypeOf(owner).MethodByName(name)

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // poolCheck is how often a pool looks whether the holders of its slots still live while others wait: the longest time for which a run
@@ -15,28 +16,28 @@ const poolCheck = time.Minute
 
 // keptFor is how long a pool keeps a slot that was announced. Where a run takes longer to get there, as it is held or large, backfills go on
 // meanwhile.
-const keptFor = 30 * time.Minute
+const reservationTime = 30 * time.Minute
 
 // pool is the semaphore behind one pool. Its coroutines share it without locks.
-type pool struct {
-	activities.PoolState
+type poolRun struct {
+	run.PoolState
 	inbox   workflow.ReceiveChannel
 	changed bool // by the coroutine that looks after the holders
 }
 
-// PoolSlots keeps the slots of one pool: at most so many holders at a time over the whole namespace. It is started by the first request or
+// Pool keeps the slots of one pool: at most so many holders at a time over the whole namespace. It is started by the first request or
 // announcement, and ends when nobody holds, wants or has announced a slot. It cannot be cancelled, as its slots protect tables; a run that
 // ends without giving its slot back is noticed as soon as somebody waits for it.
-func PoolSlots(ctx workflow.Context, state activities.PoolState) error {
+func Pool(ctx workflow.Context, state run.PoolState) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	p := &pool{PoolState: state, inbox: workflow.GetSignalChannel(ctx, activities.PoolSignal)}
-	if err := workflow.SetQueryHandler(ctx, PoolQuery, func() (activities.PoolState, error) { return p.PoolState, nil }); err != nil {
+	p := &poolRun{PoolState: state, inbox: workflow.GetSignalChannel(ctx, run.PoolSignal)}
+	if err := workflow.SetQueryHandler(ctx, run.PoolQuery, func() (run.PoolState, error) { return p.PoolState, nil }); err != nil {
 		return err
 	}
 	workflow.Go(ctx, p.lookAfter)
 	workflow.Go(ctx, p.forget)
 	for {
-		_ = workflow.Await(ctx, func() bool { return p.inbox.Len() > 0 || p.changed || p.room() })
+		_ = workflow.Await(ctx, func() bool { return p.inbox.Len() > 0 || p.changed || p.canGrant() })
 		p.changed = false
 		p.receive(ctx)
 		p.grant(ctx)
@@ -44,18 +45,18 @@ func PoolSlots(ctx workflow.Context, state activities.PoolState) error {
 			continue
 		}
 		switch {
-		case len(p.Holders)+len(p.Waiting)+len(p.Announced) == 0:
+		case len(p.Holders)+len(p.Waiting)+len(p.Reserved) == 0:
 			return nil
 		case historyIsLong(ctx):
-			return workflow.NewContinueAsNewError(ctx, PoolWorkflow, p.PoolState)
+			return workflow.NewContinueAsNewError(ctx, run.PoolWorkflow, p.PoolState)
 		}
 	}
 }
 
 // receive takes all messages that have come, in their order.
-func (p *pool) receive(ctx workflow.Context) {
+func (p *poolRun) receive(ctx workflow.Context) {
 	for {
-		var m activities.SlotMessage
+		var m run.SlotMessage
 		if !p.inbox.ReceiveAsync(&m) {
 			return
 		}
@@ -70,33 +71,33 @@ func (p *pool) receive(ctx workflow.Context) {
 			p.drop(m.Slot)
 			p.give(ctx, m.Slot) // again, so that a run which has given it back meanwhile can say so
 		case slices.ContainsFunc(p.Waiting, m.Slot.Same):
-		case m.Announce:
+		case m.Reserve:
 			p.drop(m.Slot)
-			p.Announced = append(p.Announced, activities.AnnouncedSlot{Slot: m.Slot, Until: workflow.Now(ctx).Add(keptFor)})
+			p.Reserved = append(p.Reserved, run.Reservation{Slot: m.Slot, Until: workflow.Now(ctx).Add(reservationTime)})
 		default:
 			p.drop(m.Slot)
 			p.Waiting = append(p.Waiting, m.Slot)
-			slices.SortStableFunc(p.Waiting, func(a, b activities.Slot) int { return a.Priority - b.Priority })
+			slices.SortStableFunc(p.Waiting, func(a, b run.Slot) int { return a.Priority - b.Priority })
 		}
 	}
 }
 
-func (p *pool) drop(slot activities.Slot) {
+func (p *poolRun) drop(slot run.Slot) {
 	p.Holders = slices.DeleteFunc(p.Holders, slot.Same)
 	p.Waiting = slices.DeleteFunc(p.Waiting, slot.Same)
-	p.Announced = slices.DeleteFunc(p.Announced, func(a activities.AnnouncedSlot) bool { return a.Slot.Same(slot) })
+	p.Reserved = slices.DeleteFunc(p.Reserved, func(a run.Reservation) bool { return a.Slot.Same(slot) })
 }
 
 // room says that the first who waits can have a slot. Those who come after have no better priority.
-func (p *pool) room() bool {
-	return len(p.Waiting) > 0 && len(p.Holders)+p.kept(p.Waiting[0]) < p.Slots
+func (p *poolRun) canGrant() bool {
+	return len(p.Waiting) > 0 && len(p.Holders)+p.reservedFor(p.Waiting[0]) < p.Slots
 }
 
 // kept counts the slots that are kept free for runs that stand before the one who waits. It cannot close a circle: who has announced a slot
 // never waits for those behind, but for tasks that are at work.
-func (p *pool) kept(from activities.Slot) int {
+func (p *poolRun) reservedFor(from run.Slot) int {
 	n := 0
-	for _, a := range p.Announced {
+	for _, a := range p.Reserved {
 		if a.Slot.Priority < from.Priority {
 			n++
 		}
@@ -105,8 +106,8 @@ func (p *pool) kept(from activities.Slot) int {
 }
 
 // grant gives free slots to those who wait.
-func (p *pool) grant(ctx workflow.Context) {
-	for p.room() {
+func (p *poolRun) grant(ctx workflow.Context) {
+	for p.canGrant() {
 		slot := p.Waiting[0]
 		p.Waiting = slices.Delete(p.Waiting, 0, 1)
 		p.give(ctx, slot)
@@ -114,7 +115,7 @@ func (p *pool) grant(ctx workflow.Context) {
 }
 
 // give makes a slot held and tells its run. A run that cannot be told has ended, and the slot is free again.
-func (p *pool) give(ctx workflow.Context, slot activities.Slot) {
+func (p *poolRun) give(ctx workflow.Context, slot run.Slot) {
 	p.Holders = append(p.Holders, slot)
 	if err := workflow.SignalExternalWorkflow(ctx, slot.WorkflowID, "", grantSignal, slot).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Info("A run that wanted a slot has ended", "pool", p.Name, "run", slot.WorkflowID, "task", slot.Task, "error", err)
@@ -123,27 +124,27 @@ func (p *pool) give(ctx workflow.Context, slot activities.Slot) {
 }
 
 // forget forgets what was announced and not wanted for too long.
-func (p *pool) forget(ctx workflow.Context) {
+func (p *poolRun) forget(ctx workflow.Context) {
 	for {
-		_ = workflow.Await(ctx, func() bool { return len(p.Announced) > 0 })
-		_ = pause(ctx, p.Announced[0].Until.Sub(workflow.Now(ctx)), "keep announced slots")
+		_ = workflow.Await(ctx, func() bool { return len(p.Reserved) > 0 })
+		_ = pause(ctx, p.Reserved[0].Until.Sub(workflow.Now(ctx)), "keep announced slots")
 		now := workflow.Now(ctx)
-		p.Announced = slices.DeleteFunc(p.Announced, func(a activities.AnnouncedSlot) bool { return !now.Before(a.Until) })
+		p.Reserved = slices.DeleteFunc(p.Reserved, func(a run.Reservation) bool { return !now.Before(a.Until) })
 		p.changed = true
 	}
 }
 
 // lookAfter takes slots back from runs that have ended without giving them back. Nobody misses a slot while nobody waits, so it looks
 // only then: at once, and every poolCheck.
-func (p *pool) lookAfter(ctx workflow.Context) {
+func (p *poolRun) lookAfter(ctx workflow.Context) {
 	for {
-		_ = workflow.Await(ctx, func() bool { return len(p.Waiting) > 0 && !p.room() })
+		_ = workflow.Await(ctx, func() bool { return len(p.Waiting) > 0 && !p.canGrant() })
 		var gone activities.GoneSlots
 		in := activities.FindGoneInput{Slots: slices.Clone(p.Holders)}
-		for _, a := range p.Announced {
+		for _, a := range p.Reserved {
 			in.Slots = append(in.Slots, a.Slot)
 		}
-		if err := brief(ctx, slotPolicy, "look whether the holders still live", findGone, in, &gone); err != nil {
+		if err := executeQuick(ctx, slotPolicy, "look whether the holders still live", findGone, in, &gone); err != nil {
 			workflow.GetLogger(ctx).Warn("The holders of a pool could not be looked up; tried again", "pool", p.Name, "error", err)
 		}
 		for _, slot := range gone.Slots {

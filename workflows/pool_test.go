@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // users are runs that want slots of a pool.
@@ -30,8 +31,8 @@ type users struct {
 	checks  int
 }
 
-func slot(run int) activities.Slot {
-	return activities.Slot{Pool: "p", WorkflowID: fmt.Sprintf("run-%02d", run), OriginalRunID: "r", Task: "a", Try: 1, Priority: 3}
+func slot(r int) run.Slot {
+	return run.Slot{Pool: "p", WorkflowID: fmt.Sprintf("run-%02d", r), OriginalRunID: "r", Task: "a", Try: 1, Priority: 3}
 }
 
 func newUsers(t *testing.T) *users {
@@ -71,7 +72,7 @@ func (u *users) grants() []string {
 }
 
 // kill ends a run that holds a slot.
-func (u *users) kill(s activities.Slot) {
+func (u *users) kill(s run.Slot) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.dead[s.WorkflowID] = true
@@ -80,27 +81,27 @@ func (u *users) kill(s activities.Slot) {
 
 func (u *users) after(d time.Duration, do func()) { u.env.RegisterDelayedCallback(do, d) }
 
-func (u *users) ask(s activities.Slot, slots int) {
-	u.env.SignalWorkflow(activities.PoolSignal, activities.SlotMessage{Slot: s, Slots: slots})
+func (u *users) ask(s run.Slot, slots int) {
+	u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: s, Slots: slots})
 }
 
-func (u *users) release(s activities.Slot) {
+func (u *users) release(s run.Slot) {
 	u.mu.Lock()
 	u.holding--
 	u.mu.Unlock()
-	u.env.SignalWorkflow(activities.PoolSignal, activities.SlotMessage{Slot: s, Slots: 1, Release: true})
+	u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: s, Slots: 1, Release: true})
 }
 
-func (u *users) state() activities.PoolState {
-	answer, err := u.env.QueryWorkflow(PoolQuery)
+func (u *users) state() run.PoolState {
+	answer, err := u.env.QueryWorkflow(run.PoolQuery)
 	require.NoError(u.t, err)
-	var state activities.PoolState
+	var state run.PoolState
 	require.NoError(u.t, answer.Get(&state))
 	return state
 }
 
-func (u *users) play(state activities.PoolState) error {
-	u.env.ExecuteWorkflow(PoolWorkflow, state)
+func (u *users) play(state run.PoolState) error {
+	u.env.ExecuteWorkflow(run.PoolWorkflow, state)
 	require.True(u.t, u.env.IsWorkflowCompleted())
 	u.env.AssertExpectations(u.t)
 	return u.env.GetWorkflowError()
@@ -116,7 +117,7 @@ func TestPool_NeverGrantsMoreThanNAndServesInOrder(t *testing.T) {
 				u.after(time.Duration(run+1)*time.Minute, func() { u.release(slot(run)) })
 				want = append(want, slot(run).WorkflowID)
 			}
-			require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+			require.NoError(t, u.play(run.PoolState{Name: "p"}))
 			require.Equal(t, want, u.grants())
 			require.Equal(t, n, u.most)
 		})
@@ -125,13 +126,13 @@ func TestPool_NeverGrantsMoreThanNAndServesInOrder(t *testing.T) {
 
 func TestPool_ServesTheDailyRunBeforeBackfills(t *testing.T) {
 	u := newUsers(t)
-	backfill := func(run int) activities.Slot { s := slot(run); s.Priority = 5; return s }
+	backfill := func(run int) run.Slot { s := slot(run); s.Priority = 5; return s }
 	u.after(0, func() { u.ask(backfill(1), 1) })
 	u.after(time.Second, func() { u.ask(backfill(2), 1); u.ask(backfill(3), 1); u.ask(slot(4), 1) })
-	for i, s := range []activities.Slot{backfill(1), slot(4), backfill(2), backfill(3)} {
+	for i, s := range []run.Slot{backfill(1), slot(4), backfill(2), backfill(3)} {
 		u.after(time.Duration(i+1)*time.Minute, func() { u.release(s) })
 	}
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	require.Equal(t, []string{"run-01", "run-04", "run-02", "run-03"}, u.grants())
 }
 
@@ -140,7 +141,7 @@ func TestPool_EndsWhenNobodyNeedsIt(t *testing.T) {
 	u.after(0, func() { u.ask(slot(1), 1) })
 	u.after(time.Hour, func() { u.release(slot(1)) })
 	began := u.env.Now()
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	require.Equal(t, time.Hour, u.env.Now().Sub(began).Round(time.Second))
 	require.Zero(t, u.checks, "while nobody waits, nobody is looked after")
 }
@@ -158,7 +159,7 @@ func TestPool_ADeadHoldersSlotIsFreed(t *testing.T) {
 			}
 		})
 	}
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	require.Equal(t, []string{"run-01", "run-02"}, u.grants())
 	require.LessOrEqual(t, waited, poolCheck+30*time.Second)
 }
@@ -168,7 +169,7 @@ func TestPool_AHolderThatDiedBeforeAnybodyWaitedIsFoundAtOnce(t *testing.T) {
 	u.after(0, func() { u.ask(slot(1), 1) })
 	u.after(time.Hour, func() { u.kill(slot(1)); u.ask(slot(2), 1) })
 	u.after(time.Hour+time.Second, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 }
 
 func TestPool_AWaiterThatDiedIsPassedOver(t *testing.T) {
@@ -177,7 +178,7 @@ func TestPool_AWaiterThatDiedIsPassedOver(t *testing.T) {
 	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1); u.ask(slot(3), 1) })
 	u.after(time.Minute, func() { u.release(slot(1)) })
 	u.after(2*time.Minute, func() { u.release(slot(3)) })
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	require.Equal(t, []string{"run-01", "run-03"}, u.grants())
 }
 
@@ -185,10 +186,10 @@ func TestPool_ARequestTakenBackIsForgotten(t *testing.T) {
 	u := newUsers(t)
 	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
 	u.after(time.Minute, func() {
-		u.env.SignalWorkflow(activities.PoolSignal, activities.SlotMessage{Slot: slot(2), Release: true})
+		u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: slot(2), Release: true})
 	})
 	u.after(2*time.Minute, func() { require.Empty(t, u.state().Waiting); u.release(slot(1)) })
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	require.Equal(t, []string{"run-01"}, u.grants())
 }
 
@@ -196,11 +197,11 @@ func TestPool_AskingTwiceIsAskingOnce(t *testing.T) {
 	u := newUsers(t)
 	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(1), 1); u.ask(slot(2), 1); u.ask(slot(2), 1) })
 	u.after(time.Minute, func() {
-		require.Equal(t, activities.PoolState{Name: "p", Slots: 1, Holders: []activities.Slot{slot(1)}, Waiting: []activities.Slot{slot(2)}}, u.state())
+		require.Equal(t, run.PoolState{Name: "p", Slots: 1, Holders: []run.Slot{slot(1)}, Waiting: []run.Slot{slot(2)}}, u.state())
 		u.release(slot(1))
 	})
 	u.after(2*time.Minute, func() { u.release(slot(2)) })
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	require.Equal(t, []string{"run-01", "run-02"}, u.grants())
 }
 
@@ -208,16 +209,16 @@ func TestPool_AHolderOfATerminatedPoolStillHolds(t *testing.T) {
 	u := newUsers(t)
 	u.after(0, func() { u.ask(slot(2), 1) })
 	u.after(time.Minute, func() {
-		u.env.SignalWorkflow(activities.PoolSignal, activities.SlotMessage{Slot: slot(1), Slots: 1, Held: true})
+		u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: slot(1), Slots: 1, Held: true})
 		u.ask(slot(3), 1)
 	})
 	u.after(2*time.Minute, func() { require.Len(t, u.state().Holders, 2); u.release(slot(2)) })
 	u.after(3*time.Minute, func() {
-		require.Equal(t, []activities.Slot{slot(3)}, u.state().Waiting, "run-01 still works")
+		require.Equal(t, []run.Slot{slot(3)}, u.state().Waiting, "run-01 still works")
 		u.release(slot(1))
 	})
 	u.after(4*time.Minute, func() { u.release(slot(3)) })
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 }
 
 func TestPool_CancellingDoesNotFreeItsSlots(t *testing.T) {
@@ -226,7 +227,7 @@ func TestPool_CancellingDoesNotFreeItsSlots(t *testing.T) {
 	u.after(time.Minute, u.env.CancelWorkflow)
 	u.after(2*time.Minute, func() { require.Len(t, u.grants(), 1); u.release(slot(1)) })
 	u.after(3*time.Minute, func() { u.release(slot(2)) })
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	require.Len(t, u.grants(), 2)
 }
 
@@ -234,12 +235,12 @@ func TestPool_ContinuesAsNewWithItsSlots(t *testing.T) {
 	u := newUsers(t)
 	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
 	u.after(time.Minute, func() { u.env.SetContinueAsNewSuggested(true); u.ask(slot(3), 1) })
-	err := u.play(activities.PoolState{Name: "p"})
+	err := u.play(run.PoolState{Name: "p"})
 	var next *workflow.ContinueAsNewError
 	require.ErrorAs(t, err, &next)
-	var state activities.PoolState
+	var state run.PoolState
 	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &state))
-	require.Equal(t, activities.PoolState{Name: "p", Slots: 1, Holders: []activities.Slot{slot(1)}, Waiting: []activities.Slot{slot(2), slot(3)}}, state)
+	require.Equal(t, run.PoolState{Name: "p", Slots: 1, Holders: []run.Slot{slot(1)}, Waiting: []run.Slot{slot(2), slot(3)}}, state)
 
 	v := newUsers(t)
 	v.holding = 1
@@ -251,12 +252,12 @@ func TestPool_ContinuesAsNewWithItsSlots(t *testing.T) {
 }
 
 // dailySlot is that of a run that stands before those of slot.
-func dailySlot() activities.Slot {
-	return activities.Slot{Pool: "p", WorkflowID: "daily", OriginalRunID: "r", Task: "a", Try: 1, Priority: 2}
+func dailySlot() run.Slot {
+	return run.Slot{Pool: "p", WorkflowID: "daily", OriginalRunID: "r", Task: "a", Try: 1, Priority: 2}
 }
 
-func (u *users) announce(s activities.Slot, slots int) {
-	u.env.SignalWorkflow(activities.PoolSignal, activities.SlotMessage{Slot: s, Slots: slots, Announce: true})
+func (u *users) announce(s run.Slot, slots int) {
+	u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: s, Slots: slots, Reserve: true})
 }
 
 func TestPool_KeepsAnAnnouncedSlotFromThoseWhoStandBehind(t *testing.T) {
@@ -266,15 +267,15 @@ func TestPool_KeepsAnAnnouncedSlotFromThoseWhoStandBehind(t *testing.T) {
 	u.after(2*time.Minute, func() { u.release(slot(1)) })
 	u.after(3*time.Minute, func() {
 		require.Equal(t, []string{"run-01"}, u.grants(), "run-02 waits, though the slot is free")
-		require.Equal(t, dailySlot(), u.state().Announced[0].Slot)
+		require.Equal(t, dailySlot(), u.state().Reserved[0].Slot)
 		u.ask(dailySlot(), 1)
 	})
 	u.after(4*time.Minute, func() {
-		require.Equal(t, activities.PoolState{Name: "p", Slots: 1, Holders: []activities.Slot{dailySlot()}, Waiting: []activities.Slot{slot(2)}}, u.state())
+		require.Equal(t, run.PoolState{Name: "p", Slots: 1, Holders: []run.Slot{dailySlot()}, Waiting: []run.Slot{slot(2)}}, u.state())
 		u.release(dailySlot())
 	})
 	u.after(5*time.Minute, func() { u.release(slot(2)) })
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	require.Equal(t, []string{"run-01", "daily", "run-02"}, u.grants())
 }
 
@@ -293,7 +294,7 @@ func TestPool_KeepsNoMoreSlotsThanAreAnnouncedAndNoneFromEquals(t *testing.T) {
 		u.release(equal)
 	})
 	u.after(5*time.Minute, func() { u.release(slot(3)) })
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}), "it ends though nobody takes what was announced")
+	require.NoError(t, u.play(run.PoolState{Name: "p"}), "it ends though nobody takes what was announced")
 }
 
 func TestPool_ForgetsWhatWasAnnouncedByARunThatEnded(t *testing.T) {
@@ -302,7 +303,7 @@ func TestPool_ForgetsWhatWasAnnouncedByARunThatEnded(t *testing.T) {
 	u.after(time.Second, func() { u.announce(dailySlot(), 1) })
 	u.after(2*time.Second, func() { u.mu.Lock(); u.dead["daily"] = true; u.mu.Unlock(); u.release(slot(1)) })
 	u.after(2*poolCheck, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 }
 
 func TestPool_ForgetsWhatWasAnnouncedTooLongAgo(t *testing.T) {
@@ -310,7 +311,7 @@ func TestPool_ForgetsWhatWasAnnouncedTooLongAgo(t *testing.T) {
 	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
 	u.after(time.Second, func() { u.announce(dailySlot(), 1) })
 	u.after(2*time.Second, func() { u.release(slot(1)) })
-	u.after(keptFor-time.Second, func() { require.Equal(t, []string{"run-01"}, u.grants()) })
-	u.after(keptFor+2*poolCheck, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
-	require.NoError(t, u.play(activities.PoolState{Name: "p"}))
+	u.after(reservationTime-time.Second, func() { require.Equal(t, []string{"run-01"}, u.grants()) })
+	u.after(reservationTime+2*poolCheck, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
+	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // order sends an update and collects refusals.
@@ -29,11 +31,11 @@ func TestRange_ItsWidthChangesWhileItRuns(t *testing.T) {
 	var refusals []string
 	w.lasts = func(dates.Date) time.Duration { return time.Hour }
 	var atTwo, atSix int
-	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 2}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
-		env.RegisterDelayedCallback(func() { atTwo = w.running; order(env, &refusals, ParallelUpdate, 6) }, 90*time.Minute)
-		env.RegisterDelayedCallback(func() { atSix = w.running; order(env, &refusals, ParallelUpdate, 1) }, 100*time.Minute)
+	r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 2}, withLedger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { atTwo = w.running; order(env, &refusals, run.ParallelUpdate, 6) }, 90*time.Minute)
+		env.RegisterDelayedCallback(func() { atSix = w.running; order(env, &refusals, run.ParallelUpdate, 1) }, 100*time.Minute)
 		env.RegisterDelayedCallback(func() { require.Equal(t, 1, w.running) }, 155*time.Minute)
-		env.RegisterDelayedCallback(func() { order(env, &refusals, ParallelUpdate, 0); order(env, &refusals, ParallelUpdate, 501) }, 150*time.Minute)
+		env.RegisterDelayedCallback(func() { order(env, &refusals, run.ParallelUpdate, 0); order(env, &refusals, run.ParallelUpdate, 501) }, 150*time.Minute)
 	})
 	require.NoError(t, r.err)
 	require.Equal(t, 2, atTwo)
@@ -46,20 +48,20 @@ func TestRange_PausedStartsNothingUntilResumed(t *testing.T) {
 	w := newWindow()
 	var refusals []string
 	w.lasts = func(dates.Date) time.Duration { return time.Hour }
-	var paused RangeProgress
-	r := playRange(t, w, RangeInput{From: firstOfMonth, To: firstOfMonth.Add(3)}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+	var paused run.RangeProgress
+	r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: firstOfMonth.Add(3)}, withLedger(), func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(func() {
-			order(env, &refusals, ResumeUpdate, Pause{})
-			order(env, &refusals, PauseUpdate, Pause{By: "ann"})
-			order(env, &refusals, PauseUpdate, Pause{By: "ann", Reason: "Databricks is full"})
+			order(env, &refusals, run.ResumeUpdate, run.Pause{})
+			order(env, &refusals, run.PauseUpdate, run.Pause{By: "ann"})
+			order(env, &refusals, run.PauseUpdate, run.Pause{By: "ann", Reason: "Databricks is full"})
 		}, 30*time.Minute)
 		env.RegisterDelayedCallback(func() {
-			order(env, &refusals, PauseUpdate, Pause{Reason: "again"})
-			answer, err := env.QueryWorkflow(ProgressQuery)
+			order(env, &refusals, run.PauseUpdate, run.Pause{Reason: "again"})
+			answer, err := env.QueryWorkflow(run.ProgressQuery)
 			require.NoError(t, err)
 			require.NoError(t, answer.Get(&paused))
 		}, 10*time.Hour)
-		env.RegisterDelayedCallback(func() { order(env, &refusals, ResumeUpdate, Pause{}) }, 11*time.Hour)
+		env.RegisterDelayedCallback(func() { order(env, &refusals, run.ResumeUpdate, run.Pause{}) }, 11*time.Hour)
 	})
 	require.NoError(t, r.err)
 	require.Equal(t, 1, paused.Done(), "the run that was going finished, the next did not start")
@@ -74,7 +76,7 @@ func TestRange_PausedStartsNothingUntilResumed(t *testing.T) {
 func TestRange_CancellingStartsNoMoreAndLetsRunsFinish(t *testing.T) {
 	w := newWindow()
 	w.lasts = func(dates.Date) time.Duration { return time.Hour }
-	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+	r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, withLedger(), func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Minute)
 	})
 	require.True(t, temporal.IsCanceledError(r.err), "%v", r.err)
@@ -86,8 +88,8 @@ func TestRange_CancellingStartsNoMoreAndLetsRunsFinish(t *testing.T) {
 func TestRange_CancellingWhatIsPausedEndsIt(t *testing.T) {
 	w := newWindow()
 	var refusals []string
-	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
-		env.RegisterDelayedCallback(func() { order(env, &refusals, PauseUpdate, Pause{Reason: "x"}) }, 30*time.Second)
+	r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: lastOfMonth}, withLedger(), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { order(env, &refusals, run.PauseUpdate, run.Pause{Reason: "x"}) }, 30*time.Second)
 		env.RegisterDelayedCallback(env.CancelWorkflow, 10*time.Hour)
 	})
 	require.True(t, temporal.IsCanceledError(r.err), "%v", r.err)
@@ -98,10 +100,10 @@ func TestRange_StoppingNowCancelsItsRuns(t *testing.T) {
 	w := newWindow()
 	var refusals []string
 	w.lasts = func(dates.Date) time.Duration { return time.Hour }
-	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+	r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, withLedger(), func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(func() {
-			order(env, &refusals, StopUpdate, Stop{Now: true})
-			order(env, &refusals, StopUpdate, Stop{Pause: Pause{By: "ann", Reason: "wrong dates"}, Now: true})
+			order(env, &refusals, run.StopUpdate, run.Stop{Now: true})
+			order(env, &refusals, run.StopUpdate, run.Stop{Pause: run.Pause{By: "ann", Reason: "wrong dates"}, Now: true})
 		}, 90*time.Minute)
 	})
 	require.ErrorContains(t, r.err, "3 of 30 dates failed (2022-09-04, 2022-09-05, 2022-09-06): cancelled; 24 dates were not run: stopped by ann: wrong dates")
@@ -113,11 +115,11 @@ func TestRange_StoppingNowCancelsRunsThatAreJustBeingStarted(t *testing.T) {
 	w := newWindow()
 	var refusals []string
 	w.lasts = func(dates.Date) time.Duration { return time.Hour }
-	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+	r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, withLedger(), func(env *testsuite.TestWorkflowEnvironment) {
 		var once sync.Once
 		env.SetOnChildWorkflowStartedListener(func(*workflow.Info, workflow.Context, converter.EncodedValues) {
 			once.Do(func() {
-				order(env, &refusals, StopUpdate, Stop{Pause: Pause{By: "ann", Reason: "wrong dates"}, Now: true})
+				order(env, &refusals, run.StopUpdate, run.Stop{Pause: run.Pause{By: "ann", Reason: "wrong dates"}, Now: true})
 			})
 		})
 	})
@@ -128,12 +130,12 @@ func TestRange_StoppingNowCancelsRunsThatAreJustBeingStarted(t *testing.T) {
 }
 
 // continued is the input with which a range continued as new.
-func continued(t *testing.T, err error) RangeInput {
+func continued(t *testing.T, err error) run.RangeInput {
 	t.Helper()
 	var next *workflow.ContinueAsNewError
 	require.ErrorAs(t, err, &next)
-	require.Equal(t, RangeWorkflow, next.WorkflowType.Name)
-	var in RangeInput
+	require.Equal(t, run.RangeWorkflow, next.WorkflowType.Name)
+	var in run.RangeInput
 	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &in))
 	return in
 }
@@ -147,10 +149,10 @@ func TestRange_ContinuesAsNewWithItsWindow(t *testing.T) {
 		}
 		return nil
 	}
-	entries := []activities.LedgerEntry{{Date: firstOfMonth.Add(1), State: "success"}}
+	entries := []ledger.Entry{{Date: firstOfMonth.Add(1), State: "success"}}
 	var refusals []string
-	first := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, ledger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
-		env.RegisterDelayedCallback(func() { order(env, &refusals, ParallelUpdate, 4) }, 70*time.Minute)
+	first := playRange(t, w, run.RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 3}, withLedger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() { order(env, &refusals, run.ParallelUpdate, 4) }, 70*time.Minute)
 		env.RegisterDelayedCallback(func() { env.SetContinueAsNewSuggested(true) }, 80*time.Minute)
 	})
 	require.Empty(t, refusals)
@@ -165,13 +167,13 @@ func TestRange_ContinuesAsNewWithItsWindow(t *testing.T) {
 	// The runs that were going are waited for by their run ids, and are not started again.
 	rest := newWindow()
 	var awaited []string
-	r := playRange(t, rest, in, ledger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
+	r := playRange(t, rest, in, withLedger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(awaitRun, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AwaitRunInput) (activities.RunEnd, error) {
 			rest.mu.Lock()
 			defer rest.mu.Unlock()
 			require.NotEmpty(t, in.RunID)
 			awaited = append(awaited, in.WorkflowID)
-			return activities.RunEnd{Found: true, Success: in.WorkflowID != RunID(testDAG, firstOfMonth.Add(5)), Error: "also broken"}, nil
+			return activities.RunEnd{Found: true, Success: in.WorkflowID != run.WorkflowID(TestDAG, firstOfMonth.Add(5)), Error: "also broken"}, nil
 		}).Times(4)
 	})
 	require.ErrorContains(t, r.err, "2 of 30 dates failed (2022-09-01, 2022-09-06): broken")

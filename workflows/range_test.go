@@ -13,7 +13,10 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 func TestRange_IsAlwaysFullAndNeverRunsMoreThanN(t *testing.T) {
@@ -21,9 +24,9 @@ func TestRange_IsAlwaysFullAndNeverRunsMoreThanN(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			w := newWindow()
 			w.lasts = uneven
-			r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: n}, ledger())
+			r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: n}, withLedger())
 			require.NoError(t, r.err)
-			require.Equal(t, RangeResult{From: firstOfMonth, To: lastOfMonth, Total: 30, Success: 30}, r.result)
+			require.Equal(t, run.RangeResult{From: firstOfMonth, To: lastOfMonth, Total: 30, Success: 30}, r.result)
 			require.Len(t, w.starts, 30)
 			require.Equal(t, min(n, 30), w.most)
 			requireFull(t, w, n)
@@ -51,7 +54,7 @@ func requireFull(t *testing.T, w *window, n int) {
 func TestRange_RunsForwardsOrBackwards(t *testing.T) {
 	for _, backwards := range []bool{false, true} {
 		w := newWindow()
-		r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Backwards: backwards}, ledger())
+		r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: lastOfMonth, Backwards: backwards}, withLedger())
 		require.NoError(t, r.err)
 		var want []dates.Date
 		for i := range 30 {
@@ -67,19 +70,19 @@ func TestRange_RunsForwardsOrBackwards(t *testing.T) {
 func TestRange_ItsRunsGetItsOrders(t *testing.T) {
 	w := newWindow()
 	params := map[string]string{"invalid_followers": "null"}
-	playRange(t, w, RangeInput{
-		From: someDay, To: someDay, Params: params, Hold: true, Again: Tasks{"query"}, IgnorePast: true, Deadline: time.Hour, By: "ann", Tags: []string{"repair"},
-	}, ledger())
-	require.Equal(t, []RunInput{{
-		DAG: testDAG, Date: someDay, Trigger: Backfill, Params: params, Hold: true, Again: Tasks{"query"}, IgnorePast: true, Since: someDay,
-		Deadline: time.Hour, By: "ann", Tags: []string{"repair"},
+	playRange(t, w, run.RangeInput{
+		From: SomeDay, To: SomeDay, Params: params, Hold: true, RerunTasks: dag.Tasks{"query"}, IgnorePast: true, RunTimeout: time.Hour, TriggeredBy: "ann", Tags: []string{"repair"},
+	}, withLedger())
+	require.Equal(t, []run.Input{{
+		DAG: TestDAG, Date: SomeDay, Trigger: run.Backfill, Params: params, Hold: true, RerunTasks: dag.Tasks{"query"}, IgnorePast: true, BackfillStart: SomeDay,
+		RunTimeout: time.Hour, TriggeredBy: "ann", Tags: []string{"repair"},
 	}}, w.inputs)
 }
 
 // past is four dates with all kinds of history.
-func past() []activities.LedgerEntry {
+func past() []ledger.Entry {
 	noonOf := func(d dates.Date) *time.Time { at := d.Start().Add(12 * time.Hour); return &at }
-	return []activities.LedgerEntry{
+	return []ledger.Entry{
 		{Date: "2022-09-01", State: "success"},
 		{Date: "2022-09-02", State: "failed"},
 		{Date: "2022-09-03", State: "success", Partial: true, Until: noonOf("2022-09-03")},
@@ -88,15 +91,15 @@ func past() []activities.LedgerEntry {
 }
 
 func TestRange_ReprocessSaysWhichDatesRunAgain(t *testing.T) {
-	for reprocess, want := range map[Reprocess][]dates.Date{
-		"":              {"2022-09-03", "2022-09-04", "2022-09-05"},
-		ReprocessNone:   {"2022-09-03", "2022-09-04", "2022-09-05"},
-		ReprocessFailed: {"2022-09-02", "2022-09-03", "2022-09-04", "2022-09-05"},
-		ReprocessAll:    {"2022-09-01", "2022-09-02", "2022-09-03", "2022-09-04", "2022-09-05"},
+	for reprocess, want := range map[run.Reprocess][]dates.Date{
+		"":                  {"2022-09-03", "2022-09-04", "2022-09-05"},
+		run.ReprocessNone:   {"2022-09-03", "2022-09-04", "2022-09-05"},
+		run.ReprocessFailed: {"2022-09-02", "2022-09-03", "2022-09-04", "2022-09-05"},
+		run.ReprocessAll:    {"2022-09-01", "2022-09-02", "2022-09-03", "2022-09-04", "2022-09-05"},
 	} {
 		t.Run(string(reprocess), func(t *testing.T) {
 			w := newWindow()
-			r := playRange(t, w, RangeInput{From: "2022-09-01", To: "2022-09-05", Reprocess: reprocess}, ledger(past()...))
+			r := playRange(t, w, run.RangeInput{From: "2022-09-01", To: "2022-09-05", Reprocess: reprocess}, withLedger(past()...))
 			require.NoError(t, r.err)
 			require.Equal(t, want, w.starts)
 			require.Equal(t, 5-len(want), r.result.Skipped)
@@ -106,13 +109,13 @@ func TestRange_ReprocessSaysWhichDatesRunAgain(t *testing.T) {
 }
 
 func TestRange_OnFailure(t *testing.T) {
-	for onFailure, c := range map[OnFailure]struct {
+	for onFailure, c := range map[run.OnFailure]struct {
 		ran, failed int
 	}{
-		"":                {30, 10},
-		ContinueOnFailure: {30, 10},
-		StopOnFailure:     {3, 1},
-		"max=4":           {12, 4},
+		"":                    {30, 10},
+		run.ContinueOnFailure: {30, 10},
+		run.StopOnFailure:     {3, 1},
+		"max=4":               {12, 4},
 	} {
 		t.Run(string(onFailure), func(t *testing.T) {
 			w := newWindow()
@@ -122,14 +125,14 @@ func TestRange_OnFailure(t *testing.T) {
 				}
 				return nil
 			}
-			r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, OnFailure: onFailure}, ledger())
+			r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: lastOfMonth, OnFailure: onFailure}, withLedger())
 			require.Len(t, w.starts, c.ran)
 			require.ErrorContains(t, r.err, fmt.Sprintf("%d of 30 dates failed (2022-09-03", c.failed))
 			require.ErrorContains(t, r.err, "broken on 2022-09-03")
 			var app *temporal.ApplicationError
 			require.ErrorAs(t, r.err, &app)
 			require.Equal(t, ErrorRangeFailed, app.Type())
-			var result RangeResult
+			var result run.RangeResult
 			require.NoError(t, app.Details(&result))
 			require.Equal(t, c.failed, result.Failed)
 			require.Len(t, result.FailedDates, c.failed)
@@ -150,7 +153,7 @@ func TestRange_StoppingOnFailureLetsRunsFinish(t *testing.T) {
 		}
 		return nil
 	}
-	r := playRange(t, w, RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 5, OnFailure: StopOnFailure}, ledger())
+	r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: 5, OnFailure: run.StopOnFailure}, withLedger())
 	require.Error(t, r.err)
 	require.Len(t, w.starts, 5)
 	require.Equal(t, 4, r.progress.Success)
@@ -167,7 +170,7 @@ func refused(date dates.Date) *window {
 // ended answers that the date's latest run has ended so long after the test began.
 func ended(success bool, after time.Duration) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(awaitRun, mock.Anything, activities.AwaitRunInput{WorkflowID: RunID(testDAG, someDay)}).
+		env.OnActivity(awaitRun, mock.Anything, activities.AwaitRunInput{WorkflowID: run.WorkflowID(TestDAG, SomeDay)}).
 			Return(activities.RunEnd{Found: true, Success: success, Status: "x", Error: "theirs broke", RunID: "other", Closed: noon.Add(after)}, nil).Once()
 	}
 }
@@ -175,8 +178,8 @@ func ended(success bool, after time.Duration) func(*testsuite.TestWorkflowEnviro
 func TestRange_WaitsForARunThatIsGoingAndNeverStartsASecond(t *testing.T) {
 	for name, success := range map[string]bool{"success": true, "failure": false} {
 		t.Run(name, func(t *testing.T) {
-			r := playRange(t, refused(someDay), RangeInput{From: someDay, To: someDay, Reprocess: ReprocessAll}, ended(success, time.Hour),
-				ledger(activities.LedgerEntry{Date: someDay, State: "whatever"}))
+			r := playRange(t, refused(SomeDay), run.RangeInput{From: SomeDay, To: SomeDay, Reprocess: run.ReprocessAll}, ended(success, time.Hour),
+				withLedger(ledger.Entry{Date: SomeDay, State: "whatever"}))
 			require.Equal(t, 1, r.progress.Attached)
 			if success {
 				require.NoError(t, r.err)
@@ -190,22 +193,22 @@ func TestRange_WaitsForARunThatIsGoingAndNeverStartsASecond(t *testing.T) {
 }
 
 func TestRange_CompletesAPartialRunThatWasGoing(t *testing.T) {
-	w := refused(someDay)
-	r := playRange(t, w, RangeInput{From: someDay, To: someDay}, ended(true, time.Hour), func(env *testsuite.TestWorkflowEnvironment) {
+	w := refused(SomeDay)
+	r := playRange(t, w, run.RangeInput{From: SomeDay, To: SomeDay}, ended(true, time.Hour), func(env *testsuite.TestWorkflowEnvironment) {
 		none := activities.LedgerEntries{}
 		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(none, nil).Once()
-		until := someDay.Start().Add(23 * time.Hour)
+		until := SomeDay.Start().Add(23 * time.Hour)
 		env.OnActivity(readLedger, mock.Anything, mock.Anything).
-			Return(activities.LedgerEntries{Entries: []activities.LedgerEntry{{Date: someDay, State: "success", Partial: true, Until: &until}}}, nil).Once()
+			Return(activities.LedgerEntries{Entries: []ledger.Entry{{Date: SomeDay, State: "success", Partial: true, Until: &until}}}, nil).Once()
 	})
 	require.NoError(t, r.err)
-	require.Equal(t, []dates.Date{someDay}, w.starts)
+	require.Equal(t, []dates.Date{SomeDay}, w.starts)
 	require.Equal(t, 1, r.result.Success)
 	require.Zero(t, r.result.Attached)
 }
 
 func TestRange_ARunThatTemporalRefusesToRepeatIsSkipped(t *testing.T) {
-	r := playRange(t, refused(someDay), RangeInput{From: someDay, To: someDay}, ended(false, -time.Hour), ledger())
+	r := playRange(t, refused(SomeDay), run.RangeInput{From: SomeDay, To: SomeDay}, ended(false, -time.Hour), withLedger())
 	require.NoError(t, r.err)
 	require.Equal(t, 1, r.result.Skipped)
 }
@@ -220,32 +223,32 @@ func TestRange_StartedByAScheduleRunsTheDateThatHasEnded(t *testing.T) {
 		at, err := time.Parse(time.RFC3339, fired)
 		require.NoError(t, err)
 		w := newWindow()
-		r := playRange(t, w, RangeInput{Trigger: Scheduled}, ledger(), func(env *testsuite.TestWorkflowEnvironment) {
+		r := playRange(t, w, run.RangeInput{Trigger: run.Scheduled}, withLedger(), func(env *testsuite.TestWorkflowEnvironment) {
 			require.NoError(t, env.SetTypedSearchAttributesOnStart(temporal.NewSearchAttributes(scheduledStart.ValueSet(at))))
 		})
 		require.NoError(t, r.err)
 		require.Equal(t, []dates.Date{want}, w.starts)
-		require.Equal(t, Scheduled, w.inputs[0].Trigger)
+		require.Equal(t, run.Scheduled, w.inputs[0].Trigger)
 		require.Equal(t, want, r.result.To)
 	}
 }
 
 func TestRange_WrongInputReportsAllMistakesAtOnce(t *testing.T) {
 	for name, c := range map[string]struct {
-		in   RangeInput
+		in   run.RangeInput
 		want []string
 	}{
-		"no dates":      {RangeInput{}, []string{"a range needs the dates from and to"}},
-		"no to":         {RangeInput{From: someDay}, []string{`to: "" is not a date`}},
-		"swapped":       {RangeInput{From: lastOfMonth, To: firstOfMonth}, []string{"from 2022-09-30 comes after to 2022-09-01: swap them"}},
-		"future":        {RangeInput{From: someDay, To: "2022-10-21"}, []string{"to: 2022-10-21 is in the future"}},
-		"unknown task":  {RangeInput{From: someDay, To: someDay, Again: Tasks{"cleen"}}, []string{`no task "cleen" in this DAG: its tasks are load, clean_pin`}},
-		"many mistakes": {RangeInput{From: "x", To: someDay, Parallel: -1, Reprocess: "some", OnFailure: "max=0"}, []string{`from: "x"`, "parallel -1", `reprocess "some": it is none, failed or all`, `on-failure "max=0": it is continue, stop or max=N`}},
+		"no dates":      {run.RangeInput{}, []string{"a range needs the dates from and to"}},
+		"no to":         {run.RangeInput{From: SomeDay}, []string{`to: "" is not a date`}},
+		"swapped":       {run.RangeInput{From: lastOfMonth, To: firstOfMonth}, []string{"from 2022-09-30 comes after to 2022-09-01: swap them"}},
+		"future":        {run.RangeInput{From: SomeDay, To: "2022-10-21"}, []string{"to: 2022-10-21 is in the future"}},
+		"unknown task":  {run.RangeInput{From: SomeDay, To: SomeDay, RerunTasks: dag.Tasks{"cleen"}}, []string{`no task "cleen" in this DAG: its tasks are load, clean_pin`}},
+		"many mistakes": {run.RangeInput{From: "x", To: SomeDay, Parallel: -1, Reprocess: "some", OnFailure: "max=0"}, []string{`from: "x"`, "parallel -1", `reprocess "some": it is none, failed or all`, `on-failure "max=0": it is continue, stop or max=N`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := newEnv(t, catalog(daily()))
-			c.in.DAG = testDAG
-			env.ExecuteWorkflow(RangeWorkflow, c.in)
+			c.in.DAG = TestDAG
+			env.ExecuteWorkflow(run.RangeWorkflow, c.in)
 			for _, want := range c.want {
 				require.ErrorContains(t, env.GetWorkflowError(), want)
 			}
@@ -259,12 +262,12 @@ func TestRange_WrongInputReportsAllMistakesAtOnce(t *testing.T) {
 func TestRange_TenThousandDatesKeepTheStateSmall(t *testing.T) {
 	// Every date has run: only the ledger is read, chunk by chunk.
 	var chunks int
-	r := playRange(t, newWindow(), RangeInput{From: "1995-06-01", To: dates.Date("1995-06-01").Add(9999)}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.ReadLedgerInput) (activities.LedgerEntries, error) {
+	r := playRange(t, newWindow(), run.RangeInput{From: "1995-06-01", To: dates.Date("1995-06-01").Add(9999)}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in ledger.Range) (activities.LedgerEntries, error) {
 			chunks++
 			var answer activities.LedgerEntries
 			for d := in.From; d <= in.To; d = d.Add(1) {
-				answer.Entries = append(answer.Entries, activities.LedgerEntry{Date: d, State: "success"})
+				answer.Entries = append(answer.Entries, ledger.Entry{Date: d, State: "success"})
 			}
 			return answer, nil
 		})
@@ -275,9 +278,9 @@ func TestRange_TenThousandDatesKeepTheStateSmall(t *testing.T) {
 }
 
 func TestRange_ProgressEstimatesWhatIsLeft(t *testing.T) {
-	_, known := RangeProgress{}.Left()
+	_, known := run.RangeProgress{}.Left()
 	require.False(t, known)
-	p := RangeProgress{RangeResult: RangeResult{Total: 30, Success: 10}, Parallel: 4, Ran: 10, Took: 20 * time.Minute}
+	p := run.RangeProgress{RangeResult: run.RangeResult{Total: 30, Success: 10}, Parallel: 4, Ran: 10, Took: 20 * time.Minute}
 	left, known := p.Left()
 	require.True(t, known)
 	require.Equal(t, 10*time.Minute, left)

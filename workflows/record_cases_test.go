@@ -14,7 +14,11 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // record runs each case on a real server and saves its history.
@@ -30,26 +34,26 @@ func record(t *testing.T) {
 		return err
 	}
 
-	require.NoError(t, finish("clean", r.run(RunInput{Date: next()})))
-	rerun := r.run(RunInput{Date: day, Again: Tasks{"clean_geo", "query"}})
+	require.NoError(t, finish("clean", r.start_(run.Input{Date: next()})))
+	rerun := r.start_(run.Input{Date: day, RerunTasks: dag.Tasks{"clean_geo", "query"}})
 	require.NoError(t, finish("rerun", rerun))
-	require.NoError(t, finish("noop", r.run(RunInput{DAG: noopDAG, Date: next()})))
+	require.NoError(t, finish("noop", r.start_(run.Input{DAG: noopDAG, Date: next()})))
 
 	r.fate = func(in activities.StartNotebookInput) error {
 		if in.Task == "clean_geo" {
-			return temporal.NewNonRetryableApplicationError(brokenStatement, activities.ErrorNotebookFailed, nil)
+			return temporal.NewNonRetryableApplicationError(brokenStatement, failure.NotebookFailed, nil)
 		}
 		return nil
 	}
-	require.ErrorContains(t, finish("failed", r.run(RunInput{Date: next()})), brokenStatement)
+	require.ErrorContains(t, finish("failed", r.start_(run.Input{Date: next()})), brokenStatement)
 
 	r.fate = func(in activities.StartNotebookInput) error {
 		if in.Task == "clean_pin" && in.Try == 1 {
-			return temporal.NewNonRetryableApplicationError("DELTA_CONCURRENT_APPEND", activities.ErrorNotebookConflict, nil)
+			return temporal.NewNonRetryableApplicationError("DELTA_CONCURRENT_APPEND", failure.NotebookConflict, nil)
 		}
 		return nil
 	}
-	require.NoError(t, finish("retried", r.run(RunInput{Date: next()})))
+	require.NoError(t, finish("retried", r.start_(run.Input{Date: next()})))
 
 	r.recordHeld(next(), finish)
 	r.recordCancelled(next(), finish)
@@ -61,8 +65,8 @@ func record(t *testing.T) {
 
 // backfill starts a range of some dates.
 func (r *recorder) backfill(from, to dates.Date, parallel int) client.WorkflowRun {
-	in := RangeInput{DAG: DailyName, From: from, To: to, Parallel: parallel, Trigger: Backfill}
-	run, err := r.client.ExecuteWorkflow(context.Background(), RangeOptions(in), RangeWorkflow, in)
+	in := run.RangeInput{DAG: DailyName, From: from, To: to, Parallel: parallel, Trigger: run.Backfill}
+	run, err := r.client.ExecuteWorkflow(context.Background(), launch.RangeOptions(in), run.RangeWorkflow, in)
 	require.NoError(r.t, err)
 	return run
 }
@@ -83,15 +87,15 @@ func (r *recorder) scheduledIn(run client.WorkflowRun, name string) bool {
 // recordAttached backfills a date while somebody else runs it.
 func (r *recorder) recordAttached(day dates.Date) {
 	r.gate = make(chan struct{})
-	theirs := r.run(RunInput{Date: day})
+	theirs := r.start_(run.Input{Date: day})
 	<-r.waits
 	ours := r.backfill(day, day, 1)
 	require.Eventually(r.t, func() bool { return r.scheduledIn(ours, awaitRun) }, time.Minute, 50*time.Millisecond)
 	close(r.gate)
 	require.NoError(r.t, theirs.Get(context.Background(), nil))
-	var result RangeResult
+	var result run.RangeResult
 	require.NoError(r.t, ours.Get(context.Background(), &result))
-	require.Equal(r.t, RangeResult{From: day, To: day, Total: 1, Success: 1, Attached: 1}, result)
+	require.Equal(r.t, run.RangeResult{From: day, To: day, Total: 1, Success: 1, Attached: 1}, result)
 	require.Equal(r.t, theirs.GetRunID(), r.ledger[day].RunID, "there was one run")
 	r.save("range-attached", ours.GetID(), ours.GetRunID())
 	r.reset()
@@ -101,17 +105,17 @@ func (r *recorder) recordAttached(day dates.Date) {
 func (r *recorder) recordDeadHolder(dead, alive dates.Date) {
 	ctx := context.Background()
 	r.gate = make(chan struct{})
-	holds := r.run(RunInput{Date: dead})
+	holds := r.start_(run.Input{Date: dead})
 	<-r.waits
-	waiting := r.run(RunInput{Date: alive})
-	require.Eventually(r.t, func() bool { return r.status(waiting).Tasks[0].State == Queued }, time.Minute, 50*time.Millisecond)
-	pool, err := r.client.DescribeWorkflowExecution(ctx, activities.PoolID("load"), "")
+	waiting := r.start_(run.Input{Date: alive})
+	require.Eventually(r.t, func() bool { return r.status(waiting).Tasks[0].State == run.Queued }, time.Minute, 50*time.Millisecond)
+	pool, err := r.client.DescribeWorkflowExecution(ctx, run.PoolWorkflowID("load"), "")
 	require.NoError(r.t, err)
 	require.NoError(r.t, r.client.TerminateWorkflow(ctx, holds.GetID(), holds.GetRunID(), "the machine is gone"))
 	require.Equal(r.t, "load", <-r.waits, "the other got the slot")
 	close(r.gate)
 	require.NoError(r.t, waiting.Get(ctx, nil))
-	r.save("pool-dead-holder", activities.PoolID("load"), pool.WorkflowExecutionInfo.Execution.RunId)
+	r.save("pool-dead-holder", run.PoolWorkflowID("load"), pool.WorkflowExecutionInfo.Execution.RunId)
 	r.reset()
 	r.writing, r.most = map[string]int{}, map[string]int{} // the dead run's notebook was never ended
 }
@@ -121,25 +125,25 @@ func (r *recorder) recordHeld(day dates.Date, finish func(string, client.Workflo
 	ctx := context.Background()
 	r.fate = func(in activities.StartNotebookInput) error {
 		if in.Task == "query" && in.Try <= 2 {
-			return temporal.NewNonRetryableApplicationError("no table geo", activities.ErrorNotebookFailed, nil)
+			return temporal.NewNonRetryableApplicationError("no table geo", failure.NotebookFailed, nil)
 		}
 		return nil
 	}
-	run := r.run(RunInput{Date: day, Hold: true})
-	require.Eventually(r.t, func() bool { return r.status(run).State == Held }, time.Minute, 50*time.Millisecond)
+	found := r.start_(run.Input{Date: day, Hold: true})
+	require.Eventually(r.t, func() bool { return r.status(found).State == run.Held }, time.Minute, 50*time.Millisecond)
 	handle, err := r.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: run.GetID(), UpdateName: DecideUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
-		Args: []any{Decision{Task: "query", Choice: RetryTask, By: "ann", Reason: "table is back"}},
+		WorkflowID: found.GetID(), UpdateName: run.DecideUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
+		Args: []any{run.Decision{Task: "query", Choice: run.RetryTask, By: "ann", Reason: "table is back"}},
 	})
 	require.NoError(r.t, err)
 	require.NoError(r.t, handle.Get(ctx, nil))
-	require.NoError(r.t, finish("held", run))
+	require.NoError(r.t, finish("held", found))
 }
 
-func (r *recorder) status(run client.WorkflowRun) RunStatus {
-	answer, err := r.client.QueryWorkflow(context.Background(), run.GetID(), run.GetRunID(), StatusQuery)
+func (r *recorder) status(found client.WorkflowRun) run.Status {
+	answer, err := r.client.QueryWorkflow(context.Background(), found.GetID(), found.GetRunID(), run.StatusQuery)
 	require.NoError(r.t, err)
-	var status RunStatus
+	var status run.Status
 	require.NoError(r.t, answer.Get(&status))
 	return status
 }
@@ -149,7 +153,7 @@ func (r *recorder) recordCancelled(day dates.Date, finish func(string, client.Wo
 	r.blockWait = make(chan struct{})
 	release := sync.OnceFunc(func() { close(r.blockWait) })
 	defer release()
-	run := r.run(RunInput{Date: day})
+	run := r.start_(run.Input{Date: day})
 	var going []string
 	for range 3 {
 		going = append(going, <-r.waits)
@@ -165,7 +169,7 @@ func (r *recorder) recordCancelled(day dates.Date, finish func(string, client.Wo
 func (r *recorder) recordCancelledStarting(day dates.Date, finish func(string, client.WorkflowRun) error) {
 	r.blockStart = make(chan struct{})
 	blocked := r.blockStart
-	run := r.run(RunInput{Date: day})
+	run := r.start_(run.Input{Date: day})
 	require.Equal(r.t, "load", <-r.waits)
 	require.NoError(r.t, r.client.CancelWorkflow(context.Background(), run.GetID(), run.GetRunID()))
 	require.Eventually(r.t, func() bool { return r.cancelRequested(run) }, time.Minute, 50*time.Millisecond)
@@ -189,20 +193,20 @@ func (r *recorder) cancelRequested(run client.WorkflowRun) bool {
 // recordRange runs twelve dates, four at a time, through pools of one slot; it continues as new on the way.
 func (r *recorder) recordRange() {
 	ctx := context.Background()
-	run := r.backfill("2022-09-01", "2022-09-12", 4)
-	first := run.GetRunID()
-	var result RangeResult
-	require.NoError(r.t, run.Get(ctx, &result))
-	require.Equal(r.t, RangeResult{From: "2022-09-01", To: "2022-09-12", Total: 12, Success: 12}, result)
+	found := r.backfill("2022-09-01", "2022-09-12", 4)
+	first := found.GetRunID()
+	var result run.RangeResult
+	require.NoError(r.t, found.Get(ctx, &result))
+	require.Equal(r.t, run.RangeResult{From: "2022-09-01", To: "2022-09-12", Total: 12, Success: 12}, result)
 	for _, notebook := range []string{"load", "clean_pin", "clean_geo", "clean_user", "query"} {
 		require.Equal(r.t, 1, r.most[notebook], "two dates wrote the tables of %s at the same time", notebook)
 	}
-	r.save("range", run.GetID(), first)
-	last, err := r.client.DescribeWorkflowExecution(ctx, run.GetID(), "")
+	r.save("range", found.GetID(), first)
+	last, err := r.client.DescribeWorkflowExecution(ctx, found.GetID(), "")
 	require.NoError(r.t, err)
 	require.NotEqual(r.t, first, last.WorkflowExecutionInfo.Execution.RunId)
-	r.save("range-last", run.GetID(), last.WorkflowExecutionInfo.Execution.RunId)
-	pool, err := r.client.DescribeWorkflowExecution(ctx, activities.PoolID("query"), "")
+	r.save("range-last", found.GetID(), last.WorkflowExecutionInfo.Execution.RunId)
+	pool, err := r.client.DescribeWorkflowExecution(ctx, run.PoolWorkflowID("query"), "")
 	require.NoError(r.t, err)
-	r.save("pool", activities.PoolID("query"), pool.WorkflowExecutionInfo.Execution.RunId)
+	r.save("pool", run.PoolWorkflowID("query"), pool.WorkflowExecutionInfo.Execution.RunId)
 }

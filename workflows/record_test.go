@@ -24,7 +24,12 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/search"
 )
 
 // brokenStatement is what a broken notebook says.
@@ -36,7 +41,7 @@ type recorder struct {
 	client client.Client
 
 	mu      sync.Mutex
-	ledger  map[dates.Date]activities.LedgerEntry
+	ledger  map[dates.Date]ledger.Entry
 	writing map[string]int // runs of a notebook that are going
 	most    map[string]int
 	runs    map[int64]activities.StartNotebookInput
@@ -56,7 +61,7 @@ func newRecorder(t *testing.T) *recorder {
 	ctx := context.Background()
 	// The history is "long" after 60 events, so that a short range continues as new.
 	args := []string{"--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=60"}
-	for _, a := range SearchAttributes() {
+	for _, a := range search.Attributes() {
 		args = append(args, "--search-attribute", a.Name+"="+a.Type.String())
 	}
 	server, err := testsuite.StartDevServer(ctx, testsuite.DevServerOptions{
@@ -66,10 +71,10 @@ func newRecorder(t *testing.T) *recorder {
 	require.NoError(t, err, "build bin/local first")
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	r := &recorder{
-		t: t, client: server.Client(), ledger: map[dates.Date]activities.LedgerEntry{}, writing: map[string]int{}, most: map[string]int{},
+		t: t, client: server.Client(), ledger: map[dates.Date]ledger.Entry{}, writing: map[string]int{}, most: map[string]int{},
 		runs: map[int64]activities.StartNotebookInput{}, waits: make(chan string, 100),
 	}
-	w := worker.New(r.client, TaskQueue, worker.Options{Identity: "recorder", MaxHeartbeatThrottleInterval: 100 * time.Millisecond})
+	w := worker.New(r.client, run.TaskQueue, worker.Options{Identity: "recorder", MaxHeartbeatThrottleInterval: 100 * time.Millisecond})
 	Register(w, recorded())
 	w.RegisterActivity(&activities.Pools{Client: r.client})
 	w.RegisterActivity(&activities.Runs{Client: r.client})
@@ -93,16 +98,16 @@ func (r *recorder) reset() {
 	r.blockStart, r.blockWait, r.gate = nil, nil, nil
 }
 
-func (r *recorder) plan(_ context.Context, in activities.PlanLandingInput) (activities.LandingPlan, error) {
-	return activities.LandingPlan{Topic: "u." + in.Topic, Date: in.Date, Ranges: []activities.PartitionRange{{Partition: 0, End: 10}, {Partition: 1, Start: 4, End: 4}}}, nil
+func (r *recorder) plan(_ context.Context, in landing.PlanInput) (landing.Plan, error) {
+	return landing.Plan{Topic: "u." + in.Topic, Date: in.Date, Ranges: []landing.Range{{Partition: 0, End: 10}, {Partition: 1, Start: 4, End: 4}}}, nil
 }
 
-func (r *recorder) land(_ context.Context, in activities.LandPartitionInput) (activities.LandedPartition, error) {
-	return activities.LandedPartition{Partition: in.Range.Partition, Objects: 1, Records: in.Range.End - in.Range.Start}, nil
+func (r *recorder) land(_ context.Context, in landing.PartitionInput) (landing.PartitionSummary, error) {
+	return landing.PartitionSummary{Partition: in.Range.Partition, Objects: 1, Records: in.Range.End - in.Range.Start}, nil
 }
 
-func (r *recorder) manifest(_ context.Context, in activities.WriteManifestInput) (activities.ManifestSummary, error) {
-	return activities.ManifestSummary{URI: "s3://b/manifests/" + in.Plan.Topic, Objects: 2, Records: 10}, nil
+func (r *recorder) manifest(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
+	return landing.ManifestSummary{URI: "s3://b/manifests/" + in.Plan.Topic, Objects: 2, Records: 10}, nil
 }
 
 func (r *recorder) start(_ context.Context, in activities.StartNotebookInput) (activities.NotebookRun, error) {
@@ -156,7 +161,7 @@ func (r *recorder) cancel(_ context.Context, in activities.NotebookRun) error {
 	return nil
 }
 
-func (r *recorder) read(_ context.Context, in activities.ReadLedgerInput) (activities.LedgerEntries, error) {
+func (r *recorder) read(_ context.Context, in ledger.Range) (activities.LedgerEntries, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var answer activities.LedgerEntries
@@ -168,7 +173,7 @@ func (r *recorder) read(_ context.Context, in activities.ReadLedgerInput) (activ
 	return answer, nil
 }
 
-func (r *recorder) write(_ context.Context, e activities.LedgerEntry) error {
+func (r *recorder) write(_ context.Context, e ledger.Entry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ledger[e.Date] = e
@@ -176,12 +181,12 @@ func (r *recorder) write(_ context.Context, e activities.LedgerEntry) error {
 }
 
 // run starts a date.
-func (r *recorder) run(in RunInput) client.WorkflowRun {
-	in.Trigger = Manual
+func (r *recorder) start_(in run.Input) client.WorkflowRun {
+	in.Trigger = run.Manual
 	if in.DAG == "" {
 		in.DAG = DailyName
 	}
-	run, err := r.client.ExecuteWorkflow(context.Background(), RunOptions(in), RunWorkflow, in)
+	run, err := r.client.ExecuteWorkflow(context.Background(), launch.RunOptions(in), run.RunWorkflow, in)
 	require.NoError(r.t, err)
 	return run
 }
@@ -194,7 +199,7 @@ func (r *recorder) save(name, workflowID, runID string) *historypb.History {
 		event, err := events.Next()
 		require.NoError(r.t, err)
 		if task := event.GetWorkflowTaskScheduledEventAttributes(); task != nil {
-			task.TaskQueue = &taskqueuepb.TaskQueue{Name: TaskQueue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL} // a sticky queue bears the machine's name
+			task.TaskQueue = &taskqueuepb.TaskQueue{Name: run.TaskQueue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL} // a sticky queue bears the machine's name
 		}
 		history.Events = append(history.Events, event)
 	}

@@ -15,6 +15,9 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/search"
 )
 
 var recording = flag.Bool("record", false, "record testdata/histories anew, from a real server (../bin/local)")
@@ -25,16 +28,16 @@ const noopDAG = "noop"
 // noop is an operator of one activity that does nothing.
 type noop struct{}
 
-func (noop) Effects() Effects { return Effects{} }
+func (noop) Effects() dag.Effects { return dag.Effects{} }
 
-func (noop) Run(ctx workflow.Context, try Try) (Outcome, error) {
-	return Outcome{}, workflow.ExecuteActivity(under(ctx, planPolicy, try.summary("nothing")), "Noop").Get(ctx, nil)
+func (noop) Run(ctx workflow.Context, try TaskInstance) (Outcome, error) {
+	return Outcome{}, workflow.ExecuteActivity(withPolicy(ctx, planPolicy, try.summary("nothing")), "Noop").Get(ctx, nil)
 }
 
 // recorded is the catalog with which the histories were recorded.
-func recorded() Catalog {
-	return Catalog{
-		DAGs: []Named{{Name: DailyName, DAG: Daily}, {Name: noopDAG, DAG: daily(func(d DAG) {
+func recorded() dag.Catalog {
+	return dag.Catalog{
+		DAGs: []dag.Definition{{Name: DailyName, DAG: Daily}, {Name: noopDAG, DAG: daily(func(d dag.DAG) {
 			for i := range d {
 				d[i].Do = noop{}
 			}
@@ -55,7 +58,7 @@ func readHistory(t *testing.T, name string) *historypb.History {
 	return history
 }
 
-func replay(t *testing.T, c Catalog, name string) error {
+func replay(t *testing.T, c dag.Catalog, name string) error {
 	t.Helper()
 	replayer := worker.NewWorkflowReplayer()
 	Register(replayer, c)
@@ -105,9 +108,9 @@ func TestReplay_AChangedOrderOfTasksIsNoticed(t *testing.T) {
 	for _, name := range []string{"clean", "noop"} {
 		changed := recorded()
 		for i := range changed.DAGs {
-			dag := append(DAG{}, changed.DAGs[i].DAG...)
-			dag[2].After = Tasks{"clean_pin"} // clean_geo comes after it, not beside it
-			changed.DAGs[i].DAG = dag
+			table := append(dag.DAG{}, changed.DAGs[i].DAG...)
+			table[2].After = dag.Tasks{"clean_pin"} // clean_geo comes after it, not beside it
+			changed.DAGs[i].DAG = table
 		}
 		require.NoError(t, changed.Validate())
 		require.ErrorContains(t, replay(t, changed, name), nonDeterminism, name)
@@ -187,7 +190,7 @@ func TestHistory_ARunEndsWithItsStateAsSearchAttribute(t *testing.T) {
 		var state string
 		for _, e := range readHistory(t, name).Events {
 			if a := e.GetUpsertWorkflowSearchAttributesEventAttributes(); a != nil {
-				require.NoError(t, convert(a.SearchAttributes.IndexedFields[AttributeState.GetName()], &state))
+				require.NoError(t, convert(a.SearchAttributes.IndexedFields[search.State.GetName()], &state))
 			}
 		}
 		require.Equal(t, want, state, name)

@@ -7,16 +7,18 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // leaves is an operator that leaves this outcome.
-func leaves(out Outcome) does {
-	return func(workflow.Context, Try) (Outcome, error) { return out, nil }
+func leaves(out Outcome) Does {
+	return func(workflow.Context, TaskInstance) (Outcome, error) { return out, nil }
 }
 
-func states(p played) map[string]State {
-	all := map[string]State{}
+func states(p played) map[string]run.State {
+	all := map[string]run.State{}
 	for _, task := range p.status.Tasks {
 		all[task.ID] = task.State
 	}
@@ -24,60 +26,60 @@ func states(p played) map[string]State {
 }
 
 func TestSkip_AShortCircuitSkipsTheRestWhateverTheRules(t *testing.T) {
-	p := play(t, daily(func(d DAG) {
+	p := play(t, daily(func(d dag.DAG) {
 		d[1].Do = leaves(Outcome{SkipRest: true})
-		d[4].When = AllDone
-	}), RunInput{})
+		d[4].TriggerRule = dag.AllDone
+	}), run.Input{})
 	require.NoError(t, p.err)
-	require.Equal(t, map[string]State{"load": Success, "clean_pin": Success, "clean_geo": Success, "clean_user": Success, "query": Skipped}, states(p))
+	require.Equal(t, map[string]run.State{"load": run.Success, "clean_pin": run.Success, "clean_geo": run.Success, "clean_user": run.Success, "query": run.Skipped}, states(p))
 	require.Equal(t, "clean_pin ended the rest of the run", p.task("query").Error)
-	p = play(t, daily(func(d DAG) { d[0].Do = leaves(Outcome{SkipRest: true}) }), RunInput{})
+	p = play(t, daily(func(d dag.DAG) { d[0].Do = leaves(Outcome{SkipRest: true}) }), run.Input{})
 	require.NoError(t, p.err)
-	require.Equal(t, map[string]State{"load": Success, "clean_pin": Skipped, "clean_geo": Skipped, "clean_user": Skipped, "query": Skipped}, states(p))
+	require.Equal(t, map[string]run.State{"load": run.Success, "clean_pin": run.Skipped, "clean_geo": run.Skipped, "clean_user": run.Skipped, "query": run.Skipped}, states(p))
 }
 
 func TestSkip_ABranchSkipsTheseChildrenAndRulesDecideBelow(t *testing.T) {
-	for rule, query := range map[Rule]State{AllSuccess: Skipped, NoneFailedMinOneSuccess: Success} {
-		p := play(t, daily(func(d DAG) {
-			d[0].Do = leaves(Outcome{SkipChildren: Tasks{"clean_pin", "clean_user"}})
-			d[4].When = rule
-		}), RunInput{})
+	for rule, query := range map[dag.TriggerRule]run.State{dag.AllSuccess: run.Skipped, dag.NoneFailedMinOneSuccess: run.Success} {
+		p := play(t, daily(func(d dag.DAG) {
+			d[0].Do = leaves(Outcome{SkipChildren: dag.Tasks{"clean_pin", "clean_user"}})
+			d[4].TriggerRule = rule
+		}), run.Input{})
 		require.NoError(t, p.err)
-		require.Equal(t, map[string]State{"load": Success, "clean_pin": Skipped, "clean_geo": Success, "clean_user": Skipped, "query": query}, states(p), rule)
+		require.Equal(t, map[string]run.State{"load": run.Success, "clean_pin": run.Skipped, "clean_geo": run.Success, "clean_user": run.Skipped, "query": query}, states(p), rule)
 		require.Equal(t, "not on the branch that load took", p.task("clean_pin").Error)
 	}
 }
 
 func TestSkip_ABranchToWhatIsNoChildFailsTheTask(t *testing.T) {
-	p := play(t, daily(func(d DAG) { d[0].Do, d[0].Tries = leaves(Outcome{SkipChildren: Tasks{"query"}}), 1 }), RunInput{})
+	p := play(t, daily(func(d dag.DAG) { d[0].Do, d[0].Tries = leaves(Outcome{SkipChildren: dag.Tasks{"query"}}), 1 }), run.Input{})
 	require.ErrorContains(t, p.err, `task load skips "query", which is none of its children: they are clean_pin, clean_geo, clean_user`)
 }
 
 func TestSkip_WhatRunsAlreadyGoesOn(t *testing.T) {
-	p := play(t, DAG{
+	p := play(t, dag.DAG{
 		{ID: "fast", Do: leaves(Outcome{})},
-		{ID: "slow", Do: does(func(ctx workflow.Context, _ Try) (Outcome, error) {
+		{ID: "slow", Do: Does(func(ctx workflow.Context, _ TaskInstance) (Outcome, error) {
 			return Outcome{SkipRest: true}, workflow.Sleep(ctx, 30*time.Second)
 		})},
-		{ID: "early", After: Tasks{"fast", "slow"}, When: OneSuccess, Do: does(ok)},
-		{ID: "late", After: Tasks{"early"}, Do: does(ok)},
-	}, RunInput{})
+		{ID: "early", After: dag.Tasks{"fast", "slow"}, TriggerRule: dag.OneSuccess, Do: Does(Ok)},
+		{ID: "late", After: dag.Tasks{"early"}, Do: Does(Ok)},
+	}, run.Input{})
 	require.NoError(t, p.err)
-	require.Equal(t, map[string]State{"fast": Success, "slow": Success, "early": Success, "late": Skipped}, states(p))
+	require.Equal(t, map[string]run.State{"fast": run.Success, "slow": run.Success, "early": run.Success, "late": run.Skipped}, states(p))
 }
 
 func TestSkip_ARerunKeepsTheBranch(t *testing.T) {
-	prior := activities.LedgerEntry{Tasks: []activities.TaskRecord{
-		{ID: "load", State: "success", Tries: 1, Outcome: Outcome{SkipChildren: Tasks{"clean_pin"}}},
+	prior := ledger.Entry{Tasks: []run.TaskRecord{
+		{ID: "load", State: "success", Tries: 1, Outcome: Outcome{SkipChildren: dag.Tasks{"clean_pin"}}},
 		{ID: "clean_pin", State: "skipped"}, {ID: "clean_geo", State: "failed", Tries: 2}, {ID: "clean_user", State: "success", Tries: 1}, {ID: "query", State: "upstream_failed"},
 	}}
-	p := play(t, daily(), RunInput{Again: Tasks{"clean_pin", "clean_geo", "query"}}, priorRun(prior))
+	p := play(t, daily(), run.Input{RerunTasks: dag.Tasks{"clean_pin", "clean_geo", "query"}}, priorRun(prior))
 	require.NoError(t, p.err)
-	require.Equal(t, map[string]State{"load": Success, "clean_pin": Skipped, "clean_geo": Success, "clean_user": Success, "query": Skipped}, states(p))
+	require.Equal(t, map[string]run.State{"load": run.Success, "clean_pin": run.Skipped, "clean_geo": run.Success, "clean_user": run.Success, "query": run.Skipped}, states(p))
 }
 
 func TestLoad_ADateWithoutRecordsEndsTheRunIfItIsToldTo(t *testing.T) {
-	out, err := Load{SkipEmpty: true}.Run(nil, Try{})
+	out, err := Load{SkipEmpty: true}.Run(nil, TaskInstance{})
 	require.NoError(t, err)
 	require.True(t, out.SkipRest)
 }

@@ -12,31 +12,32 @@ import (
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // pooled is a DAG with two tasks that share one slot.
-func pooled() DAG {
-	return DAG{{ID: "a", Pool: "narrow", Do: does(ok)}, {ID: "b", Pool: "narrow", Do: does(ok)}}
+func pooled() dag.DAG {
+	return dag.DAG{{ID: "a", Pool: "narrow", Do: Does(Ok)}, {ID: "b", Pool: "narrow", Do: Does(Ok)}}
 }
 
 func TestRun_ATaskWaitsForItsSlotAndGivesItBack(t *testing.T) {
-	var asked, released journal[activities.SlotMessage]
-	var waiting, working RunStatus
-	p := play(t, pooled(), RunInput{Trigger: Backfill}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+	var asked, released journal[run.SlotMessage]
+	var waiting, working run.Status
+	p := play(t, pooled(), run.Input{Trigger: run.Backfill}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			asked.add(m)
 			if m.Slot.Task == "a" {
 				env.SignalWorkflow(grantSignal, m.Slot)
 			}
 			return nil
 		}).Twice()
-		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			released.add(m)
 			return nil
 		}).Twice()
 		env.RegisterDelayedCallback(func() {
-			answer, err := env.QueryWorkflow(StatusQuery)
+			answer, err := env.QueryWorkflow(run.StatusQuery)
 			require.NoError(t, err)
 			require.NoError(t, answer.Get(&waiting))
 			for _, m := range asked.all() {
@@ -46,17 +47,17 @@ func TestRun_ATaskWaitsForItsSlotAndGivesItBack(t *testing.T) {
 			}
 		}, 10*time.Minute)
 		env.RegisterDelayedCallback(func() {
-			answer, err := env.QueryWorkflow(StatusQuery)
+			answer, err := env.QueryWorkflow(run.StatusQuery)
 			require.NoError(t, err)
 			require.NoError(t, answer.Get(&working))
 		}, 10*time.Minute+30*time.Second)
 	})
 	require.NoError(t, p.err)
-	require.Equal(t, Success, waiting.Tasks[0].State)
-	require.Equal(t, Queued, waiting.Tasks[1].State)
+	require.Equal(t, run.Success, waiting.Tasks[0].State)
+	require.Equal(t, run.Queued, waiting.Tasks[1].State)
 	require.NotNil(t, waiting.Tasks[1].Trying.Queued)
 	require.Nil(t, waiting.Tasks[1].Trying.Granted)
-	require.Equal(t, Running, working.Tasks[1].State)
+	require.Equal(t, run.Running, working.Tasks[1].State)
 	require.Equal(t, 10*time.Minute, working.Tasks[1].Trying.Granted.Sub(*working.Tasks[1].Trying.Queued))
 	require.Nil(t, p.task("b").Trying)
 	require.Equal(t, working.Tasks[1].Trying.Granted, p.task("b").History[0].Granted)
@@ -69,14 +70,14 @@ func TestRun_ATaskWaitsForItsSlotAndGivesItBack(t *testing.T) {
 
 func TestRun_BetweenTriesATaskHoldsNoSlot(t *testing.T) {
 	var log journal[string]
-	p := play(t, DAG{{ID: "a", Pool: "narrow", Do: does(bad)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Once()
-		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+	p := play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: Does(bad)}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Once()
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			log.add(fmt.Sprintf("ask for try %d", m.Slot.Try))
 			env.SignalWorkflow(grantSignal, m.Slot)
 			return nil
 		}).Twice()
-		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			log.add(fmt.Sprintf("release try %d", m.Slot.Try))
 			return nil
 		}).Twice()
@@ -86,8 +87,8 @@ func TestRun_BetweenTriesATaskHoldsNoSlot(t *testing.T) {
 }
 
 func TestRun_CancelledWhileItWaitsTakesItsRequestBack(t *testing.T) {
-	p := play(t, DAG{{ID: "a", Pool: "narrow", Do: does(ok)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Once()
+	p := play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: Does(Ok)}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil).Once()
 		env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)
@@ -96,16 +97,16 @@ func TestRun_CancelledWhileItWaitsTakesItsRequestBack(t *testing.T) {
 }
 
 func TestRun_AGrantNobodyWantsAnyMoreGoesBack(t *testing.T) {
-	stale := activities.Slot{Pool: "narrow", WorkflowID: "x", Task: "old", Try: 1}
-	var released journal[activities.Slot]
-	play(t, DAG{{ID: "a", Pool: "narrow", Do: does(ok)}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Once()
-		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+	stale := run.Slot{Pool: "narrow", WorkflowID: "x", Task: "old", Try: 1}
+	var released journal[run.Slot]
+	play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: Does(Ok)}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Once()
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			env.SignalWorkflow(grantSignal, stale)
 			env.SignalWorkflow(grantSignal, m.Slot)
 			return nil
 		}).Once()
-		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			released.add(m.Slot)
 			return nil
 		}).Twice()
@@ -114,12 +115,12 @@ func TestRun_AGrantNobodyWantsAnyMoreGoesBack(t *testing.T) {
 }
 
 func TestRun_RemindsAPoolThatLostItsMemory(t *testing.T) {
-	var messages journal[activities.SlotMessage]
-	p := play(t, DAG{{ID: "a", Pool: "narrow", Do: does(func(ctx workflow.Context, _ Try) (Outcome, error) {
+	var messages journal[run.SlotMessage]
+	p := play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: Does(func(ctx workflow.Context, _ TaskInstance) (Outcome, error) {
 		return Outcome{}, workflow.Sleep(ctx, 50*time.Minute)
-	})}}, RunInput{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Once()
-		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+	})}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Once()
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			if messages.add(m) == 2 { // the first was lost with its pool
 				env.SignalWorkflow(grantSignal, m.Slot)
 			}
@@ -138,8 +139,8 @@ func TestRun_RemindsAPoolThatLostItsMemory(t *testing.T) {
 func TestLoad_LandsWithoutASlot(t *testing.T) {
 	l := newLake()
 	var landed journal[int]
-	play(t, daily(), RunInput{DAG: DailyName}, l.mock, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+	play(t, daily(), run.Input{DAG: DailyName}, l.mock, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			if m.Slot.Task == "load" {
 				l.mu.Lock()
 				landed.add(len(l.landed))
@@ -148,7 +149,7 @@ func TestLoad_LandsWithoutASlot(t *testing.T) {
 			env.SignalWorkflow(grantSignal, m.Slot)
 			return nil
 		}).Times(5)
-		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnnounceInput) error {
+		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(func(_ context.Context, in run.ReserveInput) error {
 			require.Len(t, in.Messages, 5)
 			l.mu.Lock()
 			landed.add(len(l.landed))
@@ -161,21 +162,21 @@ func TestLoad_LandsWithoutASlot(t *testing.T) {
 }
 
 // announced plays the daily DAG and returns what it announces, in order.
-func announced(t *testing.T, in RunInput, change ...func(DAG)) []string {
+func announced(t *testing.T, in run.Input, change ...func(dag.DAG)) []string {
 	var log journal[string]
-	dag := daily(append(change, func(d DAG) {
+	dag := daily(append(change, func(d dag.DAG) {
 		for i := range d {
 			d[i].Pool, d[i].Tries = "narrow", 1
 		}
 	})...)
 	play(t, dag, in, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnnounceInput) error {
+		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(func(_ context.Context, in run.ReserveInput) error {
 			for _, m := range in.Messages {
 				log.add(fmt.Sprintf("announce %s %d", m.Slot.Task, m.Slot.Try))
 			}
 			return nil
 		}).Maybe()
-		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			log.add(fmt.Sprintf("ask for %s %d", m.Slot.Task, m.Slot.Try))
 			env.SignalWorkflow(grantSignal, m.Slot)
 			return nil
@@ -187,33 +188,33 @@ func announced(t *testing.T, in RunInput, change ...func(DAG)) []string {
 }
 
 func TestRun_AnnouncesTheSlotsThatItWillWant(t *testing.T) {
-	log := announced(t, RunInput{Trigger: Scheduled})
+	log := announced(t, run.Input{Trigger: run.Scheduled})
 	require.ElementsMatch(t, []string{"announce load 1", "announce clean_pin 1", "announce clean_geo 1", "announce clean_user 1", "announce query 1", "ask for load 1"}, log[:6])
 	require.Len(t, log, 10)
 }
 
 func TestRun_OfABackfillAnnouncesNothing(t *testing.T) {
-	require.Len(t, announced(t, RunInput{Trigger: Backfill}), 5)
+	require.Len(t, announced(t, run.Input{Trigger: run.Backfill}), 5)
 }
 
 func TestRun_ThatMayWaitForABackfillAnnouncesNothing(t *testing.T) {
-	log := announced(t, RunInput{Trigger: Scheduled}, func(d DAG) { d[4].DependsOnPast = true })
+	log := announced(t, run.Input{Trigger: run.Scheduled}, func(d dag.DAG) { d[4].DependsOnPast = true })
 	require.Contains(t, log, "ask for query 1")
 	require.Len(t, log, 5, "a pool may be that of several tasks: also load's slot would be kept from the date before")
-	require.Contains(t, announced(t, RunInput{Trigger: Scheduled, IgnorePast: true}, func(d DAG) { d[4].DependsOnPast = true }), "announce query 1")
+	require.Contains(t, announced(t, run.Input{Trigger: run.Scheduled, IgnorePast: true}, func(d dag.DAG) { d[4].DependsOnPast = true }), "announce query 1")
 }
 
 func TestRun_TakesBackWhatItHasAnnouncedAndDoesNotWant(t *testing.T) {
 	var released journal[string]
-	dag := daily(func(d DAG) { d[2].Do, d[2].Tries, d[4].Pool = does(bad), 1, "narrow" })
-	p := play(t, dag, RunInput{Trigger: Scheduled}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(announceSlots, mock.Anything, mock.Anything).Return(nil).Once()
-		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+	dag := daily(func(d dag.DAG) { d[2].Do, d[2].Tries, d[4].Pool = Does(bad), 1, "narrow" })
+	p := play(t, dag, run.Input{Trigger: run.Scheduled}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Once()
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			released.add(m.Slot.Task)
 			return nil
 		}).Once()
 	})
 	require.Error(t, p.err)
-	require.Equal(t, UpstreamFailed, p.task("query").State)
+	require.Equal(t, run.UpstreamFailed, p.task("query").State)
 	require.Equal(t, []string{"query"}, released.all())
 }

@@ -23,7 +23,7 @@ type taskRefKey struct{}
 const taskRefHeader = "pinflow-task"
 
 // withTaskRef marks what is started under the context as work of a try.
-func withTaskRef(ctx workflow.Context, try Try) workflow.Context {
+func withTaskRef(ctx workflow.Context, try TaskInstance) workflow.Context {
 	return workflow.WithValue(ctx, taskRefKey{}, TaskRef{DAG: try.DAG, Date: try.Date, Task: try.Task, Try: try.Number})
 }
 

@@ -10,6 +10,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // writers watches how many dates write one table at the same time.
@@ -17,7 +19,7 @@ type writers struct {
 	writing, most map[string]int
 }
 
-func (w *writers) write(ctx workflow.Context, try Try) (Outcome, error) {
+func (w *writers) write(ctx workflow.Context, try TaskInstance) (Outcome, error) {
 	w.writing[try.Task]++
 	w.most[try.Task] = max(w.most[try.Task], w.writing[try.Task])
 	defer func() { w.writing[try.Task]-- }()
@@ -27,10 +29,10 @@ func (w *writers) write(ctx workflow.Context, try Try) (Outcome, error) {
 // landThenWrite is an operator with a part that needs no slot.
 type landThenWrite struct {
 	landing *writers
-	does
+	Does
 }
 
-func (l landThenWrite) Prepare(ctx workflow.Context, try Try) (Outcome, error) {
+func (l landThenWrite) Prepare(ctx workflow.Context, try TaskInstance) (Outcome, error) {
 	return l.landing.write(ctx, try)
 }
 
@@ -39,44 +41,44 @@ func TestRange_DatesInParallelLandInParallelAndWriteInTurn(t *testing.T) {
 	w := &writers{writing: map[string]int{}, most: map[string]int{}}
 	landings := &writers{writing: map[string]int{}, most: map[string]int{}}
 	// A pool has two slots here, and one holder that never leaves: one is left, and the pool does not end between two requests.
-	pools := []Pool{{"load", 2}, {"clean", 2}}
-	dag := DAG{
+	pools := []dag.Pool{{"load", 2}, {"clean", 2}}
+	table := dag.DAG{
 		{ID: "load", Pool: "load", Do: landThenWrite{landings, w.write}},
-		{ID: "clean", After: Tasks{"load"}, Pool: "clean", Do: does(w.write)},
-		{ID: "free", After: Tasks{"load"}, Do: does(w.write)},
+		{ID: "clean", After: dag.Tasks{"load"}, Pool: "clean", Do: Does(w.write)},
+		{ID: "free", After: dag.Tasks{"load"}, Do: Does(w.write)},
 	}
-	c := Catalog{DAGs: []Named{{Name: testDAG, DAG: dag}}, Pools: pools}
+	c := dag.Catalog{DAGs: []dag.Definition{{Name: TestDAG, DAG: table}}, Pools: pools}
 	env := newEnv(t, c)
-	send := func(m activities.SlotMessage) error {
+	send := func(m run.SlotMessage) error {
 		env.RegisterDelayedCallback(func() { // which is where the environment may be told
-			require.NoError(t, env.SignalWorkflowByID(activities.PoolID(m.Slot.Pool), activities.PoolSignal, m))
+			require.NoError(t, env.SignalWorkflowByID(run.PoolWorkflowID(m.Slot.Pool), run.PoolSignal, m))
 		}, 0)
 		return nil
 	}
-	env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error { return send(m) })
-	env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m activities.SlotMessage) error {
+	env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error { return send(m) })
+	env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 		m.Release = true
 		return send(m)
 	})
 	env.OnActivity(findGone, mock.Anything, mock.Anything).Return(activities.GoneSlots{}, nil).Maybe()
 	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Times(30)
-	ledger()(env)
+	withLedger()(env)
 
-	namespace := func(ctx workflow.Context) (RangeResult, error) {
+	namespace := func(ctx workflow.Context) (run.RangeResult, error) {
 		for _, p := range pools {
-			stays := activities.Slot{Pool: p.Name, Task: "stays"}
-			workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: activities.PoolID(p.Name)}),
-				PoolWorkflow, activities.PoolState{Name: p.Name, Slots: 2, Holders: []activities.Slot{stays}})
+			stays := run.Slot{Pool: p.Name, Task: "stays"}
+			workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: run.PoolWorkflowID(p.Name)}),
+				run.PoolWorkflow, run.PoolState{Name: p.Name, Slots: 2, Holders: []run.Slot{stays}})
 		}
-		var result RangeResult
-		in := RangeInput{DAG: testDAG, From: firstOfMonth, To: lastOfMonth, Parallel: 8}
-		err := workflow.ExecuteChildWorkflow(ctx, RangeWorkflow, in).Get(ctx, &result)
+		var result run.RangeResult
+		in := run.RangeInput{DAG: TestDAG, From: firstOfMonth, To: lastOfMonth, Parallel: 8}
+		err := workflow.ExecuteChildWorkflow(ctx, run.RangeWorkflow, in).Get(ctx, &result)
 		return result, err
 	}
 	env.RegisterWorkflowWithOptions(namespace, workflow.RegisterOptions{Name: "namespace"})
 	env.ExecuteWorkflow("namespace")
 	require.NoError(t, env.GetWorkflowError())
-	var result RangeResult
+	var result run.RangeResult
 	require.NoError(t, env.GetWorkflowResult(&result))
 	require.Equal(t, 30, result.Success)
 	require.Equal(t, 1, w.most["load"])

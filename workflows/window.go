@@ -6,16 +6,19 @@ import (
 	"slices"
 	"strings"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // follow brings one date of the window to its end, beside the others.
-func (r *dateRange) follow(ctx workflow.Context, f *InFlight, decision DateDecision) {
+func (r *rangeRun) follow(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		state, why := r.run(ctx, f, decision)
 		r.leave(ctx, f, state, why)
@@ -26,7 +29,7 @@ func (r *dateRange) follow(ctx workflow.Context, f *InFlight, decision DateDecis
 //
 // A date that somebody else runs already is waited for. If that run saw only a part of the date, and the date is over now, it is run
 // again: the one who asked for the whole date gets it.
-func (r *dateRange) run(ctx workflow.Context, f *InFlight, decision DateDecision) (State, string) {
+func (r *rangeRun) run(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) (run.State, string) {
 	if f.RunID != "" { // started before the range continued as new
 		return r.await(ctx, f.RunID, f)
 	}
@@ -41,11 +44,11 @@ func (r *dateRange) run(ctx workflow.Context, f *InFlight, decision DateDecision
 	state, why := r.await(ctx, "", f)
 	entries, err := r.read(ctx, f.Date, f.Date)
 	if err != nil {
-		return Failed, activities.Reason(err)
+		return run.Failed, failure.Reason(err)
 	}
-	if entry := find(entries, f.Date); entry != nil && entry.Partial && f.Date.Over(workflow.Now(ctx)) {
+	if entry := ledger.Find(entries, f.Date); entry != nil && entry.Partial && f.Date.Over(workflow.Now(ctx)) {
 		f.Attached = false
-		if again, why, refused := r.start(ctx, f, Decide(f.Date, entry, r.in.Reprocess)); !refused {
+		if again, why, refused := r.start(ctx, f, ledger.Decide(f.Date, entry, r.in.Reprocess)); !refused {
 			return again, why
 		}
 		f.Attached = true
@@ -56,23 +59,16 @@ func (r *dateRange) run(ctx workflow.Context, f *InFlight, decision DateDecision
 
 // start starts the run as a child and waits for its end. It is refused if Temporal knows a run of the date that forbids it: one that is
 // going, or one that has ended and that the decision does not allow to be repeated.
-func (r *dateRange) start(ctx workflow.Context, f *InFlight, decision DateDecision) (state State, why string, refused bool) {
-	in := RunInput{
-		DAG: r.in.DAG, Date: f.Date, Trigger: r.in.Trigger, Params: r.in.Params, Hold: r.in.Hold, Again: r.in.Again,
-		IgnorePast: r.in.IgnorePast, Since: r.in.From, Deadline: r.in.Deadline, By: r.in.By, Tags: r.in.Tags,
+func (r *rangeRun) start(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) (state run.State, why string, refused bool) {
+	in := run.Input{
+		DAG: r.in.DAG, Date: f.Date, Trigger: r.in.Trigger, Params: r.in.Params, Hold: r.in.Hold, RerunTasks: r.in.RerunTasks,
+		IgnorePast: r.in.IgnorePast, BackfillStart: r.in.From, RunTimeout: r.in.RunTimeout, TriggeredBy: r.in.TriggeredBy, Tags: r.in.Tags,
 	}
-	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID:            RunID(in.DAG, in.Date),
-		WorkflowIDReusePolicy: decision.reuse,
-		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		TypedSearchAttributes: runAttributes(in),
-		StaticSummary:         runSummary(in),
-		Priority:              priority(in.Trigger),
-	}), RunWorkflow, in)
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, launch.ChildOptions(in, decision)), run.RunWorkflow, in)
 	var started workflow.Execution
 	err := child.GetChildWorkflowExecution().Get(ctx, &started)
 	if err == nil {
-		if r.now {
+		if r.stopNow {
 			r.cancelled(ctx, r.cancel(ctx, f.Date, started.RunID)) // the order came while the run was being started
 		}
 		f.RunID = started.RunID
@@ -83,44 +79,44 @@ func (r *dateRange) start(ctx workflow.Context, f *InFlight, decision DateDecisi
 	switch {
 	case errors.As(err, &already):
 		f.RunID = ""
-		return None, "", true
+		return run.None, "", true
 	case err != nil:
-		return Failed, activities.Reason(err), false
+		return run.Failed, failure.Reason(err), false
 	}
-	return Success, "", false
+	return run.Success, "", false
 }
 
 // await waits for a run that is not our child, or no longer: the one of the id, or else the date's latest. If it had ended before we
 // asked, it was not ours to wait for: the date is skipped.
-func (r *dateRange) await(ctx workflow.Context, runID string, f *InFlight) (State, string) {
+func (r *rangeRun) await(ctx workflow.Context, runID string, f *run.InFlight) (run.State, string) {
 	var end activities.RunEnd
-	in := activities.AwaitRunInput{WorkflowID: RunID(r.in.DAG, f.Date), RunID: runID}
+	in := activities.AwaitRunInput{WorkflowID: run.WorkflowID(r.in.DAG, f.Date), RunID: runID}
 	summary := fmt.Sprintf("%s: wait for its run", f.Date)
-	if err := workflow.ExecuteActivity(under(ctx, awaitPolicy, summary), awaitRun, in).Get(ctx, &end); err != nil {
-		return Failed, activities.Reason(err)
+	if err := workflow.ExecuteActivity(withPolicy(ctx, awaitPolicy, summary), awaitRun, in).Get(ctx, &end); err != nil {
+		return run.Failed, failure.Reason(err)
 	}
 	switch {
 	case f.Attached && (!end.Found || end.Closed.Before(f.Asked)):
-		return Skipped, ""
+		return run.Skipped, ""
 	case !end.Found:
-		return Failed, "its run has ended, and Temporal has forgotten it: see its ledger entry"
+		return run.Failed, "its run has ended, and Temporal has forgotten it: see its ledger entry"
 	case end.Success:
-		return Success, ""
+		return run.Success, ""
 	case end.Error == "":
-		return Failed, end.Status
+		return run.Failed, end.Status
 	}
-	return Failed, end.Error
+	return run.Failed, end.Error
 }
 
 // leave takes a date out of the window and counts it.
-func (r *dateRange) leave(ctx workflow.Context, f *InFlight, state State, why string) {
-	r.Running = slices.DeleteFunc(r.Running, func(other *InFlight) bool { return other == f })
+func (r *rangeRun) leave(ctx workflow.Context, f *run.InFlight, state run.State, why string) {
+	r.Running = slices.DeleteFunc(r.Running, func(other *run.InFlight) bool { return other == f })
 	r.changed = true
 	switch state {
-	case Skipped:
+	case run.Skipped:
 		r.Skipped++
 		return
-	case Success:
+	case run.Success:
 		r.Success++
 	default:
 		r.Failed++
@@ -136,74 +132,68 @@ func (r *dateRange) leave(ctx workflow.Context, f *InFlight, state State, why st
 	}
 	r.Ran++
 	r.Took += workflow.Now(ctx).Sub(f.Asked)
-	if limit := r.in.OnFailure.limit(); limit > 0 && r.Failed >= limit && r.Stopped == "" {
+	if limit := r.in.OnFailure.Limit(); limit > 0 && r.Failed >= limit && r.Stopped == "" {
 		r.Stopped = fmt.Sprintf("%d dates have failed, and on failure is %s", r.Failed, r.in.OnFailure)
 	}
 }
 
-// Stop ends a range early. Its runs finish, or are cancelled if Now is set.
-type Stop struct {
-	Pause
-	Now bool `json:"now,omitempty"`
-}
-
 // listen answers ProgressQuery and takes the orders to a range. A wrong one is refused with what is possible.
-func (r *dateRange) listen(ctx workflow.Context) error {
-	if err := workflow.SetQueryHandler(ctx, ProgressQuery, func() (RangeProgress, error) { return r.RangeProgress, nil }); err != nil {
+func (r *rangeRun) listen(ctx workflow.Context) error {
+	if err := workflow.SetQueryHandler(ctx, run.ProgressQuery, func() (run.RangeProgress, error) { return r.RangeProgress, nil }); err != nil {
 		return err
 	}
 	return errors.Join(
-		workflow.SetUpdateHandlerWithOptions(ctx, PauseUpdate, r.pause, workflow.UpdateHandlerOptions{Validator: r.checkPause}),
-		workflow.SetUpdateHandlerWithOptions(ctx, ResumeUpdate, r.resume, workflow.UpdateHandlerOptions{Validator: r.checkResume}),
-		workflow.SetUpdateHandlerWithOptions(ctx, ParallelUpdate, r.widen, workflow.UpdateHandlerOptions{Validator: checkParallel}),
-		workflow.SetUpdateHandlerWithOptions(ctx, StopUpdate, r.stop, workflow.UpdateHandlerOptions{Validator: r.checkStop}),
+		workflow.SetUpdateHandlerWithOptions(ctx, run.PauseUpdate, r.pause, workflow.UpdateHandlerOptions{Validator: r.checkPause}),
+		workflow.SetUpdateHandlerWithOptions(ctx, run.ResumeUpdate, r.resume, workflow.UpdateHandlerOptions{Validator: r.checkResume}),
+		workflow.SetUpdateHandlerWithOptions(ctx, run.ParallelUpdate, r.widen, workflow.UpdateHandlerOptions{Validator: run.CheckParallel}),
+		workflow.SetUpdateHandlerWithOptions(ctx, run.StopUpdate, r.stop, workflow.UpdateHandlerOptions{Validator: r.checkStop}),
 	)
 }
 
-func (r *dateRange) pause(ctx workflow.Context, p Pause) error {
-	r.Paused = p.since(ctx)
+func (r *rangeRun) pause(ctx workflow.Context, p run.Pause) error {
+	r.Paused = p.Since(workflow.Now(ctx))
 	r.changed = true
 	return nil
 }
 
-func (r *dateRange) checkPause(p Pause) error {
+func (r *rangeRun) checkPause(p run.Pause) error {
 	switch {
 	case r.Stopped != "":
 		return fmt.Errorf("the range has stopped (%s): there is nothing to pause", r.Stopped)
 	case r.Paused != "":
 		return fmt.Errorf("the range is paused already: %s", r.Paused)
 	}
-	return p.check()
+	return p.Check()
 }
 
-func (r *dateRange) resume(workflow.Context, Pause) error {
+func (r *rangeRun) resume(workflow.Context, run.Pause) error {
 	r.Paused = ""
 	r.changed = true
 	return nil
 }
 
-func (r *dateRange) checkResume(Pause) error {
+func (r *rangeRun) checkResume(run.Pause) error {
 	if r.Paused == "" {
 		return errors.New("the range is not paused")
 	}
 	return nil
 }
 
-func (r *dateRange) widen(_ workflow.Context, parallel int) error {
+func (r *rangeRun) widen(_ workflow.Context, parallel int) error {
 	r.Parallel = parallel
 	r.changed = true
 	return nil
 }
 
 // stop starts no more dates, and cancels those that run if asked to. Runs of others, to which the range is attached, are theirs.
-func (r *dateRange) stop(ctx workflow.Context, s Stop) error {
+func (r *rangeRun) stop(ctx workflow.Context, s run.Stop) error {
 	r.Stopped = "stopped by " + s.String()
 	r.Paused = ""
 	r.changed = true
 	if !s.Now {
 		return nil
 	}
-	r.now = true
+	r.stopNow = true
 	var cancels []workflow.Future
 	for _, f := range r.Running {
 		if f.RunID != "" {
@@ -214,12 +204,12 @@ func (r *dateRange) stop(ctx workflow.Context, s Stop) error {
 	return nil
 }
 
-func (r *dateRange) cancel(ctx workflow.Context, date dates.Date, runID string) workflow.Future {
-	return workflow.RequestCancelExternalWorkflow(ctx, RunID(r.in.DAG, date), runID)
+func (r *rangeRun) cancel(ctx workflow.Context, date dates.Date, runID string) workflow.Future {
+	return workflow.RequestCancelExternalWorkflow(ctx, run.WorkflowID(r.in.DAG, date), runID)
 }
 
 // cancelled waits until runs have been told to end: Temporal drops a request whose sender has ended or continued as new.
-func (r *dateRange) cancelled(ctx workflow.Context, cancels ...workflow.Future) {
+func (r *rangeRun) cancelled(ctx workflow.Context, cancels ...workflow.Future) {
 	for _, told := range cancels {
 		if err := told.Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Info("A run could not be cancelled, as it has ended", "error", err)
@@ -227,7 +217,7 @@ func (r *dateRange) cancelled(ctx workflow.Context, cancels ...workflow.Future) 
 	}
 }
 
-func (r *dateRange) checkStop(s Stop) error {
+func (r *rangeRun) checkStop(s run.Stop) error {
 	if strings.TrimSpace(s.Reason) == "" {
 		return errors.New("stopping needs a reason: it is shown to others")
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // month is thirty dates, all over.
@@ -29,7 +31,7 @@ type window struct {
 	most    int
 	starts  []dates.Date
 	samples []sample
-	inputs  []RunInput
+	inputs  []run.Input
 	// lasts is how long a date's run takes, and ends how it ends.
 	lasts func(dates.Date) time.Duration
 	ends  func(dates.Date) error
@@ -57,20 +59,20 @@ func uneven(date dates.Date) time.Duration {
 	return time.Duration(1+(day*37)%60) * time.Minute
 }
 
-func (w *window) run(ctx workflow.Context, in RunInput) (RunResult, error) {
+func (w *window) run(ctx workflow.Context, in run.Input) (run.Result, error) {
 	if w.taken[in.Date] > 0 {
 		w.taken[in.Date]--
-		return RunResult{}, &temporal.ChildWorkflowExecutionAlreadyStartedError{}
+		return run.Result{}, &temporal.ChildWorkflowExecutionAlreadyStartedError{}
 	}
 	w.change(ctx, +1, in)
 	defer w.change(ctx, -1, in)
 	if err := workflow.Sleep(ctx, w.lasts(in.Date)); err != nil {
-		return RunResult{}, err
+		return run.Result{}, err
 	}
-	return RunResult{Date: in.Date}, w.ends(in.Date)
+	return run.Result{Date: in.Date}, w.ends(in.Date)
 }
 
-func (w *window) change(ctx workflow.Context, by int, in RunInput) {
+func (w *window) change(ctx workflow.Context, by int, in run.Input) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.running += by
@@ -83,9 +85,9 @@ func (w *window) change(ctx workflow.Context, by int, in RunInput) {
 }
 
 // ledger answers with these entries.
-func ledger(entries ...activities.LedgerEntry) func(*testsuite.TestWorkflowEnvironment) {
+func withLedger(entries ...ledger.Entry) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.ReadLedgerInput) (activities.LedgerEntries, error) {
+		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in ledger.Range) (activities.LedgerEntries, error) {
 			var answer activities.LedgerEntries
 			for _, e := range entries {
 				if in.From <= e.Date && e.Date <= in.To {
@@ -99,27 +101,27 @@ func ledger(entries ...activities.LedgerEntry) func(*testsuite.TestWorkflowEnvir
 
 // ranged is what a range left.
 type ranged struct {
-	result   RangeResult
-	progress RangeProgress
+	result   run.RangeResult
+	progress run.RangeProgress
 	err      error
 	took     time.Duration
 }
 
-func playRange(t *testing.T, w *window, in RangeInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) ranged {
+func playRange(t *testing.T, w *window, in run.RangeInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) ranged {
 	t.Helper()
-	in.DAG = testDAG
+	in.DAG = TestDAG
 	env := emptyEnv()
-	env.RegisterWorkflowWithOptions(w.run, workflow.RegisterOptions{Name: RunWorkflow})
-	env.RegisterWorkflowWithOptions(Workflows{catalog(daily())}.Range, workflow.RegisterOptions{Name: RangeWorkflow})
+	env.RegisterWorkflowWithOptions(w.run, workflow.RegisterOptions{Name: run.RunWorkflow})
+	env.RegisterWorkflowWithOptions(Workflows{catalog(daily())}.Range, workflow.RegisterOptions{Name: run.RangeWorkflow})
 	registerActivities(env)
 	for _, f := range prepare {
 		f(env)
 	}
 	began := env.Now()
-	env.ExecuteWorkflow(RangeWorkflow, in)
+	env.ExecuteWorkflow(run.RangeWorkflow, in)
 	require.True(t, env.IsWorkflowCompleted())
 	r := ranged{err: env.GetWorkflowError(), took: env.Now().Sub(began)}
-	answer, err := env.QueryWorkflow(ProgressQuery)
+	answer, err := env.QueryWorkflow(run.ProgressQuery)
 	require.NoError(t, err)
 	require.NoError(t, answer.Get(&r.progress))
 	if r.err == nil {

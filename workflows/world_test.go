@@ -14,40 +14,45 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // does is an operator made of a function.
-type does func(ctx workflow.Context, try Try) (Outcome, error)
+type Does func(ctx workflow.Context, try TaskInstance) (Outcome, error)
 
-func (does) Effects() Effects { return Effects{} }
+func (Does) Effects() dag.Effects { return dag.Effects{} }
 
-func (f does) Run(ctx workflow.Context, try Try) (Outcome, error) { return f(ctx, try) }
+func (f Does) Run(ctx workflow.Context, try TaskInstance) (Outcome, error) { return f(ctx, try) }
 
-func ok(ctx workflow.Context, _ Try) (Outcome, error) {
+func Ok(ctx workflow.Context, _ TaskInstance) (Outcome, error) {
 	return Outcome{}, workflow.Sleep(ctx, time.Minute)
 }
 
-func bad(workflow.Context, Try) (Outcome, error) {
-	return Outcome{}, temporal.NewNonRetryableApplicationError("broken: SELECT nonsense", activities.ErrorNotebookFailed, nil)
+func bad(workflow.Context, TaskInstance) (Outcome, error) {
+	return Outcome{}, temporal.NewNonRetryableApplicationError("broken: SELECT nonsense", failure.NotebookFailed, nil)
 }
 
 const (
-	someDay = dates.Date("2022-10-18")
-	testDAG = "test"
+	SomeDay = dates.Date("2022-10-18")
+	TestDAG = "test"
 )
 
 // noon is when the tests' clock starts: someDay is over since a day and a half.
 var noon = time.Date(2022, 10, 20, 12, 0, 0, 0, time.UTC)
 
 // daily is the pipeline's shape with every task succeeding after a minute; each case changes only the one thing that it is about.
-func daily(change ...func(DAG)) DAG {
-	d := DAG{
-		{ID: "load", Do: does(ok)},
-		{ID: "clean_pin", After: Tasks{"load"}, Do: does(ok)},
-		{ID: "clean_geo", After: Tasks{"load"}, Do: does(ok)},
-		{ID: "clean_user", After: Tasks{"load"}, Do: does(ok)},
-		{ID: "query", After: Tasks{"clean_pin", "clean_geo", "clean_user"}, Do: does(ok)},
+func daily(change ...func(dag.DAG)) dag.DAG {
+	d := dag.DAG{
+		{ID: "load", Do: Does(Ok)},
+		{ID: "clean_pin", After: dag.Tasks{"load"}, Do: Does(Ok)},
+		{ID: "clean_geo", After: dag.Tasks{"load"}, Do: Does(Ok)},
+		{ID: "clean_user", After: dag.Tasks{"load"}, Do: Does(Ok)},
+		{ID: "query", After: dag.Tasks{"clean_pin", "clean_geo", "clean_user"}, Do: Does(Ok)},
 	}
 	for _, f := range change {
 		f(d)
@@ -56,7 +61,7 @@ func daily(change ...func(DAG)) DAG {
 }
 
 // newEnv is a test environment with the workflows of a catalog and all activities, which a test mocks as it needs.
-func newEnv(t *testing.T, c Catalog) *testsuite.TestWorkflowEnvironment {
+func newEnv(t *testing.T, c dag.Catalog) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
 	require.NoError(t, c.Validate())
 	env := emptyEnv()
@@ -74,53 +79,53 @@ func emptyEnv() *testsuite.TestWorkflowEnvironment {
 }
 
 func registerActivities(env *testsuite.TestWorkflowEnvironment) {
-	env.RegisterActivity(&activities.Landing{})
+	env.RegisterActivity(&landing.Activities{})
 	env.RegisterActivity(&activities.Notebooks{})
-	env.RegisterActivity(&activities.Ledger{})
+	env.RegisterActivity(&ledger.Ledger{})
 	env.RegisterActivity(&activities.Pools{})
 	env.RegisterActivity(&activities.Runs{})
 	env.RegisterActivity(&activities.Past{})
 	env.RegisterActivity(&activities.Counting{})
 }
 
-func catalog(dag DAG) Catalog {
-	return Catalog{DAGs: []Named{{Name: testDAG, DAG: dag}, {Name: DailyName, DAG: Daily}}, Pools: append([]Pool{{"narrow", 1}}, Pools...)}
+func catalog(table dag.DAG) dag.Catalog {
+	return dag.Catalog{DAGs: []dag.Definition{{Name: TestDAG, DAG: table}, {Name: DailyName, DAG: Daily}}, Pools: append([]dag.Pool{{"narrow", 1}}, Pools...)}
 }
 
 // played is what a run left.
 type played struct {
-	status RunStatus
-	entry  activities.LedgerEntry
+	status run.Status
+	entry  ledger.Entry
 	err    error
 	took   time.Duration
 }
 
-func (p played) task(id string) TaskStatus {
+func (p played) task(id string) run.Task {
 	for _, task := range p.status.Tasks {
 		if task.ID == id {
 			return task
 		}
 	}
-	return TaskStatus{}
+	return run.Task{}
 }
 
 // play runs a DAG for a date. Prepare may mock and order things for later.
-func play(t *testing.T, dag DAG, in RunInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) played {
+func play(t *testing.T, dag dag.DAG, in run.Input, prepare ...func(*testsuite.TestWorkflowEnvironment)) played {
 	t.Helper()
 	if in.DAG == "" {
-		in.DAG = testDAG
+		in.DAG = TestDAG
 	}
 	if in.Date == "" {
-		in.Date = someDay
+		in.Date = SomeDay
 	}
 	return playCatalog(t, catalog(dag), in, prepare...)
 }
 
-func playCatalog(t *testing.T, c Catalog, in RunInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) played {
+func playCatalog(t *testing.T, c dag.Catalog, in run.Input, prepare ...func(*testsuite.TestWorkflowEnvironment)) played {
 	t.Helper()
 	env := newEnv(t, c)
 	var p played
-	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, entry activities.LedgerEntry) error {
+	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, entry ledger.Entry) error {
 		p.entry = entry
 		return nil
 	}).Once()
@@ -128,11 +133,11 @@ func playCatalog(t *testing.T, c Catalog, in RunInput, prepare ...func(*testsuit
 		f(env)
 	}
 	began := env.Now()
-	env.ExecuteWorkflow(RunWorkflow, in)
+	env.ExecuteWorkflow(run.RunWorkflow, in)
 	require.True(t, env.IsWorkflowCompleted())
 	p.took = env.Now().Sub(began)
 	p.err = env.GetWorkflowError()
-	answer, err := env.QueryWorkflow(StatusQuery)
+	answer, err := env.QueryWorkflow(run.StatusQuery)
 	require.NoError(t, err)
 	require.NoError(t, answer.Get(&p.status))
 	env.AssertExpectations(t)

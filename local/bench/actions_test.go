@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -45,13 +46,13 @@ func BenchmarkHistory(b *testing.B) {
 	w.time(b, runOf(pooledDAG, day.Add(-1)))
 	for b.Loop() {
 		w.time(b, runOf(noopDAG, day.Add(-2)))
-		events := w.events(b, workflows.RunID(noopDAG, day.Add(-2)))
+		events := w.events(b, run.WorkflowID(noopDAG, day.Add(-2)))
 		b.ReportMetric(float64(len(events)), "events")
 		b.ReportMetric(float64(actions(events)), "actions")
 		results.add("≤ 40", "a clean run of five no-op tasks: events, actions", "%d, %d", len(events), actions(events))
 		results.explain("Events of a clean run of five no-op tasks, without pools", eventTable(events))
 
-		run, pools := w.events(b, workflows.RunID(pooledDAG, day.Add(-1))), 0
+		run, pools := w.events(b, run.WorkflowID(pooledDAG, day.Add(-1))), 0
 		pooled := actions(run)
 		for _, execution := range w.pools(b) {
 			events := w.events(b, execution)
@@ -79,7 +80,7 @@ func (w world) pools(b *testing.B) (ids []string) {
 	b.Helper()
 	eventually(b, "the pools have ended", func() bool {
 		answer, err := w.ListWorkflow(b.Context(), &workflowservice.ListWorkflowExecutionsRequest{
-			Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Completed'", workflows.PoolWorkflow),
+			Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Completed'", run.PoolWorkflow),
 		})
 		require.NoError(b, err)
 		ids = nil

@@ -10,7 +10,8 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // pairs is how many runs of each kind are timed, in turn, so that whatever disturbs the machine disturbs both.
@@ -47,13 +48,13 @@ func BenchmarkRun_AgainstByHand(b *testing.B) {
 type starting func(*testing.B, client.Client) (client.WorkflowRun, error)
 
 func plain(b *testing.B, c client.Client) (client.WorkflowRun, error) {
-	return c.ExecuteWorkflow(b.Context(), client.StartWorkflowOptions{TaskQueue: workflows.TaskQueue}, handWritten)
+	return c.ExecuteWorkflow(b.Context(), client.StartWorkflowOptions{TaskQueue: run.TaskQueue}, handWritten)
 }
 
 func runOf(dag string, date dates.Date) starting {
 	return func(b *testing.B, c client.Client) (client.WorkflowRun, error) {
-		in := workflows.RunInput{DAG: dag, Date: date, Trigger: workflows.Manual}
-		return c.ExecuteWorkflow(b.Context(), workflows.RunOptions(in), workflows.RunWorkflow, in)
+		in := run.Input{DAG: dag, Date: date, Trigger: run.Manual}
+		return c.ExecuteWorkflow(b.Context(), launch.RunOptions(in), run.RunWorkflow, in)
 	}
 }
 

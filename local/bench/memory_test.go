@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // settled is how long a worker is left alone before it counts as idle: its polls are out, what starting left is collected.
@@ -71,13 +71,13 @@ func BenchmarkWorker_ThousandRunsInFlight(b *testing.B) {
 			return err
 		})
 		w.each(b, runs, func(i int) error { // a run that answers has been taken by the worker, and is held in its memory
-			answer, err := w.QueryWorkflow(b.Context(), handles[i].GetID(), "", workflows.StatusQuery)
+			answer, err := w.QueryWorkflow(b.Context(), handles[i].GetID(), "", run.StatusQuery)
 			if err != nil {
 				return err
 			}
-			var status workflows.RunStatus
+			var status run.Status
 			require.NoError(b, answer.Get(&status))
-			require.Equal(b, workflows.Running, status.Tasks[0].State)
+			require.Equal(b, run.Running, status.Tasks[0].State)
 			return nil
 		})
 		flight := memoryOf(b, w.worker)
@@ -110,7 +110,7 @@ func (w world) completed(b *testing.B) string {
 	eventually(b, "visibility knows that all have ended", func() bool {
 		count := func(status string) int64 {
 			answer, err := w.CountWorkflow(b.Context(), &workflowservice.CountWorkflowExecutionsRequest{
-				Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = '%s'", workflows.RunWorkflow, status),
+				Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = '%s'", run.RunWorkflow, status),
 			})
 			require.NoError(b, err)
 			return answer.Count

@@ -16,7 +16,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/search"
 )
 
 // patience bounds every wait; it is not an expectation of speed.
@@ -36,7 +37,7 @@ func newWorld(b *testing.B) world {
 	b.Helper()
 	port := freePort(b)
 	args := []string{"server", "start-dev", "--headless", "--log-level", "never", "--port", port, "--db-filename", filepath.Join(b.TempDir(), "temporal.db")}
-	for _, a := range workflows.SearchAttributes() {
+	for _, a := range search.Attributes() {
 		args = append(args, "--search-attribute", a.Name+"="+a.Type.String())
 	}
 	var w world
@@ -53,7 +54,7 @@ func newWorld(b *testing.B) world {
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), workerAddress+"="+address)
 	w.worker = start(b, cmd)
-	run, err := w.ExecuteWorkflow(b.Context(), client.StartWorkflowOptions{TaskQueue: workflows.TaskQueue}, handWritten)
+	run, err := w.ExecuteWorkflow(b.Context(), client.StartWorkflowOptions{TaskQueue: run.TaskQueue}, handWritten)
 	require.NoError(b, err)
 	require.NoError(b, run.Get(b.Context(), nil), "the worker works")
 	return w

@@ -10,7 +10,8 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 const parallel = 16
@@ -85,18 +86,18 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 func (w world) run(b *testing.B, from, to dates.Date) ranged {
 	b.Helper()
 	days := from.Days(to)
-	in := workflows.RangeInput{DAG: noopDAG, From: from, To: to, Parallel: parallel, Trigger: workflows.Backfill}
+	in := run.RangeInput{DAG: noopDAG, From: from, To: to, Parallel: parallel, Trigger: run.Backfill}
 	began := time.Now()
-	run, err := w.ExecuteWorkflow(b.Context(), workflows.RangeOptions(in), workflows.RangeWorkflow, in)
+	found, err := w.ExecuteWorkflow(b.Context(), launch.RangeOptions(in), run.RangeWorkflow, in)
 	require.NoError(b, err)
 	ended := make(chan error, 1)
-	var result workflows.RangeResult
-	go func() { ended <- run.Get(b.Context(), &result) }()
-	r := ranged{days: days, each: w.tenths(b, run.GetID(), days, ended)}
+	var result run.RangeResult
+	go func() { ended <- found.Get(b.Context(), &result) }()
+	r := ranged{days: days, each: w.tenths(b, found.GetID(), days, ended)}
 	require.Equal(b, days, result.Success)
 	r.wall = time.Since(began)
 	r.server, r.worker = memoryOf(b, w.server), memoryOf(b, w.worker)
-	r.histories, r.longest = w.histories(b, run.GetID())
+	r.histories, r.longest = w.histories(b, found.GetID())
 	return r
 }
 
@@ -115,11 +116,11 @@ func (w world) tenths(b *testing.B, id string, days int, ended <-chan error) []t
 		if len(each) == 9 {
 			continue // the end tells the last
 		}
-		answer, err := w.QueryWorkflow(b.Context(), id, "", workflows.ProgressQuery)
+		answer, err := w.QueryWorkflow(b.Context(), id, "", run.ProgressQuery)
 		if err != nil {
 			continue // it is just continuing as new
 		}
-		var progress workflows.RangeProgress
+		var progress run.RangeProgress
 		require.NoError(b, answer.Get(&progress))
 		if now := progress.Done(); now >= (len(each)+1)*days/10 {
 			each = append(each, time.Since(mark)/time.Duration(now-done))

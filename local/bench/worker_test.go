@@ -17,6 +17,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -38,9 +42,9 @@ type noop struct{}
 
 var noopOptions = workflow.ActivityOptions{StartToCloseTimeout: time.Minute}
 
-func (noop) Effects() workflows.Effects { return workflows.Effects{} }
+func (noop) Effects() dag.Effects { return dag.Effects{} }
 
-func (noop) Run(ctx workflow.Context, try workflows.Try) (workflows.Outcome, error) {
+func (noop) Run(ctx workflow.Context, try workflows.TaskInstance) (workflows.Outcome, error) {
 	options := noopOptions
 	options.Summary = try.Task
 	return workflows.Outcome{}, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), noopName).Get(ctx, nil)
@@ -49,18 +53,18 @@ func (noop) Run(ctx workflow.Context, try workflows.Try) (workflows.Outcome, err
 // parked is an operator that waits for a signal.
 type parked struct{}
 
-func (parked) Effects() workflows.Effects { return workflows.Effects{} }
+func (parked) Effects() dag.Effects { return dag.Effects{} }
 
-func (parked) Run(ctx workflow.Context, _ workflows.Try) (workflows.Outcome, error) {
+func (parked) Run(ctx workflow.Context, _ workflows.TaskInstance) (workflows.Outcome, error) {
 	workflow.GetSignalChannel(ctx, goOn).Receive(ctx, nil)
 	return workflows.Outcome{}, nil
 }
 
 // dag is the daily DAG's shape with other operators, with or without its pools.
-func dag(first, others workflows.Operator, pools bool) workflows.DAG {
-	var d workflows.DAG
+func benchDAG(first, others workflows.Operator, pools bool) dag.DAG {
+	var d dag.DAG
 	for i, t := range workflows.Daily {
-		task := workflows.Task{ID: t.ID, After: t.After, Do: others}
+		task := dag.Task{ID: t.ID, After: t.After, Do: others}
 		if i == 0 {
 			task.Do = first
 		}
@@ -72,11 +76,11 @@ func dag(first, others workflows.Operator, pools bool) workflows.DAG {
 	return d
 }
 
-var catalog = workflows.Catalog{
-	DAGs: []workflows.Named{
-		{Name: noopDAG, DAG: dag(noop{}, noop{}, false)},
-		{Name: pooledDAG, DAG: dag(noop{}, noop{}, true)},
-		{Name: parkedDAG, DAG: dag(parked{}, noop{}, false)},
+var catalog = dag.Catalog{
+	DAGs: []dag.Definition{
+		{Name: noopDAG, DAG: benchDAG(noop{}, noop{}, false)},
+		{Name: pooledDAG, DAG: benchDAG(noop{}, noop{}, true)},
+		{Name: parkedDAG, DAG: benchDAG(parked{}, noop{}, false)},
 	},
 	Pools: workflows.Pools,
 }
@@ -129,16 +133,16 @@ func workUntil(ctx context.Context, address string) error {
 	if err := catalog.Validate(); err != nil {
 		return err
 	}
-	ledger, err := os.MkdirTemp("", "pinflow-bench-ledger-")
+	entries, err := os.MkdirTemp("", "pinflow-bench-ledger-")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(ledger) }() // a directory for temporary files
-	w := worker.New(c, workflows.TaskQueue, worker.Options{})
+	defer func() { _ = os.RemoveAll(entries) }() // a directory for temporary files
+	w := worker.New(c, run.TaskQueue, worker.Options{})
 	workflows.Register(w, catalog)
 	w.RegisterWorkflowWithOptions(byHand, workflow.RegisterOptions{Name: handWritten})
 	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: noopName})
-	w.RegisterActivity(&activities.Ledger{Objects: files{ledger}})
+	w.RegisterActivity(&ledger.Ledger{Objects: files{entries}})
 	w.RegisterActivity(&activities.Pools{Client: c})
 	w.RegisterActivity(&activities.Runs{Client: c})
 	if err := w.Start(); err != nil {
@@ -159,16 +163,16 @@ func (f files) URI(key string) string { return filepath.Join(f.dir, filepath.Fro
 func (f files) Get(_ context.Context, key string) ([]byte, error) {
 	body, err := os.ReadFile(f.URI(key))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, activities.ErrNoObject
+		return nil, bucket.ErrNotFound
 	}
 	return body, err
 }
 
-func (f files) Head(context.Context, string) (activities.ObjectInfo, error) {
-	return activities.ObjectInfo{}, errNotNeeded
+func (f files) Head(context.Context, string) (bucket.Object, error) {
+	return bucket.Object{}, errNotNeeded
 }
 
-func (f files) Put(_ context.Context, object activities.PutObject) error {
+func (f files) Put(_ context.Context, object bucket.PutInput) error {
 	file := f.URI(object.Key)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
@@ -177,15 +181,15 @@ func (f files) Put(_ context.Context, object activities.PutObject) error {
 }
 
 // List lists one directory: the ledger's prefixes end with a slash.
-func (f files) List(_ context.Context, list activities.ListObjects) ([]activities.ObjectInfo, error) {
+func (f files) List(_ context.Context, list bucket.ListInput) ([]bucket.Object, error) {
 	entries, err := os.ReadDir(f.URI(list.Prefix))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var found []activities.ObjectInfo
+	var found []bucket.Object
 	for _, entry := range entries {
 		if key := strings.TrimSuffix(list.Prefix, "/") + "/" + entry.Name(); key > list.After && (list.Before == "" || key < list.Before) {
-			found = append(found, activities.ObjectInfo{Key: key})
+			found = append(found, bucket.Object{Key: key})
 		}
 	}
 	return found, err

@@ -16,7 +16,7 @@ func TestDemo_GivesTheExpectedAnswers_AlsoTheSecondTime(t *testing.T) {
 	data, offset := t.TempDir(), freeOffset(t)
 	for _, turn := range []string{"first", "second"} {
 		out := t.TempDir()
-		code, stdout, stderr := run(t, data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", offset,
+		code, stdout, stderr := runProgram(t, data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", offset,
 			"--posts", wire.posts(t), "--out", out)
 		require.Zero(t, code, "%s time\n%s\n%s", turn, stdout, stderr)
 		requireAnswers(t, wire.expected(t, 1), filepath.Join(out, "answers.json"))
@@ -29,7 +29,7 @@ func TestDemo_GivesTheExpectedAnswers_AlsoTheSecondTime(t *testing.T) {
 
 func TestDemo_BuiltInPosts(t *testing.T) {
 	data, out := t.TempDir(), t.TempDir()
-	code, stdout, stderr := run(t, data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", freeOffset(t), "--out", out)
+	code, stdout, stderr := runProgram(t, data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", freeOffset(t), "--out", out)
 	require.Zero(t, code, "%s\n%s", stdout, stderr)
 	require.FileExists(t, filepath.Join(out, "answers.json"))
 }
@@ -53,7 +53,7 @@ func TestDemo_BusyPortIsToldBeforeAnythingStarts(t *testing.T) {
 		data, offset := t.TempDir(), freeOffset(t)
 		busy, err := net.Listen("tcp", "127.0.0.1:"+port(t, base, offset))
 		require.NoError(t, err)
-		code, _, stderr := run(t, data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", offset)
+		code, _, stderr := runProgram(t, data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", offset)
 		require.NoError(t, busy.Close())
 		require.Equal(t, 2, code, stderr)
 		require.Contains(t, stderr, port(t, base, offset))

@@ -96,14 +96,14 @@ func TestBadInput_UsageErrors(t *testing.T) {
 		{"backfill", "--from", "2022-02-02", "--to", "2022-02-01"}, {"backfill", "--from", "x", "--to", "2022-02-01"},
 		{"run", "2022-01-01", "--param", "nonsense=1"}, {"answers", "no_such_answer"}, {"nonsense"}, {"run", "--nonsense"},
 	} {
-		code, _, stderr := run(t, t.TempDir(), nil, "starter", args...)
+		code, _, stderr := runProgram(t, t.TempDir(), nil, "starter", args...)
 		require.Equal(t, 2, code, "starter %s\n%s", strings.Join(args, " "), stderr)
 		require.NotEmpty(t, stderr)
 	}
 }
 
 func TestBadInput_UnreachableSystem(t *testing.T) {
-	code, _, stderr := run(t, t.TempDir(), []string{"TEMPORAL_ADDRESS=127.0.0.1:1"}, "starter", "run", "2022-01-01")
+	code, _, stderr := runProgram(t, t.TempDir(), []string{"TEMPORAL_ADDRESS=127.0.0.1:1"}, "starter", "run", "2022-01-01")
 	require.Equal(t, 3, code, stderr)
 	require.Contains(t, stderr, "127.0.0.1:1")
 }

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -36,7 +37,7 @@ func (s *system) temporal() client.Client {
 func (s *system) executions(c client.Client, date dates.Date) []*workflowpb.WorkflowExecutionInfo {
 	s.t.Helper()
 	answer, err := c.ListWorkflow(s.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowId = '%s'", workflows.RunID(workflows.DailyName, date)),
+		Query: fmt.Sprintf("WorkflowId = '%s'", run.WorkflowID(workflows.DailyName, date)),
 	})
 	require.NoError(s.t, err)
 	return answer.Executions
@@ -76,7 +77,7 @@ func ago(days int) dates.Date { return dates.Of(time.Now()).Add(-days) }
 // fire lets the Schedule fire as it did, or would have done, at the end of the date.
 func (s *system) fire(c client.Client, date dates.Date) {
 	s.t.Helper()
-	err := c.ScheduleClient().GetHandle(s.t.Context(), workflows.ScheduleID(workflows.DailyName)).Backfill(s.t.Context(), client.ScheduleBackfillOptions{
+	err := c.ScheduleClient().GetHandle(s.t.Context(), run.ScheduleID(workflows.DailyName)).Backfill(s.t.Context(), client.ScheduleBackfillOptions{
 		Backfill: []client.ScheduleBackfill{{
 			Start: date.End().Add(-time.Second), End: date.End().Add(time.Second), Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_ALLOW_ALL,
 		}},

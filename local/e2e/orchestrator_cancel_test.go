@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -44,9 +45,9 @@ func TestCancel_GivenWhileTheWorkerIsDown(t *testing.T) {
 	require.Equal(t, jobs.RunResultStateCanceled, runs[load][0].State.ResultState)
 
 	status := s.statusOf(string(date))
-	require.Equal(t, workflows.Failed, status.State)
+	require.Equal(t, run.Failed, status.State)
 	require.Contains(t, status.Error, "cancelled")
 	for _, task := range status.Tasks[1:] {
-		require.Equal(t, workflows.Skipped, task.State, task.ID)
+		require.Equal(t, run.Skipped, task.State, task.ID)
 	}
 }

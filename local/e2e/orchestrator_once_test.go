@@ -9,10 +9,11 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
-	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -31,7 +32,7 @@ func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
 			delete(all, name)
 		}
 		entry := ledger[date]
-		require.Equal(s.t, string(workflows.Success), entry.State, date)
+		require.Equal(s.t, string(run.Success), entry.State, date)
 		require.Equal(s.t, 1, entry.Attempt, date)
 		require.Equal(s.t, executions[0].Execution.RunId, entry.RunID, date)
 	}
@@ -39,17 +40,17 @@ func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
 }
 
 // ledger reads the entries of all dates, past Temporal.
-func (s *system) ledger() map[dates.Date]activities.LedgerEntry {
+func (s *system) ledger() map[dates.Date]ledger.Entry {
 	s.t.Helper()
 	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3"} {
 		s.t.Setenv(name, s.setting(name))
 	}
 	objects, err := s3.New(s.t.Context(), config.Config{Bucket: s.setting("PINFLOW_BUCKET"), S3PathStyle: true})
 	require.NoError(s.t, err)
-	ledger := activities.Ledger{Objects: objects}
-	entries, err := ledger.Entries(s.t.Context(), activities.ReadLedgerInput{DAG: workflows.DailyName, From: ago(1000), To: ago(0)})
+	l := ledger.Ledger{Objects: objects}
+	entries, err := l.Entries(s.t.Context(), ledger.Range{DAG: workflows.DailyName, From: ago(1000), To: ago(0)})
 	require.NoError(s.t, err)
-	byDate := map[dates.Date]activities.LedgerEntry{}
+	byDate := map[dates.Date]ledger.Entry{}
 	for _, entry := range entries {
 		byDate[entry.Date] = entry
 	}
@@ -90,12 +91,12 @@ func TestRun_AskedForByThreeAtOnceIsOne(t *testing.T) {
 			<-p.done
 			require.Zero(t, p.cmd.ProcessState.ExitCode(), "%v\n%s", p.cmd.Args, p.output)
 		}
-		s.eventually("all who asked have ended", func() bool { return s.going(c, workflows.RangeWorkflow)+s.going(c, workflows.RunWorkflow) == 0 })
+		s.eventually("all who asked have ended", func() bool { return s.going(c, run.RangeWorkflow)+s.going(c, run.RunWorkflow) == 0 })
 	}
 	s.requireRunOnce(c, days...)
 	// The three were really at it: each round has a range of the Schedule's, and one of the backfill's.
 	answer, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Completed'", workflows.RangeWorkflow),
+		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Completed'", run.RangeWorkflow),
 	})
 	require.NoError(t, err)
 	require.EqualValues(t, 2*len(days), answer.Count)
@@ -113,7 +114,7 @@ func TestBackfill_AKilledWorkerChangesNothing(t *testing.T) {
 	s.eventually("some dates are done", func() bool { return s.progress(c, from, to).Done() >= 6 })
 	s.worker.kill()
 	s.worker = s.start("workers")
-	s.eventually("the backfill has ended", func() bool { return s.going(c, workflows.RangeWorkflow) == 0 })
+	s.eventually("the backfill has ended", func() bool { return s.going(c, run.RangeWorkflow) == 0 })
 	progress := s.progress(c, from, to)
 	require.Equal(t, days, progress.Success)
 	var all []dates.Date

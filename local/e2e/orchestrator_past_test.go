@@ -17,7 +17,11 @@ import (
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -35,9 +39,9 @@ const summingDAG = "summing"
 // step runs the activity Sum, or nothing.
 type step struct{ sums bool }
 
-func (step) Effects() workflows.Effects { return workflows.Effects{} }
+func (step) Effects() dag.Effects { return dag.Effects{} }
 
-func (s step) Run(ctx workflow.Context, try workflows.Try) (workflows.Outcome, error) {
+func (s step) Run(ctx workflow.Context, try workflows.TaskInstance) (workflows.Outcome, error) {
 	if !s.sums {
 		return workflows.Outcome{}, nil
 	}
@@ -55,17 +59,17 @@ func startSumming(t *testing.T) *summing {
 	objects, err := s3.New(t.Context(), config.Config{Bucket: s.setting("PINFLOW_BUCKET"), S3PathStyle: true})
 	require.NoError(t, err)
 	d := &summing{t: t, client: s.temporal(), broken: map[dates.Date]bool{}}
-	catalog := workflows.Catalog{
-		DAGs: []workflows.Named{{Name: summingDAG, DAG: workflows.DAG{
+	catalog := dag.Catalog{
+		DAGs: []dag.Definition{{Name: summingDAG, DAG: dag.DAG{
 			{ID: "read", Do: step{}},
-			{ID: "sum", After: workflows.Tasks{"read"}, Tries: 1, Pool: "narrow", DependsOnPast: true, Do: step{sums: true}},
+			{ID: "sum", After: dag.Tasks{"read"}, Tries: 1, Pool: "narrow", DependsOnPast: true, Do: step{sums: true}},
 		}}},
-		Pools: []workflows.Pool{{Name: "narrow", Slots: 1}},
+		Pools: []dag.Pool{{Name: "narrow", Slots: 1}},
 	}
 	require.NoError(t, catalog.Validate())
-	w := worker.New(d.client, workflows.TaskQueue, worker.Options{})
+	w := worker.New(d.client, run.TaskQueue, worker.Options{})
 	workflows.Register(w, catalog)
-	ledger := &activities.Ledger{Objects: objects}
+	ledger := &ledger.Ledger{Objects: objects}
 	w.RegisterActivity(ledger)
 	w.RegisterActivity(&activities.Pools{Client: d.client})
 	w.RegisterActivity(&activities.Runs{Client: d.client})
@@ -94,24 +98,24 @@ func (d *summing) setBroken(date dates.Date, broken bool) {
 
 func (d *summing) run(date dates.Date, again ...string) client.WorkflowRun {
 	d.t.Helper()
-	in := workflows.RunInput{DAG: summingDAG, Date: date, Trigger: workflows.Manual, Again: again}
-	run, err := d.client.ExecuteWorkflow(d.t.Context(), workflows.RunOptions(in), workflows.RunWorkflow, in)
+	in := run.Input{DAG: summingDAG, Date: date, Trigger: run.Manual, RerunTasks: again}
+	run, err := d.client.ExecuteWorkflow(d.t.Context(), launch.RunOptions(in), run.RunWorkflow, in)
 	require.NoError(d.t, err)
 	return run
 }
 
-func (d *summing) task(run client.WorkflowRun) workflows.TaskStatus {
-	answer, err := d.client.QueryWorkflow(d.t.Context(), run.GetID(), run.GetRunID(), workflows.StatusQuery)
+func (d *summing) task(r client.WorkflowRun) run.Task {
+	answer, err := d.client.QueryWorkflow(d.t.Context(), r.GetID(), r.GetRunID(), run.StatusQuery)
 	require.NoError(d.t, err)
-	var status workflows.RunStatus
+	var status run.Status
 	require.NoError(d.t, answer.Get(&status))
 	return status.Tasks[1]
 }
 
 func TestPast_ABackfillSumsUpInTheOrderOfTheDatesAndARerunOfAnEarlierOneStopsNothing(t *testing.T) {
 	d := startSumming(t)
-	in := workflows.RangeInput{DAG: summingDAG, From: "2022-10-01", To: "2022-10-06", Parallel: 4, Trigger: workflows.Backfill}
-	backfill, err := d.client.ExecuteWorkflow(t.Context(), workflows.RangeOptions(in), workflows.RangeWorkflow, in)
+	in := run.RangeInput{DAG: summingDAG, From: "2022-10-01", To: "2022-10-06", Parallel: 4, Trigger: run.Backfill}
+	backfill, err := d.client.ExecuteWorkflow(t.Context(), launch.RangeOptions(in), run.RangeWorkflow, in)
 	require.NoError(t, err)
 	require.NoError(t, backfill.Get(t.Context(), nil))
 	want := []dates.Date{"2022-10-01", "2022-10-02", "2022-10-03", "2022-10-04", "2022-10-05", "2022-10-06"}

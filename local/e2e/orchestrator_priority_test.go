@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -94,7 +95,7 @@ func (s *system) timeScheduled(c client.Client, date dates.Date) scheduledRun {
 		runs := s.executions(c, date)
 		return len(runs) == 1 && runs[0].CloseTime != nil
 	})
-	events := s.history(c, workflows.RunID(workflows.DailyName, date), "")
+	events := s.history(c, run.WorkflowID(workflows.DailyName, date), "")
 	started, ended := events[0], events[len(events)-1]
 	require.Equal(s.t, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, ended.EventType)
 	work := slices.IndexFunc(events, func(e *historyEvent) bool { return e.EventType == enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED })
@@ -106,16 +107,17 @@ func (s *system) timeScheduled(c client.Client, date dates.Date) scheduledRun {
 }
 
 // progress asks the backfill of these dates how far it is.
-func (s *system) progress(c client.Client, from, to dates.Date) workflows.RangeProgress {
+func (s *system) progress(c client.Client, from, to dates.Date) run.RangeProgress {
 	s.t.Helper()
-	answer, err := c.QueryWorkflow(s.t.Context(), workflows.RangeID(workflows.DailyName, from, to), "", workflows.ProgressQuery)
+	answer, err := c.QueryWorkflow(s.t.Context(), run.RangeWorkflowID(workflows.DailyName, from, to), "", run.ProgressQuery)
 	require.NoError(s.t, err)
-	var progress workflows.RangeProgress
+	var progress run.RangeProgress
 	require.NoError(s.t, answer.Get(&progress))
 	return progress
 }
 
-func (r scheduledRun) start() time.Duration    { return r.until }
+func (r scheduledRun) start() time.Duration { return r.until }
+
 func (r scheduledRun) duration() time.Duration { return r.took }
 
 // middle is the median: one run that the machine held up decides nothing.

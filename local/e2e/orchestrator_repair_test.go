@@ -6,14 +6,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
 // statusOf is a date's run as `starter status` tells it.
 func (s *system) statusOf(date string) (status struct {
-	workflows.RunStatus
-	Notes []activities.Note `json:"notes"`
+	run.Status
+	Notes []ledger.Note `json:"notes"`
 }) {
 	s.t.Helper()
 	_, stdout, stderr := s.starter("status", date, "-o", "json")
@@ -26,7 +27,7 @@ func TestRepair_AHeldTaskIsRetriedAndARerunReallyRunsAgain(t *testing.T) {
 	date := string(ago(1))
 	s.breakNotebook("clean_geo", "-- Databricks notebook source\nSELECT * FROM nowhere")
 	s.must("run", date, "--hold", "--tag", "repair")
-	s.eventually("the run holds", func() bool { return s.statusOf(date).State == workflows.Held })
+	s.eventually("the run holds", func() bool { return s.statusOf(date).State == run.Held })
 	code, _, stderr := s.starter("task", "retry", date, "clean_pin", "--reason", "x")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "held: clean_geo", "a wrong decision is refused with what is possible")
@@ -40,7 +41,7 @@ func TestRepair_AHeldTaskIsRetriedAndARerunReallyRunsAgain(t *testing.T) {
 	s.must("rerun", date, "--only", "query", "--wait")
 	s.must("note", date, "the source was late")
 	status := s.statusOf(date)
-	require.Equal(t, workflows.Success, status.State)
+	require.Equal(t, run.Success, status.State)
 	require.Equal(t, "the source was late", status.Notes[0].Text)
 	require.Contains(t, status.Tasks[2].Decision, "the notebook is back")
 	require.True(t, status.Tasks[2].Carried)
@@ -50,7 +51,7 @@ func TestRepair_AHeldTaskIsRetriedAndARerunReallyRunsAgain(t *testing.T) {
 	require.Len(t, runs, tasksOfDaily+2+1, "clean_geo three times, query twice, the others once: %v", runs)
 
 	var why struct {
-		Made workflows.TaskStatus `json:"made"`
+		Made run.Task `json:"made"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(s.must("why", "users_joined_by_year", date, "-o", "json")), &why))
 	require.Equal(t, status.Tasks[4].JobRunID, why.Made.JobRunID)

@@ -16,7 +16,7 @@ import (
 func TestStack_SecondOneOnTheSameDirectoryIsRefused(t *testing.T) {
 	s := &system{t: t, data: t.TempDir(), offset: freeOffset(t)}
 	s.startStack()
-	code, _, stderr := run(t, s.data, nil, "local", "stack", "--data", s.data, "--port-offset", freeOffset(t))
+	code, _, stderr := runProgram(t, s.data, nil, "local", "stack", "--data", s.data, "--port-offset", freeOffset(t))
 	require.Equal(t, 2, code, stderr)
 	require.Contains(t, stderr, s.data)
 	require.FileExists(t, filepath.Join(s.data, "stack.env"), "the first one goes on")
@@ -29,7 +29,7 @@ func TestStack_BusyPortsAreAllNamed(t *testing.T) {
 		require.NoError(t, err)
 		defer busy.Close()
 	}
-	code, stdout, stderr := run(t, t.TempDir(), nil, "local", "stack", "--data", t.TempDir(), "--port-offset", offset)
+	code, stdout, stderr := runProgram(t, t.TempDir(), nil, "local", "stack", "--data", t.TempDir(), "--port-offset", offset)
 	require.Equal(t, 2, code, stderr)
 	require.Empty(t, stdout, "nothing has started")
 	for _, said := range []string{port(t, 9092, offset), "--kafka-port", port(t, 8090, offset), "--workspace-port"} {

@@ -116,7 +116,7 @@ func (s *system) setting(name string) string {
 // starter runs a command of the CLI to its end and returns its exit code and what it printed.
 func (s *system) starter(args ...string) (code int, stdout, stderr string) {
 	s.t.Helper()
-	return run(s.t, s.data, s.env, "starter", args...)
+	return runProgram(s.t, s.data, s.env, "starter", args...)
 }
 
 // must runs a command of the CLI that has to succeed and returns what it printed.
@@ -210,7 +210,7 @@ func (p *process) signal(sig os.Signal) {
 }
 
 // run runs a program to its end.
-func run(t *testing.T, dir string, env []string, program string, args ...string) (code int, stdout, stderr string) {
+func runProgram(t *testing.T, dir string, env []string, program string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

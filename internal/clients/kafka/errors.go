@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/pinflow/pinflow/internal/clients/fault"
 )
 
 // Errors that callers tell apart with errors.Is.
@@ -20,59 +22,89 @@ var (
 	ErrClosed = errors.New("the producer is closed")
 )
 
-// Fault is what an error of Kafka means for what to do next.
-type Fault int
-
-// The faults.
-const (
-	// FaultNone is no error.
-	FaultNone Fault = iota
-	// FaultTransient passes: a lost connection, a moving leader, a slow replica. Ask for fresh metadata and try again.
-	FaultTransient
-	// FaultRecord is a record, or the size of a batch, that the broker will never take.
-	FaultRecord
-	// FaultAuthentication says that the broker does not know who is asking.
-	FaultAuthentication
-	// FaultAuthorization says that who is asking may not.
-	FaultAuthorization
-	// FaultPermanent is any other refusal; trying again would get the same.
-	FaultPermanent
-)
-
 // invalidRecord is Kafka's INVALID_RECORD (code 87), which kafka-go has no name for.
 const invalidRecord kafkago.Error = 87
 
-// Classify says what an error of a request to Kafka means. Only a broker's own answer can be final: what goes wrong between
-// here and the broker passes: a refused or lost connection, a time limit, kafka-go's own "topic not found" of an old layout.
-func Classify(err error) Fault {
-	if err == nil {
-		return FaultNone
+// Classify turns an error of a request to Kafka into a *fault.Error. Only a broker's own answer can be
+// final: a refused or lost connection, a time limit and kafka-go's own "topic not found", which it takes
+// from outdated metadata, are fault.Unreachable.
+func Classify(err error) error {
+	if err == nil || fault.KindOf(err) != fault.Unknown {
+		return err
+	}
+	classified := func(kind fault.Kind, what, next string) error {
+		return &fault.Error{Kind: kind, What: what, Next: next, Err: err}
+	}
+	switch kindOf(err) {
+	case fault.Missing:
+		return classified(fault.Missing, "Kafka does not have the topic", "run `starter setup`, or set PINFLOW_USER_ID to the prefix of the topics")
+	case fault.Unauthenticated:
+		return classified(fault.Unauthenticated, "Kafka rejected the credentials", "check them and the SASL mechanism")
+	case fault.Unauthorized:
+		return classified(fault.Unauthorized, "Kafka denied permission", "check the ACLs of the topics and of the consumer group")
+	case fault.Invalid:
+		return classified(fault.Invalid, "Kafka rejected the request", "check the record, or the settings of the topic")
+	}
+	return classified(fault.Unreachable, "cannot reach Kafka", "is the stack up? start it with `make stack`, or set PINFLOW_KAFKA_BROKERS")
+}
+
+// kindOf returns what an error of a request to Kafka means.
+func kindOf(err error) fault.Kind {
+	if known := fault.KindOf(err); known != fault.Unknown {
+		return known
 	}
 	var code kafkago.Error
 	if !errors.As(err, &code) {
-		if errors.Is(err, ErrTooLarge) {
-			return FaultRecord
+		switch {
+		case errors.Is(err, ErrTooLarge):
+			return fault.Invalid
+		case errors.Is(err, ErrUnknownTopic):
+			return fault.Missing
 		}
-		return FaultTransient
+		return fault.Unreachable
+	}
+	switch code {
+	case kafkago.UnknownTopicOrPartition:
+		return fault.Missing
+	case kafkago.UnsupportedSASLMechanism, kafkago.IllegalSASLState, kafkago.SASLAuthenticationFailed:
+		return fault.Unauthenticated
+	case kafkago.TopicAuthorizationFailed, kafkago.GroupAuthorizationFailed, kafkago.ClusterAuthorizationFailed,
+		kafkago.TransactionalIDAuthorizationFailed, kafkago.BrokerAuthorizationFailed:
+		return fault.Unauthorized
+	case kafkago.BrokerNotAvailable, kafkago.ReplicaNotAvailable: // temporary for Kafka's own clients, not for kafka-go
+		return fault.Unreachable
+	}
+	if code.Temporary() {
+		return fault.Unreachable
+	}
+	return fault.Invalid
+}
+
+// passes reports whether a request may succeed when it is repeated with fresh metadata: a topic that a
+// broker does not know may have just been created, or moved.
+func passes(err error) bool {
+	if err == nil {
+		return false
+	}
+	kind := kindOf(err)
+	return kind == fault.Unreachable || kind == fault.Missing
+}
+
+// invalidates reports whether the error is about a record, or the size of a batch: the other records of
+// the batch may be accepted.
+func invalidates(err error) bool {
+	var code kafkago.Error
+	if !errors.As(err, &code) {
+		return errors.Is(err, ErrTooLarge)
 	}
 	switch code {
 	case kafkago.MessageSizeTooLarge, kafkago.RecordListTooLarge, kafkago.InvalidTimestamp, invalidRecord:
-		return FaultRecord
-	case kafkago.UnsupportedSASLMechanism, kafkago.IllegalSASLState, kafkago.SASLAuthenticationFailed:
-		return FaultAuthentication
-	case kafkago.TopicAuthorizationFailed, kafkago.GroupAuthorizationFailed, kafkago.ClusterAuthorizationFailed,
-		kafkago.TransactionalIDAuthorizationFailed, kafkago.BrokerAuthorizationFailed:
-		return FaultAuthorization
-	case kafkago.BrokerNotAvailable, kafkago.ReplicaNotAvailable: // temporary for Kafka's own clients, not for kafka-go
-		return FaultTransient
+		return true
 	}
-	if code.Temporary() {
-		return FaultTransient
-	}
-	return FaultPermanent
+	return false
 }
 
-// staleLayout says whether the error can come from an old picture of the cluster, so that new metadata may mend it.
+// staleLayout reports whether the error can come from outdated metadata, so that a refresh may help.
 func staleLayout(err error) bool {
 	var code kafkago.Error
 	if errors.As(err, &code) {

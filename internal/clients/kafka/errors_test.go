@@ -11,41 +11,44 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/internal/clients/fault"
 )
 
 func TestClassify_OnlyABrokersAnswerIsFinal(t *testing.T) {
 	for _, c := range []struct {
 		err   error
-		fault Fault
+		kind  fault.Kind
 		stale bool // new metadata may mend it
 	}{
-		{nil, FaultNone, true},
-		{io.EOF, FaultTransient, true},
-		{syscall.ECONNREFUSED, FaultTransient, true},
-		{context.DeadlineExceeded, FaultTransient, true},
-		{protocol.NewErrNoTopic("t"), FaultTransient, true},
-		{ErrUnreachable, FaultTransient, true},
-		{kafkago.NotLeaderForPartition, FaultTransient, true},
-		{kafkago.UnknownTopicOrPartition, FaultTransient, true},
-		{kafkago.BrokerNotAvailable, FaultTransient, true},
-		{kafkago.ReplicaNotAvailable, FaultTransient, true},
-		{kafkago.RequestTimedOut, FaultTransient, false},
-		{kafkago.NotEnoughReplicas, FaultTransient, false},
-		{kafkago.NotEnoughReplicasAfterAppend, FaultTransient, false},
-		{kafkago.MessageSizeTooLarge, FaultRecord, false},
-		{invalidRecord, FaultRecord, false},
-		{ErrTooLarge, FaultRecord, true},
-		{kafkago.SASLAuthenticationFailed, FaultAuthentication, false},
-		{kafkago.TopicAuthorizationFailed, FaultAuthorization, false},
-		{kafkago.PolicyViolation, FaultPermanent, false},
-		{kafkago.InvalidTopic, FaultPermanent, false},
-		{kafkago.Unknown, FaultPermanent, false},
+		{nil, fault.Unknown, true},
+		{io.EOF, fault.Unreachable, true},
+		{syscall.ECONNREFUSED, fault.Unreachable, true},
+		{context.DeadlineExceeded, fault.Unreachable, true},
+		{protocol.NewErrNoTopic("t"), fault.Unreachable, true},
+		{ErrUnreachable, fault.Unreachable, true},
+		{kafkago.NotLeaderForPartition, fault.Unreachable, true},
+		{kafkago.UnknownTopicOrPartition, fault.Missing, true},
+		{kafkago.BrokerNotAvailable, fault.Unreachable, true},
+		{kafkago.ReplicaNotAvailable, fault.Unreachable, true},
+		{kafkago.RequestTimedOut, fault.Unreachable, false},
+		{kafkago.NotEnoughReplicas, fault.Unreachable, false},
+		{kafkago.NotEnoughReplicasAfterAppend, fault.Unreachable, false},
+		{kafkago.MessageSizeTooLarge, fault.Invalid, false},
+		{invalidRecord, fault.Invalid, false},
+		{ErrTooLarge, fault.Invalid, true},
+		{kafkago.SASLAuthenticationFailed, fault.Unauthenticated, false},
+		{kafkago.TopicAuthorizationFailed, fault.Unauthorized, false},
+		{kafkago.PolicyViolation, fault.Invalid, false},
+		{kafkago.InvalidTopic, fault.Invalid, false},
+		{kafkago.Unknown, fault.Invalid, false},
 	} {
-		require.Equal(t, c.fault, Classify(c.err), "%v", c.err)
+		require.Equal(t, c.kind, fault.KindOf(Classify(c.err)), "%v", c.err)
 		if c.err == nil {
 			continue
 		}
-		require.Equal(t, c.fault, Classify(fmt.Errorf("produce: %w", errors.Join(c.err))), "%v, wrapped", c.err)
+		require.Equal(t, c.kind, fault.KindOf(Classify(fmt.Errorf("produce: %w", errors.Join(c.err)))), "%v, wrapped", c.err)
+		require.ErrorIs(t, Classify(c.err), c.err)
 		require.Equal(t, c.stale, staleLayout(c.err), "%v", c.err)
 	}
 }

@@ -99,20 +99,20 @@ func (l *lane) deliver(batch []*entry) {
 			return
 		}
 		base, err := l.produce(batch)
-		switch Classify(err) {
-		case FaultNone:
+		switch {
+		case err == nil:
 			for i, e := range batch {
 				e.acknowledge(base + int64(i))
 			}
 			return
-		case FaultTransient:
+		case passes(err):
 			reason = err
 			if staleLayout(err) {
 				l.producer.reset()
 			}
 			wait(batch[0].ctx, pause)
 			pause = min(2*pause, lastRetry)
-		case FaultRecord:
+		case invalidates(err):
 			if len(batch) > 1 {
 				half := len(batch) / 2
 				l.deliver(batch[:half])

@@ -50,7 +50,7 @@ func (r *Reader) offsets(ctx context.Context, topic string, partitions int, time
 	for attempt := 1; ; attempt++ {
 		offsets, err := r.askOffsets(ctx, topic, partitions, timestamp, pick)
 		// kafka-go says Unknown where a broker was not reached.
-		passing := Classify(err) == FaultTransient || errors.Is(err, kafkago.Unknown)
+		passing := passes(err) || errors.Is(err, kafkago.Unknown)
 		if !passing || attempt == offsetAttempts || ctx.Err() != nil {
 			return offsets, err
 		}
@@ -93,7 +93,7 @@ func (r *Reader) CommitGroup(ctx context.Context, group, topic string, offsets m
 	pause := commitPause
 	for {
 		err := r.commitGroup(ctx, group, topic, offsets)
-		if Classify(err) != FaultTransient {
+		if !passes(err) {
 			return err
 		}
 		wait(ctx, pause)

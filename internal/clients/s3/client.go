@@ -16,13 +16,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/config"
 )
 
@@ -40,7 +39,7 @@ type Client struct {
 	bucket string
 }
 
-var _ activities.Objects = (*Client)(nil)
+var _ bucket.Objects = (*Client)(nil)
 
 // New makes a client of the settings' bucket. It does not connect yet.
 func New(ctx context.Context, settings config.Config) (*Client, error) {
@@ -60,7 +59,7 @@ const conflict = "ConditionalRequestConflict"
 // URI is the object's address as Spark and Databricks take it.
 func (c *Client) URI(key string) string { return "s3://" + c.bucket + "/" + key }
 
-// Get returns an object's content, or activities.ErrNoObject.
+// Get returns an object's content, or activities.ErrNotFound.
 func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -76,19 +75,19 @@ func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
 	return body, nil
 }
 
-// Head returns an object's size and metadata, or activities.ErrNoObject.
-func (c *Client) Head(ctx context.Context, key string) (activities.ObjectInfo, error) {
+// Head returns an object's size and metadata, or activities.ErrNotFound.
+func (c *Client) Head(ctx context.Context, key string) (bucket.Object, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	head, err := c.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &c.bucket, Key: &key})
 	if err != nil {
-		return activities.ObjectInfo{}, c.explain("head", key, err)
+		return bucket.Object{}, c.explain("head", key, err)
 	}
-	return activities.ObjectInfo{Key: key, Size: aws.ToInt64(head.ContentLength), Metadata: head.Metadata}, nil
+	return bucket.Object{Key: key, Size: aws.ToInt64(head.ContentLength), Metadata: head.Metadata}, nil
 }
 
-// Put writes an object; S3 checks that it got it whole. With OnlyNew it returns activities.ErrObjectExists where there is one.
-func (c *Client) Put(ctx context.Context, object activities.PutObject) error {
+// Put writes an object; S3 checks that it got it whole. With OnlyNew it returns activities.ErrExists where there is one.
+func (c *Client) Put(ctx context.Context, object bucket.PutInput) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	sum, err := checksum(object)
@@ -108,7 +107,7 @@ func (c *Client) Put(ctx context.Context, object activities.PutObject) error {
 	return nil
 }
 
-func checksum(object activities.PutObject) ([]byte, error) {
+func checksum(object bucket.PutInput) ([]byte, error) {
 	if object.SHA256 == "" {
 		sum := sha256.Sum256(object.Body)
 		return sum[:], nil
@@ -121,12 +120,12 @@ func checksum(object activities.PutObject) ([]byte, error) {
 }
 
 // List returns keys and sizes in the byte order of the keys, all pages up to Before.
-func (c *Client) List(ctx context.Context, list activities.ListObjects) ([]activities.ObjectInfo, error) {
+func (c *Client) List(ctx context.Context, list bucket.ListInput) ([]bucket.Object, error) {
 	input := &s3.ListObjectsV2Input{Bucket: &c.bucket, Prefix: &list.Prefix}
 	if list.After != "" {
 		input.StartAfter = &list.After
 	}
-	var objects []activities.ObjectInfo
+	var objects []bucket.Object
 	for pages := s3.NewListObjectsV2Paginator(c.api, input); pages.HasMorePages(); {
 		page, err := c.page(ctx, pages)
 		if err != nil {
@@ -137,7 +136,7 @@ func (c *Client) List(ctx context.Context, list activities.ListObjects) ([]activ
 			if list.Before != "" && key >= list.Before {
 				return objects, nil
 			}
-			objects = append(objects, activities.ObjectInfo{Key: key, Size: aws.ToInt64(object.Size)})
+			objects = append(objects, bucket.Object{Key: key, Size: aws.ToInt64(object.Size)})
 		}
 	}
 	return objects, nil
@@ -183,18 +182,9 @@ func (c *Client) explain(doing, key string, err error) error {
 	}
 	switch {
 	case code == "NoSuchKey", code == "NotFound" && doing == "head":
-		return fmt.Errorf("%s: %w", where, activities.ErrNoObject)
+		return fmt.Errorf("%s: %w", where, bucket.ErrNotFound)
 	case status(err) == http.StatusPreconditionFailed:
-		return fmt.Errorf("%s: %w", where, activities.ErrObjectExists)
+		return fmt.Errorf("%s: %w", where, bucket.ErrExists)
 	}
 	return fmt.Errorf("%s %s: %w", doing, where, err)
-}
-
-// status is the HTTP status of S3's answer; 0 if there was none.
-func status(err error) int {
-	var answer *awshttp.ResponseError
-	if errors.As(err, &answer) {
-		return answer.HTTPStatusCode()
-	}
-	return 0
 }

@@ -37,7 +37,7 @@ type Connection struct {
 
 // Dial connects to Temporal with the settings of the environment and of the Temporal CLI's configuration file (TEMPORAL_ADDRESS,
 // TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS…, TEMPORAL_PROFILE). It returns once the server has answered; within about
-// five seconds, or an *UnreachableError.
+// five seconds, or a *fault.Error.
 func Dial(ctx context.Context, options Options) (*Connection, error) {
 	settings, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {

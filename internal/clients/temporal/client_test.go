@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
+
+	"github.com/pinflow/pinflow/internal/clients/fault"
 )
 
 func TestDial_SaysWhatToDoWhenNothingListens(t *testing.T) {
@@ -19,9 +21,7 @@ func TestDial_SaysWhatToDoWhenNothingListens(t *testing.T) {
 	t.Setenv("TEMPORAL_CONFIG_FILE", t.TempDir()+"/none.toml")
 
 	_, err = Dial(t.Context(), Options{})
-	var unreachable *UnreachableError
-	require.ErrorAs(t, err, &unreachable)
-	require.Equal(t, address, unreachable.Address)
+	require.Equal(t, fault.Unreachable, fault.KindOf(err))
 	require.ErrorContains(t, err, "cannot reach Temporal at "+address)
 	require.ErrorContains(t, err, "make stack")
 	require.ErrorContains(t, err, "TEMPORAL_ADDRESS")
@@ -55,7 +55,7 @@ func TestClassify_TellsWhatCannotBeReachedFromOtherErrors(t *testing.T) {
 				require.Equal(t, row.err, got)
 				return
 			}
-			require.ErrorAs(t, got, new(*UnreachableError))
+			require.True(t, fault.Unusable(got))
 			require.ErrorIs(t, got, row.err)
 			require.ErrorContains(t, got, row.next)
 			require.ErrorContains(t, got, "temporal.example:7233")

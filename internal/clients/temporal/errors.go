@@ -6,32 +6,15 @@ import (
 	"fmt"
 
 	"go.temporal.io/api/serviceerror"
+
+	"github.com/pinflow/pinflow/internal/clients/fault"
 )
 
-// UnreachableError says that Temporal cannot be used from here: it does not answer, or it refuses who is asking.
-type UnreachableError struct {
-	// Address is the server's, host:port.
-	Address string
-	// Next says what to do.
-	Next string
-	// Err is what went wrong.
-	Err error
-}
-
-func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("cannot reach Temporal at %s: %s (%v)", e.Address, e.Next, e.Err)
-}
-
-func (e *UnreachableError) Unwrap() error { return e.Err }
-
-// Classify puts an error of this connection into words: *UnreachableError if Temporal cannot be used from here; any other error,
-// as that of a workflow, unchanged.
+// Classify turns an error of this connection into a *fault.Error if Temporal cannot be used from here.
+// It returns any other error, as that of a workflow, unchanged.
 func (c *Connection) Classify(err error) error {
-	if err == nil || errors.As(err, new(*UnreachableError)) {
+	if err == nil || fault.KindOf(err) != fault.Unknown {
 		return err
-	}
-	unreachable := func(format string, args ...any) error {
-		return &UnreachableError{Address: c.Address, Next: fmt.Sprintf(format, args...), Err: err}
 	}
 	var (
 		unavailable *serviceerror.Unavailable
@@ -41,11 +24,20 @@ func (c *Connection) Classify(err error) error {
 	)
 	switch {
 	case errors.As(err, &namespace):
-		return unreachable("it has no namespace %q: create it with `temporal operator namespace create -n %s`, or set TEMPORAL_NAMESPACE", c.Namespace, c.Namespace)
+		return &fault.Error{
+			Kind: fault.Unset, What: fmt.Sprintf("Temporal at %s has no namespace %q", c.Address, c.Namespace),
+			Next: fmt.Sprintf("create it with `temporal operator namespace create -n %s`, or set TEMPORAL_NAMESPACE", c.Namespace), Err: err,
+		}
 	case errors.As(err, &denied):
-		return unreachable("it refuses these credentials for namespace %q: check TEMPORAL_API_KEY or the client certificate, and TEMPORAL_NAMESPACE", c.Namespace)
+		return &fault.Error{
+			Kind: fault.Unauthenticated, What: fmt.Sprintf("Temporal at %s rejected the credentials for namespace %q", c.Address, c.Namespace),
+			Next: "check TEMPORAL_API_KEY or the client certificate, and TEMPORAL_NAMESPACE", Err: err,
+		}
 	case errors.As(err, &unavailable), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
-		return unreachable("is the stack up? start it with `make stack`, or set TEMPORAL_ADDRESS")
+		return &fault.Error{
+			Kind: fault.Unreachable, What: "cannot reach Temporal at " + c.Address,
+			Next: "is the stack up? start it with `make stack`, or set TEMPORAL_ADDRESS", Err: err,
+		}
 	}
 	return err
 }

@@ -20,15 +20,17 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
+	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/failure"
 )
 
 var (
-	_ activities.Kafka   = (*kafka.Reader)(nil)
-	_ activities.Objects = (*s3.Client)(nil)
+	_ landing.Kafka  = (*kafka.Reader)(nil)
+	_ bucket.Objects = (*s3.Client)(nil)
 )
 
 const day = dates.Date("2022-10-18")
@@ -57,13 +59,13 @@ func requireFinal(t *testing.T, err error, kind string, words ...string) {
 }
 
 // land runs a date's landing as the workflow does: every activity again and again until it succeeds or fails for good.
-func land(t *testing.T, landing *activities.Landing, date dates.Date) activities.ManifestSummary {
+func land(t *testing.T, landing1 *landing.Activities, date dates.Date) landing.ManifestSummary {
 	t.Helper()
-	plan := persist[activities.LandingPlan](t, landing.PlanLanding, activities.PlanLandingInput{Topic: "pin", Date: date})
+	plan := persist[landing.Plan](t, landing1.PlanLanding, landing.PlanInput{Topic: "pin", Date: date})
 	for _, r := range plan.Ranges {
-		persist[activities.LandedPartition](t, landing.LandPartition, activities.LandPartitionInput{Topic: plan.Topic, Date: date, Range: r})
+		persist[landing.PartitionSummary](t, landing1.LandPartition, landing.PartitionInput{Topic: plan.Topic, Date: date, Range: r})
 	}
-	return persist[activities.ManifestSummary](t, landing.WriteManifest, activities.WriteManifestInput{Plan: plan})
+	return persist[landing.ManifestSummary](t, landing1.WriteManifest, landing.ManifestInput{Plan: plan})
 }
 
 func persist[Out any](t *testing.T, activity, in any) Out {
@@ -81,14 +83,14 @@ func persist[Out any](t *testing.T, activity, in any) Out {
 }
 
 // lines reads the landed lines of a date, as partition/offset/key.
-func lines(t *testing.T, bucket *s3.Client, date dates.Date) map[string]int {
+func lines(t *testing.T, objects *s3.Client, date dates.Date) map[string]int {
 	t.Helper()
 	ctx := deadline(t)
-	listed, err := bucket.List(ctx, activities.ListObjects{Prefix: "topics/" + topic + "/dt=" + string(date) + "/"})
+	listed, err := objects.List(ctx, bucket.ListInput{Prefix: "topics/" + topic + "/dt=" + string(date) + "/"})
 	require.NoError(t, err)
 	found := map[string]int{}
 	for _, object := range listed {
-		body, err := bucket.Get(ctx, object.Key)
+		body, err := objects.Get(ctx, object.Key)
 		require.NoError(t, err)
 		for text := range strings.Lines(string(body)) {
 			var line struct {
@@ -134,7 +136,7 @@ func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
 			return nil, nil, false
 		})
 	}
-	landing := &activities.Landing{Kafka: newReader(t, cluster), Objects: bucket, UserID: "u", ObjectBytes: 40_000, ObjectRecords: 70}
+	landing := &landing.Activities{Kafka: newReader(t, cluster), Objects: bucket, UserID: "u", ObjectBytes: 40_000, ObjectRecords: 70}
 	for i, date := range []dates.Date{day.Add(1), day.Add(2), day} {
 		require.NoError(t, cluster.MoveTopicPartition(topic, int32(i), int32(i)))
 		summary := land(t, landing, date)
@@ -150,9 +152,9 @@ func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
 }
 
 func TestLanding_MissingTopicSaysWhatToDo(t *testing.T) {
-	landing := &activities.Landing{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), UserID: "u"}
-	_, err := execute[activities.LandingPlan](landing.PlanLanding, activities.PlanLandingInput{Topic: "geo", Date: day})
-	requireFinal(t, err, activities.ErrorTopicMissing, "u.geo", "starter setup")
+	landing1 := &landing.Activities{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), UserID: "u"}
+	_, err := execute[landing.Plan](landing1.PlanLanding, landing.PlanInput{Topic: "geo", Date: day})
+	requireFinal(t, err, failure.TopicMissing, "u.geo", "starter setup")
 }
 
 func TestLanding_OffsetsThatRetentionDeletedAreNamed(t *testing.T) {
@@ -161,22 +163,22 @@ func TestLanding_OffsetsThatRetentionDeletedAreNamed(t *testing.T) {
 	for range 10 {
 		produce(t, producer, record(0, noon, "{}"))
 	}
-	landing := &activities.Landing{Kafka: newReader(t, cluster), Objects: newBucket(t), UserID: "u"}
-	plan, err := execute[activities.LandingPlan](landing.PlanLanding, activities.PlanLandingInput{Topic: "pin", Date: day})
+	landing1 := &landing.Activities{Kafka: newReader(t, cluster), Objects: newBucket(t), UserID: "u"}
+	plan, err := execute[landing.Plan](landing1.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
 	require.NoError(t, err)
 	deleteBefore(t, producer, 6)
-	_, err = execute[activities.LandedPartition](landing.LandPartition, activities.LandPartitionInput{Topic: plan.Topic, Date: day, Range: plan.Ranges[0]})
-	requireFinal(t, err, activities.ErrorOffsetsGone, "partition 0 offsets 0 to 5")
-	_, err = execute[activities.LandingPlan](landing.PlanLanding, activities.PlanLandingInput{Topic: "pin", Date: day})
-	requireFinal(t, err, activities.ErrorOffsetsGone, "partition 0 offsets 0 to 5")
+	_, err = execute[landing.PartitionSummary](landing1.LandPartition, landing.PartitionInput{Topic: plan.Topic, Date: day, Range: plan.Ranges[0]})
+	requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
+	_, err = execute[landing.Plan](landing1.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
+	requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
 }
 
 // Nothing answers: the landing is tried again, and says who does not answer.
 func TestLanding_WithoutKafkaOrS3IsTriedAgain(t *testing.T) {
 	reader := kafka.NewReader(kafka.Connection{Brokers: []string{freeAddress(t)}, ClientID: "test"})
 	t.Cleanup(reader.Close)
-	landing := &activities.Landing{Kafka: reader, Objects: newBucket(t), UserID: "u"}
-	_, err := execute[activities.LandingPlan](landing.PlanLanding, activities.PlanLandingInput{Topic: "pin", Date: day})
+	landing1 := &landing.Activities{Kafka: reader, Objects: newBucket(t), UserID: "u"}
+	_, err := execute[landing.Plan](landing1.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, err, &failure)
 	require.False(t, failure.NonRetryable())
@@ -201,9 +203,9 @@ func BenchmarkLanding(b *testing.B) {
 	b.SetBytes(int64(size))
 	date := day
 	for b.Loop() {
-		landing := &activities.Landing{Kafka: reader, Objects: bucket, UserID: "u"}
-		landed, err := execute[activities.LandedPartition](landing.LandPartition, activities.LandPartitionInput{
-			Topic: topic, Date: date, Range: activities.PartitionRange{End: records},
+		landing1 := &landing.Activities{Kafka: reader, Objects: bucket, UserID: "u"}
+		landed, err := execute[landing.PartitionSummary](landing1.LandPartition, landing.PartitionInput{
+			Topic: topic, Date: date, Range: landing.Range{End: records},
 		})
 		require.NoError(b, err)
 		require.EqualValues(b, records, landed.Records)

@@ -14,11 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/ledger"
 )
 
 func TestPut_OnlyNewHasExactlyOneWinner(t *testing.T) {
-	bucket, ctx := newBucket(t), deadline(t)
+	objects, ctx := newBucket(t), deadline(t)
 	for key := range 10 {
 		var won atomic.Int64
 		var group errgroup.Group
@@ -26,8 +28,8 @@ func TestPut_OnlyNewHasExactlyOneWinner(t *testing.T) {
 		for writer := range 8 {
 			group.Go(func() error {
 				body := bytes.Repeat([]byte{byte('a' + writer)}, 100_000)
-				err := bucket.Put(ctx, activities.PutObject{Key: name, Body: body, Metadata: map[string]string{"writer": fmt.Sprint(writer)}, OnlyNew: true})
-				if errors.Is(err, activities.ErrObjectExists) {
+				err := objects.Put(ctx, bucket.PutInput{Key: name, Body: body, Metadata: map[string]string{"writer": fmt.Sprint(writer)}, OnlyNew: true})
+				if errors.Is(err, bucket.ErrExists) {
 					return nil
 				}
 				if err == nil {
@@ -38,9 +40,9 @@ func TestPut_OnlyNewHasExactlyOneWinner(t *testing.T) {
 		}
 		require.NoError(t, group.Wait())
 		require.EqualValues(t, 1, won.Load())
-		head, err := bucket.Head(ctx, name)
+		head, err := objects.Head(ctx, name)
 		require.NoError(t, err)
-		body, err := bucket.Get(ctx, name)
+		body, err := objects.Get(ctx, name)
 		require.NoError(t, err)
 		require.EqualValues(t, 100_000, head.Size)
 		require.Equal(t, head.Metadata["writer"], fmt.Sprint(int(body[0]-'a')), "content and metadata are of one writer")
@@ -48,57 +50,57 @@ func TestPut_OnlyNewHasExactlyOneWinner(t *testing.T) {
 }
 
 func TestObjects_AreReadBackAsTheyWereWritten(t *testing.T) {
-	bucket, ctx := newBucket(t), deadline(t)
-	require.Equal(t, "s3://pinflow/a/b.json", bucket.URI("a/b.json"))
+	objects, ctx := newBucket(t), deadline(t)
+	require.Equal(t, "s3://pinflow/a/b.json", objects.URI("a/b.json"))
 	for key, body := range map[string][]byte{"runs/d/2022-10-18.json": []byte("{}"), "topics/u.pin/u.pin+0+empty.json": nil} {
-		require.NoError(t, bucket.Put(ctx, activities.PutObject{Key: key, Body: body, Metadata: map[string]string{"end-offset": "12"}}))
-		got, err := bucket.Get(ctx, key)
+		require.NoError(t, objects.Put(ctx, bucket.PutInput{Key: key, Body: body, Metadata: map[string]string{"end-offset": "12"}}))
+		got, err := objects.Get(ctx, key)
 		require.NoError(t, err)
 		require.Equal(t, string(body), string(got))
-		head, err := bucket.Head(ctx, key)
+		head, err := objects.Head(ctx, key)
 		require.NoError(t, err)
-		require.Equal(t, activities.ObjectInfo{Key: key, Size: int64(len(body)), Metadata: map[string]string{"end-offset": "12"}}, head)
+		require.Equal(t, bucket.Object{Key: key, Size: int64(len(body)), Metadata: map[string]string{"end-offset": "12"}}, head)
 	}
-	require.NoError(t, bucket.Put(ctx, activities.PutObject{Key: "runs/d/2022-10-18.json", Body: []byte("new")}))
-	got, err := bucket.Get(ctx, "runs/d/2022-10-18.json")
+	require.NoError(t, objects.Put(ctx, bucket.PutInput{Key: "runs/d/2022-10-18.json", Body: []byte("new")}))
+	got, err := objects.Get(ctx, "runs/d/2022-10-18.json")
 	require.NoError(t, err)
 	require.Equal(t, "new", string(got))
-	_, err = bucket.Get(ctx, "runs/d/none.json")
-	require.ErrorIs(t, err, activities.ErrNoObject)
-	_, err = bucket.Head(ctx, "runs/d/none.json")
-	require.ErrorIs(t, err, activities.ErrNoObject)
+	_, err = objects.Get(ctx, "runs/d/none.json")
+	require.ErrorIs(t, err, bucket.ErrNotFound)
+	_, err = objects.Head(ctx, "runs/d/none.json")
+	require.ErrorIs(t, err, bucket.ErrNotFound)
 }
 
 func TestPut_RefusesContentThatIsNotTheWriters(t *testing.T) {
-	bucket, ctx := newBucket(t), deadline(t)
-	err := bucket.Put(ctx, activities.PutObject{Key: "k", Body: []byte("other"), SHA256: strings.Repeat("ab", 32)})
+	objects, ctx := newBucket(t), deadline(t)
+	err := objects.Put(ctx, bucket.PutInput{Key: "k", Body: []byte("other"), SHA256: strings.Repeat("ab", 32)})
 	require.Error(t, err)
-	_, err = bucket.Get(ctx, "k")
-	require.ErrorIs(t, err, activities.ErrNoObject)
-	require.Error(t, bucket.Put(ctx, activities.PutObject{Key: "k", SHA256: "no hex"}))
+	_, err = objects.Get(ctx, "k")
+	require.ErrorIs(t, err, bucket.ErrNotFound)
+	require.Error(t, objects.Put(ctx, bucket.PutInput{Key: "k", SHA256: "no hex"}))
 }
 
 func TestList_IsInOrderOverPagesAndWithinItsLimits(t *testing.T) {
-	bucket, ctx := newBucket(t), deadline(t)
+	objects, ctx := newBucket(t), deadline(t)
 	var group errgroup.Group
 	group.SetLimit(16)
 	for i := range 1200 { // a page has 1,000
 		group.Go(func() error {
-			return bucket.Put(ctx, activities.PutObject{Key: fmt.Sprintf("runs/d/%04d.json", i), Body: []byte("{}")})
+			return objects.Put(ctx, bucket.PutInput{Key: fmt.Sprintf("runs/d/%04d.json", i), Body: []byte("{}")})
 		})
 	}
 	require.NoError(t, group.Wait())
-	require.NoError(t, bucket.Put(ctx, activities.PutObject{Key: "runs/e/0001.json"}))
-	all, err := bucket.List(ctx, activities.ListObjects{Prefix: "runs/d/"})
+	require.NoError(t, objects.Put(ctx, bucket.PutInput{Key: "runs/e/0001.json"}))
+	all, err := objects.List(ctx, bucket.ListInput{Prefix: "runs/d/"})
 	require.NoError(t, err)
 	require.Len(t, all, 1200)
 	for i, object := range all {
-		require.Equal(t, activities.ObjectInfo{Key: fmt.Sprintf("runs/d/%04d.json", i), Size: 2}, object)
+		require.Equal(t, bucket.Object{Key: fmt.Sprintf("runs/d/%04d.json", i), Size: 2}, object)
 	}
-	some, err := bucket.List(ctx, activities.ListObjects{Prefix: "runs/d/", After: "runs/d/0998", Before: "runs/d/1003"})
+	some, err := objects.List(ctx, bucket.ListInput{Prefix: "runs/d/", After: "runs/d/0998", Before: "runs/d/1003"})
 	require.NoError(t, err)
 	require.Equal(t, all[998:1003], some)
-	none, err := bucket.List(ctx, activities.ListObjects{Prefix: "nothing/"})
+	none, err := objects.List(ctx, bucket.ListInput{Prefix: "nothing/"})
 	require.NoError(t, err)
 	require.Empty(t, none)
 }
@@ -127,9 +129,9 @@ func TestPut_ConflictIsTriedAgain(t *testing.T) {
 		_, _ = answer.Write([]byte(`<Error><Code>PreconditionFailed</Code></Error>`))
 	}))
 	defer server.Close()
-	bucket := connect(t, server.Listener.Addr().String(), "local-secret")
-	err := bucket.Put(deadline(t), activities.PutObject{Key: "k", Body: []byte("{}"), OnlyNew: true})
-	require.ErrorIs(t, err, activities.ErrObjectExists)
+	objects := connect(t, server.Listener.Addr().String(), "local-secret")
+	err := objects.Put(deadline(t), bucket.PutInput{Key: "k", Body: []byte("{}"), OnlyNew: true})
+	require.ErrorIs(t, err, bucket.ErrExists)
 	require.EqualValues(t, 2, requests.Load())
 }
 
@@ -141,10 +143,10 @@ func TestS3_RefusalsSayWhatToDo(t *testing.T) {
 		kind   string
 		words  string
 	}{
-		"no bucket":    {http.StatusNotFound, "NoSuchBucket", activities.ErrorSettings, "PINFLOW_BUCKET"},
-		"wrong key":    {http.StatusForbidden, "SignatureDoesNotMatch", activities.ErrorDenied, "credentials"},
-		"no right":     {http.StatusForbidden, "AccessDenied", activities.ErrorDenied, "credentials"},
-		"wrong region": {http.StatusMovedPermanently, "PermanentRedirect", activities.ErrorSettings, "AWS_REGION"},
+		"no bucket":    {http.StatusNotFound, "NoSuchBucket", failure.Settings, "PINFLOW_BUCKET"},
+		"wrong key":    {http.StatusForbidden, "SignatureDoesNotMatch", failure.AccessDenied, "credentials"},
+		"no right":     {http.StatusForbidden, "AccessDenied", failure.AccessDenied, "credentials"},
+		"wrong region": {http.StatusMovedPermanently, "PermanentRedirect", failure.Settings, "AWS_REGION"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -153,8 +155,8 @@ func TestS3_RefusalsSayWhatToDo(t *testing.T) {
 				_, _ = fmt.Fprintf(answer, `<Error><Code>%s</Code><Message>no</Message></Error>`, test.code)
 			}))
 			defer server.Close()
-			ledger := &activities.Ledger{Objects: connect(t, server.Listener.Addr().String(), "wrong")}
-			_, err := ledger.ReadLedger(context.Background(), activities.ReadLedgerInput{DAG: "d", From: "2022-10-18", To: "2022-10-18"})
+			entries := &ledger.Ledger{Objects: connect(t, server.Listener.Addr().String(), "wrong")}
+			_, err := entries.ReadLedger(context.Background(), ledger.Range{DAG: "d", From: "2022-10-18", To: "2022-10-18"})
 			requireFinal(t, err, test.kind, test.words)
 		})
 	}

@@ -1,0 +1,130 @@
+package landing
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/failure"
+)
+
+// Metadata of a landed object. It lets a reader go on after the object without reading it.
+const (
+	metaStart   = "start-offset" // the first offset that the object covers
+	metaEnd     = "end-offset"   // the first offset after those that it covers
+	metaRecords = "records"      // the number of lines; fewer than the offsets where Kafka has none
+	metaSHA256  = "sha256"       // of the content, in hex
+)
+
+// Object is an object of a date, in the bucket or about to be. It covers the offsets [Start, End), Records lines, and has
+// its checksum as hex.
+type Object struct {
+	Key       string `json:"key"`
+	Partition int    `json:"partition"`
+	Start     int64  `json:"start"`
+	End       int64  `json:"end"`
+	Records   int64  `json:"records"`
+	Bytes     int64  `json:"bytes"`
+	SHA256    string `json:"sha256"`
+	// Empty marks the object of an empty range. It covers nothing, wherever its date stood when it was written.
+	Empty bool `json:"empty,omitempty"`
+}
+
+func (o Object) metadata() map[string]string {
+	return map[string]string{
+		metaStart:   strconv.FormatInt(o.Start, 10),
+		metaEnd:     strconv.FormatInt(o.End, 10),
+		metaRecords: strconv.FormatInt(o.Records, 10),
+		metaSHA256:  o.SHA256,
+	}
+}
+
+// landed reads what a date's objects cover, by partition, each in the order of their starts.
+func (l *Activities) landed(ctx context.Context, topic string, date dates.Date, prefix string) (map[int][]Object, error) {
+	listed, err := l.Objects.List(ctx, bucket.ListInput{Prefix: prefix})
+	if err != nil {
+		return nil, s3Error(ctx, "list objects of "+prefix, err)
+	}
+	objects := make([]Object, len(listed))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(bucket.ParallelRequests)
+	for i, object := range listed {
+		partition, start, empty, ok := parseObjectKey(topic, date, object.Key)
+		if !ok {
+			return nil, failure.NonRetryable(failure.Contradiction, nil, "%s is no landed object: move it elsewhere", l.Objects.URI(object.Key))
+		}
+		objects[i] = Object{Key: object.Key, Partition: partition, Start: start, Bytes: object.Size, Empty: empty}
+		if empty {
+			objects[i].SHA256 = emptySHA256
+			continue
+		}
+		group.Go(func() (err error) {
+			objects[i], err = l.head(ctx, objects[i])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	byPartition := map[int][]Object{}
+	for _, object := range objects {
+		byPartition[object.Partition] = append(byPartition[object.Partition], object)
+	}
+	for _, chain := range byPartition {
+		slices.SortFunc(chain, func(a, b Object) int { return compareStarts(a, b) })
+	}
+	return byPartition, nil
+}
+
+// compareStarts orders by start; names would not do it beyond ten digits.
+func compareStarts(a, b Object) int {
+	switch {
+	case a.Start < b.Start:
+		return -1
+	case a.Start > b.Start:
+		return 1
+	}
+	return 0
+}
+
+// head reads what an object that exists covers.
+func (l *Activities) head(ctx context.Context, object Object) (Object, error) {
+	info, err := l.Objects.Head(ctx, object.Key)
+	if errors.Is(err, bucket.ErrNotFound) {
+		return object, err
+	}
+	if err != nil {
+		return object, s3Error(ctx, "read metadata of "+object.Key, err)
+	}
+	start, errStart := strconv.ParseInt(info.Metadata[metaStart], 10, 64)
+	end, errEnd := strconv.ParseInt(info.Metadata[metaEnd], 10, 64)
+	records, errRecords := strconv.ParseInt(info.Metadata[metaRecords], 10, 64)
+	if err := errors.Join(errStart, errEnd, errRecords); err != nil || start != object.Start || end <= start {
+		return object, failure.NonRetryable(failure.Contradiction, err, "%s does not say which offsets it covers (metadata %v): it was copied without its metadata, or written by something else; restore it",
+			l.Objects.URI(object.Key), info.Metadata)
+	}
+	object.End, object.Records, object.Bytes, object.SHA256 = end, records, info.Size, info.Metadata[metaSHA256]
+	return object, nil
+}
+
+// chainEnd returns where the objects of a partition end that follow each other from the start on. All objects must belong to
+// this chain: landing only ever writes behind its end.
+func (l *Activities) chainEnd(chain []Object, start int64) (int64, error) {
+	end := start
+	for _, object := range chain {
+		if object.Empty {
+			continue
+		}
+		if object.Start != end {
+			return 0, failure.NonRetryable(failure.Contradiction, nil, "%s starts at offset %d, but what is landed before it ends at %d: restore what is missing, or move this object elsewhere and run the date again",
+				l.Objects.URI(object.Key), object.Start, end)
+		}
+		end = object.End
+	}
+	return end, nil
+}

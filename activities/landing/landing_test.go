@@ -1,0 +1,92 @@
+package landing
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/activities/activitytest"
+	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/bucket/buckettest"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/pause"
+)
+
+const topic = "u.pin"
+
+// day is the date of most tests.
+const Day = dates.Date("2022-10-18")
+
+// at is a moment of a date, in hours from its start.
+func At(date dates.Date, hours float64) time.Time {
+	return date.Start().Add(time.Duration(hours * float64(time.Hour)))
+}
+
+// landings is a landing with its fakes; the clock stands still at now.
+type landings struct {
+	*Activities
+	broker *broker
+	bucket *buckettest.Memory
+	now    time.Time
+}
+
+func newLandings(partitions int, now time.Time) *landings {
+	l := &landings{broker: newBroker(topic, partitions), bucket: buckettest.New(), now: now}
+	l.Activities = &Activities{Kafka: l.broker, Objects: l.bucket, UserID: "u", clock: pause.Clock{
+		Time: func() time.Time { return l.now },
+		Wait: func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) },
+	}}
+	return l
+}
+
+func (l *landings) plan(date dates.Date) (Plan, error) {
+	return activitytest.Execute[Plan](l.PlanLanding, PlanInput{Topic: "pin", Date: date})
+}
+
+// landPlan lands all ranges of a plan and writes the manifest.
+func (l *landings) landPlan(plan Plan) (ManifestSummary, error) {
+	for _, r := range plan.Ranges {
+		if r.Empty() {
+			continue
+		}
+		if _, err := activitytest.Execute[PartitionSummary](l.LandPartition, PartitionInput{Topic: plan.Topic, Date: plan.Date, Range: r}); err != nil {
+			return ManifestSummary{}, err
+		}
+	}
+	return activitytest.Execute[ManifestSummary](l.WriteManifest, ManifestInput{Plan: plan})
+}
+
+func (l *landings) land(t require.TestingT, date dates.Date) (Plan, ManifestSummary) {
+	plan, err := l.plan(date)
+	require.NoError(t, err)
+	summary, err := l.landPlan(plan)
+	require.NoError(t, err)
+	return plan, summary
+}
+
+// offsets returns the offsets of a date's lines, in the order of the objects' names, as partition/offset.
+func (l *landings) offsets(t require.TestingT, date dates.Date) []string {
+	var found []string
+	for _, key := range l.bucket.Keys("topics/" + topic + "/dt=" + string(date) + "/") {
+		body, err := l.bucket.Get(context.Background(), key)
+		require.NoError(t, err)
+		for _, text := range strings.SplitAfter(string(body), "\n") {
+			if text == "" {
+				continue
+			}
+			var line struct{ Partition, Offset int64 }
+			require.NoError(t, json.Unmarshal([]byte(text), &line))
+			found = append(found, fmt.Sprintf("%d/%d", line.Partition, line.Offset))
+		}
+	}
+	return found
+}
+
+// fix writes a boundary.
+func (l *landings) fix(t require.TestingT, date dates.Date, body string) {
+	require.NoError(t, l.bucket.Put(context.Background(), bucket.PutInput{Key: boundaryKey(topic, date), Body: []byte(body)}))
+}

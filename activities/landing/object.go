@@ -1,0 +1,116 @@
+package landing
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pinflow/pinflow/internal/bucket"
+)
+
+// emptySHA256 is the checksum of an object of length 0.
+var emptySHA256 = checksum(nil)
+
+func checksum(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+// objectWriter collects the lines of one object within its bounds.
+type objectWriter struct {
+	envelope   *envelope
+	partition  int
+	start      int64 // the first offset that the object covers
+	next       int64 // the offset after the last record
+	records    int
+	body       []byte
+	maxBytes   int
+	maxRecords int
+}
+
+func newObjectWriter(topic string, partition int, start int64, maxBytes, maxRecords int) *objectWriter {
+	return &objectWriter{envelope: newEnvelope(topic, partition), partition: partition, start: start, next: start, maxBytes: maxBytes, maxRecords: maxRecords}
+}
+
+// add appends the record's line, or is false if the object is full. An empty object takes any record.
+func (w *objectWriter) add(record kafkago.Message) bool {
+	if w.records == w.maxRecords {
+		return false
+	}
+	full := len(w.body)
+	w.body = w.envelope.append(w.body, record)
+	if len(w.body) > w.maxBytes && w.records > 0 {
+		w.body = w.body[:full]
+		return false
+	}
+	w.records++
+	w.next = record.Offset + 1
+	return true
+}
+
+// pendingObject is an object with its content.
+type pendingObject struct {
+	Object
+	body []byte
+}
+
+// finish makes the object, which covers the offsets up to the end. The body is the writer's own until reset.
+func (w *objectWriter) finish(end int64) pendingObject {
+	return pendingObject{body: w.body, Object: Object{
+		Partition: w.partition, Start: w.start, End: end, Records: int64(w.records), Bytes: int64(len(w.body)), SHA256: checksum(w.body),
+	}}
+}
+
+// reset begins the next object.
+func (w *objectWriter) reset(start int64) {
+	w.start, w.next, w.records, w.body = start, start, 0, w.body[:0]
+}
+
+// putAttempts bounds how often an object is written that vanishes each time before its metadata can be read.
+const putAttempts = 3
+
+// put writes an object where none is, and returns where the object ends that is there now: the own one, or that of the writer
+// who was first.
+func (p *partitionLanding) put(ctx context.Context, object pendingObject) (int64, error) {
+	object.Key = objectKey(p.topic, p.date, p.Partition, object.Start)
+	var err error
+	for range putAttempts {
+		err = p.Objects.Put(ctx, bucket.PutInput{Key: object.Key, Body: object.body, Metadata: object.metadata(), SHA256: object.SHA256, OnlyNew: true})
+		written := object.Object
+		if errors.Is(err, bucket.ErrExists) {
+			written, err = p.head(ctx, object.Object)
+		}
+		if err == nil {
+			p.count(written)
+			return written.End, nil
+		}
+		if !errors.Is(err, bucket.ErrNotFound) {
+			break
+		}
+	}
+	return object.Start, s3Error(ctx, "write "+object.Key, err)
+}
+
+// proveEmpty writes, for each partition that has nothing of the plan's date, an object of length 0.
+func (l *Activities) proveEmpty(ctx context.Context, plan Plan, landed map[int][]Object) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(bucket.ParallelRequests)
+	for _, r := range plan.Ranges {
+		if !r.Empty() || len(landed[r.Partition]) > 0 {
+			continue
+		}
+		group.Go(func() error {
+			key := emptyKey(plan.Topic, plan.Date, r.Partition)
+			err := l.Objects.Put(ctx, bucket.PutInput{Key: key, Metadata: map[string]string{metaRecords: "0", metaSHA256: emptySHA256}, OnlyNew: true})
+			if err == nil || errors.Is(err, bucket.ErrExists) {
+				return nil
+			}
+			return s3Error(ctx, "write "+key, err)
+		})
+	}
+	return group.Wait()
+}

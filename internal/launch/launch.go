@@ -1,0 +1,87 @@
+// Package launch holds the options with which runs and ranges start: the same for a client, a Schedule
+// and a range that starts its children.
+package launch
+
+import (
+	"fmt"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/search"
+)
+
+// Priority returns Temporal's priority of runs with that trigger; 1 is the highest of 5 keys and 3 the
+// default. In task queues and in pools a backfill comes after the daily run and after manual runs.
+func Priority(trigger run.Trigger) temporal.Priority {
+	if trigger == run.Backfill {
+		return temporal.Priority{PriorityKey: 5}
+	}
+	return temporal.Priority{PriorityKey: 3}
+}
+
+// RunOptions returns the options with which a client starts run.RunWorkflow. Temporal rejects a date that
+// is running; the error names the run. The trigger of the input must be set.
+func RunOptions(in run.Input) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                                       run.WorkflowID(in.DAG, in.Date),
+		TaskQueue:                                run.TaskQueue,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		TypedSearchAttributes:                    search.RunAttributes(in),
+		StaticSummary:                            summary(in),
+		Priority:                                 Priority(in.Trigger),
+	}
+}
+
+// DecidedRunOptions returns RunOptions with which Temporal rejects a start that the decision does not
+// allow any more, because the date has run since the ledger was read.
+func DecidedRunOptions(in run.Input, decision ledger.Decision) client.StartWorkflowOptions {
+	options := RunOptions(in)
+	options.WorkflowIDReusePolicy = reusePolicy(decision)
+	return options
+}
+
+// ChildOptions returns the options with which a range starts a run. The run continues when the range
+// ends.
+func ChildOptions(in run.Input, decision ledger.Decision) workflow.ChildWorkflowOptions {
+	return workflow.ChildWorkflowOptions{
+		WorkflowID:            run.WorkflowID(in.DAG, in.Date),
+		WorkflowIDReusePolicy: reusePolicy(decision),
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		TypedSearchAttributes: search.RunAttributes(in),
+		StaticSummary:         summary(in),
+		Priority:              Priority(in.Trigger),
+	}
+}
+
+// RangeOptions returns the options with which a client starts run.RangeWorkflow.
+func RangeOptions(in run.RangeInput) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                                       run.RangeWorkflowID(in.DAG, in.From, in.To),
+		TaskQueue:                                run.TaskQueue,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		TypedSearchAttributes:                    search.RangeAttributes(in.DAG, in.Trigger),
+		StaticSummary:                            fmt.Sprintf("%s from %s to %s (%s)", in.DAG, in.From, in.To, in.Trigger),
+		Priority:                                 Priority(in.Trigger),
+	}
+}
+
+// reusePolicy lets Temporal guard a decision that was made from the ledger.
+func reusePolicy(decision ledger.Decision) enumspb.WorkflowIdReusePolicy {
+	if decision.FailedOnly {
+		return enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
+	}
+	return enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+}
+
+func summary(in run.Input) string {
+	return fmt.Sprintf("%s of %s (%s)", in.DAG, in.Date, in.Trigger)
+}

@@ -1,0 +1,185 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
+)
+
+// pageSize is how many workflows one request lists: a page of 1,000 can take a small server longer than
+// a request may.
+const pageSize = 100
+
+// States of workflows that closed without recording a state of their own.
+const (
+	Cancelled  run.State = "cancelled"
+	Terminated run.State = "terminated"
+	TimedOut   run.State = "timed_out"
+)
+
+// Lister lists workflows; client.Client satisfies it.
+type Lister interface {
+	ListWorkflow(context.Context, *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
+}
+
+// Run is a run, or a range, as the visibility store knows it.
+type Run struct {
+	// Date is empty for a range.
+	Date dates.Date `json:"date"`
+	// State is the state of the workflow. While it is running it is that of the run: running or held.
+	State      run.State   `json:"state"`
+	Trigger    run.Trigger `json:"trigger"`
+	Partial    bool        `json:"partial"`
+	Tags       []string    `json:"tags,omitempty"`
+	Started    time.Time   `json:"started"`
+	Ended      time.Time   `json:"ended,omitzero"`
+	WorkflowID string      `json:"workflowId"`
+	RunID      string      `json:"runId"`
+}
+
+// Filter selects runs of a DAG, or ranges. Fields that are not set select all.
+type Filter struct {
+	DAG string
+	// Type is run.RunWorkflow or run.RangeWorkflow; RunWorkflow by default.
+	Type string
+	// Open selects workflows that have not closed.
+	Open       bool
+	State      run.State
+	Trigger    run.Trigger
+	NotTrigger run.Trigger
+	Tag        string
+	From, To   dates.Date
+}
+
+// Query returns the filter as Temporal's list filter.
+func (f Filter) Query() string {
+	kind := f.Type
+	if kind == "" {
+		kind = run.RunWorkflow
+	}
+	conditions := []string{condition("WorkflowType", "=", kind), condition(DAG.GetName(), "=", f.DAG)}
+	add := func(key temporal.SearchAttributeKey, operator, value string) {
+		if value != "" {
+			conditions = append(conditions, condition(key.GetName(), operator, value))
+		}
+	}
+	add(State, "=", string(f.State))
+	add(Trigger, "=", string(f.Trigger))
+	add(Trigger, "!=", string(f.NotTrigger))
+	add(Tags, "=", f.Tag)
+	if f.From != "" {
+		add(Date, ">=", f.From.Start().Format(time.RFC3339))
+	}
+	if f.To != "" {
+		add(Date, "<=", f.To.Start().Format(time.RFC3339))
+	}
+	if f.Open {
+		conditions = append(conditions, condition("ExecutionStatus", "=", "Running"))
+	}
+	return strings.Join(conditions, " AND ")
+}
+
+func condition(name, operator, value string) string {
+	return fmt.Sprintf("%s %s '%s'", name, operator, strings.ReplaceAll(value, "'", `\'`))
+}
+
+// ErrNoAttributes is the error of a search in a namespace that lacks the search attributes.
+var ErrNoAttributes = errors.New("the namespace lacks Pinflow's search attributes: run `starter setup`")
+
+// Runs returns the runs that the filter selects, the latest started first, at most so many.
+func Runs(ctx context.Context, lister Lister, namespace string, f Filter, limit int) ([]Run, error) {
+	runs := []Run{}
+	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: namespace, Query: f.Query(), PageSize: int32(min(limit, pageSize))}
+	for {
+		page, err := lister.ListWorkflow(ctx, request)
+		if errors.As(err, new(*serviceerror.InvalidArgument)) && strings.Contains(err.Error(), "Pinflow") {
+			return nil, fmt.Errorf("%w (%w)", ErrNoAttributes, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, info := range page.GetExecutions() {
+			found, err := Of(info)
+			if err != nil {
+				return nil, err
+			}
+			if runs = append(runs, found); len(runs) == limit {
+				return runs, nil
+			}
+		}
+		if request.NextPageToken = page.GetNextPageToken(); len(request.NextPageToken) == 0 {
+			return runs, nil
+		}
+	}
+}
+
+// Of returns a run from what Temporal knows of its workflow.
+func Of(info *workflowpb.WorkflowExecutionInfo) (Run, error) {
+	r := Run{
+		WorkflowID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(),
+		Started: info.GetStartTime().AsTime(), State: StateOf(info.GetStatus()),
+	}
+	if info.GetCloseTime() != nil {
+		r.Ended = info.GetCloseTime().AsTime()
+	}
+	var date time.Time
+	var state run.State
+	fields := info.GetSearchAttributes().GetIndexedFields()
+	if err := errors.Join(
+		attribute(fields, Date, &date), attribute(fields, Trigger, &r.Trigger), attribute(fields, Partial, &r.Partial),
+		attribute(fields, State, &state), attribute(fields, Tags, &r.Tags),
+	); err != nil {
+		return Run{}, fmt.Errorf("run %s: %w", r.RunID, err)
+	}
+	if !date.IsZero() {
+		r.Date = dates.Of(date)
+	}
+	if r.State == run.Running && state != "" {
+		r.State = state
+	}
+	return r, nil
+}
+
+// attribute decodes a search attribute if the workflow has it.
+func attribute(fields map[string]*commonpb.Payload, key temporal.SearchAttributeKey, into any) error {
+	payload, ok := fields[key.GetName()]
+	if !ok {
+		return nil
+	}
+	if err := converter.GetDefaultDataConverter().FromPayload(payload, into); err != nil {
+		return fmt.Errorf("search attribute %s: %w", key.GetName(), err)
+	}
+	return nil
+}
+
+// StateOf returns the state that a workflow's status stands for.
+func StateOf(status enumspb.WorkflowExecutionStatus) run.State {
+	switch status {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return run.Running
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		return run.Success
+	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
+		return run.Failed
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
+		return Cancelled
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
+		return Terminated
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		return TimedOut
+	}
+	return "unknown"
+}

@@ -1,0 +1,13 @@
+package workflows
+
+import (
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/notebooks"
+)
+
+// DefaultCatalog holds the DAGs that workers run. A new DAG is a Definition in a file of its own, and a
+// name in this list.
+var DefaultCatalog = dag.NewCatalog(Daily)
+
+// NotebookParams are the parameters of the notebooks that a run may set.
+var NotebookParams = dag.Params{"schema": nil, "raw_path": nil, "user_id": nil, "invalid_followers": notebooks.InvalidFollowers}
