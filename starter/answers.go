@@ -50,7 +50,7 @@ func (a *app) answer(c *cobra.Command, table answers.Table) error {
 	if err != nil {
 		return err
 	}
-	answer, err := a.warehouse(ws).Fetch(c.Context(), table)
+	answer, err := ws.warehouse(a.settings).Fetch(c.Context(), table)
 	if err != nil {
 		return ws.databricksError(err)
 	}
@@ -79,13 +79,13 @@ func (a *app) allAnswers(c *cobra.Command) error {
 		return err
 	}
 	if form == formJSON {
-		export, err := a.warehouse(ws).Export(c.Context())
+		export, err := ws.warehouse(a.settings).Export(c.Context())
 		if err != nil {
 			return ws.databricksError(err)
 		}
 		return a.printJSON(export)
 	}
-	all, err := a.warehouse(ws).FetchAll(c.Context(), answers.Tables)
+	all, err := ws.warehouse(a.settings).FetchAll(c.Context(), answers.Tables)
 	if err != nil {
 		return ws.databricksError(err)
 	}

@@ -121,7 +121,7 @@ func (a *app) backfill(c *cobra.Command, o backfillOptions) error {
 	if err != nil {
 		return err
 	}
-	conn, err := a.temporal(ctx)
+	conn, err := a.connect.temporal(ctx)
 	if err != nil {
 		return err
 	}

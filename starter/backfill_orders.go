@@ -69,7 +69,7 @@ func orDefault(text, otherwise string) string {
 // orderBackfill gives a backfill an order, and shows how it then stands.
 func (a *app) orderBackfill(c *cobra.Command, id, update string, input any) error {
 	ctx := c.Context()
-	conn, err := a.temporal(ctx)
+	conn, err := a.connect.temporal(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (a *app) order(ctx context.Context, conn *temporal.Connection, id, update s
 	case errors.As(err, &missing):
 		return fmt.Errorf("%s is not going: it has ended, or was never started", id)
 	case ctx.Err() == nil && asking.Err() != nil:
-		return &noWorkerError{err}
+		return noWorker(err)
 	}
 	return conn.Classify(err)
 }
@@ -140,7 +140,7 @@ func (a *app) idsOfBackfills(ctx context.Context, conn *temporal.Connection) ([]
 }
 
 func (a *app) listBackfills(c *cobra.Command, id string) error {
-	conn, err := a.temporal(c.Context())
+	conn, err := a.connect.temporal(c.Context())
 	if err != nil {
 		return err
 	}

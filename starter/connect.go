@@ -87,23 +87,12 @@ func realConnectors() connectors {
 	}
 }
 
-// temporal connects to Temporal. The caller closes the connection.
-func (a *app) temporal(ctx context.Context) (*temporal.Connection, error) {
-	return a.connect.temporal(ctx)
-}
-
-// warehouse is the SQL warehouse of the settings.
-func (a *app) warehouse(ws *workspace) *answers.Warehouse {
-	return &answers.Warehouse{Statements: ws.statements, ID: a.settings.Warehouse, Schema: a.settings.Schema}
+// warehouse returns the SQL warehouse of the settings.
+func (w *workspace) warehouse(settings config.Config) *answers.Warehouse {
+	return &answers.Warehouse{Statements: w.statements, ID: settings.Warehouse, Schema: settings.Schema}
 }
 
 // databricksError classifies an error of the workspace.
 func (w *workspace) databricksError(err error) error { return databricks.Classify(err) }
-
-// bucketError classifies an error of the bucket.
-func (a *app) bucketError(err error) error { return s3.Classify(err) }
-
-// topicsError classifies an error of Kafka.
-func (a *app) topicsError(err error) error { return kafka.Classify(err) }
 
 func join(names []string) string { return strings.Join(names, ", ") }

@@ -9,6 +9,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
@@ -41,7 +42,7 @@ func (a *app) cancelCommand() *cobra.Command {
 
 func (a *app) cancel(c *cobra.Command, date dates.Date, reason string, wait bool) error {
 	ctx := c.Context()
-	conn, err := a.temporal(ctx)
+	conn, err := a.connect.temporal(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (a *app) cancel(c *cobra.Command, date dates.Date, reason string, wait bool
 // awaitCancelled shows the run when it has ended. That it was cancelled is what was asked for, and no failure.
 func (a *app) awaitCancelled(c *cobra.Command, conn *temporal.Connection, date dates.Date) error {
 	run := conn.GetWorkflow(c.Context(), run.WorkflowID(dailyName, date), "")
-	status, err := a.watchRun(c.Context(), conn, run, date)
+	status, err := a.watchRun(c.Context(), conn, run, date, a.newRunView())
 	if err != nil {
 		return err
 	}
@@ -132,20 +133,20 @@ func (a *app) noteCommand() *cobra.Command {
 func (a *app) addNote(ctx context.Context, date dates.Date, text string) error {
 	objects, err := a.connect.bucket(ctx, a.settings)
 	if err != nil {
-		return a.bucketError(err)
+		return s3.Classify(err)
 	}
 	notes := ledger.Notes{Objects: objects}
-	return a.bucketError(notes.Add(ctx, ledger.Note{DAG: dailyName, Date: date, At: a.now(), By: a.operator(), Text: text}))
+	return s3.Classify(notes.Add(ctx, ledger.Note{DAG: dailyName, Date: date, At: a.now(), By: a.operator(), Text: text}))
 }
 
 func (a *app) notesOf(ctx context.Context, date dates.Date) ([]ledger.Note, error) {
 	objects, err := a.connect.bucket(ctx, a.settings)
 	if err != nil {
-		return nil, a.bucketError(err)
+		return nil, s3.Classify(err)
 	}
 	notes := ledger.Notes{Objects: objects}
 	found, err := notes.Of(ctx, dailyName, date)
-	return found, a.bucketError(err)
+	return found, s3.Classify(err)
 }
 
 func (a *app) showNotes(c *cobra.Command, date dates.Date) error {

@@ -186,9 +186,7 @@ func (d *demo) post(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.showEmulation(d.command, d.source, result); err != nil {
-		return err
-	}
+	d.showEmulation(d.source, result)
 	if others, _ := filepath.Glob(filepath.Join(d.data, "checkpoints", "emulate-*.json")); len(others) > 1 {
 		d.say("The data directory %s holds other posts too: the answers are about all of them. For these alone, choose another with DATA=dir.", d.data)
 	}
@@ -197,7 +195,7 @@ func (d *demo) post(ctx context.Context) error {
 
 // runDates runs the DAG for the date, and for the next one too if that began while the posts were sent. failed is the exit code of a run that failed.
 func (d *demo) runDates(ctx context.Context, date dates.Date) (failed, err error) {
-	conn, err := d.temporal(ctx)
+	conn, err := d.connect.temporal(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +206,7 @@ func (d *demo) runDates(ctx context.Context, date dates.Date) (failed, err error
 		if err != nil {
 			return nil, err
 		}
-		status, err := d.watchRun(ctx, conn, r, date)
+		status, err := d.watchRun(ctx, conn, r, date, d.newRunView())
 		if err != nil {
 			return nil, err
 		}

@@ -42,7 +42,7 @@ func (d *demo) showAnswers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	warehouse := d.warehouse(ws)
+	warehouse := ws.warehouse(d.settings)
 	all, err := warehouse.FetchAll(ctx, answers.Tables)
 	if err != nil {
 		return ws.databricksError(err)

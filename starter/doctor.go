@@ -18,6 +18,9 @@ import (
 
 	"github.com/pinflow/pinflow/internal/answers"
 	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/clients/fault"
+	"github.com/pinflow/pinflow/internal/clients/kafka"
+	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/notebookpush"
 	"github.com/pinflow/pinflow/internal/run"
@@ -116,7 +119,7 @@ func examine(system string, checks ...checkup) []finding {
 }
 
 func (a *app) checkTemporal(ctx context.Context) []finding {
-	conn, err := a.temporal(ctx)
+	conn, err := a.connect.temporal(ctx)
 	if err != nil {
 		return examine("Temporal", checkup{"server", func() (string, error) { return "", err }})
 	}
@@ -199,7 +202,7 @@ func (a *app) checkKafka(ctx context.Context) []finding {
 	return examine("Kafka", checkup{"topics", func() (string, error) {
 		there, err := a.connect.topics(a.settings).ListTopics(ctx)
 		if err != nil {
-			return "", a.topicsError(err)
+			return "", kafka.Classify(err)
 		}
 		var found, missing []string
 		for _, kind := range answers.Kinds {
@@ -223,7 +226,7 @@ func (a *app) checkBucket(ctx context.Context) []finding {
 	return examine("S3", checkup{"bucket", func() (string, error) {
 		objects, err := a.connect.bucket(ctx, a.settings)
 		if err != nil {
-			return "", a.bucketError(err)
+			return "", s3.Classify(err)
 		}
 		key := "doctor/last-check"
 		err = objects.Put(ctx, bucket.PutInput{Key: key, Body: []byte(a.now().UTC().Format(time.RFC3339) + "\n")})
@@ -231,7 +234,7 @@ func (a *app) checkBucket(ctx context.Context) []finding {
 			return "", fmt.Errorf("there is no bucket %s: run `starter setup`, or set PINFLOW_BUCKET", a.settings.Bucket)
 		}
 		if err != nil {
-			return "", a.bucketError(err)
+			return "", s3.Classify(err)
 		}
 		return a.settings.RawPath() + " can be written", nil
 	}})
@@ -258,7 +261,7 @@ func (a *app) checkDatabricks(ctx context.Context) []finding {
 			return fmt.Sprintf("all %d in %s are this build's", len(changes), a.settings.Notebooks), nil
 		}},
 		checkup{"schema", func() (string, error) {
-			there, err := a.warehouse(ws).HasSchema(ctx)
+			there, err := ws.warehouse(a.settings).HasSchema(ctx)
 			if err == nil && !there {
 				return "", fmt.Errorf("there is no schema %s: run `starter setup`, or set PINFLOW_SCHEMA", a.settings.Schema)
 			}
@@ -276,7 +279,7 @@ func (a *app) checkGateway(ctx context.Context) []finding {
 		}
 		answer, err := a.connect.http.Do(request)
 		if err != nil {
-			return "", &unreachableError{"the gateway at " + url, "start it with `bin/gateway`, or set PINFLOW_GATEWAY_URL", err}
+			return "", &fault.Error{Kind: fault.Unreachable, What: "cannot reach the gateway at " + url, Next: "start it with `bin/gateway`, or set PINFLOW_GATEWAY_URL", Err: err}
 		}
 		defer answer.Body.Close()
 		body, err := io.ReadAll(io.LimitReader(answer.Body, 500))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/posts"
 )
 
@@ -105,13 +106,21 @@ func (a *app) emulate(c *cobra.Command, o emulateOptions) error {
 	}
 	switch {
 	case errors.Is(err, posts.ErrUnreachable):
-		return &unreachableError{"the gateway at " + a.settings.GatewayURL, "is it up? see its /healthz, or set PINFLOW_GATEWAY_URL; then go on with --resume", err}
+		return &fault.Error{Kind: fault.Unreachable, What: "cannot reach the gateway at " + a.settings.GatewayURL, Next: "check its /healthz, or set PINFLOW_GATEWAY_URL; then continue with --resume", Err: err}
 	case c.Context().Err() != nil:
 		return fmt.Errorf("stopped after %d records (%w): go on with --resume", result.Total(), err)
 	case err != nil:
 		return err
 	}
-	return a.showEmulation(c, source, result)
+	if a.form(c) == formJSON {
+		return a.printJSON(struct {
+			posts.EmitResult
+			Source  string  `json:"source"`
+			Seconds float64 `json:"seconds"`
+		}{result, source.Name(), result.Duration.Seconds()})
+	}
+	a.showEmulation(source, result)
+	return nil
 }
 
 // openPosts returns the source that the flags name. What is wrong with it is found before anything is posted.
@@ -128,7 +137,7 @@ func (a *app) openPosts(ctx context.Context, o emulateOptions) (posts.Source, er
 	case o.mysql:
 		source, err := posts.OpenMySQL(ctx, a.settings.MySQLDSN)
 		if errors.Is(err, posts.ErrUnreachable) {
-			return nil, &unreachableError{"the database of the posts", "check PINFLOW_MYSQL_DSN and that the server is up", err}
+			return nil, &fault.Error{Kind: fault.Unreachable, What: "cannot reach the database of the posts", Next: "check PINFLOW_MYSQL_DSN and that the server is running", Err: err}
 		}
 		return source, err
 	}
@@ -136,17 +145,10 @@ func (a *app) openPosts(ctx context.Context, o emulateOptions) (posts.Source, er
 }
 
 // showEmulation prints what was posted.
-func (a *app) showEmulation(c *cobra.Command, source posts.Source, result posts.EmitResult) error {
-	if a.form(c) == formJSON {
-		return a.printJSON(struct {
-			posts.EmitResult
-			Source  string  `json:"source"`
-			Seconds float64 `json:"seconds"`
-		}{result, source.Name(), result.Duration.Seconds()})
-	}
+func (a *app) showEmulation(source posts.Source, result posts.EmitResult) {
 	if result.Total() == 0 && result.Resumed > 0 {
 		a.say("Nothing is left to post: all %d posts of %s are there (%d records).", result.Posts, source.Name(), result.Resumed)
-		return nil
+		return
 	}
 	var kinds []string
 	for _, kind := range posts.Kinds {
@@ -159,5 +161,4 @@ func (a *app) showEmulation(c *cobra.Command, source posts.Source, result posts.
 	if result.Retries > 0 {
 		a.say("%d requests were repeated: some records may be there twice, which changes nothing.", result.Retries)
 	}
-	return nil
 }

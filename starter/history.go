@@ -55,7 +55,7 @@ func (a *app) history(ctx context.Context, from, to dates.Date) (*history, error
 	for _, entry := range entries {
 		h.runs[entry.Date] = dateRun{Status: entry.Status}
 	}
-	conn, err := a.temporal(ctx)
+	conn, err := a.connect.temporal(ctx)
 	if err != nil {
 		return h, h.lose(err)
 	}
@@ -163,7 +163,7 @@ func unasked(row runRow, table dag.DAG) dateRun {
 
 // latestRun is the latest run of a date. lost is why only a part of it is known. It is a *noRunError if there is none.
 func (a *app) latestRun(ctx context.Context, date dates.Date) (r dateRun, lost, err error) {
-	conn, err := a.temporal(ctx)
+	conn, err := a.connect.temporal(ctx)
 	if exitCode(err) == exitUnreachable {
 		status, ledgerErr := a.ledgerStatus(ctx, date, "")
 		return dateRun{Status: status}, err, ledgerErr

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
@@ -186,7 +187,7 @@ func TestHistory_SaysWhatItCannotAsk(t *testing.T) {
 	})
 	t.Run("no Temporal", func(t *testing.T) {
 		w := fortnight(t)
-		w.down["temporal"] = &unreachableError{"Temporal", "start it", serviceerror.NewUnavailable("refused")}
+		w.down["temporal"] = &fault.Error{Kind: fault.Unreachable, What: "cannot reach Temporal", Next: "start it", Err: serviceerror.NewUnavailable("refused")}
 		for _, line := range []string{"grid", "calendar", "gantt 2022-10-17", "graph 2022-10-17", "diff 2022-10-16 2022-10-17"} {
 			code, stdout, stderr := w.view(t, line)
 			require.Equal(t, exitUnreachable, code, line)
@@ -204,7 +205,7 @@ func TestHistory_SaysWhatItCannotAsk(t *testing.T) {
 	})
 	t.Run("no bucket", func(t *testing.T) {
 		w := fortnight(t)
-		w.down["bucket"] = &unreachableError{"S3", "start it", serviceerror.NewUnavailable("refused")}
+		w.down["bucket"] = &fault.Error{Kind: fault.Unreachable, What: "cannot reach S3", Next: "start it", Err: serviceerror.NewUnavailable("refused")}
 		code, stdout, stderr := w.view(t, "grid")
 		require.Equal(t, exitUnreachable, code)
 		require.Empty(t, stdout, "without the ledger nothing is known of the past")

@@ -100,7 +100,7 @@ func TestLive_RedrawsTheTableInPlace(t *testing.T) {
 	}
 
 	out.Reset()
-	view.noWorker(&noWorkerError{errors.New("nobody polls")})
+	view.noWorker(noWorker(errors.New("nobody polls")))
 	seen.write(out.String())
 	require.Contains(t, seen.String(), "no worker answers on task queue pinflow")
 	require.Contains(t, seen.String(), "clean_geo", "what was known stays")

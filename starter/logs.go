@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/tasklog"
@@ -77,7 +78,7 @@ func (a *app) logs(c *cobra.Command, o logsOptions) error {
 	}
 	objects, err := a.connect.bucket(ctx, a.settings)
 	if err != nil {
-		return a.bucketError(err)
+		return s3.Classify(err)
 	}
 	reader := &logReader{app: a, logs: tasklog.Reader{Objects: objects}, options: o, sizes: map[string]int64{}, seen: map[string]bool{}}
 	printer := a.newLogPrinter(a.form(c), run)
@@ -99,7 +100,7 @@ func (a *app) printLogs(ctx context.Context, reader *logReader, printer *logPrin
 		over := !run.Ended.IsZero() || !reader.options.follow
 		lines, err := reader.fresh(ctx, run)
 		if err != nil {
-			return run, lost, a.bucketError(err)
+			return run, lost, s3.Classify(err)
 		}
 		if err := printer.print(lines); err != nil || over {
 			return run, lost, err

@@ -13,6 +13,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/tasklog"
 )
@@ -145,7 +146,7 @@ func TestLogs_SurvivesWhatDatabricksDoesNotTell(t *testing.T) {
 		"forgotten":   {&fakeJobs{}, nil, "Databricks does not know it any more"},
 		"unreachable": {&fakeJobs{err: &apierr.APIError{StatusCode: 503, Message: "away"}}, nil, "Databricks cannot be asked"},
 		"refused":     {&fakeJobs{err: &apierr.APIError{StatusCode: 400, Message: "no such thing"}}, nil, "no such thing"},
-		"no settings": {nil, &unreachableError{"Databricks", "set DATABRICKS_HOST and DATABRICKS_TOKEN", errors.New("none")}, "set DATABRICKS_HOST"},
+		"no settings": {nil, &fault.Error{Kind: fault.Unreachable, What: "cannot reach Databricks", Next: "set DATABRICKS_HOST and DATABRICKS_TOKEN", Err: errors.New("none")}, "set DATABRICKS_HOST"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := logged(t)

@@ -106,7 +106,7 @@ func (a *app) overviewCommand(c *cobra.Command, days int) error {
 	if days < 1 || days > maxOverviewDays {
 		return usagef("--days %d: it is between 1 and %d", days, maxOverviewDays)
 	}
-	conn, err := a.temporal(c.Context())
+	conn, err := a.connect.temporal(c.Context())
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
@@ -162,7 +163,7 @@ func TestOverview_OfAQuietDAG(t *testing.T) {
 
 func TestOverview_ShowsTheRestWithoutTheBucket(t *testing.T) {
 	w := busy(t)
-	w.down["bucket"] = &unreachableError{"S3", "is the stack up?", errors.New("refused")}
+	w.down["bucket"] = &fault.Error{Kind: fault.Unreachable, What: "cannot reach S3", Next: "is the stack up?", Err: errors.New("refused")}
 	code, stdout, _ := w.starter(t, "status")
 	require.Equal(t, exitUnreachable, code)
 	require.NotContains(t, stdout, "GAPS")

@@ -60,7 +60,7 @@ func (a *app) rerun(c *cobra.Command, text string, o rerunOptions) error {
 	if err := errors.Join(errDate, errFlags, errWhat); err != nil {
 		return err
 	}
-	conn, err := a.temporal(ctx)
+	conn, err := a.connect.temporal(ctx)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (a *app) run(c *cobra.Command, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	conn, err := a.temporal(ctx)
+	conn, err := a.connect.temporal(ctx)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (a *app) runAndShow(c *cobra.Command, conn *temporal.Connection, options cl
 	if !wait {
 		return a.sayStarted(c, conn, in.Date, run)
 	}
-	status, err := a.watchRun(ctx, conn, run, in.Date)
+	status, err := a.watchRun(ctx, conn, run, in.Date, a.newRunView())
 	if err != nil {
 		return err
 	}

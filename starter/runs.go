@@ -129,7 +129,7 @@ func (f runsFilter) query() (string, error) {
 }
 
 func (a *app) runs(c *cobra.Command, query string, limit int) error {
-	conn, err := a.temporal(c.Context())
+	conn, err := a.connect.temporal(c.Context())
 	if err != nil {
 		return err
 	}

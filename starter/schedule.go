@@ -38,7 +38,7 @@ func (a *app) scheduleCommand() *cobra.Command {
 // withTemporal makes a command of what needs a connection to Temporal and no arguments.
 func (a *app) withTemporal(run func(*cobra.Command, *temporal.Connection) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, _ []string) error {
-		conn, err := a.temporal(c.Context())
+		conn, err := a.connect.temporal(c.Context())
 		if err != nil {
 			return err
 		}

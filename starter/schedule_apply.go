@@ -67,7 +67,7 @@ func (a *app) scheduleApply(c *cobra.Command, o applyOptions) error {
 	if err := errors.Join(err, checkReason(o.reason)); err != nil {
 		return err
 	}
-	conn, err := a.temporal(c.Context())
+	conn, err := a.connect.temporal(c.Context())
 	if err != nil {
 		return err
 	}

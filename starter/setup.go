@@ -16,6 +16,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/answers"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
+	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/notebookpush"
 	"github.com/pinflow/pinflow/internal/search"
@@ -78,7 +79,7 @@ func (a *app) setup(ctx context.Context, report func(setupStep)) error {
 	if err != nil {
 		return err
 	}
-	conn, err := a.temporal(ctx)
+	conn, err := a.connect.temporal(ctx)
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func (a *app) setupTopics(ctx context.Context) (outcome, string, error) {
 	}
 	fresh, err := a.connect.topics(a.settings).CreateTopics(ctx, all...)
 	if err != nil {
-		return "", "", a.topicsError(err)
+		return "", "", kafka.Classify(err)
 	}
 	if len(fresh) == 0 {
 		return unchanged, join(names), nil
@@ -131,11 +132,11 @@ func (a *app) setupTopics(ctx context.Context) (outcome, string, error) {
 func (a *app) setupBucket(ctx context.Context) (outcome, string, error) {
 	objects, err := a.connect.bucket(ctx, a.settings)
 	if err != nil {
-		return "", "", a.bucketError(err)
+		return "", "", s3.Classify(err)
 	}
 	fresh, err := objects.EnsureBucket(ctx)
 	if err != nil {
-		return "", "", a.bucketError(err)
+		return "", "", s3.Classify(err)
 	}
 	if fresh {
 		return created, a.settings.RawPath(), nil
@@ -233,7 +234,7 @@ func (a *app) waitForAttributes(ctx context.Context, conn *temporal.Connection, 
 
 // setupSchema makes the schema of the tables.
 func (a *app) setupSchema(ctx context.Context, ws *workspace) (outcome, string, error) {
-	warehouse := a.warehouse(ws)
+	warehouse := ws.warehouse(a.settings)
 	there, err := warehouse.HasSchema(ctx)
 	if err != nil {
 		return "", "", ws.databricksError(err)

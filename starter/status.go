@@ -53,7 +53,7 @@ func (a *app) statusCommand() *cobra.Command {
 
 func (a *app) status(c *cobra.Command, date dates.Date, watch bool) error {
 	ctx := c.Context()
-	conn, err := a.temporal(ctx)
+	conn, err := a.connect.temporal(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (a *app) status(c *cobra.Command, date dates.Date, watch bool) error {
 	status, err := a.runStatus(ctx, conn, date)
 	if watch && (err == nil && status.Ended.IsZero() || errors.As(err, new(*noWorkerError))) {
 		run := conn.GetWorkflow(ctx, run.WorkflowID(dailyName, date), status.RunID)
-		status, err = a.watchRun(ctx, conn, run, date)
+		status, err = a.watchRun(ctx, conn, run, date, a.newRunView())
 	}
 	if err != nil {
 		return err

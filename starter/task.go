@@ -62,7 +62,7 @@ func (a *app) decideTask(c *cobra.Command, text string, d run.Decision) error {
 
 // orderRun gives the run of a date an order, and says that it was taken.
 func (a *app) orderRun(c *cobra.Command, date dates.Date, update string, input any, done string) error {
-	conn, err := a.temporal(c.Context())
+	conn, err := a.connect.temporal(c.Context())
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 
+	"github.com/pinflow/pinflow/internal/clients/fault"
+	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
@@ -32,14 +34,19 @@ func (e *noRunError) Error() string {
 	return fmt.Sprintf("%s has not been run: start it with `starter run %s`", e.date, e.date)
 }
 
-// noWorkerError says that a run is there, but no worker to tell about it.
-type noWorkerError struct{ err error }
+// noWorkerError is the error of a workflow that no worker answers for. It is a fault.Unreachable.
+type noWorkerError struct{ fault fault.Error }
 
-func (e *noWorkerError) Error() string {
-	return fmt.Sprintf("no worker answers on task queue %s: start one with `bin/workers`, or look at its log (%v)", run.TaskQueue, e.err)
+func (e *noWorkerError) Error() string { return e.fault.Error() }
+
+func noWorker(err error) error {
+	return &noWorkerError{fault.Error{
+		Kind: fault.Unreachable, What: "no worker answers on task queue " + run.TaskQueue, Next: "start one with `bin/workers`, or look at its log", Err: err,
+	}}
 }
 
-func (e *noWorkerError) Unwrap() error { return e.err }
+// Unwrap returns the fault.
+func (e *noWorkerError) Unwrap() error { return &e.fault }
 
 // runStatus is the state of a date's latest run: from the run itself, or, if Temporal does not know it any more, from the ledger.
 // It is a *noRunError if there is none, and a *noWorkerError if no worker answers for a run that is going.
@@ -93,7 +100,7 @@ func (a *app) query(ctx context.Context, conn *temporal.Connection, id, runID, n
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.As(err, &notReady), errors.As(err, &noPoller), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
-		return &noWorkerError{err}
+		return noWorker(err)
 	}
 	return conn.Classify(err)
 }
@@ -123,12 +130,12 @@ func (a *app) ledgerEntry(ctx context.Context, date dates.Date) (*ledger.Entry, 
 func (a *app) ledgerEntries(ctx context.Context, from, to dates.Date) ([]ledger.Entry, error) {
 	objects, err := a.connect.bucket(ctx, a.settings)
 	if err != nil {
-		return nil, a.bucketError(err)
+		return nil, s3.Classify(err)
 	}
 	l := ledger.Ledger{Objects: objects}
 	entries, err := l.Entries(ctx, ledger.Query{DAG: dailyName, From: from, To: to})
 	if err != nil {
-		return nil, a.bucketError(err)
+		return nil, s3.Classify(err)
 	}
 	return entries, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 
+	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 )
@@ -116,7 +117,7 @@ func TestStarter_SaysWhatToDoIfASystemCannotBeReached(t *testing.T) {
 	refused := serviceerror.NewUnavailable("connection refused")
 	away := map[string]error{
 		"temporal":  (&temporal.Connection{Address: "temporal:7233"}).Classify(refused),
-		"workspace": &unreachableError{"Databricks", "set DATABRICKS_HOST and DATABRICKS_TOKEN", refused},
+		"workspace": &fault.Error{Kind: fault.Unreachable, What: "cannot reach Databricks", Next: "set DATABRICKS_HOST and DATABRICKS_TOKEN", Err: refused},
 		"kafka":     kafka.ErrUnreachable,
 	}
 	for line, row := range map[string]struct{ system, want string }{

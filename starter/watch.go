@@ -41,8 +41,7 @@ func (a *app) newRunView() runView {
 
 // watchRun follows a run until it has ended, shows it on standard error, and returns how it ended. A run that failed is no error here.
 // If the context ends, the run goes on.
-func (a *app) watchRun(ctx context.Context, conn *temporal.Connection, r client.WorkflowRun, date dates.Date) (run.Status, error) {
-	view := a.newRunView()
+func (a *app) watchRun(ctx context.Context, conn *temporal.Connection, r client.WorkflowRun, date dates.Date, view runView) (run.Status, error) {
 	defer view.end()
 	ended := make(chan error, 1)
 	go func() { ended <- r.Get(ctx, nil) }()

@@ -12,6 +12,7 @@ import (
 	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/answers"
 	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
 )
@@ -129,7 +130,7 @@ func taskOf(status run.Status, id string) run.Task {
 func (a *app) manifests(ctx context.Context, kinds []string, date dates.Date) ([]landing.Manifest, error) {
 	objects, err := a.connect.bucket(ctx, a.settings)
 	if err != nil {
-		return nil, a.bucketError(err)
+		return nil, s3.Classify(err)
 	}
 	all := []landing.Manifest{}
 	for _, kind := range kinds {
@@ -138,7 +139,7 @@ func (a *app) manifests(ctx context.Context, kinds []string, date dates.Date) ([
 			continue
 		}
 		if err != nil {
-			return nil, a.bucketError(err)
+			return nil, s3.Classify(err)
 		}
 		for p := range manifest.Partitions {
 			for o, object := range manifest.Partitions[p].Objects {

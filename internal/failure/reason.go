@@ -7,17 +7,18 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// Reason is the text of an error that came over Temporal as its writer wrote it, without the layers that carried it.
+// Reason returns the text of an error as its author wrote it, without the layers that Temporal put around
+// it.
 func Reason(err error) string {
 	for layer := err; layer != nil; layer = errors.Unwrap(layer) {
-		switch e := layer.(type) { //nolint:errorlint // each layer is looked at by itself: the outermost that a person wrote counts
+		switch e := layer.(type) { //nolint:errorlint // the outermost layer with a text of its own counts
 		case *temporal.ApplicationError:
 			return e.Message()
 		case *temporal.TimeoutError:
 			if last := errors.Unwrap(e); last != nil {
-				return fmt.Sprintf("not done in time (%s); the last attempt: %s", e.TimeoutType(), Reason(last))
+				return fmt.Sprintf("timed out (%s); the last attempt: %s", e.TimeoutType(), Reason(last))
 			}
-			return fmt.Sprintf("not done in time (%s): %s", e.TimeoutType(), e.Message())
+			return fmt.Sprintf("timed out (%s): %s", e.TimeoutType(), e.Message())
 		case *temporal.CanceledError:
 			return "cancelled"
 		case *temporal.TerminatedError:

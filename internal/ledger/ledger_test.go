@@ -1,127 +1,161 @@
 package ledger
 
 import (
-	"context"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/activities"
-	"github.com/pinflow/pinflow/activities/activitytest"
-	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-func Entry(date dates.Date, runID string) Entry {
-	return Entry{
-		DAG: "pinterest-daily", Date: date, State: "success", Trigger: "backfill", WorkflowID: "pinterest-daily-" + string(date), RunID: runID,
-		Started: landing.At(date, 24), Ended: landing.At(date, 25), Params: map[string]string{"invalid_followers": "null"},
-		Tasks: []run.TaskRecord{{ID: "load", State: "success", Tries: 1, Outcome: run.Outcome{Rows: 12}}},
-	}
+const (
+	dag = "pinterest-daily"
+	day = dates.Date("2022-10-18")
+)
+
+// entry returns an entry with all fields set.
+func entry(date dates.Date, runID string) Entry {
+	at := func(hours int) time.Time { return date.Start().Add(time.Duration(hours) * time.Hour) }
+	return Entry{Status: run.Status{
+		DAG: dag, Date: date, State: run.Failed, Trigger: run.Backfill, Partial: true, Until: at(23),
+		WorkflowID: run.WorkflowID(dag, date), RunID: runID, Started: at(24), Ended: at(25),
+		Params: map[string]string{"invalid_followers": "null"}, TriggeredBy: "ann", Tags: []string{"repair"}, Error: "task query failed",
+		Tasks: []run.Task{
+			{ID: "load", TriggerRule: "all_success", Pool: "load", State: run.Success, Tries: 1, Started: at(24), Ended: at(25), Outcome: run.Outcome{Rows: 12}},
+			{ID: "query", After: []string{"load"}, TriggerRule: "all_success", State: run.Failed, Tries: 1, Error: "broken", Decision: "fail by ann: hopeless", History: []run.Try{
+				{Number: 1, State: run.Failed, Started: at(24), Ended: at(25), Queued: at(24), Granted: at(24), JobRunID: 3, Error: "broken"},
+			}},
+		},
+	}}
 }
 
-func Write(t *testing.T, ledger *Ledger, entry Entry) {
+func write(t *testing.T, ledger *Ledger, entry Entry) {
 	t.Helper()
-	_, err := activitytest.Execute[struct{}](ledger.WriteLedger, entry)
-	require.NoError(t, err)
+	require.NoError(t, ledger.Write(t.Context(), entry))
 }
 
-func TestLedger_CountsRunsOfADate(t *testing.T) {
+func TestLedger_AnEntryIsReadBackAsItWasWritten(t *testing.T) {
 	ledger := &Ledger{Objects: buckettest.New()}
-	read := func() int {
-		found, err := activitytest.Execute[activities.LedgerEntries](ledger.ReadLedger, Range{DAG: "pinterest-daily", From: landing.Day, To: landing.Day})
-		require.NoError(t, err)
-		require.Len(t, found.Entries, 1)
-		return found.Entries[0].Attempt
-	}
-	Write(t, ledger, Entry(landing.Day, "a"))
-	require.Equal(t, 1, read())
-	Write(t, ledger, Entry(landing.Day, "a"))
-	require.Equal(t, 1, read(), "the same run, written again by a retry")
-	Write(t, ledger, Entry(landing.Day, "b"))
-	require.Equal(t, 2, read())
-	Write(t, ledger, Entry(landing.Day, "b"))
-	require.Equal(t, 2, read())
+	none, err := ledger.Entry(t.Context(), dag, day)
+	require.NoError(t, err)
+	require.Nil(t, none)
+	write(t, ledger, entry(day, "a"))
+	read, err := ledger.Entry(t.Context(), dag, day)
+	require.NoError(t, err)
+	want := entry(day, "a")
+	want.Attempt = 1
+	require.Equal(t, &want, read)
 }
 
-func TestLedger_ReadsTheDatesOfTheRangeInOrder(t *testing.T) {
+func TestLedger_CountsTheRunsOfADate(t *testing.T) {
+	ledger := &Ledger{Objects: buckettest.New()}
+	attempt := func() int {
+		read, err := ledger.Entry(t.Context(), dag, day)
+		require.NoError(t, err)
+		return read.Attempt
+	}
+	write(t, ledger, entry(day, "a"))
+	require.Equal(t, 1, attempt())
+	write(t, ledger, entry(day, "a"))
+	require.Equal(t, 1, attempt(), "the same run, written again by a retry")
+	write(t, ledger, entry(day, "b"))
+	require.Equal(t, 2, attempt())
+	write(t, ledger, entry(day, "b"))
+	require.Equal(t, 2, attempt())
+}
+
+func TestLedger_EntriesAreThoseOfTheDAGAndTheDatesInOrder(t *testing.T) {
 	objects := buckettest.New()
 	ledger := &Ledger{Objects: objects}
 	for _, days := range []int{5, -2, 0, 3, 4, -1} {
-		Write(t, ledger, Entry(landing.Day.Add(days), "a"))
+		write(t, ledger, entry(day.Add(days), "a"))
 	}
-	other := Entry(landing.Day, "a")
-	other.DAG = "pinterest-daily-2"
-	Write(t, ledger, other)
-	var gets []string
-	objects.Fault = func(request, key string) error {
-		objects.Mu.Lock()
-		defer objects.Mu.Unlock()
+	other := entry(day, "a")
+	other.DAG = dag + "-2"
+	write(t, ledger, other)
+	gets := make(chan string, 10) // entries are read in parallel
+	objects.FailBefore(func(request, key string) error {
 		if request == "get" {
-			gets = append(gets, key)
+			gets <- key
 		}
 		return nil
-	}
-	found, err := activitytest.Execute[activities.LedgerEntries](ledger.ReadLedger, Range{DAG: "pinterest-daily", From: landing.Day.Add(-1), To: landing.Day.Add(4)})
+	})
+	found, err := ledger.Entries(t.Context(), Query{DAG: dag, From: day.Add(-1), To: day.Add(4)})
 	require.NoError(t, err)
 	var read []dates.Date
-	for _, entry := range found.Entries {
-		read = append(read, entry.Date)
+	for _, e := range found {
+		read = append(read, e.Date)
 	}
-	require.Equal(t, []dates.Date{landing.Day.Add(-1), landing.Day, landing.Day.Add(3), landing.Day.Add(4)}, read)
-	require.Len(t, gets, 4, "no object outside the range is read")
-	want := Entry(landing.Day, "a")
-	want.Attempt = 1
-	require.Equal(t, want, found.Entries[1])
+	require.Equal(t, []dates.Date{day.Add(-1), day, day.Add(3), day.Add(4)}, read)
+	require.Len(t, gets, 4, "only objects of the range are read")
+	require.Equal(t, day, Find(found, day).Date)
+	require.Nil(t, Find(found, day.Add(1)))
 }
 
-func TestLedger_ThousandsOfDatesFitIntoOnePayloadIfBrief(t *testing.T) {
+func TestLedger_BriefEntriesLackWhatIsLong(t *testing.T) {
 	ledger := &Ledger{Objects: buckettest.New()}
-	for i := range 3000 {
-		long := Entry(landing.Day.Add(-i), "5b0cbd0c-5a3c-4f59-a1a5-8a5bb2a0a1f9")
-		long.Error = strings.Repeat("x", 700)
-		require.NoError(t, ledger.WriteLedger(context.Background(), long))
-	}
-	in := Range{DAG: "pinterest-daily", From: landing.Day.Add(-3000), To: landing.Day}
-	_, err := activitytest.Execute[activities.LedgerEntries](ledger.ReadLedger, in)
-	activitytest.RequireNonRetryable(t, err, failure.InvalidInput, "fewer dates")
-	in.Brief = true
-	found, err := activitytest.Execute[activities.LedgerEntries](ledger.ReadLedger, in)
+	write(t, ledger, entry(day, "a"))
+	found, err := ledger.Entries(t.Context(), Query{DAG: dag, From: day, To: day, Brief: true})
 	require.NoError(t, err)
-	require.Len(t, found.Entries, 3000)
-	require.Nil(t, found.Entries[0].Tasks)
-	require.Equal(t, "success", found.Entries[0].State)
-	require.Equal(t, landing.At(landing.Day, 25), found.Entries[2999].Ended.In(time.UTC))
+	want := entry(day, "a")
+	want.Attempt, want.Tasks, want.Params, want.Tags, want.Error = 1, nil, nil, nil, ""
+	require.Equal(t, []Entry{want}, found)
+}
+
+func TestLedger_HasBeforeLooksAtEarlierDatesOfTheDAG(t *testing.T) {
+	ledger := &Ledger{Objects: buckettest.New()}
+	has := func(date dates.Date) bool {
+		found, err := ledger.HasBefore(t.Context(), dag, date)
+		require.NoError(t, err)
+		return found
+	}
+	other := entry(day.Add(-9), "a")
+	other.DAG = "another"
+	write(t, ledger, other)
+	require.False(t, has(day))
+	write(t, ledger, entry(day, "a"))
+	require.False(t, has(day), "the date itself is not before it")
+	require.True(t, has(day.Add(1)))
 }
 
 func TestLedger_EmptyRangeIsNoError(t *testing.T) {
-	ledger := &Ledger{Objects: buckettest.New()}
-	found, err := activitytest.Execute[activities.LedgerEntries](ledger.ReadLedger, Range{DAG: "pinterest-daily", From: landing.Day, To: landing.Day})
+	found, err := (&Ledger{Objects: buckettest.New()}).Entries(t.Context(), Query{DAG: dag, From: day, To: day})
 	require.NoError(t, err)
-	require.Empty(t, found.Entries)
+	require.Empty(t, found)
 }
 
-func TestLedger_Errors(t *testing.T) {
+func TestLedger_AnUnreadableEntryIsNeitherReadNorReplaced(t *testing.T) {
 	objects := buckettest.New()
 	ledger := &Ledger{Objects: objects}
-	_, err := activitytest.Execute[struct{}](ledger.WriteLedger, Entry{DAG: "pinterest-daily", Date: "soon"})
-	activitytest.RequireNonRetryable(t, err, failure.InvalidInput, "soon")
+	name := key(dag, day)
+	require.NoError(t, objects.Put(t.Context(), bucket.PutInput{Key: name, Body: []byte("{")}))
+	err := ledger.Write(t.Context(), entry(day, "a"))
+	require.ErrorIs(t, err, ErrUnreadable)
+	require.ErrorContains(t, err, "s3://bucket/"+name+": restore it, or delete it to run the date again")
+	require.Equal(t, "{", string(objects.Body(name)))
+	_, err = ledger.Entry(t.Context(), dag, day)
+	require.ErrorIs(t, err, ErrUnreadable)
+	_, err = ledger.Entries(t.Context(), Query{DAG: dag, From: day, To: day})
+	require.ErrorIs(t, err, ErrUnreadable)
+}
 
-	key := Key("pinterest-daily", landing.Day)
-	require.NoError(t, objects.Put(context.Background(), bucket.PutInput{Key: key, Body: []byte("{")}))
-	_, err = activitytest.Execute[struct{}](ledger.WriteLedger, Entry(landing.Day, "a"))
-	activitytest.RequireNonRetryable(t, err, failure.Contradiction, "s3://bucket/"+key)
-
-	objects.Fault = func(string, string) error { return errors.New("503 SlowDown") }
-	_, err = activitytest.Execute[struct{}](ledger.WriteLedger, Entry(landing.Day, "a"))
-	activitytest.RequireRetryable(t, err, "503 SlowDown", key)
-	_, err = activitytest.Execute[activities.LedgerEntries](ledger.ReadLedger, Range{DAG: "pinterest-daily", From: landing.Day, To: landing.Day})
-	activitytest.RequireRetryable(t, err, "503 SlowDown")
+func TestLedger_ErrorsOfTheBucketNameTheEntry(t *testing.T) {
+	objects := buckettest.New()
+	ledger := &Ledger{Objects: objects}
+	slow := errors.New("503 SlowDown")
+	objects.FailBefore(func(string, string) error { return slow })
+	err := ledger.Write(t.Context(), entry(day, "a"))
+	require.ErrorIs(t, err, slow)
+	require.ErrorContains(t, err, key(dag, day))
+	_, err = ledger.Entry(t.Context(), dag, day)
+	require.ErrorIs(t, err, slow)
+	_, err = ledger.Entries(t.Context(), Query{DAG: dag, From: day, To: day})
+	require.ErrorIs(t, err, slow)
+	_, err = ledger.HasBefore(t.Context(), dag, day)
+	require.ErrorIs(t, err, slow)
 }

@@ -2,22 +2,19 @@ package run
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/pinflow/pinflow/internal/launch"
-	"github.com/pinflow/pinflow/internal/search"
-	"github.com/pinflow/pinflow/workflows"
 )
 
-func TestIDs_OneForEachDate(t *testing.T) {
-	require.Equal(t, "pinterest-daily-2022-10-18", WorkflowID(workflows.DailyName, workflows.SomeDay))
-	run := launch.RunOptions(Input{DAG: workflows.DailyName, Date: workflows.SomeDay, Trigger: Manual})
-	require.Equal(t, "pinterest-daily-2022-10-18", run.ID)
-	require.True(t, run.WorkflowExecutionErrorWhenAlreadyStarted)
-	state, _ := run.TypedSearchAttributes.GetKeyword(search.State)
-	require.Equal(t, "running", state)
-	at, _ := run.TypedSearchAttributes.GetTime(search.Date)
-	require.Equal(t, workflows.SomeDay.Start(), at)
-	require.NotEqual(t, run.ID, launch.RangeOptions(RangeInput{DAG: workflows.DailyName, From: workflows.SomeDay, To: workflows.SomeDay}).ID)
+func TestIDs_AreDistinctAndStable(t *testing.T) {
+	require.Equal(t, "d-2022-10-18", WorkflowID("d", "2022-10-18"))
+	require.Equal(t, "d-backfill-2022-10-18-2022-10-18", RangeWorkflowID("d", "2022-10-18", "2022-10-18"))
+	require.Equal(t, "pool-load", PoolWorkflowID("load"))
+	require.Equal(t, "d", ScheduleID("d"))
+}
+
+func TestScheduledRangeID_IsThePrefixAndTheFiring(t *testing.T) {
+	fired := time.Date(2022, 10, 19, 0, 0, 0, 500, time.FixedZone("CEST", 2*60*60))
+	require.Equal(t, "d-scheduled-2022-10-18T22:00:00Z", ScheduledRangeID("d", fired))
 }

@@ -4,14 +4,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/pinflow/pinflow/activities"
 )
 
 func TestSlot_IsTheSameWhateverItsPriority(t *testing.T) {
-	lower := activities.Wanted
-	lower.Priority = 5
-	require.True(t, activities.Wanted.Same(lower))
-	lower.Try++
-	require.False(t, activities.Wanted.Same(lower))
+	slot := Slot{Pool: "query", WorkflowID: "d-2022-10-18", OriginalRunID: "first", Task: "query", Try: 2, Priority: 3}
+	other := slot
+	other.Priority = 5
+	require.True(t, slot.Same(other))
+	other.Try++
+	require.False(t, slot.Same(other))
 }

@@ -1,8 +1,12 @@
+// Package buckettest is a bucket in memory for tests, and the contract that every bucket keeps.
 package buckettest
 
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,91 +15,131 @@ import (
 	"github.com/pinflow/pinflow/internal/bucket"
 )
 
-// bucket is S3 in memory, with its rule for If-None-Match.
+// Memory is a bucket in memory. It keeps the contract of bucket.Objects and is safe for concurrent use.
 type Memory struct {
-	Mu      sync.Mutex
-	Objects map[string]bucket.PutInput
-	Fault   func(request, key string) error // may fail a request before it has an effect
-	After   func(request, key string) error // may fail a request after it had its effect, as a lost answer does
+	mu            sync.Mutex
+	objects       map[string]bucket.PutInput
+	before, after Hook
 }
 
-func New() *Memory { return &Memory{Objects: map[string]bucket.PutInput{}} }
+var _ bucket.Objects = (*Memory)(nil)
 
-func (b *Memory) begin(request, key string) error {
-	if b.Fault == nil {
+// Hook decides whether a request fails: with the error that it returns. The request is "get", "head",
+// "put" or "list"; the key is that of the object, or the prefix of a list. A hook may use the bucket.
+type Hook func(request, key string) error
+
+// New returns an empty bucket.
+func New() *Memory { return &Memory{objects: map[string]bucket.PutInput{}} }
+
+// FailBefore sets the hook that may fail a request before it has an effect; nil removes it.
+func (m *Memory) FailBefore(hook Hook) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.before = hook
+}
+
+// FailAfter sets the hook that may fail a request after it had its effect, as a lost answer does; nil
+// removes it.
+func (m *Memory) FailAfter(hook Hook) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.after = hook
+}
+
+// Keys returns the keys with the prefix, in their order. It calls no hook.
+func (m *Memory) Keys(prefix string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(m.objects)), func(key string) bool { return !strings.HasPrefix(key, prefix) })
+}
+
+// Body returns the content of an object, or nil if there is none. It calls no hook.
+func (m *Memory) Body(key string) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return bytes.Clone(m.objects[key].Body)
+}
+
+// Delete deletes the objects with the prefix. It calls no hook.
+func (m *Memory) Delete(prefix string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.objects, func(key string, _ bucket.PutInput) bool { return strings.HasPrefix(key, prefix) })
+}
+
+// URI returns s3://bucket/ and the key.
+func (m *Memory) URI(key string) string { return "s3://bucket/" + key }
+
+// Get implements bucket.Objects.
+func (m *Memory) Get(_ context.Context, key string) (body []byte, err error) {
+	err = m.request("get", key, func() error {
+		object, ok := m.objects[key]
+		if !ok {
+			return bucket.ErrNotFound
+		}
+		body = append([]byte{}, object.Body...)
 		return nil
-	}
-	return b.Fault(request, key)
+	})
+	return body, err
 }
 
-func (b *Memory) URI(key string) string { return "s3://bucket/" + key }
-
-func (b *Memory) Get(_ context.Context, key string) ([]byte, error) {
-	if err := b.begin("get", key); err != nil {
-		return nil, err
-	}
-	b.Mu.Lock()
-	defer b.Mu.Unlock()
-	object, ok := b.Objects[key]
-	if !ok {
-		return nil, bucket.ErrNotFound
-	}
-	return bytes.Clone(object.Body), nil
+// Head implements bucket.Objects.
+func (m *Memory) Head(_ context.Context, key string) (found bucket.Object, err error) {
+	err = m.request("head", key, func() error {
+		object, ok := m.objects[key]
+		if !ok {
+			return bucket.ErrNotFound
+		}
+		found = bucket.Object{Key: key, Size: int64(len(object.Body)), Metadata: maps.Clone(object.Metadata)}
+		return nil
+	})
+	return found, err
 }
 
-func (b *Memory) Head(_ context.Context, key string) (bucket.Object, error) {
-	if err := b.begin("head", key); err != nil {
-		return bucket.Object{}, err
-	}
-	b.Mu.Lock()
-	defer b.Mu.Unlock()
-	object, ok := b.Objects[key]
-	if !ok {
-		return bucket.Object{}, bucket.ErrNotFound
-	}
-	return bucket.Object{Key: key, Size: int64(len(object.Body)), Metadata: object.Metadata}, nil
+// Put implements bucket.Objects.
+func (m *Memory) Put(_ context.Context, object bucket.PutInput) error {
+	return m.request("put", object.Key, func() error {
+		sum := sha256.Sum256(object.Body)
+		if actual := hex.EncodeToString(sum[:]); object.SHA256 != "" && object.SHA256 != actual {
+			return fmt.Errorf("put %s: the checksum is %s, not %s", object.Key, actual, object.SHA256)
+		}
+		if _, exists := m.objects[object.Key]; exists && object.OnlyNew {
+			return bucket.ErrExists
+		}
+		object.Body, object.Metadata = bytes.Clone(object.Body), maps.Clone(object.Metadata)
+		m.objects[object.Key] = object
+		return nil
+	})
 }
 
-func (b *Memory) Put(_ context.Context, object bucket.PutInput) error {
-	if err := b.begin("put", object.Key); err != nil {
-		return err
-	}
-	b.Mu.Lock()
-	_, exists := b.Objects[object.Key]
-	if exists && object.OnlyNew {
-		b.Mu.Unlock()
-		return bucket.ErrExists
-	}
-	object.Body = bytes.Clone(object.Body)
-	b.Objects[object.Key] = object
-	b.Mu.Unlock()
-	if b.After != nil {
-		return b.After("put", object.Key)
-	}
-	return nil
+// List implements bucket.Objects.
+func (m *Memory) List(_ context.Context, list bucket.ListInput) (found []bucket.Object, err error) {
+	err = m.request("list", list.Prefix, func() error {
+		for _, key := range slices.Sorted(maps.Keys(m.objects)) {
+			if strings.HasPrefix(key, list.Prefix) && key > list.After && (list.Before == "" || key < list.Before) {
+				found = append(found, bucket.Object{Key: key, Size: int64(len(m.objects[key].Body))})
+			}
+		}
+		return nil
+	})
+	return found, err
 }
 
-func (b *Memory) List(_ context.Context, list bucket.ListInput) ([]bucket.Object, error) {
-	if err := b.begin("list", list.Prefix); err != nil {
-		return nil, err
-	}
-	b.Mu.Lock()
-	defer b.Mu.Unlock()
-	var found []bucket.Object
-	for _, key := range slices.Sorted(maps.Keys(b.Objects)) {
-		if strings.HasPrefix(key, list.Prefix) && key > list.After && (list.Before == "" || key < list.Before) {
-			found = append(found, bucket.Object{Key: key, Size: int64(len(b.Objects[key].Body))})
+// request calls the hooks around a request. They run without the lock, so that they can use the bucket.
+func (m *Memory) request(request, key string, do func() error) error {
+	m.mu.Lock()
+	before, after := m.before, m.after
+	m.mu.Unlock()
+	if before != nil {
+		if err := before(request, key); err != nil {
+			return err
 		}
 	}
-	return found, nil
-}
-
-// keys lists the keys with a prefix.
-func (b *Memory) Keys(prefix string) []string {
-	listed, _ := b.List(context.Background(), bucket.ListInput{Prefix: prefix})
-	keys := make([]string, len(listed))
-	for i, object := range listed {
-		keys[i] = object.Key
+	m.mu.Lock()
+	err := do()
+	m.mu.Unlock()
+	if err == nil && after != nil {
+		return after(request, key)
 	}
-	return keys
+	return err
 }
