@@ -22,47 +22,49 @@ import (
 const (
 	// alarmTimeout limits one POST to the hook.
 	alarmTimeout = 10 * time.Second
-	// alarmLease is how long a worker that has said it posts an alarm is left alone. It tries each minute, so it has gone when its last try
-	// is three minutes old.
+	// alarmLease is how long a claim keeps other workers from posting an alarm. The owner of a
+	// claim renews it every minute while it retries.
 	alarmLease = 3 * time.Minute
 )
 
-// Alarm is what is posted to the hook, as JSON. Services that take a message as "text", as Slack does, show that.
+// Alarm is the JSON that is posted to the hook. Slack and similar services show the field text.
 type Alarm struct {
 	DAG  string     `json:"dag"`
 	Date dates.Date `json:"date"`
-	// Due is when the date's run had to have ended; State how far it is.
-	Due   time.Time `json:"due"`
-	State string    `json:"state"`
-	// Text says it all in one sentence; UI is the page of the run.
+	// Deadline is when the date's run had to have ended. State is the run's; "none" if there is
+	// none.
+	Deadline time.Time `json:"deadline"`
+	State    string    `json:"state"`
+	// Text is the whole alarm as text. UI is the page of the run in the Web UI.
 	Text string `json:"text"`
 	UI   string `json:"ui"`
 }
 
-// Alarms posts each alarm to the hook once, however many workers want to, and after restarts.
+// Alarms posts each alarm to the hook once, however many workers there are, and across restarts.
 //
-// A worker that is about to post an alarm claims it with an object that only one can write; when the hook has taken it, the worker writes
-// alarms/<dag>/<date>.json, after which nobody posts it again. A claim that its owner has not renewed for some minutes is void: the owner has
-// gone, and the next one claims it. So an alarm is never lost, as it would be if the claim alone counted. It comes a second time only if a
-// worker dies, or the bucket, between the hook's answer and the object that records it: a second message is the lesser evil.
+// A worker claims an alarm with an object that only one worker can write, posts the alarm, and then
+// writes alarms/<dag>/<date>.json, after which no worker posts it again. A claim expires if its
+// owner does not renew it, and the next worker claims the alarm, so that an alarm is never lost. It
+// is posted twice only if a worker dies, or the bucket fails, after the hook's answer and before
+// the object is written.
 type Alarms struct {
 	Objects bucket.Objects
-	// Hook is the URL; it is a secret, which errors do not show.
+	// Hook is the URL. It is a secret: errors do not contain it.
 	Hook string
 	HTTP *http.Client
-	// Owner is this worker's own name, another one after each start.
+	// Owner identifies this process: it is different after each start.
 	Owner string
 	Now   func() time.Time
 }
 
-// Raised is what became of an alarm.
+// Raised is the result of Raise.
 type Raised string
 
-// What may become of an alarm.
+// The results of Raise.
 const (
-	RaisedNow       Raised = "now"       // the hook has taken it
-	RaisedBefore    Raised = "before"    // it was taken earlier
-	RaisedElsewhere Raised = "elsewhere" // another worker is at it
+	RaisedNow       Raised = "now"       // the hook accepted it
+	RaisedBefore    Raised = "before"    // the hook accepted it earlier
+	RaisedElsewhere Raised = "elsewhere" // another worker is posting it
 )
 
 // alarmClaim is the content of a claim.
@@ -71,15 +73,16 @@ type alarmClaim struct {
 	At time.Time `json:"at"`
 }
 
-// Raise posts the alarm unless that has been done, or another worker is doing it. After an error it is to be called again, soon.
+// Raise posts the alarm, unless it was posted before or another worker is posting it. After an
+// error the caller calls it again within alarmLease.
 func (a *Alarms) Raise(ctx context.Context, alarm Alarm) (Raised, error) {
 	sent := alarmKey(alarm.DAG, alarm.Date)
-	claim, there, err := a.claims(ctx, alarm)
+	claim, raised, err := a.claims(ctx, alarm)
 	switch {
 	case err != nil:
 		return "", err
-	case there == RaisedBefore, there == RaisedElsewhere:
-		return there, nil
+	case raised != "":
+		return raised, nil
 	}
 	body, err := json.Marshal(alarmClaim{By: a.Owner, At: a.Now().UTC()})
 	if err != nil {
@@ -104,18 +107,18 @@ func (a *Alarms) Raise(ctx context.Context, alarm Alarm) (Raised, error) {
 	return RaisedNow, nil
 }
 
-// claimed is the claim that is to be written; ours says that it renews one of our own.
+// claimed is the claim to write. ours reports whether it renews a claim of this worker.
 type claimed struct {
 	key  string
 	ours bool
 }
 
-// claims reads how far the alarm is: posted before, in other hands, or else which claim is to be written.
+// claims returns the claim to write, or who has raised the alarm.
 func (a *Alarms) claims(ctx context.Context, alarm Alarm) (claimed, Raised, error) {
 	sent := alarmKey(alarm.DAG, alarm.Date)
 	objects, err := a.Objects.List(ctx, bucket.ListInput{Prefix: strings.TrimSuffix(sent, ".json")})
 	if err != nil {
-		return claimed{}, "", fmt.Errorf("look for alarm %s: %w", sent, err)
+		return claimed{}, "", fmt.Errorf("list alarm %s: %w", sent, err)
 	}
 	last := 0
 	for _, object := range objects {
@@ -137,7 +140,7 @@ func (a *Alarms) claims(ctx context.Context, alarm Alarm) (claimed, Raised, erro
 	var claim alarmClaim
 	readable := json.Unmarshal(body, &claim) == nil
 	switch {
-	case !readable: // there is nobody to be left alone
+	case !readable: // without an owner it cannot be renewed
 		return next, "", nil
 	case claim.By == a.Owner:
 		return claimed{key: claimKey(alarm, last), ours: true}, "", nil
@@ -147,32 +150,33 @@ func (a *Alarms) claims(ctx context.Context, alarm Alarm) (claimed, Raised, erro
 	return next, "", nil
 }
 
-// post sends the alarm. An answer other than 2xx is an error.
+// post sends the alarm. A status other than 2xx is an error.
 func (a *Alarms) post(ctx context.Context, body []byte) error {
 	ctx, done := context.WithTimeout(ctx, alarmTimeout)
 	defer done()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Hook, bytes.NewReader(body))
 	if err != nil {
-		return errors.New("PINFLOW_ALARM_HOOK is no URL")
+		return errors.New("PINFLOW_ALARM_HOOK is not a URL")
 	}
 	request.Header.Set("Content-Type", "application/json")
 	answer, err := a.HTTP.Do(request)
 	if err != nil {
 		var detail *url.Error
-		if errors.As(err, &detail) { // its text has the URL
+		if errors.As(err, &detail) { // its text contains the URL
 			err = detail.Err
 		}
-		return fmt.Errorf("the hook at %s cannot be reached: %w", request.URL.Host, err)
+		return fmt.Errorf("cannot reach the hook at %s: %w", request.URL.Host, err)
 	}
 	defer answer.Body.Close()
-	said, _ := io.ReadAll(io.LimitReader(answer.Body, 200)) // only to be shown
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, 200)) // for the error only
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return fmt.Errorf("the hook at %s answers %s: %s", request.URL.Host, answer.Status, strings.TrimSpace(string(said)))
+		return fmt.Errorf("the hook at %s rejected the alarm with %s: %s", request.URL.Host, answer.Status, strings.TrimSpace(string(text)))
 	}
 	return nil
 }
 
-// alarmKey is the object of an alarm that was posted: alarms/<dag>/<date>.json. Claims stand beside it as <date>.claim-<n>.json.
+// alarmKey returns the key of an alarm that was posted: alarms/<dag>/<date>.json. Its claims are
+// <date>.claim-<n>.json.
 func alarmKey(dag string, date dates.Date) string {
 	return "alarms/" + dag + "/" + string(date) + ".json"
 }
@@ -181,8 +185,8 @@ func claimKey(alarm Alarm, n int) string {
 	return fmt.Sprintf("%s.claim-%d.json", strings.TrimSuffix(alarmKey(alarm.DAG, alarm.Date), ".json"), n)
 }
 
-// claimNumber is the number of a claim by its key.
-func claimNumber(alarm Alarm, key string) (int, bool) {
+// claimNumber returns the number in the key of a claim. ok is false for other keys.
+func claimNumber(alarm Alarm, key string) (n int, ok bool) {
 	parts := strings.Split(path.Base(key), ".")
 	if len(parts) != 3 || !slices.Equal([]string{parts[0], parts[2]}, []string{string(alarm.Date), "json"}) {
 		return 0, false

@@ -16,7 +16,7 @@ import (
 	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 )
 
-// hook is a service that takes alarms.
+// hook is a service that receives alarms.
 type hook struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -45,13 +45,13 @@ func newHook(t *testing.T) *hook {
 	return h
 }
 
-// alarmer is a worker that posts alarms.
+// alarmer returns the Alarms of one worker.
 func alarmer(objects bucket.Objects, h *hook, owner string, now *time.Time) *Alarms {
 	return &Alarms{Objects: objects, Hook: h.URL + "/secret", HTTP: h.Client(), Owner: owner, Now: func() time.Time { return *now }}
 }
 
 var overdueAlarm = Alarm{
-	DAG: "pinterest-daily", Date: "2022-10-18", Due: time.Date(2022, 10, 19, 6, 0, 0, 0, time.UTC), State: "none", Text: "it is overdue", UI: "http://ui",
+	DAG: "pinterest-daily", Date: "2022-10-18", Deadline: time.Date(2022, 10, 19, 6, 0, 0, 0, time.UTC), State: "none", Text: "it is overdue", UI: "http://ui",
 }
 
 const sentAlarm = "alarms/pinterest-daily/2022-10-18.json"
@@ -77,7 +77,7 @@ func TestAlarms_ArePostedOnceOverWorkersAndRestarts(t *testing.T) {
 	require.Equal(t, RaisedNow, raised, "another date is another alarm")
 }
 
-func TestAlarms_ArePostedAgainUntilTheHookTakesThem(t *testing.T) {
+func TestAlarms_ArePostedAgainUntilTheHookAcceptsThem(t *testing.T) {
 	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	a, b := alarmer(objects, h, "a", &now), alarmer(objects, h, "b", &now)
 	h.status = http.StatusInternalServerError
@@ -98,7 +98,7 @@ func TestAlarms_ArePostedAgainUntilTheHookTakesThem(t *testing.T) {
 	require.Len(t, objects.Keys("alarms/"), 2, "one claim, however many tries")
 }
 
-func TestAlarms_AreTakenOverFromAWorkerThatHasGone(t *testing.T) {
+func TestAlarms_AreTakenOverFromADeadWorker(t *testing.T) {
 	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	a, b, c := alarmer(objects, h, "a", &now), alarmer(objects, h, "b", &now), alarmer(objects, h, "c", &now)
 	h.status = http.StatusServiceUnavailable
@@ -121,7 +121,7 @@ func TestAlarms_AreTakenOverFromAWorkerThatHasGone(t *testing.T) {
 	require.Len(t, h.taken, 1)
 }
 
-func TestAlarms_AWorkerThatComesBackLeavesItsAlarmToTheNewOwner(t *testing.T) {
+func TestAlarms_ARestartedWorkerLeavesItsAlarmToTheNewOwner(t *testing.T) {
 	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	a, b := alarmer(objects, h, "a", &now), alarmer(objects, h, "b", &now)
 	h.status = http.StatusServiceUnavailable
@@ -150,13 +150,13 @@ func TestAlarms_AreNotLostWhenWorkersRace(t *testing.T) {
 	require.Contains(t, objects.Keys("alarms/"), sentAlarm)
 }
 
-// Two lists that were read before either claim was written: the conditional write decides.
-func TestAlarms_OfTwoClaimsOneIsWritten(t *testing.T) {
+// Both workers list the claims before either writes its own: the conditional write decides.
+func TestAlarms_OnlyOneOfTwoClaimsIsWritten(t *testing.T) {
 	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	a, b := alarmer(objects, h, "a", &now), alarmer(objects, h, "b", &now)
 	var byB Raised
 	once := false
-	objects.Fault = func(request, key string) error {
+	objects.FailBefore(func(request, key string) error {
 		if request == "put" && strings.Contains(key, "claim") && !once {
 			once = true
 			var err error
@@ -164,39 +164,39 @@ func TestAlarms_OfTwoClaimsOneIsWritten(t *testing.T) {
 			require.NoError(t, err)
 		}
 		return nil
-	}
+	})
 	raised, err := a.Raise(t.Context(), overdueAlarm)
 	require.NoError(t, err)
 	require.Equal(t, []Raised{RaisedNow, RaisedElsewhere}, []Raised{byB, raised})
 	require.Len(t, h.taken, 1)
 }
 
-// The worst case: the hook has taken the alarm, and that could not be recorded.
-func TestAlarms_ComeTwiceAtWorst(t *testing.T) {
+// The worst case: the hook accepted the alarm, and the object that records it was not written.
+func TestAlarms_ArePostedTwiceAtWorst(t *testing.T) {
 	objects, h, now := buckettest.New(), newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	broken := errors.New("the bucket does not answer")
-	objects.Fault = func(request, key string) error {
+	objects.FailBefore(func(request, key string) error {
 		if request == "put" && key == sentAlarm {
 			return broken
 		}
 		return nil
-	}
+	})
 	a := alarmer(objects, h, "a", &now)
 	_, err := a.Raise(t.Context(), overdueAlarm)
 	require.ErrorIs(t, err, broken)
-	objects.Fault = nil
+	objects.FailBefore(nil)
 	raised, err := a.Raise(t.Context(), overdueAlarm)
 	require.NoError(t, err)
 	require.Equal(t, RaisedNow, raised)
 	require.Len(t, h.taken, 2)
 }
 
-func TestAlarms_DoNotShowTheHooksAddressInErrors(t *testing.T) {
+func TestAlarms_ErrorsDoNotContainTheURLOfTheHook(t *testing.T) {
 	h, now := newHook(t), time.Date(2022, 10, 19, 6, 1, 0, 0, time.UTC)
 	a := alarmer(buckettest.New(), h, "a", &now)
 	h.Close()
 	_, err := a.Raise(t.Context(), overdueAlarm)
-	require.ErrorContains(t, err, "cannot be reached")
+	require.ErrorContains(t, err, "cannot reach the hook")
 	require.ErrorContains(t, err, "127.0.0.1")
 	require.NotContains(t, err.Error(), "secret")
 }

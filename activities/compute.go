@@ -9,14 +9,15 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 )
 
-// Compute says where notebooks run. The zero value is serverless.
+// Compute is what notebooks run on. The zero value is serverless.
 type Compute struct {
 	Warehouse  string               // the id of a SQL warehouse
 	Cluster    string               // the id of an existing cluster
-	NewCluster *compute.ClusterSpec // a cluster that is made for each run, which takes minutes and is billed apart
+	NewCluster *compute.ClusterSpec // a cluster for each run: it takes minutes to start
 }
 
-// ParseCompute reads PINFLOW_COMPUTE: serverless, warehouse:<id>, cluster:<id>, or the JSON of a new cluster.
+// ParseCompute parses PINFLOW_COMPUTE: serverless, warehouse:<id>, cluster:<id>, or the JSON of a
+// new cluster.
 func ParseCompute(text string) (Compute, error) {
 	kind, id, _ := strings.Cut(text, ":")
 	switch {
@@ -36,7 +37,7 @@ func ParseCompute(text string) (Compute, error) {
 	return Compute{}, fmt.Errorf("PINFLOW_COMPUTE=%q: want serverless, warehouse:<id>, cluster:<id>, or the JSON of a new cluster", text)
 }
 
-// place puts the task on the compute.
+// place makes the task run on the compute.
 func (c Compute) place(task *jobs.SubmitTask) {
 	switch {
 	case c.Warehouse != "":
@@ -46,7 +47,7 @@ func (c Compute) place(task *jobs.SubmitTask) {
 	case c.NewCluster != nil:
 		task.NewCluster = c.NewCluster
 	default:
-		// Serverless repeats a failed task by itself, unless this is off. Tries are the DAG's to count.
+		// Otherwise serverless retries a failed task by itself. Retries are for the DAG to decide.
 		task.DisableAutoOptimization = true
 	}
 }

@@ -13,23 +13,23 @@ import (
 // Warehouse runs a statement on a SQL warehouse and returns its rows, every value as text.
 type Warehouse interface {
 	Query(ctx context.Context, statement string) ([][]string, error)
-	// Name quotes a table of the schema.
+	// Name returns the qualified and quoted name of a table of the schema.
 	Name(table string) string
 }
 
-// CountRowsInput says what to count after a notebook.
+// CountRowsInput selects what to count after a notebook.
 type CountRowsInput struct {
 	Date dates.Date `json:"date"`
-	// Cleans is the kind of record that the notebook cleans: the date's rows in the tables <kind> and <kind>_quarantine are counted, and
-	// its records in raw.
+	// Cleans is the kind of record that the notebook cleans: the date's rows of <kind>,
+	// <kind>_quarantine and raw are counted.
 	Cleans string `json:"cleans,omitempty"`
-	// Makes are tables that the notebook makes anew: all their rows are counted.
-	Makes []string `json:"makes,omitempty"`
+	// Rebuilds holds the tables that the notebook replaces: all their rows are counted.
+	Rebuilds []string `json:"rebuilds,omitempty"`
 }
 
-// RowCounts are what a notebook has left in the tables.
+// RowCounts holds the numbers of rows that a notebook left.
 type RowCounts struct {
-	// Counted is false if the worker has no warehouse to ask.
+	// Counted is false if the worker has no SQL warehouse.
 	Counted     bool            `json:"counted"`
 	Rows        int64           `json:"rows,omitempty"`
 	Records     int64           `json:"records,omitempty"`
@@ -39,12 +39,12 @@ type RowCounts struct {
 
 // Counting counts rows on a SQL warehouse.
 type Counting struct {
-	// Warehouse is nil if none is set: then nothing is counted.
+	// Warehouse is nil if none is configured: then nothing is counted.
 	Warehouse Warehouse
 	UserID    string // prefix of the topics
 }
 
-// CountRows counts what a notebook has left of a date, in one statement.
+// CountRows counts the rows that a notebook left, in one statement.
 func (c *Counting) CountRows(ctx context.Context, in CountRowsInput) (RowCounts, error) {
 	if c.Warehouse == nil {
 		return RowCounts{}, nil
@@ -75,7 +75,7 @@ func (c *Counting) CountRows(ctx context.Context, in CountRowsInput) (RowCounts,
 
 func quarantine(kind string) string { return kind + "_quarantine" }
 
-// statement counts every table in a row of its own, in the order in which they are given.
+// statement returns one row for each table, in the order of the input.
 func (c *Counting) statement(in CountRowsInput) string {
 	var parts []string
 	count := func(table, where string) {
@@ -88,7 +88,7 @@ func (c *Counting) statement(in CountRowsInput) string {
 		count(quarantine(in.Cleans), topic)
 		count("raw", topic)
 	}
-	for _, table := range in.Makes {
+	for _, table := range in.Rebuilds {
 		count(table, "")
 	}
 	return "SELECT name, n FROM (" + strings.Join(parts, " UNION ALL ") + ") AS counts ORDER BY place"
@@ -96,7 +96,7 @@ func (c *Counting) statement(in CountRowsInput) string {
 
 func countRow(row []string) (name string, n int64, err error) {
 	if len(row) != 2 {
-		return "", 0, fmt.Errorf("count rows: the warehouse answered with %d columns, not with a name and a number", len(row))
+		return "", 0, fmt.Errorf("count rows: the SQL warehouse returned %d columns, want a name and a number", len(row))
 	}
 	if n, err = strconv.ParseInt(row[1], 10, 64); err != nil {
 		return "", 0, fmt.Errorf("count rows of %s: %w", row[0], err)

@@ -8,11 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/activities/activitytest"
-	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// warehouse answers every statement with the same rows.
+// warehouse returns the same rows for every statement.
 type warehouse struct {
 	statements []string
 	rows       [][]string
@@ -28,7 +27,7 @@ func (w *warehouse) Name(table string) string { return "`s`.`" + table + "`" }
 
 func TestCountRows_CountsTheDatesRowsRecordsAndQuarantine(t *testing.T) {
 	w := &warehouse{rows: [][]string{{"pin", "867"}, {"pin_quarantine", "18"}, {"raw", "1326"}}}
-	got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w, UserID: "u"}).CountRows, CountRowsInput{Date: landing.Day, Cleans: "pin"})
+	got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w, UserID: "u"}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
 	require.NoError(t, err)
 	require.Equal(t, RowCounts{Counted: true, Rows: 867, Records: 1326, Quarantined: 18}, got)
 	require.Equal(t, []string{"SELECT name, n FROM (" +
@@ -38,22 +37,22 @@ func TestCountRows_CountsTheDatesRowsRecordsAndQuarantine(t *testing.T) {
 		") AS counts ORDER BY place"}, w.statements)
 }
 
-func TestCountRows_CountsTheTablesThatWereMade(t *testing.T) {
+func TestCountRows_CountsTheRebuiltTables(t *testing.T) {
 	w := &warehouse{rows: [][]string{{"a", "3"}, {"b", "0"}}}
-	got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: landing.Day, Makes: []string{"a", "b"}})
+	got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: day, Rebuilds: []string{"a", "b"}})
 	require.NoError(t, err)
-	require.Equal(t, RowCounts{Counted: true, Rows: 3, Tables: []run.TableRows{{"a", 3}, {"b", 0}}}, got)
+	require.Equal(t, RowCounts{Counted: true, Rows: 3, Tables: []run.TableRows{{Table: "a", Rows: 3}, {Table: "b"}}}, got)
 }
 
 func TestCountRows_WithoutAWarehouseNothingIsCounted(t *testing.T) {
-	got, err := activitytest.Execute[RowCounts]((&Counting{}).CountRows, CountRowsInput{Date: landing.Day, Cleans: "pin"})
+	got, err := activitytest.Execute[RowCounts]((&Counting{}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
 	require.NoError(t, err)
 	require.Equal(t, RowCounts{}, got)
 }
 
-func TestCountRows_AnAnswerOfAnotherFormIsAnError(t *testing.T) {
+func TestCountRows_AnUnexpectedAnswerIsAnError(t *testing.T) {
 	for _, w := range []*warehouse{{rows: [][]string{{"pin"}}}, {rows: [][]string{{"pin", "many"}}}, {err: errors.New("no connection")}} {
-		_, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: landing.Day, Cleans: "pin"})
+		_, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
 		require.Error(t, err)
 	}
 }

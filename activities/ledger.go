@@ -10,8 +10,8 @@ import (
 	"github.com/pinflow/pinflow/internal/ledger"
 )
 
-// maxPayloadBytes keeps the answer of ReadLedger below the 2 MB that Temporal accepts as one payload
-// (limit.blobSize.error).
+// maxPayloadBytes keeps the answer of ReadLedger below the 2 MB that Temporal accepts as one
+// payload (limit.blobSize.error).
 const maxPayloadBytes = 1_900_000
 
 // LedgerEntries holds the entries that exist, in the order of their dates.
@@ -24,8 +24,8 @@ type Ledger struct {
 	Ledger *ledger.Ledger
 }
 
-// ReadLedger returns the entries that the query selects. It is not retried if they are larger than one
-// payload, thousands of dates: ask for fewer, or for brief entries.
+// ReadLedger returns the entries that the query selects. It is not retried if they are larger than
+// one payload, thousands of dates: ask for fewer, or for brief entries.
 func (l *Ledger) ReadLedger(ctx context.Context, in ledger.Query) (LedgerEntries, error) {
 	entries, err := l.Ledger.Entries(ctx, in)
 	if err != nil {

@@ -18,34 +18,38 @@ import (
 )
 
 const (
-	// callTimeout limits one call of the Databricks API; they answer within a second or two.
+	// callTimeout limits one call of the Databricks API. Calls take a second or two.
 	callTimeout = 20 * time.Second
-	// cancelTimeout limits the wait for a cancelled run to end. Databricks needs seconds, longer for a cluster that is starting.
+	// cancelTimeout limits the wait for a cancelled run to end: seconds, longer if its cluster is
+	// starting.
 	cancelTimeout = 2 * time.Minute
-	// maxTaskKey is the most characters that Databricks takes for a task_key.
+	// maxTaskKey is the maximum length of a task_key in the Jobs API.
 	maxTaskKey = 100
 )
 
-// Jobs is what the activities need of the Databricks Jobs API 2.2. Errors are or wrap the SDK's apierr.APIError where
-// Databricks has answered. A call should not be repeated for long by itself: WaitNotebook repeats, and heartbeats in between.
+// Jobs is the part of the Databricks Jobs API 2.2 that the activities use. An error that Databricks
+// answered is or wraps an apierr.APIError of the SDK. Implementations must not retry for long: the
+// activities retry, and heartbeat in between.
 type Jobs interface {
-	// Submit starts a one-time run, or finds the one that was submitted with the same idempotency token.
+	// Submit starts a one-time run. It returns the run that was submitted with the same idempotency
+	// token, if there is one.
 	Submit(ctx context.Context, run jobs.SubmitRun) (runID int64, err error)
 	GetRun(ctx context.Context, runID int64) (*jobs.Run, error)
-	// GetRunOutput returns the output of a task's run, that is of Run.Tasks[i].RunId.
+	// GetRunOutput returns the output of a task: its run id is Run.Tasks[i].RunId.
 	GetRunOutput(ctx context.Context, runID int64) (*jobs.RunOutput, error)
-	// CancelRun asks for a run to end. It does not wait, and does nothing to a run that has ended.
+	// CancelRun requests the end of a run. It does not wait, and has no effect on a run that has
+	// ended.
 	CancelRun(ctx context.Context, runID int64) error
 	// ActiveRuns returns the one-time runs that have not ended.
 	ActiveRuns(ctx context.Context) ([]jobs.BaseRun, error)
-	// Source returns a notebook's source as the workspace has it.
+	// Source returns the source of a notebook in the workspace.
 	Source(ctx context.Context, path string) (string, error)
 }
 
-// Notebooks runs Databricks notebooks: one is started once, waited for as long as it takes, and cancelled only when asked.
+// Notebooks runs Databricks notebooks.
 type Notebooks struct {
 	Jobs             Jobs
-	Schema           string // schema of the tables, or catalog.schema
+	Schema           string // the schema of the tables, or catalog.schema
 	RawPath          string // root of the landed objects, as in s3://bucket
 	UserID           string // prefix of the topics
 	Folder           string // workspace folder of the notebooks
@@ -56,11 +60,13 @@ type Notebooks struct {
 	timeout time.Duration // of one call; callTimeout if 0
 }
 
-// StartNotebook starts a run of a notebook and returns its id, which Temporal then has in its history before anyone waits.
+// StartNotebook starts a run of a notebook and returns its id, so that Temporal has it in the
+// history before the wait begins.
 //
-// The run's idempotency token is made of namespace, workflow id, original run id, task and try: a retry of this activity gets
-// the run that is there, and a new try or an explicit rerun of the date gets a new one. A run of the same DAG, date and task
-// that is still active but is not this one (left by a terminated workflow) is cancelled first, so that two never write at once.
+// The idempotency token of the run is derived from namespace, workflow id, original run id, task
+// and try: a retry of the activity returns the run that exists, a new try or a rerun of the date
+// starts a new one. Another active run of the same DAG, date and task, left by a terminated
+// workflow, is cancelled first, so that two runs never write the same table.
 func (n *Notebooks) StartNotebook(ctx context.Context, in StartNotebookInput) (NotebookRun, error) {
 	where, err := ParseCompute(n.Compute)
 	if err != nil {
@@ -80,14 +86,15 @@ func (n *Notebooks) StartNotebook(ctx context.Context, in StartNotebookInput) (N
 		return NotebookRun{}, databricksError(ctx, "start notebook "+run.Tasks[0].NotebookTask.NotebookPath, err)
 	}
 	started := NotebookRun{RunID: runID, Notebook: run.Tasks[0].NotebookTask.NotebookPath, Hash: hash}
-	// The page is for people. WaitNotebook asks again, so that no trouble here may fail a run that has started.
+	// Without the link the run is still complete: WaitNotebook reads it again.
 	if status, err := n.getRun(ctx, runID); err == nil {
 		started.Link = status.RunPageUrl
 	}
 	return started, nil
 }
 
-// hash identifies the notebook's source as it is now. It says later what made a result; a run that can be started is not refused for it.
+// hash returns the hash of the notebook's source. It documents what made a result, so that a
+// failure only warns.
 func (n *Notebooks) hash(ctx context.Context, path string) (hash string) {
 	err := n.call(ctx, func(ctx context.Context) error {
 		source, err := n.Jobs.Source(ctx, path)
@@ -97,34 +104,34 @@ func (n *Notebooks) hash(ctx context.Context, path string) (hash string) {
 		return err
 	})
 	if err != nil {
-		activity.GetLogger(ctx).Warn("The notebook's source cannot be read; the run's record will not say which it was.", "notebook", path, "error", err)
+		activity.GetLogger(ctx).Warn("cannot read the source of the notebook; the ledger will not have its hash", "notebook", path, "error", err)
 	}
 	return hash
 }
 
-// runToken is the identity of a run as an idempotency token: 64 hex digits, the API's limit.
+// runToken returns the idempotency token of a run: 64 characters, the limit of the API.
 func runToken(info activity.Info, in StartNotebookInput) string {
 	identity := fmt.Sprintf("%q %q %q %q %d", info.Namespace, info.WorkflowExecution.ID, in.OriginalRunID, in.Task, in.Try)
 	sum := sha256.Sum256([]byte(identity))
 	return hex.EncodeToString(sum[:])
 }
 
-// taskRunName is what the names of all runs of one task of one date start with.
+// taskRunName returns the start of the names of all runs of a task of a date.
 func taskRunName(in StartNotebookInput) string {
 	return fmt.Sprintf("%s %s %s try ", in.DAG, in.Date, in.Task)
 }
 
-// submission is the run to submit. Its task key ends with the start of the token: unlike the token it can be read back, which
-// tells this run from another with the same name.
+// submission returns the run to submit. Its task key ends with the start of the token, which the
+// API does not return: it distinguishes this run from others of the same name.
 func (n *Notebooks) submission(in StartNotebookInput, where Compute, token string) jobs.SubmitRun {
 	params := map[string]string{
 		"schema":            n.Schema,
 		"raw_path":          n.RawPath,
 		"user_id":           n.UserID,
-		"logical_date":      string(in.Date),
 		"invalid_followers": n.InvalidFollowers,
 	}
 	maps.Copy(params, in.Params)
+	params["logical_date"] = string(in.Date) // no parameter makes a run write another date
 	key := in.Task[:min(len(in.Task), maxTaskKey-17)] + "-" + token[:16]
 	task := jobs.SubmitTask{
 		TaskKey:      key,
@@ -134,12 +141,13 @@ func (n *Notebooks) submission(in StartNotebookInput, where Compute, token strin
 	return jobs.SubmitRun{
 		RunName:          fmt.Sprintf("%s%d", taskRunName(in), in.Try),
 		IdempotencyToken: token,
-		Queue:            &jobs.QueueSettings{Enabled: true}, // at the workspace's limit a run waits, else it would be skipped
+		Queue:            &jobs.QueueSettings{Enabled: true}, // at the limit of the workspace the run waits; otherwise it would be skipped
 		Tasks:            []jobs.SubmitTask{task},
 	}
 }
 
-// cancelOthers cancels the active runs of the same DAG, date and task that are not this submission's, and waits until they have ended.
+// cancelOthers cancels the other active runs of the same DAG, date and task, and waits until they
+// have ended.
 func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own jobs.SubmitRun) error {
 	var active []jobs.BaseRun
 	err := n.call(ctx, func(ctx context.Context) (err error) {
@@ -155,32 +163,33 @@ func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own
 		}
 		status, err := n.getRun(ctx, run.RunId)
 		if err != nil {
-			return databricksError(ctx, fmt.Sprintf("look at active run %d", run.RunId), err)
+			return databricksError(ctx, fmt.Sprintf("get active run %d", run.RunId), err)
 		}
 		if len(status.Tasks) > 0 && status.Tasks[0].TaskKey == own.Tasks[0].TaskKey {
 			continue
 		}
-		activity.GetLogger(ctx).Warn("Cancelling an active run of the same task and date that no workflow waits for.", "run", run.RunId, "name", run.RunName)
+		activity.GetLogger(ctx).Warn("cancelling an active run of the same task and date that no workflow waits for", "run", run.RunId, "name", run.RunName)
 		ended, err := n.cancelRun(ctx, run.RunId)
 		if err != nil {
 			return databricksError(ctx, fmt.Sprintf("cancel run %d", run.RunId), err)
 		}
 		if ended == nil {
-			return fmt.Errorf("run %d of the same task and date was cancelled but has not ended yet; it is waited for: %s", run.RunId, status.RunPageUrl)
+			return fmt.Errorf("run %d of the same task and date was cancelled but has not ended yet; retrying: %s", run.RunId, status.RunPageUrl)
 		}
 	}
 	return nil
 }
 
-// cancelRun cancels a run and waits until it has ended. It returns nil if that takes longer than cancelTimeout.
+// cancelRun cancels a run and waits until it has ended. It returns a nil run if that takes longer
+// than cancelTimeout.
 func (n *Notebooks) cancelRun(ctx context.Context, runID int64) (*jobs.Run, error) {
 	pace := pacing{}
-	asked := false
+	requested := false
 	var last error
 	for waited := time.Duration(0); waited < cancelTimeout; {
-		if !asked {
+		if !requested {
 			last = n.call(ctx, func(ctx context.Context) error { return n.Jobs.CancelRun(ctx, runID) })
-			asked = last == nil
+			requested = last == nil
 			if isPermanent(last) {
 				return nil, last
 			}
@@ -209,7 +218,8 @@ func (n *Notebooks) getRun(ctx context.Context, runID int64) (run *jobs.Run, err
 	return run, err
 }
 
-// call makes one call of the API under its own timeout, so that one which hangs costs one poll, and heartbeats after it.
+// call makes one call of the API with a timeout of its own and heartbeats after it. A call that
+// hangs costs one poll.
 func (n *Notebooks) call(ctx context.Context, do func(ctx context.Context) error) error {
 	timeout := callTimeout
 	if n.timeout > 0 {
@@ -222,7 +232,7 @@ func (n *Notebooks) call(ctx context.Context, do func(ctx context.Context) error
 	return err
 }
 
-// rest waits and heartbeats meanwhile, however long the wait is.
+// rest sleeps and heartbeats meanwhile.
 func (n *Notebooks) rest(ctx context.Context, pause time.Duration) error {
 	for pause > 0 {
 		slice := min(pause, heartbeatEvery)

@@ -20,7 +20,8 @@ import (
 
 var _ Jobs = (*databricks.Jobs)(nil)
 
-// httpWorkspace is a Databricks workspace behind HTTP that has troubles. Each request takes the next of them, until there are none.
+// httpWorkspace is a Databricks workspace behind an HTTP server with faults. Each request gets the
+// next fault, until there are none.
 type httpWorkspace struct {
 	mu       sync.Mutex
 	troubles map[string][]func(http.ResponseWriter, *http.Request) // by the last part of the path
@@ -111,13 +112,13 @@ func status(code int, headers ...string) func(http.ResponseWriter, *http.Request
 	}
 }
 
-// hang takes the request and does not answer as long as somebody waits for it.
+// hang does not answer until the client gives up.
 func hang(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() }
 
 // drop closes the connection without an answer.
 func drop(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-func TestWait_OverHTTPTroubleNeverFailsTheRunNorStartsASecond(t *testing.T) {
+func TestWait_OverHTTPFaultsNeitherFailTheRunNorStartASecond(t *testing.T) {
 	w, n := newHTTPWorkspace(t)
 	hand := &hand{}
 	n.clock, n.timeout = hand.clock(), 200*time.Millisecond
@@ -140,7 +141,7 @@ func TestWait_OverHTTPTroubleNeverFailsTheRunNorStartsASecond(t *testing.T) {
 	}
 }
 
-// The answer to a submit is lost; Temporal runs the activity again.
+// The answer to a submit is lost, and Temporal retries the activity.
 func TestStart_OverHTTPLostAnswersStartNoSecondRun(t *testing.T) {
 	w, n := newHTTPWorkspace(t)
 	n.timeout = 200 * time.Millisecond
@@ -168,10 +169,10 @@ func TestStart_OverHTTPLostAnswersStartNoSecondRun(t *testing.T) {
 func TestWait_OverHTTPRunThatDoesNotExistIsFinal(t *testing.T) {
 	_, n := newHTTPWorkspace(t)
 	_, err := wait(n, WaitNotebookInput{Run: NotebookRun{RunID: 99}})
-	activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "run 99 is not there any more")
+	activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "run 99 was deleted")
 }
 
-func TestStart_OverHTTPRefusalsAreFinal(t *testing.T) {
+func TestStart_OverHTTPRejectionsAreFinal(t *testing.T) {
 	w, n := newHTTPWorkspace(t)
 	for _, code := range []int{401, 403} {
 		w.mu.Lock()

@@ -15,24 +15,26 @@ import (
 )
 
 const (
-	// maxErrorText and maxTraceText bound what of a failure goes into the workflow's history, in bytes. Temporal cuts larger
-	// messages in places of its own; the run's page has the whole.
+	// maxErrorText and maxTraceText limit the text of a failure in the history, in bytes. Temporal
+	// truncates larger messages. The page of the run has the whole text.
 	maxErrorText = 1_500
 	maxTraceText = 2_500
-	// outputAttempts is how often a failed task's output is asked for. Without it the failure has only the run's own message.
+	// outputAttempts is how often the output of a failed task is requested. Without it the failure
+	// has only the message of the run.
 	outputAttempts = 4
 )
 
-// NotebookFailure is the details of an error of type NotebookFailed or NotebookConflict.
+// NotebookFailure is the details of a failure.NotebookFailed or failure.NotebookConflict.
 type NotebookFailure struct {
 	RunID int64  `json:"runId"`
 	Link  string `json:"link"`
-	State string `json:"state"` // Databricks' result state, as in FAILED, TIMEDOUT, CANCELED
-	// Tasks are the tasks of the run that caused the failure. There are none if the run never got to one.
+	State string `json:"state"` // the result state of Databricks, for example FAILED, TIMEDOUT or CANCELED
+	// Tasks holds the tasks that caused the failure; none if the run started none.
 	Tasks []NotebookTaskFailure `json:"tasks"`
 }
 
-// NotebookTaskFailure is one failed task: its error, and the trace with the statement that failed, both cut to a few kB.
+// NotebookTaskFailure is a failed task of a Databricks run. Error and Trace, which has the failed
+// statement, are truncated to a few kB.
 type NotebookTaskFailure struct {
 	Task  string `json:"task"`
 	State string `json:"state"`
@@ -40,7 +42,8 @@ type NotebookTaskFailure struct {
 	Trace string `json:"trace,omitempty"`
 }
 
-// hasEnded says whether a run will not change any more. Newer API versions have the state in Status, older ones in State.
+// hasEnded reports whether a run is in a final state: in State, or in Status for newer versions of
+// the API.
 func hasEnded(run *jobs.Run) bool {
 	if run.State != nil {
 		switch run.State.LifeCycleState {
@@ -54,13 +57,13 @@ func hasEnded(run *jobs.Run) bool {
 	return run.Status != nil && run.Status.State == jobs.RunLifecycleStateV2StateTerminated
 }
 
-// resultState is how a run that has ended did end.
+// resultState returns the result of a run that has ended.
 func resultState(run *jobs.Run) string {
 	switch {
 	case run.State != nil && run.State.ResultState != "":
 		return string(run.State.ResultState)
 	case run.State != nil && run.State.LifeCycleState != "":
-		return string(run.State.LifeCycleState) // SKIPPED and INTERNAL_ERROR have no result
+		return string(run.State.LifeCycleState) // SKIPPED and INTERNAL_ERROR have no result state
 	case run.Status != nil && run.Status.TerminationDetails != nil:
 		return string(run.Status.TerminationDetails.Code)
 	}
@@ -72,28 +75,28 @@ func succeeded(run *jobs.Run, allowFailures bool) bool {
 	return state == jobs.RunResultStateSuccess || allowFailures && state == jobs.RunResultStateSuccessWithFailures
 }
 
-// result is what WaitNotebook returns for a run that has ended.
+// result returns the result of WaitNotebook for a run that has ended.
 func (n *Notebooks) result(ctx context.Context, in WaitNotebookInput, run *jobs.Run) (NotebookResult, error) {
 	if succeeded(run, in.AllowFailures) {
 		return NotebookResult{Link: link(in.Run, run), Duration: duration(run)}, nil
 	}
-	failure1 := NotebookFailure{RunID: in.Run.RunID, Link: link(in.Run, run), State: resultState(run)}
+	details := NotebookFailure{RunID: in.Run.RunID, Link: link(in.Run, run), State: resultState(run)}
 	for _, task := range run.Tasks {
 		if task.State != nil && task.State.ResultState == jobs.RunResultStateSuccess {
 			continue
 		}
-		failure1.Tasks = append(failure1.Tasks, n.taskFailure(ctx, task))
+		details.Tasks = append(details.Tasks, n.taskFailure(ctx, task))
 	}
-	message := failure1.message(run)
+	message := details.message(run)
 	kind := failure.NotebookFailed
 	if concurrent.MatchString(message) {
 		kind = failure.NotebookConflict
 	}
-	return NotebookResult{}, temporal.NewNonRetryableApplicationError(message, kind, nil, failure1)
+	return NotebookResult{}, temporal.NewNonRetryableApplicationError(message, kind, nil, details)
 }
 
-// concurrent finds the errors of a Delta table that another transaction has changed meanwhile, by their error classes and by the
-// names of the exceptions that older runtimes give.
+// concurrent matches the errors of a Delta table that another transaction changed meanwhile: error
+// classes, and the exceptions of older runtimes.
 var concurrent = regexp.MustCompile(`DELTA_CONCURRENT_\w+|Concurrent(Append|DeleteRead|DeleteDelete|Write|Transaction)Exception|MetadataChangedException|ProtocolChangedException`)
 
 func duration(run *jobs.Run) time.Duration {
@@ -113,7 +116,7 @@ func (n *Notebooks) taskFailure(ctx context.Context, task jobs.RunTask) Notebook
 	}
 	output, err := n.output(ctx, task.RunId)
 	if err != nil {
-		failure.Error = cut(strings.TrimSpace(failure.Error+"\n(its output cannot be read: "+err.Error()+")"), maxErrorText)
+		failure.Error = cut(strings.TrimSpace(failure.Error+"\n(cannot read its output: "+err.Error()+")"), maxErrorText)
 		return failure
 	}
 	if output.Error != "" {
@@ -124,7 +127,7 @@ func (n *Notebooks) taskFailure(ctx context.Context, task jobs.RunTask) Notebook
 	return failure
 }
 
-// taskName is the DAG's name of a task, which StartNotebook has put before the token in the task key.
+// taskName returns the id of the DAG's task: StartNotebook put it before the token in the task key.
 func taskName(task jobs.RunTask) string {
 	if end := strings.LastIndexByte(task.TaskKey, '-'); end > 0 {
 		return task.TaskKey[:end]
@@ -167,14 +170,14 @@ func (f NotebookFailure) message(run *jobs.Run) string {
 	return cut(text.String(), maxErrorText+maxTraceText) + "\nrun page: " + f.Link
 }
 
-// escapes are the colours of a terminal, which notebooks put into traces.
+// escapes matches terminal colours, which traces of notebooks contain.
 var escapes = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
 
 func readable(text string) string {
 	return strings.TrimSpace(strings.ToValidUTF8(escapes.ReplaceAllString(text, ""), "\ufffd"))
 }
 
-// cut shortens a text to so many bytes at most, between characters, and says so.
+// cut shortens a text to that many bytes, between characters, and marks that it did.
 func cut(text string, limit int) string {
 	const mark = " … (cut)"
 	if len(text) <= limit {

@@ -21,10 +21,11 @@ type CheckPastInput struct {
 	// WorkflowID is that of the date's runs.
 	WorkflowID string `json:"workflowId"`
 	Task       string `json:"task"`
-	// BackfillStart is the first date of the backfill that asks: its dates will run even if they are not
-	// known yet. It is empty outside of a backfill.
+	// BackfillStart is the first date of the backfill that asks: its dates will run even if they
+	// are not known yet. It is empty outside of a backfill.
 	BackfillStart dates.Date `json:"backfillStart,omitempty"`
-	// FailedIsFinal makes a failed task an error that is not retried. Otherwise an operator may repair it.
+	// FailedIsFinal makes a failed task an error that is not retried. Otherwise an operator may
+	// repair it.
 	FailedIsFinal bool `json:"failedIsFinal,omitempty"`
 }
 
@@ -34,9 +35,9 @@ type Past struct {
 	Ledger *ledger.Ledger
 }
 
-// CheckPast returns nil if the task of the date has succeeded or was skipped, or if the date is the first:
-// neither it nor an earlier date has run. Otherwise it fails, and Temporal retries it. A running run counts
-// before the ledger, as it may be a rerun.
+// CheckPast returns nil if the task of the date has succeeded or was skipped, or if the date is the
+// first: neither it nor an earlier date has run. Otherwise it fails, and Temporal retries it. A
+// running run counts before the ledger, as it may be a rerun.
 func (p *Past) CheckPast(ctx context.Context, in CheckPastInput) error {
 	state, known, err := p.state(ctx, in)
 	switch {
@@ -54,8 +55,8 @@ func (p *Past) CheckPast(ctx context.Context, in CheckPastInput) error {
 	return notYet("%s of %s is %s and must succeed first: if it has failed, rerun it, or run this date with --ignore-past", in.Task, in.Date, state)
 }
 
-// state returns the state of the task in the date's open run, or else in the ledger. known is false if
-// there is neither.
+// state returns the state of the task in the date's open run, or else in the ledger. known is false
+// if there is neither.
 func (p *Past) state(ctx context.Context, in CheckPastInput) (state run.State, known bool, err error) {
 	described, err := p.Client.DescribeWorkflowExecution(ctx, in.WorkflowID, "")
 	if err != nil && !isNotFound(err) {
@@ -107,8 +108,8 @@ func (p *Past) checkFirst(ctx context.Context, in CheckPastInput) error {
 	return notYet("%s has not run, but earlier dates have: run it first, or run this date with --ignore-past", in.Date)
 }
 
-// notYet returns the error after which Temporal retries. It is benign: the worker neither logs it as an
-// error nor counts it as a failure.
+// notYet returns the error after which Temporal retries. It is benign: the worker neither logs it
+// as an error nor counts it as a failure.
 func notYet(format string, args ...any) error {
 	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf(format, args...), "NotYet", temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
 }

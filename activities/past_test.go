@@ -14,31 +14,32 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/pinflow/pinflow/activities/activitytest"
-	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/bucket/buckettest"
+	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// asked asks about clean_pin of day.
+// asked returns the input that checks clean_pin of day.
 func asked(change func(*CheckPastInput)) CheckPastInput {
-	in := CheckPastInput{DAG: "pinterest-daily", Date: landing.Day, WorkflowID: "pinterest-daily-" + string(landing.Day), Task: "clean_pin"}
+	in := CheckPastInput{DAG: "pinterest-daily", Date: day, WorkflowID: "pinterest-daily-" + string(day), Task: "clean_pin"}
 	if change != nil {
 		change(&in)
 	}
 	return in
 }
 
-// status is a run that is going, and what it answers.
-func going(t *testing.T, status any) *namespace {
+// withOpenRun returns a Temporal in which the run of day is running and answers queries with the
+// status.
+func withOpenRun(t *testing.T, status any) *namespace {
 	return &namespace{
 		describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
 			return &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{RunId: "r"}, Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING}, nil
 		},
 		query: func(workflowID, query string) (converter.EncodedValue, error) {
-			require.Equal(t, "pinterest-daily-"+string(landing.Day), workflowID)
-			require.Equal(t, StatusQuery, query)
+			require.Equal(t, "pinterest-daily-"+string(day), workflowID)
+			require.Equal(t, run.StatusQuery, query)
 			payloads, err := converter.GetDefaultDataConverter().ToPayloads(status)
 			require.NoError(t, err)
 			return client.NewValue(payloads), nil
@@ -50,8 +51,18 @@ func noRun() *namespace {
 	return &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) { return nil, &serviceerror.NotFound{} }}
 }
 
-func tasks(state string) []run.TaskRecord {
-	return []run.TaskRecord{{ID: "load", State: "success"}, {ID: "clean_pin", State: state}}
+func tasks(state run.State) []run.Task {
+	return []run.Task{{ID: "load", State: run.Success}, {ID: "clean_pin", State: state}}
+}
+
+// entryOf returns the ledger entry of a successful run.
+func entryOf(date dates.Date) ledger.Entry {
+	return ledger.Entry{Status: run.Status{DAG: "pinterest-daily", Date: date, State: run.Success, RunID: "a", Tasks: tasks(run.Success)}}
+}
+
+func write(t *testing.T, entries *ledger.Ledger, entry ledger.Entry) {
+	t.Helper()
+	require.NoError(t, entries.Write(t.Context(), entry))
 }
 
 func TestCheckPast_TheDateBeforeMustHaveSucceeded(t *testing.T) {
@@ -59,18 +70,18 @@ func TestCheckPast_TheDateBeforeMustHaveSucceeded(t *testing.T) {
 		entry *ledger.Entry
 		want  string
 	}{
-		"success":         {&ledger.Entry{Tasks: tasks("success")}, ""},
-		"skipped":         {&ledger.Entry{Tasks: tasks("skipped")}, ""},
-		"new in the DAG":  {&ledger.Entry{Tasks: []run.TaskRecord{{ID: "load", State: "success"}}}, ""},
-		"failed":          {&ledger.Entry{Tasks: tasks("failed")}, "clean_pin of 2022-10-18 is failed: it must succeed first; rerun it if it has failed, or run this date with --ignore-past"},
-		"upstream_failed": {&ledger.Entry{Tasks: tasks("upstream_failed")}, "is upstream_failed"},
-		"partial":         {&ledger.Entry{Partial: true, Tasks: tasks("success")}, "is partial"},
+		"success":         {&ledger.Entry{Status: run.Status{Tasks: tasks("success")}}, ""},
+		"skipped":         {&ledger.Entry{Status: run.Status{Tasks: tasks("skipped")}}, ""},
+		"new in the DAG":  {&ledger.Entry{Status: run.Status{Tasks: []run.Task{{ID: "load", State: run.Success}}}}, ""},
+		"failed":          {&ledger.Entry{Status: run.Status{Tasks: tasks("failed")}}, "clean_pin of 2022-10-18 is failed and must succeed first: if it has failed, rerun it, or run this date with --ignore-past"},
+		"upstream_failed": {&ledger.Entry{Status: run.Status{Tasks: tasks("upstream_failed")}}, "is upstream_failed"},
+		"partial":         {&ledger.Entry{Status: run.Status{Partial: true, Tasks: tasks("success")}}, "is partial"},
 		"nothing before":  {nil, ""},
 	} {
 		entries := &ledger.Ledger{Objects: buckettest.New()}
 		if c.entry != nil {
-			c.entry.DAG, c.entry.Date, c.entry.RunID = "pinterest-daily", landing.Day, "a"
-			ledger.Write(t, entries, *c.entry)
+			c.entry.DAG, c.entry.Date, c.entry.RunID = "pinterest-daily", day, "a"
+			write(t, entries, *c.entry)
 		}
 		_, err := activitytest.Execute[struct{}]((&Past{Client: noRun(), Ledger: entries}).CheckPast, asked(nil))
 		if c.want == "" {
@@ -81,44 +92,44 @@ func TestCheckPast_TheDateBeforeMustHaveSucceeded(t *testing.T) {
 	}
 }
 
-func TestCheckPast_AGapBeforeTheDateIsNoStart(t *testing.T) {
+func TestCheckPast_AGapIsNotTheFirstDate(t *testing.T) {
 	entries := &ledger.Ledger{Objects: buckettest.New()}
-	ledger.Write(t, entries, ledger.Entry(landing.Day.Add(-3), "a"))
+	write(t, entries, entryOf(day.Add(-3)))
 	_, err := activitytest.Execute[struct{}]((&Past{Client: noRun(), Ledger: entries}).CheckPast, asked(nil))
-	activitytest.RequireRetryable(t, err, "2022-10-18 has not run, but dates before it have: run it first, or run this date with --ignore-past")
+	activitytest.RequireRetryable(t, err, "2022-10-18 has not run, but earlier dates have: run it first, or run this date with --ignore-past")
 }
 
 func TestCheckPast_ADateOfTheSameBackfillWillRun(t *testing.T) {
 	past := &Past{Client: noRun(), Ledger: &ledger.Ledger{Objects: buckettest.New()}}
-	_, err := activitytest.Execute[struct{}](past.CheckPast, asked(func(in *CheckPastInput) { in.Since = landing.Day.Add(-2) }))
+	_, err := activitytest.Execute[struct{}](past.CheckPast, asked(func(in *CheckPastInput) { in.BackfillStart = day.Add(-2) }))
 	activitytest.RequireRetryable(t, err, "2022-10-18 has not run yet; it is part of the same backfill")
-	_, err = activitytest.Execute[struct{}](past.CheckPast, asked(func(in *CheckPastInput) { in.Since = landing.Day.Add(1) }))
+	_, err = activitytest.Execute[struct{}](past.CheckPast, asked(func(in *CheckPastInput) { in.BackfillStart = day.Add(1) }))
 	require.NoError(t, err, "the backfill's first date has no past")
 }
 
-// A date that is rerun counts as it stands now, not as the ledger has it from before.
-func TestCheckPast_ARunThatIsGoingCountsBeforeTheLedger(t *testing.T) {
+// A rerun of the date before counts, not the ledger's entry of the earlier run.
+func TestCheckPast_ARunningRunCountsBeforeTheLedger(t *testing.T) {
 	type status struct {
-		Partial bool             `json:"partial"`
-		Tasks   []run.TaskRecord `json:"tasks"`
+		Partial bool       `json:"partial"`
+		Tasks   []run.Task `json:"tasks"`
 	}
 	entries := &ledger.Ledger{Objects: buckettest.New()}
-	done := ledger.Entry(landing.Day, "a")
+	done := entryOf(day)
 	done.Tasks = tasks("success")
-	ledger.Write(t, entries, done)
-	for state, free := range map[string]bool{"running": false, "none": false, "success": true, "skipped": true, "failed": false} {
-		_, err := activitytest.Execute[struct{}]((&Past{Client: going(t, status{Tasks: tasks(state)}), Ledger: entries}).CheckPast, asked(nil))
+	write(t, entries, done)
+	for state, free := range map[run.State]bool{run.Running: false, run.None: false, run.Success: true, run.Skipped: true, run.Failed: false} {
+		_, err := activitytest.Execute[struct{}]((&Past{Client: withOpenRun(t, status{Tasks: tasks(state)}), Ledger: entries}).CheckPast, asked(nil))
 		require.Equal(t, free, err == nil, state)
 	}
-	_, err := activitytest.Execute[struct{}]((&Past{Client: going(t, status{Partial: true, Tasks: tasks("success")}), Ledger: entries}).CheckPast, asked(nil))
+	_, err := activitytest.Execute[struct{}]((&Past{Client: withOpenRun(t, status{Partial: true, Tasks: tasks("success")}), Ledger: entries}).CheckPast, asked(nil))
 	require.Error(t, err, "it has not seen the whole date")
 }
 
 func TestCheckPast_InABackfillAFailureIsFinal(t *testing.T) {
 	entries := &ledger.Ledger{Objects: buckettest.New()}
-	failed := ledger.Entry(landing.Day, "a")
+	failed := entryOf(day)
 	failed.Tasks = tasks("failed")
-	ledger.Write(t, entries, failed)
+	write(t, entries, failed)
 	_, err := activitytest.Execute[struct{}]((&Past{Client: noRun(), Ledger: entries}).CheckPast, asked(func(in *CheckPastInput) { in.FailedIsFinal = true }))
 	var app *temporal.ApplicationError
 	require.ErrorAs(t, err, &app)
@@ -127,7 +138,7 @@ func TestCheckPast_InABackfillAFailureIsFinal(t *testing.T) {
 	require.ErrorContains(t, err, "rerun 2022-10-18 first, or ignore the past")
 }
 
-func TestCheckPast_TroubleIsRetried(t *testing.T) {
+func TestCheckPast_FaultsAreRetried(t *testing.T) {
 	down := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
 		return nil, errors.New("no connection")
 	}}

@@ -15,17 +15,17 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// FindGoneInput asks which slots are of runs that have ended.
+// FindGoneInput holds the slots to check.
 type FindGoneInput struct {
 	Slots []run.Slot `json:"slots"`
 }
 
-// GoneSlots are slots whose runs have ended and will not give them back.
+// GoneSlots holds the slots whose runs have ended and will not release them.
 type GoneSlots struct {
 	Slots []run.Slot `json:"slots,omitempty"`
 }
 
-// WorkflowClient is what activities ask of Temporal itself; client.Client satisfies it.
+// WorkflowClient is the part of Temporal's client that activities use; client.Client satisfies it.
 type WorkflowClient interface {
 	SignalWithStartWorkflow(ctx context.Context, workflowID, signalName string, signalArg any,
 		options client.StartWorkflowOptions, workflow any, workflowArgs ...any) (client.WorkflowRun, error)
@@ -35,28 +35,29 @@ type WorkflowClient interface {
 	QueryWorkflow(ctx context.Context, workflowID, runID, queryType string, args ...any) (converter.EncodedValue, error)
 }
 
-// Pools talks to the pools' workflows for runs.
+// Pools sends the messages of runs to the workflows of pools.
 type Pools struct {
 	Client WorkflowClient
 }
 
-// RequestSlot asks a pool for a slot, and starts the pool if it does not run. The answer comes to the run as a signal.
-// Asking twice is asking once.
+// RequestSlot requests a slot of a pool and starts the pool if it is not running. The pool grants
+// the slot with a signal to the run. Requests are idempotent.
 func (p *Pools) RequestSlot(ctx context.Context, in run.SlotMessage) error {
-	if err := p.tell(ctx, in); err != nil {
-		return fmt.Errorf("ask pool %s for a slot: %w", in.Slot.Pool, err)
+	if err := p.send(ctx, in); err != nil {
+		return fmt.Errorf("request a slot of pool %s: %w", in.Slot.Pool, err)
 	}
 	return nil
 }
 
-// AnnounceSlots tells pools which slots a run will want soon, and starts those that do not run: a backfill may come before the run does.
+// ReserveSlots reserves slots that a run will request soon. It starts pools that are not running: a
+// backfill may request a slot before the run does.
 func (p *Pools) ReserveSlots(ctx context.Context, in run.ReserveInput) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, message := range in.Messages {
 		message.Reserve = true
 		group.Go(func() error {
-			if err := p.tell(ctx, message); err != nil {
-				return fmt.Errorf("announce a slot to pool %s: %w", message.Slot.Pool, err)
+			if err := p.send(ctx, message); err != nil {
+				return fmt.Errorf("reserve a slot of pool %s: %w", message.Slot.Pool, err)
 			}
 			return nil
 		})
@@ -64,8 +65,8 @@ func (p *Pools) ReserveSlots(ctx context.Context, in run.ReserveInput) error {
 	return group.Wait()
 }
 
-// tell sends a message to a pool, and starts the pool if it does not run.
-func (p *Pools) tell(ctx context.Context, in run.SlotMessage) error {
+// send signals a pool and starts it if it is not running.
+func (p *Pools) send(ctx context.Context, in run.SlotMessage) error {
 	options := client.StartWorkflowOptions{
 		TaskQueue:     in.TaskQueue,
 		StaticSummary: fmt.Sprintf("pool %s, slots: %d", in.Slot.Pool, in.Slots),
@@ -75,7 +76,8 @@ func (p *Pools) tell(ctx context.Context, in run.SlotMessage) error {
 	return err
 }
 
-// ReleaseSlot gives a slot, or the request for one, back. A pool that has ended has nobody to give it to, which is no error.
+// ReleaseSlot releases a slot, or withdraws the request for one. A pool that has ended needs no
+// release.
 func (p *Pools) ReleaseSlot(ctx context.Context, in run.SlotMessage) error {
 	in.Release = true
 	err := p.Client.SignalWorkflow(ctx, run.PoolWorkflowID(in.Slot.Pool), "", run.PoolSignal, in)
@@ -83,19 +85,19 @@ func (p *Pools) ReleaseSlot(ctx context.Context, in run.SlotMessage) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("give pool %s its slot back: %w", in.Slot.Pool, err)
+		return fmt.Errorf("release the slot of pool %s: %w", in.Slot.Pool, err)
 	}
 	return nil
 }
 
-// FindGone returns the slots whose runs have ended. A run that was reset goes on under a new run id and keeps its slot;
-// another run of the same date does not inherit it.
+// FindGone returns the slots whose runs have ended. A run that was reset continues under a new run
+// id and keeps its slot; another run of the same date does not inherit it.
 func (p *Pools) FindGone(ctx context.Context, in FindGoneInput) (GoneSlots, error) {
 	var gone GoneSlots
 	for _, slot := range in.Slots {
 		response, err := p.Client.DescribeWorkflowExecution(ctx, slot.WorkflowID, "")
 		if err != nil && !isNotFound(err) {
-			return GoneSlots{}, fmt.Errorf("look whether %s still runs: %w", slot.WorkflowID, err)
+			return GoneSlots{}, fmt.Errorf("look up run %s: %w", slot.WorkflowID, err)
 		}
 		info := response.GetWorkflowExecutionInfo()
 		if info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || info.GetFirstRunId() != slot.OriginalRunID {

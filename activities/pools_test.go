@@ -19,7 +19,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// namespace is Temporal as activities see it, made of functions.
+// namespace is a WorkflowClient of functions.
 type namespace struct {
 	signalWithStart func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error
 	signal          func(workflowID, signal string, arg any) error
@@ -60,16 +60,16 @@ type someRun struct {
 
 func (r *someRun) Get(ctx context.Context, _ any) error { return r.n.get(ctx, r.workflowID, r.runID) }
 
-var Wanted = run.Slot{Pool: "query", WorkflowID: "pinterest-daily-2022-10-18", OriginalRunID: "first", Task: "query", Try: 2, Priority: 3}
+var someSlot = run.Slot{Pool: "query", WorkflowID: "pinterest-daily-2022-10-18", OriginalRunID: "first", Task: "query", Try: 2, Priority: 3}
 
 func TestRequestSlot_StartsThePoolIfNeeded(t *testing.T) {
-	in := run.SlotMessage{Slot: Wanted, Slots: 1, TaskQueue: "pinflow"}
+	in := run.SlotMessage{Slot: someSlot, Slots: 1, TaskQueue: "pinflow"}
 	n := &namespace{signalWithStart: func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error {
 		require.Equal(t, "pool-query", workflowID)
 		require.Equal(t, run.PoolSignal, signal)
 		require.Equal(t, in, arg)
 		require.Equal(t, "pinflow", options.TaskQueue)
-		require.Equal(t, PoolWorkflow, workflow)
+		require.Equal(t, run.PoolWorkflow, workflow)
 		require.Equal(t, []any{run.PoolState{Name: "query", Slots: 1}}, args)
 		return nil
 	}}
@@ -79,55 +79,55 @@ func TestRequestSlot_StartsThePoolIfNeeded(t *testing.T) {
 		return errors.New("no connection")
 	}
 	_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).RequestSlot, in)
-	activitytest.RequireRetryable(t, err, "ask pool query for a slot: no connection")
+	activitytest.RequireRetryable(t, err, "request a slot of pool query: no connection")
 }
 
-func TestReleaseSlot_APoolThatHasEndedNeedsNothing(t *testing.T) {
-	var told []run.SlotMessage
+func TestReleaseSlot_APoolThatHasEndedNeedsNoRelease(t *testing.T) {
+	var sent []run.SlotMessage
 	n := &namespace{signal: func(workflowID, _ string, arg any) error {
 		require.Equal(t, "pool-query", workflowID)
-		told = append(told, arg.(run.SlotMessage))
+		sent = append(sent, arg.(run.SlotMessage))
 		return nil
 	}}
-	_, err := activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: Wanted})
+	_, err := activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
 	require.NoError(t, err)
-	require.Equal(t, []run.SlotMessage{{Slot: Wanted, Release: true}}, told)
+	require.Equal(t, []run.SlotMessage{{Slot: someSlot, Release: true}}, sent)
 
 	n.signal = func(string, string, any) error {
 		return serviceerror.NewNotFound("workflow execution already completed")
 	}
-	_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: Wanted})
+	_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
 	require.NoError(t, err)
-	n.signal = func(string, string, any) error { return serviceerror.NewUnavailable("away") }
-	_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: Wanted})
-	activitytest.RequireRetryable(t, err, "away")
+	n.signal = func(string, string, any) error { return serviceerror.NewUnavailable("unavailable") }
+	_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
+	activitytest.RequireRetryable(t, err, "unavailable")
 }
 
-func TestAnnounceSlots_TellsAllPoolsAndStartsThoseThatDoNotRun(t *testing.T) {
-	other := Wanted
+func TestReserveSlots_SignalsAllPoolsAndStartsThem(t *testing.T) {
+	other := someSlot
 	other.Pool = "load"
-	var told sync.Map
+	var sent sync.Map
 	n := &namespace{signalWithStart: func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error {
-		require.Equal(t, []any{run.PoolSignal, "pinflow", PoolWorkflow}, []any{signal, options.TaskQueue, workflow})
-		told.Store(workflowID, []any{arg, args[0]})
+		require.Equal(t, []any{run.PoolSignal, "pinflow", run.PoolWorkflow}, []any{signal, options.TaskQueue, workflow})
+		sent.Store(workflowID, []any{arg, args[0]})
 		return nil
 	}}
-	in := run.ReserveInput{Messages: []run.SlotMessage{{Slot: Wanted, Slots: 1, TaskQueue: "pinflow"}, {Slot: other, Slots: 2, TaskQueue: "pinflow"}}}
+	in := run.ReserveInput{Messages: []run.SlotMessage{{Slot: someSlot, Slots: 1, TaskQueue: "pinflow"}, {Slot: other, Slots: 2, TaskQueue: "pinflow"}}}
 	_, err := activitytest.Execute[struct{}]((&Pools{Client: n}).ReserveSlots, in)
 	require.NoError(t, err)
-	query, _ := told.Load("pool-query")
-	require.Equal(t, []any{run.SlotMessage{Slot: Wanted, Slots: 1, TaskQueue: "pinflow", Reserve: true}, run.PoolState{Name: "query", Slots: 1}}, query)
-	load, _ := told.Load("pool-load")
+	query, _ := sent.Load("pool-query")
+	require.Equal(t, []any{run.SlotMessage{Slot: someSlot, Slots: 1, TaskQueue: "pinflow", Reserve: true}, run.PoolState{Name: "query", Slots: 1}}, query)
+	load, _ := sent.Load("pool-load")
 	require.Equal(t, []any{run.SlotMessage{Slot: other, Slots: 2, TaskQueue: "pinflow", Reserve: true}, run.PoolState{Name: "load", Slots: 2}}, load)
 
 	n.signalWithStart = func(workflowID, _ string, _ any, _ client.StartWorkflowOptions, _ any, _ []any) error {
 		if workflowID == "pool-load" {
 			return nil
 		}
-		return serviceerror.NewUnavailable("away")
+		return serviceerror.NewUnavailable("unavailable")
 	}
 	_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).ReserveSlots, in)
-	activitytest.RequireRetryable(t, err, "announce a slot to pool query")
+	activitytest.RequireRetryable(t, err, "reserve a slot of pool query")
 }
 
 func TestFindGone_OnlyARunningRunKeepsItsSlot(t *testing.T) {
@@ -148,18 +148,18 @@ func TestFindGone_OnlyARunningRunKeepsItsSlot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := &namespace{describe: func(workflowID, runID string) (*workflowpb.WorkflowExecutionInfo, error) {
-				require.Equal(t, Wanted.WorkflowID, workflowID)
+				require.Equal(t, someSlot.WorkflowID, workflowID)
 				require.Empty(t, runID)
 				return c.info, c.err
 			}}
-			gone, err := activitytest.Execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []run.Slot{Wanted}})
+			gone, err := activitytest.Execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []run.Slot{someSlot}})
 			require.NoError(t, err)
 			require.Equal(t, c.gone, len(gone.Slots) == 1)
 		})
 	}
 	n := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
-		return nil, serviceerror.NewUnavailable("away")
+		return nil, serviceerror.NewUnavailable("unavailable")
 	}}
-	_, err := activitytest.Execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []run.Slot{Wanted}})
-	activitytest.RequireRetryable(t, err, "away")
+	_, err := activitytest.Execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []run.Slot{someSlot}})
+	activitytest.RequireRetryable(t, err, "unavailable")
 }

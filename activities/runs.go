@@ -14,41 +14,45 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 )
 
-// awaitSlice is how long one attempt of AwaitRun waits. Then it lets another activity have its place on the worker: ranges that waited for
-// many runs at once could otherwise take all places, and the runs that they wait for would get none.
+// awaitSlice is how long one attempt of AwaitRun waits before it frees its activity slot on the
+// worker. Otherwise ranges that wait for many runs could occupy all activity slots, and the runs
+// that they wait for would get none.
 const awaitSlice = 5 * time.Minute
 
-// RunHeartbeat is how often AwaitRun says that it is alive. Its heartbeat timeout must be some times as long.
+// RunHeartbeat is how often AwaitRun heartbeats. Its heartbeat timeout must be several times as
+// long.
 const RunHeartbeat = 10 * time.Second
 
-// AwaitRunInput names a run to wait for: that of WorkflowID, or without one the latest of the workflow id.
+// AwaitRunInput selects the run to wait for. Without a RunID it is the latest run of the workflow
+// id.
 type AwaitRunInput struct {
 	WorkflowID string `json:"workflowId"`
 	RunID      string `json:"runId,omitempty"`
 }
 
-// RunEnd is how a run ended.
+// RunEnd is the end of a run.
 type RunEnd struct {
-	// Found says that Temporal still knows the run; it forgets closed runs after the namespace's retention.
+	// Found is false if Temporal does not have the run: it deletes closed runs after the
+	// namespace's retention.
 	Found   bool `json:"found"`
 	Success bool `json:"success"`
-	// Status is Temporal's: Completed, Failed, Canceled, Terminated or TimedOut.
+	// Status is the status of the workflow: Completed, Failed, Canceled, Terminated or TimedOut.
 	Status string    `json:"status"`
 	RunID  string    `json:"runId"`
 	Closed time.Time `json:"closed"`
-	// Error is the message of a run that did not succeed.
+	// Error is the message of a run that failed.
 	Error string `json:"error,omitempty"`
 }
 
-// Runs asks Temporal about runs that are not children of the asking workflow.
+// Runs waits for runs that are not children of the waiting workflow.
 type Runs struct {
 	Client WorkflowClient
 
-	slice time.Duration // of one attempt; awaitSlice if 0
+	slice time.Duration // awaitSlice if 0; for tests
 }
 
-// AwaitRun waits until a run has ended, however long that takes, and says how. It heartbeats, and may be repeated at any time: a worker
-// that stops hands the wait over at once.
+// AwaitRun waits until a run has ended and returns its end. An attempt ends early when the worker
+// stops, or after a few minutes; the next attempt continues the wait.
 func (r *Runs) AwaitRun(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 	waiting, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
@@ -58,16 +62,16 @@ func (r *Runs) AwaitRun(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 	end, err := r.await(waiting, in)
 	cause := context.Cause(waiting)
 	if err != nil && (errors.Is(cause, errStopping) || errors.Is(cause, errNotEnded)) {
-		return RunEnd{}, temporal.NewApplicationErrorWithOptions(fmt.Sprintf("%v: run %s is waited for by the next attempt", cause, in.WorkflowID), "NotEnded",
+		return RunEnd{}, temporal.NewApplicationErrorWithOptions(fmt.Sprintf("%v: the next attempt waits for run %s", cause, in.WorkflowID), "NotEnded",
 			temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Cause: cause, Category: temporal.ApplicationErrorCategoryBenign})
 	}
 	return end, err
 }
 
-// errNotEnded says that the run goes on at the end of an attempt's time.
-var errNotEnded = errors.New("it has not ended")
+// errNotEnded is the cause of an attempt that ended before the run did.
+var errNotEnded = errors.New("the run has not ended")
 
-// beat heartbeats until the wait is over, and ends it if the worker is about to stop.
+// beat heartbeats until the wait is over, and ends it when the worker stops.
 func beat(ctx context.Context, giveUp context.CancelCauseFunc) {
 	tick := time.NewTicker(RunHeartbeat)
 	defer tick.Stop()
@@ -94,9 +98,9 @@ func (r *Runs) await(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 		return RunEnd{}, fmt.Errorf("look up run %s: %w", in.WorkflowID, err)
 	}
 	runID := before.GetWorkflowExecutionInfo().GetExecution().GetRunId()
-	failure1 := r.Client.GetWorkflow(ctx, in.WorkflowID, runID).Get(ctx, nil)
-	if failure1 != nil && !isRunFailure(failure1) {
-		return RunEnd{}, fmt.Errorf("wait for run %s: %w", in.WorkflowID, failure1)
+	ended := r.Client.GetWorkflow(ctx, in.WorkflowID, runID).Get(ctx, nil)
+	if ended != nil && !isRunFailure(ended) {
+		return RunEnd{}, fmt.Errorf("wait for run %s: %w", in.WorkflowID, ended)
 	}
 	after, err := r.Client.DescribeWorkflowExecution(ctx, in.WorkflowID, runID)
 	if isNotFound(err) {
@@ -113,13 +117,14 @@ func (r *Runs) await(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 		RunID:   runID,
 		Closed:  info.GetCloseTime().AsTime(),
 	}
-	if failure1 != nil {
-		end.Error = failure.Reason(failure1)
+	if ended != nil {
+		end.Error = failure.Reason(ended)
 	}
 	return end, nil
 }
 
-// isRunFailure says that the error is the end of the run itself, and not trouble on the way to Temporal.
+// isRunFailure reports whether the error is the failure of the run, and not of the request to
+// Temporal.
 func isRunFailure(err error) bool {
 	var failed *temporal.WorkflowExecutionError
 	return errors.As(err, &failed)

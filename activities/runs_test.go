@@ -18,8 +18,8 @@ import (
 	"github.com/pinflow/pinflow/activities/activitytest"
 )
 
-// executionError is how the client reports a run that failed.
-func ExecutionError(t *testing.T, cause error) error {
+// executionError returns the error with which a client reports a failed run.
+func executionError(t *testing.T, cause error) error {
 	suite := &testsuite.WorkflowTestSuite{}
 	env := suite.NewTestWorkflowEnvironment()
 	fails := func(workflow.Context) error { return cause }
@@ -30,7 +30,7 @@ func ExecutionError(t *testing.T, cause error) error {
 	return failed
 }
 
-func TestAwaitRun_SaysHowTheRunEnded(t *testing.T) {
+func TestAwaitRun_ReturnsTheEndOfTheRun(t *testing.T) {
 	closed := time.Date(2022, 10, 19, 1, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
 		status  enumspb.WorkflowExecutionStatus
@@ -49,7 +49,7 @@ func TestAwaitRun_SaysHowTheRunEnded(t *testing.T) {
 						require.Empty(t, runID)
 						return &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{RunId: "r1"}}, nil
 					}
-					require.Equal(t, "r1", runID, "a run that started meanwhile is another one")
+					require.Equal(t, "r1", runID, "a run that started since is another one")
 					return &workflowpb.WorkflowExecutionInfo{Status: c.status, CloseTime: timestamppb.New(closed)}, nil
 				},
 				get: func(_ context.Context, workflowID, runID string) error {
@@ -58,7 +58,7 @@ func TestAwaitRun_SaysHowTheRunEnded(t *testing.T) {
 					if c.failure == nil {
 						return nil
 					}
-					return ExecutionError(t, c.failure)
+					return executionError(t, c.failure)
 				},
 			}
 			end, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "pinterest-daily-2022-10-18"})
@@ -68,7 +68,7 @@ func TestAwaitRun_SaysHowTheRunEnded(t *testing.T) {
 	}
 }
 
-func TestAwaitRun_ARunThatTemporalHasForgottenIsNotFound(t *testing.T) {
+func TestAwaitRun_ADeletedRunIsNotFound(t *testing.T) {
 	n := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
 		return nil, serviceerror.NewNotFound("no such workflow")
 	}}
@@ -77,18 +77,18 @@ func TestAwaitRun_ARunThatTemporalHasForgottenIsNotFound(t *testing.T) {
 	require.Equal(t, RunEnd{}, end)
 }
 
-func TestAwaitRun_TroubleOnTheWayIsNotTheRunsEnd(t *testing.T) {
+func TestAwaitRun_AFaultOfTemporalIsNotTheEndOfTheRun(t *testing.T) {
 	n := &namespace{
 		describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
 			return &workflowpb.WorkflowExecutionInfo{}, nil
 		},
-		get: func(context.Context, string, string) error { return serviceerror.NewUnavailable("away") },
+		get: func(context.Context, string, string) error { return serviceerror.NewUnavailable("unavailable") },
 	}
 	_, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
-	activitytest.RequireRetryable(t, err, "wait for run x: away")
+	activitytest.RequireRetryable(t, err, "wait for run x: unavailable")
 }
 
-func TestAwaitRun_AStoppingWorkerHandsTheWaitOver(t *testing.T) {
+func TestAwaitRun_EndsWhenTheWorkerStops(t *testing.T) {
 	stopping := make(chan struct{})
 	n := &namespace{
 		describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
@@ -103,10 +103,10 @@ func TestAwaitRun_AStoppingWorkerHandsTheWaitOver(t *testing.T) {
 	env := activitytest.NewEnvironment()
 	env.SetWorkerStopChannel(stopping)
 	_, err := activitytest.ExecuteIn[RunEnd](env, (&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
-	activitytest.RequireRetryable(t, err, "the worker stops: run x is waited for by the next attempt")
+	activitytest.RequireRetryable(t, err, "the worker is stopping: the next attempt waits for run x")
 }
 
-func TestAwaitRun_GivesItsPlaceToOthersNowAndThen(t *testing.T) {
+func TestAwaitRun_FreesItsActivitySlotAfterAWhile(t *testing.T) {
 	n := &namespace{
 		describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
 			return &workflowpb.WorkflowExecutionInfo{}, nil
@@ -117,5 +117,5 @@ func TestAwaitRun_GivesItsPlaceToOthersNowAndThen(t *testing.T) {
 		},
 	}
 	_, err := activitytest.Execute[RunEnd]((&Runs{Client: n, slice: time.Millisecond}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
-	activitytest.RequireRetryable(t, err, "it has not ended: run x is waited for by the next attempt")
+	activitytest.RequireRetryable(t, err, "the run has not ended: the next attempt waits for run x")
 }

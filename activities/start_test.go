@@ -10,12 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/activities/activitytest"
-	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/notebooks"
 )
 
-// notebooks are Notebooks on a workspace in memory and a clock that stands still.
+// newNotebooks returns Notebooks with a workspace in memory and a fake clock.
 func newNotebooks() (*Notebooks, *workspace, *hand) {
 	jobs, hand := newWorkspace(), &hand{}
 	return &Notebooks{
@@ -24,7 +23,7 @@ func newNotebooks() (*Notebooks, *workspace, *hand) {
 	}, jobs, hand
 }
 
-var cleanPin = StartNotebookInput{Notebook: "clean_pin", DAG: "pinterest-daily", Date: landing.Day, Task: "clean_pin", Try: 1, OriginalRunID: "run-a"}
+var cleanPin = StartNotebookInput{Notebook: "clean_pin", DAG: "pinterest-daily", Date: day, Task: "clean_pin", Try: 1, OriginalRunID: "run-a"}
 
 func start(n *Notebooks, in StartNotebookInput) (NotebookRun, error) {
 	return activitytest.Execute[NotebookRun](n.StartNotebook, in)
@@ -33,7 +32,7 @@ func start(n *Notebooks, in StartNotebookInput) (NotebookRun, error) {
 func TestStart_SubmitsTheNotebookWithItsParameters(t *testing.T) {
 	n, workspace, _ := newNotebooks()
 	in := cleanPin
-	in.Params = map[string]string{"invalid_followers": "null"}
+	in.Params = map[string]string{"invalid_followers": "null", "logical_date": "2022-10-17"}
 	run, err := start(n, in)
 	require.NoError(t, err)
 	require.Equal(t, NotebookRun{
@@ -89,7 +88,7 @@ func TestStart_LostAnswerStartsNoSecondRun(t *testing.T) {
 	require.Empty(t, workspace.cancelled)
 }
 
-func TestStart_CancelsAnActiveRunOfTheSameTaskAndDateFirst(t *testing.T) {
+func TestStart_CancelsAnotherActiveRunOfTheTaskAndDateFirst(t *testing.T) {
 	n, workspace, _ := newNotebooks()
 	workspace.script = []jobs.RunState{running}
 	terminated := cleanPin
@@ -97,9 +96,9 @@ func TestStart_CancelsAnActiveRunOfTheSameTaskAndDateFirst(t *testing.T) {
 	_, err := start(n, terminated)
 	require.NoError(t, err)
 	for _, other := range []StartNotebookInput{
-		{Notebook: "clean_pin", DAG: "pinterest-daily", Date: landing.Day.Add(1), Task: "clean_pin", Try: 1},
-		{Notebook: "clean_geo", DAG: "pinterest-daily", Date: landing.Day, Task: "clean_geo", Try: 1},
-		{Notebook: "clean_pin", DAG: "other", Date: landing.Day, Task: "clean_pin", Try: 1},
+		{Notebook: "clean_pin", DAG: "pinterest-daily", Date: day.Add(1), Task: "clean_pin", Try: 1},
+		{Notebook: "clean_geo", DAG: "pinterest-daily", Date: day, Task: "clean_geo", Try: 1},
+		{Notebook: "clean_pin", DAG: "other", Date: day, Task: "clean_pin", Try: 1},
 	} {
 		_, err := start(n, other)
 		require.NoError(t, err)
@@ -112,7 +111,7 @@ func TestStart_CancelsAnActiveRunOfTheSameTaskAndDateFirst(t *testing.T) {
 	require.Equal(t, []string{"list", "get", "cancel", "get", "get", "source", "submit", "get"}, workspace.calls, "it has ended before the new one starts")
 }
 
-func TestStart_DoesNotStartBesideARunThatDoesNotEnd(t *testing.T) {
+func TestStart_WaitsForTheCancelledRunToEnd(t *testing.T) {
 	n, workspace, hand := newNotebooks()
 	workspace.script = []jobs.RunState{running}
 	other := cleanPin
@@ -138,7 +137,7 @@ func TestStart_Errors(t *testing.T) {
 	}{
 		{"wrong token", answer(403, "Invalid access token"), failure.AccessDenied, "DATABRICKS_TOKEN"},
 		{"unknown token", answer(401, "Who is asking?"), failure.AccessDenied, "DATABRICKS_TOKEN"},
-		{"no such notebook", notFound("no notebook"), failure.Settings, "starter notebooks push"},
+		{"no such notebook", notFound("no notebook"), failure.Missing, "starter notebooks push"},
 		{"no such cluster", answer(400, "Cluster x does not exist"), failure.Settings, "PINFLOW_COMPUTE"},
 		{"too many requests", answer(429, "slow down"), "", "slow down"},
 		{"server error", answer(500, "oops"), "", "oops"},
@@ -167,7 +166,7 @@ func TestStart_Errors(t *testing.T) {
 	}
 }
 
-func TestStart_TroubleWithPageOrSourceDoesNotFailARun(t *testing.T) {
+func TestStart_FaultsOfPageOrSourceDoNotFailARun(t *testing.T) {
 	n, workspace, _ := newNotebooks()
 	workspace.fault = func(request string) error {
 		if request == "get" || request == "source" {
@@ -180,7 +179,7 @@ func TestStart_TroubleWithPageOrSourceDoesNotFailARun(t *testing.T) {
 	require.Equal(t, NotebookRun{RunID: 1, Notebook: "/Shared/pinflow/clean_pin"}, run)
 }
 
-func TestCompute_IsConfiguration(t *testing.T) {
+func TestCompute_IsConfigured(t *testing.T) {
 	place := func(text string) jobs.SubmitTask {
 		n, workspace, _ := newNotebooks()
 		n.Compute = text
@@ -218,7 +217,7 @@ func notFound(message string) error {
 	return &missing{APIError: &apierr.APIError{StatusCode: 404, ErrorCode: "RESOURCE_DOES_NOT_EXIST", Message: message}}
 }
 
-// missing is an error as the SDK makes it of an answer 404: apierr cannot be built so from outside.
+// notFound returns the error that the SDK makes of an answer 404.
 type missing struct{ *apierr.APIError }
 
 func (m *missing) Unwrap() []error { return []error{m.APIError, apierr.ErrNotFound} }

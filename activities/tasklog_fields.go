@@ -7,8 +7,8 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// LogFields are the few facts of an activity's input or result that its log lines are read with, as keys and values in turn. Parameters of
-// notebooks and texts of errors are none of them. A value of another type has none.
+// LogFields returns the keys and values that identify an activity's input or result in log lines;
+// none for other types. Parameters of notebooks and texts of errors are left out.
 func LogFields(value any) []any {
 	switch v := value.(type) {
 	case landing.PlanInput:

@@ -8,7 +8,7 @@ import (
 	"github.com/pinflow/pinflow/activities/landing"
 )
 
-func TestLogFields_SayWhatAnActivityIsAbout(t *testing.T) {
+func TestLogFields_IdentifyInputAndResult(t *testing.T) {
 	landing1 := landing.PartitionInput{Topic: "pinflow.pin", Date: "2022-10-18", Range: landing.Range{Partition: 2, Start: 100, End: 250}}
 	require.Equal(t, []any{"topic", "pinflow.pin", "partition", 2, "offsets", "100..250"}, LogFields(landing1))
 	plan := landing.Plan{Topic: "pinflow.pin", Ranges: []landing.Range{{Start: 10, End: 15}, {Start: 7, End: 7}}}

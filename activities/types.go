@@ -1,5 +1,6 @@
-// Package activities is how one step of a run is done: landing Kafka records in S3, running a Databricks notebook, keeping the ledger.
-// One small struct a system; the structs own the narrow interfaces that internal/clients satisfies.
+// Package activities holds the activities: they run Databricks notebooks, count rows, read and
+// write the ledger, and message pools. Landing is in package landing. Each system has a struct,
+// with a narrow interface that a package of internal/clients satisfies.
 package activities
 
 import (
@@ -8,10 +9,10 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
-// StartNotebookInput asks for one run of a notebook. Its identity is DAG, date, task, try and the original run id of the workflow,
-// so that a retry of the activity rejoins the run, and a new try is a new run.
+// StartNotebookInput is the run to start. DAG, date, task, try and the original run id of the
+// workflow identify it: a retry of the activity rejoins the run, a new try starts a new one.
 type StartNotebookInput struct {
-	Notebook      string            `json:"notebook"` // name without folder and ending, as in clean_pin
+	Notebook      string            `json:"notebook"` // name without folder and extension, as in clean_pin
 	DAG           string            `json:"dag"`
 	Date          dates.Date        `json:"date"`
 	Task          string            `json:"task"`
@@ -20,23 +21,24 @@ type StartNotebookInput struct {
 	Params        map[string]string `json:"params"`
 }
 
-// NotebookRun is a run of a notebook on Databricks. Link is its page in the workspace.
+// NotebookRun is a Databricks run of a notebook. Link is its page in the workspace.
 type NotebookRun struct {
 	RunID int64  `json:"runId"`
 	Link  string `json:"link"`
-	// Notebook is the notebook's path in the workspace, Hash the SHA-256 of its source there when the run was started, in hex.
+	// Notebook is the path of the notebook in the workspace. Hash is the SHA-256 of its source when
+	// the run started, in hex.
 	Notebook string `json:"notebook,omitempty"`
 	Hash     string `json:"hash,omitempty"`
 }
 
-// WaitNotebookInput asks to wait until a run has ended.
+// WaitNotebookInput selects the Databricks run to wait for.
 type WaitNotebookInput struct {
 	Run NotebookRun `json:"run"`
-	// AllowFailures takes SUCCESS_WITH_FAILURES for success.
+	// AllowFailures counts SUCCESS_WITH_FAILURES as success.
 	AllowFailures bool `json:"allowFailures,omitempty"`
 }
 
-// NotebookResult is what a successful run left: what the notebook gave dbutils.notebook.exit or its last statement, cut to 5 MB by Databricks.
+// NotebookResult describes a successful Databricks run.
 type NotebookResult struct {
 	Link     string        `json:"link"`
 	Duration time.Duration `json:"duration"`

@@ -18,22 +18,25 @@ import (
 )
 
 const (
-	// firstPoll, pollGrowth and maxPoll make the polls of a run: 100 ms at first, so that a run of seconds is seen to end within
-	// tenths of one, then slower by a quarter each time: 2 s after ten seconds, 30 s after some minutes. Databricks allows 10
-	// to 100 requests a second for a workspace; a hundred runs that are minutes old make three.
+	// firstPoll, pollGrowth and maxPoll space the polls of a run: 100 ms at first, so that the end
+	// of a short run is noticed soon, 2 s after ten seconds, 30 s after some minutes. Databricks
+	// allows 10 to 100 requests per second and workspace; a hundred runs that are minutes old need
+	// three.
 	firstPoll  = 100 * time.Millisecond
 	pollGrowth = 1.25
 	maxPoll    = 30 * time.Second
-	// heartbeatEvery is the longest time between two heartbeats of a wait, but for a call that takes up to callTimeout.
+	// heartbeatEvery is the time between two heartbeats of a wait. A call of up to callTimeout can
+	// come on top.
 	heartbeatEvery = 10 * time.Second
-	// maxRetryAfter is the longest Retry-After that is kept; a longer one is a mistake of the answer.
+	// maxRetryAfter is the longest Retry-After that is respected.
 	maxRetryAfter = 10 * time.Minute
 )
 
-// pacing is the series of pauses between polls.
+// pacing is the sequence of pauses between polls.
 type pacing struct{ pause time.Duration }
 
-// next returns the next pause, up to a fifth longer or shorter, so that runs that started together are not asked for together.
+// next returns the next pause. It varies by a fifth, so that runs that started together are not
+// polled together.
 func (p *pacing) next() time.Duration {
 	if p.pause == 0 {
 		p.pause = firstPoll
@@ -43,51 +46,54 @@ func (p *pacing) next() time.Duration {
 	return pause
 }
 
-// WaitNotebook waits until a run has ended. Only SUCCESS is success, or SUCCESS_WITH_FAILURES too if the input allows it. Any
-// other end is an error of type NotebookFailed or NotebookConflict, with a NotebookFailure as its details, which Temporal
-// does not retry: the run would stay failed.
+// WaitNotebook waits until a Databricks run has ended. Only SUCCESS is success, and
+// SUCCESS_WITH_FAILURES if the input allows it. Any other end is an error of type NotebookFailed or
+// NotebookConflict with a NotebookFailure as its details. Temporal does not retry it, because the
+// run stays failed.
 //
-// Trouble with the API never fails a run: too many requests (Retry-After is kept), answers of 5xx, time limits and lost connections
-// are polled away until the activity's own time limit. The run is cancelled only if the workflow asks for it. If the worker stops,
-// or the activity is paused or reset, the run goes on and the next attempt finds it again.
+// Faults of the API do not fail a run: after too many requests, 5xx answers, timeouts and lost
+// connections the next poll follows, until the timeout of the activity. The run is cancelled only
+// if the activity is. If the worker stops, or the activity is paused or reset, the run continues
+// and the next attempt waits for it.
 func (n *Notebooks) WaitNotebook(ctx context.Context, in WaitNotebookInput) (NotebookResult, error) {
 	var run *jobs.Run
-	pace, troubled := pacing{}, false
+	pace, failing := pacing{}, false
 	for {
 		status, err := n.getRun(ctx, in.Run.RunID)
 		if ctx.Err() != nil {
-			return n.leave(ctx, in)
+			return n.interrupted(ctx, in)
 		}
 		pause := pace.next()
 		switch {
 		case err == nil && hasEnded(status):
 			return n.result(ctx, in, status)
 		case err == nil:
-			run, troubled = status, false
+			run, failing = status, false
 		case isPermanent(err):
 			return NotebookResult{}, n.lost(ctx, in, err)
 		default:
 			pause = max(pause, retryAfter(err))
-			if !troubled {
-				activity.GetLogger(ctx).Warn("Databricks does not tell the run's state; asking on.", "run", in.Run.RunID, "link", link(in.Run, run), "error", err)
+			if !failing {
+				activity.GetLogger(ctx).Warn("cannot get the state of the run; retrying", "run", in.Run.RunID, "link", link(in.Run, run), "error", err)
 			}
-			troubled = true
+			failing = true
 		}
 		if err := n.restUnlessStopping(ctx, pause); err != nil {
 			if errors.Is(err, errStopping) {
 				return NotebookResult{}, handOver(in.Run.RunID, link(in.Run, run))
 			}
-			return n.leave(ctx, in)
+			return n.interrupted(ctx, in)
 		}
 	}
 }
 
-// errStopping says that the worker is about to stop. Waiting is handed over at once: it would only hold the worker up.
-var errStopping = errors.New("the worker stops")
+// errStopping is the cause of a wait that ends because the worker stops. The next attempt continues
+// it.
+var errStopping = errors.New("the worker is stopping")
 
-// handOver is the error that lets Temporal give the wait to another worker, soon, whatever attempt it is.
+// handOver returns the error after which Temporal starts the next attempt soon, on another worker.
 func handOver(runID int64, page string) error {
-	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf("%v: run %d goes on and is waited for by the next attempt: %s", errStopping, runID, page),
+	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf("%v: run %d continues, and the next attempt waits for it: %s", errStopping, runID, page),
 		"WorkerStopping", temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Cause: errStopping})
 }
 
@@ -107,41 +113,43 @@ func (n *Notebooks) restUnlessStopping(ctx context.Context, pause time.Duration)
 	return n.rest(ctx, pause)
 }
 
-// leave ends a wait whose context is done. Temporal's cancellation is the only cause that is meant for the run; a stopping worker, a
-// pause, a reset and a lost connection to Temporal cancel the context too, and the next attempt needs the run.
-func (n *Notebooks) leave(ctx context.Context, in WaitNotebookInput) (NotebookResult, error) {
+// interrupted ends a wait whose context is done. Only a cancellation of the activity cancels the
+// run. A stopping worker, a pause, a reset and a lost connection to Temporal also end the context,
+// and the next attempt needs the run.
+func (n *Notebooks) interrupted(ctx context.Context, in WaitNotebookInput) (NotebookResult, error) {
 	cause := context.Cause(ctx)
 	if !temporal.IsCanceledError(cause) {
-		return NotebookResult{}, fmt.Errorf("waiting for run %d was interrupted, the run goes on: %w", in.Run.RunID, cause)
+		return NotebookResult{}, fmt.Errorf("the wait for run %d was interrupted; the run continues: %w", in.Run.RunID, cause)
 	}
 	fresh := context.WithoutCancel(ctx)
 	run, err := n.cancelRun(fresh, in.Run.RunID)
 	if err != nil || run == nil {
-		activity.GetLogger(ctx).Error("The run was to be cancelled, but Databricks does not say that it has ended: look at its page.",
+		activity.GetLogger(ctx).Error("the run was cancelled, but has not ended: see its page",
 			"run", in.Run.RunID, "link", link(in.Run, run), "error", err)
 		return NotebookResult{}, cause
 	}
 	if succeeded(run, in.AllowFailures) {
-		return n.result(fresh, in, run) // it was done before the cancellation came
+		return n.result(fresh, in, run) // it ended before the cancellation
 	}
 	return NotebookResult{}, cause
 }
 
-// lost is the error for an answer that no further poll will change.
+// lost returns the error for an answer that the next poll would get again.
 func (n *Notebooks) lost(ctx context.Context, in WaitNotebookInput, err error) error {
 	if errors.Is(err, apierr.ErrUnauthenticated) || errors.Is(err, apierr.ErrPermissionDenied) {
-		// The run is not to blame, and it goes on: a worker with the right credentials can wait for it.
-		return fmt.Errorf("run %d cannot be watched, Databricks refuses the worker: check DATABRICKS_TOKEN and restart the worker: %s: %w", in.Run.RunID, in.Run.Link, err)
+		// The run continues: a worker with valid credentials can wait for it, so that this is
+		// retried.
+		return fmt.Errorf("cannot get the state of run %d: Databricks rejected the credentials: check DATABRICKS_TOKEN and restart the worker: %s: %w", in.Run.RunID, in.Run.Link, err)
 	}
 	if errors.Is(err, apierr.ErrNotFound) {
-		failure1 := NotebookFailure{RunID: in.Run.RunID, Link: in.Run.Link, State: "DELETED"}
-		return temporal.NewNonRetryableApplicationError(fmt.Sprintf("run %d is not there any more, somebody has deleted it; a new try starts another: %s", in.Run.RunID, in.Run.Link),
-			failure.NotebookFailed, err, failure1)
+		details := NotebookFailure{RunID: in.Run.RunID, Link: in.Run.Link, State: "DELETED"}
+		return temporal.NewNonRetryableApplicationError(fmt.Sprintf("run %d was deleted from the workspace; a new try starts another: %s", in.Run.RunID, in.Run.Link),
+			failure.NotebookFailed, err, details)
 	}
-	return databricksError(ctx, fmt.Sprintf("ask for the state of run %d (%s)", in.Run.RunID, in.Run.Link), err)
+	return databricksError(ctx, fmt.Sprintf("get the state of run %d (%s)", in.Run.RunID, in.Run.Link), err)
 }
 
-// retryAfter is how long Databricks asks to be left alone; 0 if it does not say.
+// retryAfter returns the pause that Databricks requests; 0 if it requests none.
 func retryAfter(err error) time.Duration {
 	var answer *apierr.APIError
 	if !errors.As(err, &answer) {
@@ -162,7 +170,7 @@ func retryAfter(err error) time.Duration {
 	return min(max(pause, 0), maxRetryAfter)
 }
 
-// link is the run's page, from whoever knows it.
+// link returns the page of a run.
 func link(started NotebookRun, run *jobs.Run) string {
 	if run != nil && run.RunPageUrl != "" {
 		return run.RunPageUrl

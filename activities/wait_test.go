@@ -21,7 +21,7 @@ import (
 	"github.com/pinflow/pinflow/internal/pause"
 )
 
-// started is a run in the given states, to be waited for.
+// started returns a run with these states.
 func started(t *testing.T, states ...jobs.RunState) (*Notebooks, *workspace, *hand, WaitNotebookInput) {
 	t.Helper()
 	n, workspace, hand := newNotebooks()
@@ -45,7 +45,7 @@ func TestWait_SuccessHasLinkAndDuration(t *testing.T) {
 	require.Equal(t, NotebookResult{Link: "https://workspace/run/1", Duration: 1500 * time.Millisecond}, result)
 }
 
-func TestWait_PollsQuicklyAtFirstAndNeverSlowerThanHalfAMinute(t *testing.T) {
+func TestWait_PollsQuicklyAtFirstAndEveryHalfMinuteLater(t *testing.T) {
 	n, _, hand, in := started(t, append(slicesOf(running, 60), ended(jobs.RunResultStateSuccess))...)
 	_, err := wait(n, in)
 	require.NoError(t, err)
@@ -107,7 +107,7 @@ func TestWait_OnlySuccessIsSuccess(t *testing.T) {
 	}
 }
 
-func TestWait_TakesTheNewerFormOfTheStateToo(t *testing.T) {
+func TestWait_AcceptsTheNewerFormOfTheState(t *testing.T) {
 	require.False(t, hasEnded(&jobs.Run{Status: &jobs.RunStatus{State: jobs.RunLifecycleStateV2StateRunning}}))
 	require.False(t, hasEnded(&jobs.Run{}))
 	run := &jobs.Run{Status: &jobs.RunStatus{State: jobs.RunLifecycleStateV2StateTerminated, TerminationDetails: &jobs.TerminationDetails{Code: jobs.TerminationCodeCodeSuccess}}}
@@ -132,7 +132,7 @@ func TestWait_FailureNamesTaskErrorStatementAndPage(t *testing.T) {
 	}}}, details)
 }
 
-func TestWait_ConcurrencyErrorsSayThatANewTryHelps(t *testing.T) {
+func TestWait_ConcurrencyErrorsHaveATypeOfTheirOwn(t *testing.T) {
 	for _, text := range []string{
 		"[DELTA_CONCURRENT_APPEND] ConcurrentAppendException: Files were added", "io.delta.exceptions.ConcurrentDeleteReadException: x",
 		"[DELTA_CONCURRENT_WRITE.WITH_PARTITION_HINT] A concurrent transaction",
@@ -144,7 +144,7 @@ func TestWait_ConcurrencyErrorsSayThatANewTryHelps(t *testing.T) {
 	}
 }
 
-func TestWait_FailureIsCutToASaneSize(t *testing.T) {
+func TestWait_FailureIsTruncated(t *testing.T) {
 	n, workspace, _, in := started(t, ended(jobs.RunResultStateFailed))
 	workspace.output = jobs.RunOutput{Error: strings.Repeat("é", 100_000), ErrorTrace: strings.Repeat("ü\xff", 100_000)}
 	_, err := wait(n, in)
@@ -165,7 +165,7 @@ func TestWait_FailureWithoutOutputStillFails(t *testing.T) {
 	require.Equal(t, outputAttempts, strings.Count(strings.Join(workspace.calls, " "), "output"))
 }
 
-func TestWait_TroubleWithTheAPINeverFailsARun(t *testing.T) {
+func TestWait_FaultsOfTheAPIDoNotFailARun(t *testing.T) {
 	busy := &apierr.APIError{StatusCode: 429, Message: "slow down", ResponseWrapper: &common.ResponseWrapper{
 		Response: &http.Response{Header: http.Header{"Retry-After": {"95"}}},
 	}}
@@ -189,7 +189,7 @@ func TestWait_TroubleWithTheAPINeverFailsARun(t *testing.T) {
 	require.Empty(t, workspace.cancelled)
 }
 
-func TestWait_RetryAfterIsADateToo(t *testing.T) {
+func TestWait_RetryAfterCanBeADate(t *testing.T) {
 	answer := func(header string) error {
 		return &apierr.APIError{StatusCode: 503, ResponseWrapper: &common.ResponseWrapper{Response: &http.Response{Header: http.Header{"Retry-After": {header}}}}}
 	}
@@ -207,8 +207,9 @@ func TestWait_RunThatWasDeletedIsFinal(t *testing.T) {
 	activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "deleted", "new try")
 }
 
-// The run goes on while the credentials are wrong: another worker, or this one after a restart, can wait for it.
-func TestWait_RefusedCredentialsDoNotFailTheRun(t *testing.T) {
+// The run continues while the credentials are wrong: another worker, or this one after a restart,
+// can wait for it.
+func TestWait_RejectedCredentialsDoNotFailTheRun(t *testing.T) {
 	n, workspace, _, in := started(t, running)
 	workspace.fault = func(string) error { return &denied{&apierr.APIError{StatusCode: 403, Message: "Invalid access token"}} }
 	_, err := wait(n, in)
@@ -216,12 +217,13 @@ func TestWait_RefusedCredentialsDoNotFailTheRun(t *testing.T) {
 	require.Empty(t, workspace.cancelled)
 }
 
-// denied is an error as the SDK makes it of an answer 403.
+// denied returns the error that the SDK makes of an answer 403.
 type denied struct{ *apierr.APIError }
 
 func (d *denied) Unwrap() []error { return []error{d.APIError, apierr.ErrPermissionDenied} }
 
-// interrupted waits for a run whose activity's context is cancelled with the cause during the third pause.
+// interrupted waits for a run whose activity's context is cancelled with the cause during the third
+// pause.
 func interrupted(n *Notebooks, hand *hand, in WaitNotebookInput, cause error) (NotebookResult, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -242,7 +244,7 @@ func TestWait_CancelledWorkflowCancelsTheRun(t *testing.T) {
 	require.Equal(t, ended(jobs.RunResultStateCanceled), workspace.runs[1].states[0], "it is waited for")
 }
 
-func TestWait_RunThatWasDoneBeforeItsCancellationIsASuccess(t *testing.T) {
+func TestWait_ARunThatEndedBeforeItsCancellationIsASuccess(t *testing.T) {
 	n, workspace, hand, in := started(t, running, running, running, ended(jobs.RunResultStateSuccess))
 	result, err := interrupted(n, hand, in, temporal.NewCanceledError())
 	require.NoError(t, err)
@@ -250,12 +252,12 @@ func TestWait_RunThatWasDoneBeforeItsCancellationIsASuccess(t *testing.T) {
 	require.Equal(t, []int64{1}, workspace.cancelled)
 }
 
-func TestWait_CancellationGoesThroughTroubleWithTheAPI(t *testing.T) {
+func TestWait_CancellationSurvivesFaultsOfTheAPI(t *testing.T) {
 	n, workspace, hand, in := started(t, running)
-	refused := 0
+	rejected := 0
 	workspace.fault = func(request string) error {
-		if request == "cancel" && refused < 3 {
-			refused++
+		if request == "cancel" && rejected < 3 {
+			rejected++
 			return &apierr.APIError{StatusCode: 503}
 		}
 		return nil
@@ -265,8 +267,9 @@ func TestWait_CancellationGoesThroughTroubleWithTheAPI(t *testing.T) {
 	require.Equal(t, []int64{1}, workspace.cancelled)
 }
 
-// Worker shutdown, pause, reset and a lost connection to Temporal cancel the context too. The next attempt needs the run.
-func TestWait_OtherInterruptionsLeaveTheRunAlone(t *testing.T) {
+// Worker shutdown, pause, reset and a lost connection to Temporal also end the context, and the
+// next attempt needs the run.
+func TestWait_OtherInterruptionsDoNotCancelTheRun(t *testing.T) {
 	for _, cause := range []error{worker.ErrWorkerShutdown, activity.ErrActivityPaused, activity.ErrActivityReset, errors.New("heartbeat failed"), context.Canceled} {
 		t.Run(cause.Error(), func(t *testing.T) {
 			n, workspace, hand, in := started(t, running)
@@ -284,7 +287,7 @@ func TestWait_OtherInterruptionsLeaveTheRunAlone(t *testing.T) {
 	}
 }
 
-func TestWait_StoppingWorkerHandsTheWaitOver(t *testing.T) {
+func TestWait_EndsWhenTheWorkerStops(t *testing.T) {
 	n, workspace, _, in := started(t, running)
 	n.clock = pause.Clock{} // a real wait, which the stop ends
 	workspace.runs[1].states = []jobs.RunState{running}
@@ -293,6 +296,6 @@ func TestWait_StoppingWorkerHandsTheWaitOver(t *testing.T) {
 	env := activitytest.NewEnvironment()
 	env.SetWorkerStopChannel(stop)
 	_, err := activitytest.ExecuteIn[NotebookResult](env, n.WaitNotebook, in)
-	activitytest.RequireRetryable(t, err, "the worker stops", "https://workspace/run/1")
+	activitytest.RequireRetryable(t, err, "the worker is stopping", "https://workspace/run/1")
 	require.Empty(t, workspace.cancelled)
 }

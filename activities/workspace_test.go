@@ -11,7 +11,7 @@ import (
 	"github.com/pinflow/pinflow/internal/pause"
 )
 
-// workspace is the Jobs API of Databricks in memory. A run goes through its states, one a GetRun.
+// workspace is the Jobs API of Databricks in memory. Each GetRun returns the next state of the run.
 type workspace struct {
 	mu        sync.Mutex
 	runs      map[int64]*fakeRun
@@ -129,7 +129,7 @@ func (w *workspace) ActiveRuns(context.Context) ([]jobs.BaseRun, error) {
 	return active, nil
 }
 
-// hand is a clock that only its waits move on. It keeps the waits.
+// hand is a clock that only waiting advances. It records the waits.
 type hand struct {
 	mu     sync.Mutex
 	waits  []time.Duration

@@ -2,44 +2,45 @@ package main
 
 import "golang.org/x/sync/semaphore"
 
-// recordCost is about what a record costs beside its bytes while it is under way. Without it, bodies of very small records would
-// take twenty times the memory that they are counted for.
+// recordCost is the approximate memory for a record beyond its bytes. Without it, bodies of very
+// small records would need twenty times the memory that is accounted for.
 const recordCost = 256
 
-// admission is the gateway's back-pressure: requests under way hold their share of a fixed number of bytes and places.
-// There is no queue: who finds no room is turned away at once and can decide what to do.
+// admission is the gateway's back-pressure: open requests share a fixed number of bytes and of
+// requests. There is no queue: a request beyond them is rejected at once, and its client decides
+// what to do.
 type admission struct {
-	places  *semaphore.Weighted
+	slots   *semaphore.Weighted
 	bytes   *semaphore.Weighted
 	metrics *metrics
 }
 
 func newAdmission(requests, bytes int64, metrics *metrics) *admission {
-	return &admission{places: semaphore.NewWeighted(requests), bytes: semaphore.NewWeighted(bytes), metrics: metrics}
+	return &admission{slots: semaphore.NewWeighted(requests), bytes: semaphore.NewWeighted(bytes), metrics: metrics}
 }
 
-// room is what one request holds.
-type room struct {
+// reservation is what one request holds.
+type reservation struct {
 	admission *admission
 	bytes     int64
 }
 
-// enter gives a request a place and room for its body, or nil if there is none.
-func (a *admission) enter(bytes int64) *room {
-	if !a.places.TryAcquire(1) {
+// enter admits a request with that many bytes. It returns nil if they are not free.
+func (a *admission) enter(bytes int64) *reservation {
+	if !a.slots.TryAcquire(1) {
 		return nil
 	}
-	r := &room{admission: a}
+	r := &reservation{admission: a}
 	if !r.grow(bytes) {
-		a.places.Release(1)
+		a.slots.Release(1)
 		return nil
 	}
 	a.metrics.hold(1, 0)
 	return r
 }
 
-// grow takes more bytes, or says that there is no room for them.
-func (r *room) grow(bytes int64) bool {
+// grow reserves more bytes and reports whether they were free.
+func (r *reservation) grow(bytes int64) bool {
 	if !r.admission.bytes.TryAcquire(bytes) {
 		return false
 	}
@@ -48,9 +49,9 @@ func (r *room) grow(bytes int64) bool {
 	return true
 }
 
-// leave gives all back.
-func (r *room) leave() {
+// leave releases the reservation.
+func (r *reservation) leave() {
 	r.admission.metrics.hold(-1, -r.bytes)
 	r.admission.bytes.Release(r.bytes)
-	r.admission.places.Release(1)
+	r.admission.slots.Release(1)
 }

@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// apiKeyHeader is where clients put their key, as Amazon API Gateway has it.
+// apiKeyHeader is the header with the client's key, as in Amazon API Gateway.
 const apiKeyHeader = "x-api-key"
 
-// apiKeys are the keys that are accepted, as their SHA-256: of one length, so that comparing them tells nothing about theirs.
+// apiKeys holds the SHA-256 of each valid key: all have the same length, so that a comparison does
+// not reveal the length of a key.
 type apiKeys [][sha256.Size]byte
 
 func newAPIKeys(keys []string) (apiKeys, error) {
@@ -28,7 +29,7 @@ func newAPIKeys(keys []string) (apiKeys, error) {
 	return slices.Clip(digests), nil
 }
 
-// accept says whether the key is one of those. It takes as long for a wrong key as for a right one.
+// accept reports whether the key is valid, in constant time.
 func (a apiKeys) accept(key string) bool {
 	digest := sha256.Sum256([]byte(key))
 	found := 0
@@ -38,7 +39,7 @@ func (a apiKeys) accept(key string) bool {
 	return found == 1
 }
 
-// protect lets requests with a key through. Without one they are told to bring one (401), with a wrong one to go away (403).
+// protect rejects requests without a key (401) and with an unknown key (403).
 func (a apiKeys) protect(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch key := r.Header.Get(apiKeyHeader); {

@@ -16,7 +16,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
-// patience bounds every wait; it is not an expectation of speed.
+// patience limits every wait; it is not an expectation of speed.
 const patience = time.Minute
 
 const testKey = "right-key"

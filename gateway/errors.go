@@ -11,7 +11,8 @@ import (
 )
 
 // Error codes of Confluent's REST Proxy, API version 2
-// (https://docs.confluent.io/platform/current/kafka-rest/api.html#errors). An error without a code of its own has the HTTP status as its code.
+// (https://docs.confluent.io/platform/current/kafka-rest/api.html#errors). The code of all other
+// errors is the HTTP status.
 const (
 	codeKafkaAuthentication = 40101
 	codeKafkaAuthorization  = 40301
@@ -21,17 +22,17 @@ const (
 	codeKafkaRetriable      = 50003
 )
 
-// contentType is what answers are; versionedJSON is what produce requests must be.
+// contentType is the type of responses, versionedJSON that of produce requests.
 const (
 	contentType   = "application/vnd.kafka.v2+json"
 	versionedJSON = "application/vnd.kafka.json.v2+json"
 )
 
-// retryAfter is what a client is asked to wait, in seconds, when the gateway or Kafka cannot take its records now.
-// HTTP knows no shorter time.
+// retryAfter is the Retry-After of a client whose records the gateway or Kafka cannot take now, in
+// seconds: the shortest that HTTP has.
 const retryAfter = 1
 
-// problem is an error as a client sees it. A code of 0 stands for the status.
+// problem is an error as the client gets it. A code of 0 is the status.
 type problem struct {
 	status  int
 	code    int
@@ -40,7 +41,7 @@ type problem struct {
 
 func (p problem) Error() string { return p.message }
 
-// fail answers with a problem, in Confluent's shape.
+// fail responds with a problem, in Confluent's format.
 func fail(w http.ResponseWriter, p problem) {
 	if p.code == 0 {
 		p.code = p.status
@@ -54,14 +55,15 @@ func fail(w http.ResponseWriter, p problem) {
 	}{p.code, p.message})
 }
 
-// answer writes a JSON answer. A client that has gone away is no concern of the server's.
+// answer writes a JSON response. It ignores the error of a client that has disconnected.
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// problemOf says what an error of the whole request, after which nothing has been sent to Kafka, means to the client.
+// problemOf returns the problem for an error of a whole request, of which no record has been sent
+// to Kafka.
 func problemOf(err error) problem {
 	var known problem
 	switch {
@@ -72,12 +74,12 @@ func problemOf(err error) problem {
 	case errors.Is(err, kafka.ErrUnknownPartition):
 		return problem{status: http.StatusNotFound, code: codePartitionNotFound, message: "Partition not found: " + err.Error()}
 	case errors.Is(err, kafka.ErrClosed), passes(err):
-		return problem{status: http.StatusServiceUnavailable, code: codeKafkaRetriable, message: "Kafka does not answer, try again later: " + err.Error()}
+		return problem{status: http.StatusServiceUnavailable, code: codeKafkaRetriable, message: "Kafka is unavailable, try again later: " + err.Error()}
 	}
 	return problem{status: http.StatusInternalServerError, code: codeKafka, message: "Kafka error: " + err.Error()}
 }
 
-// recordCode is the error code of one record that Kafka has not taken.
+// recordCode returns the error code of a record that was not written.
 func recordCode(err error) int {
 	switch fault.KindOf(kafka.Classify(err)) {
 	case fault.Unreachable, fault.Missing:

@@ -1,11 +1,13 @@
-// Command gateway takes records over HTTP and writes them to Kafka, in the manner of Confluent's REST Proxy, API version 2.
+// Command gateway takes records over HTTP and writes them to Kafka, like Confluent's REST Proxy,
+// API version 2.
 //
-//	POST /topics/{topic}   produce records (Content-Type application/vnd.kafka.json.v2+json); answers with their offsets
+//	POST /topics/{topic}   produce application/vnd.kafka.json.v2+json; returns offsets
 //	GET  /topics           the names of the topics
-//	GET  /healthz          200 if Kafka answers, else 503
+//	GET  /healthz          200 if Kafka is reachable, else 503
 //	GET  /metrics          metrics in Prometheus's text format
 //
-// Its settings are those of internal/config. It drains on SIGINT and SIGTERM: it stops accepting, ends what is under way, and exits.
+// Its settings are those of package config. On SIGINT and SIGTERM it stops accepting requests,
+// answers the open ones, and exits.
 package main
 
 import (
@@ -35,7 +37,7 @@ var errUsage = errors.New("the gateway cannot start")
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run is the program: arguments in, exit code out.
+// run runs the gateway and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -67,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
-// start reads the settings, puts the parts together, and serves until ctx ends.
+// start reads the settings and serves until ctx ends.
 func start(ctx context.Context, logs io.Writer) error {
 	settings, err := config.Load()
 	if err != nil {
@@ -98,7 +100,7 @@ func start(ctx context.Context, logs io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("the gateway cannot listen on PINFLOW_GATEWAY_ADDRESS=%s: %w", settings.GatewayAddress, err)
 	}
-	log.Info("the gateway listens", slog.String("address", listener.Addr().String()), slog.String("topics", settings.Topic("*")),
+	log.Info("gateway listening", slog.String("address", listener.Addr().String()), slog.String("topics", settings.Topic("*")),
 		slog.Any("brokers", settings.Brokers), slog.String("version", config.Version))
 	return server.Serve(ctx, listener)
 }

@@ -18,7 +18,7 @@ import (
 // latencies are the upper bounds of the histograms of durations, in seconds.
 var latencies = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// metrics are what the gateway counts.
+// metrics holds the gateway's metrics.
 type metrics struct {
 	all           *observe.Metrics
 	requests      metric.Int64Counter
@@ -55,13 +55,13 @@ func newMetrics() (*metrics, error) {
 
 func (m *metrics) handler() http.Handler { return m.all.Handler() }
 
-// hold counts produce requests that begin (1) and end (-1), with their bytes.
+// hold counts open produce requests and their bytes.
 func (m *metrics) hold(requests, bytes int64) {
 	m.inFlight.Add(context.Background(), requests)
 	m.inFlightBytes.Add(context.Background(), bytes)
 }
 
-// batch counts a produce request to Kafka.
+// batch counts one request to Kafka.
 func (m *metrics) batch(b kafka.Batch) {
 	outcome := "acknowledged"
 	if b.Err != nil {
@@ -71,7 +71,8 @@ func (m *metrics) batch(b kafka.Batch) {
 	m.batchRecords.Record(context.Background(), int64(b.Records))
 }
 
-// produced counts the records of a request by their outcome. Only topics that exist come here, so there are not too many labels.
+// produced counts the records of a request by their outcome. Only existing topics are counted,
+// which limits the number of labels.
 func (m *metrics) produced(topic string, messages []kafka.Message, acks []kafka.Ack) {
 	var bytes, failed int64
 	for i, ack := range acks {
@@ -89,7 +90,7 @@ func (m *metrics) produced(topic string, messages []kafka.Message, acks []kafka.
 	}
 }
 
-// statusWriter remembers the status of an answer.
+// statusWriter records the status of a response.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -100,10 +101,11 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap gives http.ResponseController access to the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// watched counts and logs requests. A success is logged at level debug: at thousands a second the metrics say more.
+// watched counts and logs requests. It logs successes at level debug only, because there can be
+// thousands a second.
 func (s *Server) watched(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()

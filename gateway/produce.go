@@ -16,8 +16,8 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
-// produce writes a request's records to a topic and answers with their places once all in-sync replicas have them.
-// All that can be wrong with the request is found before the first record is sent.
+// produce writes the records of a request to a topic and responds with their offsets once all
+// in-sync replicas have them. It validates the whole request before it sends the first record.
 func (s *Server) produce(w http.ResponseWriter, r *http.Request) {
 	topic := r.PathValue("topic")
 	held, err := s.admit(r, topic)
@@ -40,7 +40,8 @@ func (s *Server) produce(w http.ResponseWriter, r *http.Request) {
 		fail(w, errNoRoom)
 		return
 	}
-	// A client that goes away does not stop its records half way: they are written, and its next try writes them again.
+	// A client that disconnects does not stop its records: they are written, and its next attempt
+	// writes them again.
 	acks, err := s.broker.Produce(context.WithoutCancel(r.Context()), topic, messages)
 	if err != nil {
 		fail(w, problemOf(err))
@@ -50,8 +51,8 @@ func (s *Server) produce(w http.ResponseWriter, r *http.Request) {
 	s.answerAcks(w, acks)
 }
 
-// admit looks at all of the request but its body, and makes room for that.
-func (s *Server) admit(r *http.Request, topic string) (*room, error) {
+// admit validates the header of a request and reserves memory for its body.
+func (s *Server) admit(r *http.Request, topic string) (*reservation, error) {
 	if !strings.HasPrefix(topic, s.prefix) || topic == s.prefix {
 		return nil, problemOf(kafka.ErrUnknownTopic)
 	}
@@ -63,7 +64,7 @@ func (s *Server) admit(r *http.Request, topic string) (*room, error) {
 		return nil, problem{status: http.StatusUnsupportedMediaType, message: "HTTP 415 Unsupported Media Type: send the body without Content-Encoding."}
 	}
 	bytes := r.ContentLength
-	if bytes < 0 { // not known yet: it may become as large as any
+	if bytes < 0 { // unknown: it may be as large as allowed
 		bytes = s.limits.BodyBytes
 	}
 	if bytes > s.limits.BodyBytes {
@@ -82,7 +83,7 @@ func (s *Server) tooLarge() error {
 	return problem{status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("The body is larger than %d bytes: send fewer records at a time.", s.limits.BodyBytes)}
 }
 
-// readBody reads the body into memory that admit has accounted for.
+// readBody reads the body into the memory that admit reserved.
 func (s *Server) readBody(r *http.Request) ([]byte, error) {
 	var body []byte
 	var err error
@@ -96,14 +97,14 @@ func (s *Server) readBody(r *http.Request) ([]byte, error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, problem{status: http.StatusRequestTimeout, message: "The body took too long to arrive."}
 	case err != nil:
-		return nil, problem{status: http.StatusBadRequest, message: "The body could not be read: " + err.Error()}
+		return nil, problem{status: http.StatusBadRequest, message: "Cannot read the body: " + err.Error()}
 	case int64(len(body)) > s.limits.BodyBytes:
 		return nil, s.tooLarge()
 	}
 	return body, nil
 }
 
-// answerAcks writes the places of the records, or the error of each that Kafka has not taken.
+// answerAcks responds with the offset of each record, or with its error.
 func (s *Server) answerAcks(w http.ResponseWriter, acks []kafka.Ack) {
 	status, away, body := http.StatusOK, 0, []byte(`{"offsets":[`)
 	for i, ack := range acks {
@@ -128,7 +129,7 @@ func (s *Server) answerAcks(w http.ResponseWriter, acks []kafka.Ack) {
 			status = http.StatusForbidden
 		}
 		body = fmt.Appendf(body, `{"partition":null,"offset":null,"error_code":%d,"error":`, code)
-		body, _ = jsontext.AppendQuote(body, ack.Err.Error()) // what is no UTF-8 is replaced
+		body, _ = jsontext.AppendQuote(body, ack.Err.Error()) // replaces invalid UTF-8
 		body = append(body, '}')
 	}
 	if away == len(acks) {
@@ -139,5 +140,5 @@ func (s *Server) answerAcks(w http.ResponseWriter, acks []kafka.Ack) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that has gone away is no concern of the server's
+	_, _ = w.Write(body) // the client may have disconnected
 }

@@ -172,7 +172,7 @@ func TestProduce_TellsOfKafkasTroubles(t *testing.T) {
 	}{
 		"no broker answers":   {fmt.Errorf("%w at 10.0.0.1: dial", kafka.ErrUnreachable), 503, 50003, true},
 		"the producer ends":   {kafka.ErrClosed, 503, 50003, true},
-		"a refusal for good":  {kafkago.PolicyViolation, 500, 50002, false},
+		"a final rejection":   {kafkago.PolicyViolation, 500, 50002, false},
 		"a lost connection":   {errors.New("EOF"), 503, 50003, true},
 		"a topic gone":        {kafka.ErrUnknownTopic, 404, 40401, false},
 		"a partition missing": {kafka.ErrUnknownPartition, 404, 40402, false},
@@ -242,7 +242,7 @@ func TestProduce_CarriesOutARequestWhoseClientHasGone(t *testing.T) {
 	require.Len(t, broker.records("pinflow.pin"), 1)
 }
 
-// contextBroker refuses when the context of the call has ended, as a real producer does.
+// contextBroker fails when the context of the call has ended, as a real producer does.
 type contextBroker struct{ *fakeBroker }
 
 func (b *contextBroker) Produce(ctx context.Context, topic string, messages []kafka.Message) ([]kafka.Ack, error) {

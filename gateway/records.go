@@ -14,27 +14,29 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
-// ignoredFields are fields of a produce request that matter to other formats than JSON.
+// ignoredFields holds the fields of a produce request that only other formats than JSON use.
 var ignoredFields = map[string]bool{"key_schema": true, "key_schema_id": true, "value_schema": true, "value_schema_id": true}
 
 // recordParser reads a produce request: {"records":[{"key":…,"value":…,"partition":…}]}.
 //
-// Values go to Kafka byte for byte as they stand in the body, whatever a reader of JSON might do to large numbers, repeated names or
-// lone surrogates; only their grammar is checked. A null or missing value is a tombstone. A key that is a JSON string becomes the text of that
-// string, so that it equals the key that Kafka's own clients would send (Confluent's proxy keeps the quotes); another key becomes its JSON text.
+// Values go to Kafka byte for byte as in the body; only their grammar is checked. A parser could
+// change large numbers, repeated names and lone surrogates. A null or missing value is a tombstone.
+// A key that is a JSON string becomes the text of that string, as Kafka's own clients would send it
+// (Confluent's proxy keeps the quotes); any other key becomes its JSON text.
 type recordParser struct {
 	body    []byte
 	decoder *jsontext.Decoder
 	limits  Limits
 }
 
-// parseRecords returns the messages of a produce request, which are parts of body, or a problem.
+// parseRecords returns the messages of a produce request, which share the memory of the body, or a
+// problem.
 func parseRecords(body []byte, limits Limits) ([]kafka.Message, error) {
 	if !utf8.Valid(body) {
 		return nil, problem{status: http.StatusBadRequest, message: "The body is not UTF-8."}
 	}
 	p := recordParser{body: body, limits: limits, decoder: jsontext.NewDecoder(bytes.NewBuffer(body),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))} // the latter for lone surrogates, written as \ud800
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))} // accepts lone surrogates such as \ud800
 	messages, err := p.request()
 	var syntactic *jsontext.SyntacticError
 	if errors.As(err, &syntactic) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -83,7 +85,7 @@ func (p *recordParser) request() ([]kafka.Message, error) {
 		return nil, err
 	}
 	if _, err := p.decoder.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, wrongShape("The body goes on after the JSON object.")
+		return nil, wrongShape("The body continues after the JSON object.")
 	}
 	if len(messages) == 0 {
 		return nil, errNoRecords
@@ -91,7 +93,8 @@ func (p *recordParser) request() ([]kafka.Message, error) {
 	return messages, nil
 }
 
-// object reads an object and calls member for the value of each name. A repeated name is refused: either value could be meant.
+// object reads an object and calls member for the value of each name. It rejects repeated names,
+// which are ambiguous.
 func (p *recordParser) object(member func(name string) error) error {
 	if _, err := p.decoder.ReadToken(); err != nil {
 		return err
@@ -146,7 +149,7 @@ func (p *recordParser) records() ([]kafka.Message, error) {
 	return messages, err
 }
 
-// record reads one record, the one at the index in the array.
+// record reads the record at that index of the array.
 func (p *recordParser) record(index int) (kafka.Message, error) {
 	message := kafka.Message{Partition: kafka.AnyPartition}
 	if kind := p.decoder.PeekKind(); kind != '{' {
@@ -175,7 +178,7 @@ func (p *recordParser) record(index int) (kafka.Message, error) {
 	return message, err
 }
 
-// value reads a value and returns its part of the body, or nil for null.
+// value reads a value and returns its bytes in the body; nil for null.
 func (p *recordParser) value() ([]byte, error) {
 	value, err := p.decoder.ReadValue()
 	if err != nil || value.Kind() == 'n' {
@@ -190,7 +193,7 @@ func (p *recordParser) key() ([]byte, error) {
 	if err != nil || key == nil || key[0] != '"' {
 		return key, err
 	}
-	text, _ := jsontext.AppendUnquote([]byte{}, key) // the grammar is right; a lone surrogate becomes U+FFFD
+	text, _ := jsontext.AppendUnquote([]byte{}, key) // the grammar is valid; a lone surrogate becomes U+FFFD
 	return text, nil
 }
 

@@ -14,40 +14,44 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
-// Times of the HTTP server. A client that is slower than this holds memory that others wait for.
+// Timeouts of the HTTP server: a slow client occupies memory that other requests need.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
-	// writeTimeout is longer than reading a request and its delivery to Kafka take together, so that no answer is cut off.
+	// writeTimeout is longer than reading a request and delivering its records, so that no response
+	// is cut off.
 	writeTimeout = 75 * time.Second
 	idleTimeout  = 2 * time.Minute
-	// maxHeaderBytes is ample for an API key and a content type.
+	// maxHeaderBytes is more than an API key and a content type need.
 	maxHeaderBytes = 16 << 10
-	// drainTimeout is how long requests under way may take after the signal to end: a delivery that has just begun, and its answer.
+	// drainTimeout is how long open requests may take after the signal: the time of a delivery and
+	// its response.
 	drainTimeout  = 40 * time.Second
 	healthTimeout = 2 * time.Second
 )
 
-// Broker is what the gateway needs of Kafka; *kafka.Producer is one.
+// Broker is the part of Kafka that the gateway uses; *kafka.Producer satisfies it.
 type Broker interface {
-	// Produce writes all messages and says what became of each. After an error nothing has been sent.
+	// Produce writes the messages and returns an Ack for each. After an error nothing has been
+	// sent.
 	Produce(ctx context.Context, topic string, messages []kafka.Message) ([]kafka.Ack, error)
 	Topics(ctx context.Context) ([]kafka.TopicInfo, error)
 	Ping(ctx context.Context) error
-	// Close waits for what is under way.
+	// Close waits for messages that are being written.
 	Close(ctx context.Context) error
 }
 
-// Limits bound what the gateway takes.
+// Limits holds the limits of the gateway.
 type Limits struct {
-	// BodyBytes is the size of a request's body: 10 MB, as in Amazon API Gateway
+	// BodyBytes limits the body of a request: 10 MB, as in Amazon API Gateway
 	// (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html).
 	BodyBytes int64
-	// RecordBytes is the size of a record's key and value together.
+	// RecordBytes limits the key and the value of a record together.
 	RecordBytes int
-	// Records is how many records a request may have.
+	// Records limits the number of records in a request.
 	Records int
-	// InFlightBytes and InFlightRequests are what all requests under way may hold together; more are told to come back later (429).
+	// InFlightBytes and InFlightRequests limit all open requests together; further ones get status
+	// 429.
 	InFlightBytes    int64
 	InFlightRequests int64
 }
@@ -61,19 +65,19 @@ var DefaultLimits = Limits{
 	InFlightRequests: 2_000,
 }
 
-// Options are what a Server is made of.
+// Options configures a Server.
 type Options struct {
 	Broker Broker
-	// Prefix is what the name of a topic starts with, as in pinflow. ; other topics do not exist for the gateway's clients.
+	// Prefix is the prefix of the topics, for example "pinflow.". Clients cannot see other topics.
 	Prefix string
-	// APIKeys are the keys that are accepted in the header x-api-key. There must be one.
+	// APIKeys holds the valid keys; at least one.
 	APIKeys []string
 	Limits  Limits
 	Log     *slog.Logger
 	metrics *metrics
 }
 
-// Server is the gateway: HTTP in, Kafka out.
+// Server is the gateway.
 type Server struct {
 	broker    Broker
 	prefix    string
@@ -85,7 +89,8 @@ type Server struct {
 	draining  atomic.Bool
 }
 
-// NewServer makes a gateway. Without API keys it refuses: it would take records from anybody.
+// NewServer returns a gateway. It returns an error without API keys, because it would take records
+// from any client.
 func NewServer(o Options) (*Server, error) {
 	keys, err := newAPIKeys(o.APIKeys)
 	if err != nil {
@@ -121,7 +126,8 @@ func (s *Server) Handler() http.Handler {
 	return s.watched(mux)
 }
 
-// Serve serves on the listener until ctx ends, and then drains: no new connections, requests under way are answered, Kafka has their records.
+// Serve serves on the listener until ctx ends. Then it closes the listener and answers the open
+// requests, whose records Kafka then has.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s.Handler(),
@@ -140,17 +146,17 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
-	s.log.Info("the gateway drains", slog.String("because", context.Cause(ctx).Error()))
+	s.log.Info("gateway draining", slog.String("reason", context.Cause(ctx).Error()))
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := errors.Join(server.Shutdown(limit), s.broker.Close(limit)); err != nil {
-		return fmt.Errorf("the gateway ended with requests under way: %w", err)
+		return fmt.Errorf("the gateway stopped before all requests were answered: %w", err)
 	}
-	s.log.Info("the gateway has ended")
+	s.log.Info("gateway stopped")
 	return nil
 }
 
-// topics answers with the names of the topics that clients may write to.
+// topics responds with the names of the topics that clients may write to.
 func (s *Server) topics(w http.ResponseWriter, r *http.Request) {
 	infos, err := s.broker.Topics(r.Context())
 	if err != nil {
@@ -166,7 +172,7 @@ func (s *Server) topics(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, names)
 }
 
-// health says whether the gateway can do its work: Kafka answers, and it is not ending.
+// health responds with 200 if Kafka is reachable and the gateway is not shutting down.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
 	defer cancel()

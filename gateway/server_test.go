@@ -104,7 +104,8 @@ func TestNewServer_RefusesToStartWithoutAPIKeys(t *testing.T) {
 	}
 }
 
-// holding makes the broker hold each request until release is closed, and tells when one has arrived.
+// holding makes the broker hold each request until release is closed, and tells when one has
+// arrived.
 func holding(b *fakeBroker) (arrived chan string, release chan struct{}) {
 	arrived, release = make(chan string, 100), make(chan struct{})
 	b.before = func(topic string, _ []kafka.Message) error {
@@ -140,7 +141,7 @@ func TestBackPressure_TurnsAwayWhatItHasNoRoomFor(t *testing.T) {
 			require.Equal(t, "1", w.Header().Get("Retry-After"))
 			close(release)
 			wg.Wait()
-			require.Equal(t, http.StatusOK, serve(server, post("pinflow.pin", body)).Code, "there is room again")
+			require.Equal(t, http.StatusOK, serve(server, post("pinflow.pin", body)).Code, "memory is free again")
 			require.Len(t, broker.records("pinflow.pin"), 3)
 		})
 	}

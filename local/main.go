@@ -68,7 +68,7 @@ func untilTold() (context.Context, context.CancelFunc) {
 }
 
 func stackCommand() *cobra.Command {
-	o := stack.Options{Progress: os.Stdout}
+	o := stack.Options{Progress: os.Stdout, Announce: true}
 	cmd := &cobra.Command{
 		Use: "stack", Short: "Run the whole stack; its settings are in <data>/stack.env while it runs", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

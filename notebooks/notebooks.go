@@ -1,4 +1,5 @@
-// Package notebooks holds the Databricks SQL notebooks of the pipeline, in source format: the only place where cleaning and answers are written.
+// Package notebooks holds the Databricks SQL notebooks of the pipeline, in source format. Cleaning
+// and answers are defined nowhere else.
 package notebooks
 
 import (
@@ -7,20 +8,22 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
 //go:embed *.sql
 var files embed.FS
 
-// Parameters are the named parameters that the notebooks know. All are strings.
+// Parameters holds the names of the notebooks' parameters, all of them strings.
 var Parameters = []string{"schema", "raw_path", "user_id", "logical_date", "invalid_followers"}
 
-// InvalidFollowers are the values of the parameter invalid_followers: what cleaning does with a follower
-// count that it cannot parse.
+// InvalidFollowers holds the values of the parameter invalid_followers: what cleaning does with a
+// follower count that it cannot parse.
 var InvalidFollowers = []string{"quarantine", "null"}
 
-// Answers are the tables that the notebook query makes, one or two a question, in the order of the questions.
+// Answers holds the tables that the notebook query rebuilds, in the order of the questions.
 var Answers = []string{
 	"most_popular_category_by_country",
 	"most_popular_category_by_year",
@@ -39,33 +42,68 @@ type Notebook struct {
 	Source string
 }
 
-// All returns the notebooks, sorted by their names.
+// All returns the notebooks of this build, sorted by their names.
 func All() []Notebook {
-	entries, err := fs.ReadDir(files, ".")
+	all, err := read(files)
 	if err != nil {
-		panic(fmt.Sprintf("embedded notebooks: %v", err)) // they are in the program
-	}
-	var all []Notebook
-	for _, entry := range entries {
-		source, err := files.ReadFile(entry.Name())
-		if err != nil {
-			panic(fmt.Sprintf("embedded notebooks: %v", err))
-		}
-		all = append(all, Notebook{Name: strings.TrimSuffix(entry.Name(), ".sql"), Source: string(source)})
+		panic(fmt.Sprintf("embedded notebooks: %v", err)) // they are part of the program
 	}
 	return all
 }
 
-// Hash identifies the notebook's source.
+// header is the first line of a notebook in source format. Databricks imports a file without it as
+// a file.
+const header = "-- Databricks notebook source"
+
+// Open returns the notebooks in a directory, *.sql, sorted by their names. The error names what is
+// no notebook in source format.
+func Open(dir string) ([]Notebook, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
+	all, err := read(os.DirFS(dir))
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s has no notebooks: want files *.sql", dir)
+	}
+	for _, notebook := range all {
+		if !strings.HasPrefix(Normal(notebook.Source), header+"\n") {
+			return nil, fmt.Errorf("%s is not a notebook: its first line must be %q", filepath.Join(dir, notebook.Name+".sql"), header)
+		}
+	}
+	return all, nil
+}
+
+// read returns the notebooks in the root of a file system.
+func read(from fs.FS) ([]Notebook, error) {
+	names, err := fs.Glob(from, "*.sql")
+	if err != nil {
+		return nil, err
+	}
+	var all []Notebook
+	for _, name := range names {
+		source, err := fs.ReadFile(from, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Notebook{Name: strings.TrimSuffix(name, ".sql"), Source: string(source)})
+	}
+	return all, nil
+}
+
+// Hash returns the hash of the notebook's source.
 func (n Notebook) Hash() string { return Hash(n.Source) }
 
-// Hash identifies a source: the SHA-256 of its normal form, in hex.
+// Hash returns the SHA-256 of the normal form of a source, in hex.
 func Hash(source string) string {
 	sum := sha256.Sum256([]byte(Normal(source)))
 	return hex.EncodeToString(sum[:])
 }
 
-// Normal is a source without what a workspace changes by itself: line ends, and blank lines at the end.
+// Normal returns a source without what a workspace changes: the kind of line ends, and blank lines
+// at the end.
 func Normal(source string) string {
 	return strings.TrimRight(strings.ReplaceAll(source, "\r\n", "\n"), " \t\n") + "\n"
 }

@@ -1,47 +1,126 @@
 package main
 
 import (
-	"io"
-	"os"
+	"errors"
 	"time"
 
-	"golang.org/x/term"
+	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/notebooks"
+	"github.com/pinflow/pinflow/starter/control"
+	"github.com/pinflow/pinflow/starter/doctor"
+	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/setup"
+	"github.com/pinflow/pinflow/starter/systems"
+	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view"
+	"github.com/pinflow/pinflow/workflows"
 )
 
-// app is one call of the starter: where it reads and writes, what time it is, its settings, and how it reaches the systems.
-// Commands see the world through it alone, so that tests can put another world in its place.
+// app is one call of the starter. Commands see the world only through it, so that tests can replace
+// it.
 type app struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	// colour says that stdout is a terminal whose reader wants colours; live, that stderr is a terminal, on which progress bars are redrawn.
-	colour, live bool
-	// asks says that somebody sits there who can be asked: stdin and stderr are terminals.
-	asks    bool
-	now     func() time.Time
-	after   func(time.Duration) <-chan time.Time
-	connect connectors
-	// operator says who gives the orders.
+	*term.Term
+	systems systems.Systems
+	catalog dag.Catalog
+	// operator returns who runs the command.
 	operator func() string
+	// load reads the settings, from these files or the default ones.
+	load func(files ...string) (config.Config, error)
+	// patience is how long `emulate` waits for the gateway; 0 is its default.
+	patience time.Duration
 
 	// The following come from the command line.
 	settings config.Config
 	envFiles []string
+	dagName  string
 	output   string
-	parsed   bool // the command line was understood: an error from here on is not about its use
+	parsed   bool // the command line was understood: a later error is not about its use
+
+	// The following are about the DAG of the command.
+	dag     dag.Definition
+	history *history.Reader
+	control *control.Controller
+	view    *view.View
 }
 
-// newApp is the starter in the real world.
+// newApp returns the starter in the real world.
 func newApp() *app {
-	_, noColour := os.LookupEnv("NO_COLOR") // https://no-color.org: set to anything
 	return &app{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		colour:  term.IsTerminal(int(os.Stdout.Fd())) && !noColour && os.Getenv("TERM") != "dumb",
-		live:    term.IsTerminal(int(os.Stderr.Fd())),
-		asks:    term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
-		now:     time.Now,
-		after:   time.After,
-		connect: realConnectors(), operator: operatorName,
+		Term: term.Standard(), systems: systems.Real(), catalog: workflows.DefaultCatalog, operator: operatorName, load: config.LoadOperator,
+	}
+}
+
+// use makes the command about a DAG: the one that --dag names, or the only one.
+func (a *app) use(definition dag.Definition) {
+	a.dag = definition
+	a.history = a.reader(definition)
+	a.control = a.controller(a.history)
+	a.view = &view.View{Term: a.Term, DAG: definition, Command: a.history.Command}
+}
+
+func (a *app) reader(definition dag.Definition) *history.Reader {
+	return &history.Reader{Systems: a.systems, Settings: a.settings, DAG: definition, Catalog: a.catalog, Now: a.Now, After: a.After}
+}
+
+func (a *app) controller(reader *history.Reader) *control.Controller {
+	return &control.Controller{Reader: reader, Operator: a.operator, Log: a.Log}
+}
+
+// chooseDAG returns the DAG that --dag names, or the only one.
+func (a *app) chooseDAG() (dag.Definition, error) {
+	switch {
+	case a.dagName != "":
+		definition, err := a.catalog.Definition(a.dagName)
+		if err != nil {
+			return dag.Definition{}, exit.Usagef("--dag: %w", err)
+		}
+		return definition, nil
+	case len(a.catalog.DAGs) == 1:
+		return a.catalog.DAGs[0], nil
+	case len(a.catalog.DAGs) == 0:
+		return dag.Definition{}, errors.New("this build has no DAG: add one to workflows/catalog.go")
+	}
+	return dag.Definition{}, exit.Usagef("this build has several DAGs: name one with --dag: %s", joined(a.catalog.Names()))
+}
+
+// completeTasks completes the ids of tasks.
+func (a *app) completeTasks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	definition, err := a.chooseDAG()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return definition.DAG.IDs(), cobra.ShellCompDirectiveNoFileComp
+}
+
+// readers returns a reader for each DAG of the catalog.
+func (a *app) readers() []*history.Reader {
+	var all []*history.Reader
+	for _, definition := range a.catalog.DAGs {
+		all = append(all, a.reader(definition))
+	}
+	return all
+}
+
+// setup sets the systems up for all DAGs of the catalog.
+func (a *app) setup() *setup.Setup {
+	s := &setup.Setup{
+		Systems: a.systems, Settings: a.settings, Kinds: a.catalog.Kinds(), Notebooks: notebooks.All(), Now: a.Now, After: a.After,
+	}
+	for _, reader := range a.readers() {
+		if reader.ScheduleSpec().Cron != "" {
+			s.DAGs = append(s.DAGs, a.controller(reader))
+		}
+	}
+	return s
+}
+
+// doctor checks the systems for all DAGs of the catalog.
+func (a *app) doctor() *doctor.Doctor {
+	return &doctor.Doctor{
+		Systems: a.systems, Settings: a.settings, Kinds: a.catalog.Kinds(), Notebooks: notebooks.All(), DAGs: a.readers(), Now: a.Now,
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/exit"
 )
 
 // backfillGoes lets one backfill be listed as going.
@@ -36,7 +37,7 @@ func TestBackfill_OrdersGoToTheOneThatIsGoing(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			w := newWorld()
-			w.backfillGoes("pinterest-daily-backfill-2022-10-01-2022-10-10")
+			w.backfillGoes("pipeline-backfill-2022-10-01-2022-10-10")
 			code, stdout, stderr := w.starter(t, append([]string{"backfill"}, strings.Fields(line)...)...)
 			require.Zero(t, code, stderr)
 			require.Equal(t, want.update, w.temporal.updates[0].UpdateName)
@@ -55,26 +56,26 @@ func TestBackfill_ShowSaysWhyItIsPaused(t *testing.T) {
 	code, stdout, stderr := w.starter(t, "backfill", "show", "a")
 	require.Zero(t, code, stderr)
 	require.Equal(t, "a: paused\n  4 of 10 dates done (4 success, 0 failed, 0 skipped), 2 at a time\n"+
-		"  paused by ann@desk: the warehouse is full (of posts): `starter backfill resume` lets it go on\n  http://ui:8233/namespaces/default/workflows/a/r1\n", stdout)
+		"  paused by ann@desk: the warehouse is full (of posts); `starter backfill resume` continues it\n  http://ui:8233/namespaces/default/workflows/a/r1\n", stdout)
 }
 
 func TestBackfill_OrdersNeedOneBackfill(t *testing.T) {
 	w := newWorld()
 	w.backfillGoes()
 	code, _, stderr := w.starter(t, "backfill", "pause")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "no backfill is going")
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stderr, "no backfill is running")
 	w.backfillGoes("a", "b")
 	code, _, stderr = w.starter(t, "backfill", "pause")
-	require.Equal(t, exitUsage, code)
-	require.Contains(t, stderr, "which backfill? Name one of a, b")
+	require.Equal(t, exit.Usage, code)
+	require.Contains(t, stderr, "name one of a, b")
 	code, _, stderr = w.starter(t, "backfill", "parallel", "many")
-	require.Equal(t, exitUsage, code)
-	require.Contains(t, stderr, "it is a number between 1 and 500")
+	require.Equal(t, exit.Usage, code)
+	require.Contains(t, stderr, "want 1 to 500")
 	w.backfillGoes()
 	code, stdout, _ := w.starter(t, "backfill", "show")
 	require.Zero(t, code)
-	require.Contains(t, stdout, "No backfill is going")
+	require.Contains(t, stdout, "No backfill is running")
 }
 
 func TestBackfill_ADryRunDecidesAsTheRealOne(t *testing.T) {
@@ -91,10 +92,10 @@ func TestBackfill_ADryRunDecidesAsTheRealOne(t *testing.T) {
 	require.Zero(t, code, stderr)
 	require.Equal(t, ""+
 		"DATE         STATE     DECISION   WHY\n"+
-		"2022-10-01   success   skip       has run\n"+
-		"2022-10-02   failed    run        failed, and the failed are to run again\n"+
+		"2022-10-01   success   skip       has already run\n"+
+		"2022-10-02   failed    run        failed; failed dates run again\n"+
 		"2022-10-03   none      run        has not run yet\n"+
-		"2022-10-04   running   run        is running: that run is waited for\n\n"+
-		"3 dates would run, 1 would be skipped. Nothing has been started.\n", stdout)
+		"2022-10-04   running   run        is running; the backfill waits for that run\n\n"+
+		"3 dates would run, 1 would be skipped. Nothing was started.\n", stdout)
 	require.Empty(t, w.temporal.started)
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/history"
 )
 
 // tenDays is a backfill in which so many dates are done and failed.
@@ -60,20 +62,20 @@ func TestBackfill_AsksForTheDatesAsToldTo(t *testing.T) {
 	w.backfills(tenDays(10, 0, 0))
 	code, stdout, stderr := w.starter(t, backfillLine("--parallel", "4", "--reprocess", "failed", "--param", "invalid_followers=null")...)
 	require.Zero(t, code, stderr)
-	require.Equal(t, []any{run.RangeInput{DAG: dailyName, From: "2022-10-01", To: "2022-10-10", Parallel: 4,
+	require.Equal(t, []any{run.RangeInput{DAG: pipeline, From: "2022-10-01", To: "2022-10-10", Parallel: 4,
 		Reprocess: run.ReprocessFailed, OnFailure: "continue", Trigger: run.Backfill, TriggeredBy: "ann@desk",
 		Params: map[string]string{"invalid_followers": "null"}}}, w.temporal.started)
 	require.Contains(t, stdout, "10 dates")
-	require.Contains(t, stdout, "pinterest-daily-backfill-2022-10-01-2022-10-10/r1")
+	require.Contains(t, stdout, "pipeline-backfill-2022-10-01-2022-10-10/r1")
 }
 
 func TestBackfill_TakesAllItsOrders(t *testing.T) {
 	w := newWorld()
 	w.backfills(tenDays(10, 0, 0))
-	code, _, stderr := w.starter(t, backfillLine("--task-from", "clean_geo", "--backwards", "--on-failure", "max=3", "--hold", "--ignore-past", "--deadline", "6h", "--tag", "repair")...)
+	code, _, stderr := w.starter(t, backfillLine("--task-from", "clean_geo", "--backwards", "--on-failure", "max=3", "--hold", "--ignore-past", "--run-timeout", "6h", "--tag", "repair")...)
 	require.Zero(t, code, stderr)
 	require.Equal(t, []any{run.RangeInput{
-		DAG: dailyName, From: "2022-10-01", To: "2022-10-10", Parallel: 1, Reprocess: run.ReprocessAll, Backwards: true, OnFailure: "max=3",
+		DAG: pipeline, From: "2022-10-01", To: "2022-10-10", Parallel: 1, Reprocess: run.ReprocessAll, Backwards: true, OnFailure: "max=3",
 		Trigger: run.Backfill, Params: map[string]string{}, Hold: true, RerunTasks: dag.Tasks{"clean_geo", "query"}, IgnorePast: true, RunTimeout: 6 * time.Hour,
 		TriggeredBy: "ann@desk", Tags: []string{"repair"},
 	}}, w.temporal.started, "tasks that run again mean dates that run again")
@@ -82,10 +84,10 @@ func TestBackfill_TakesAllItsOrders(t *testing.T) {
 func TestBackfill_ReportsAllMistakesAtOnce(t *testing.T) {
 	w := newWorld()
 	code, _, stderr := w.starter(t, "backfill", "--from", "2022-10-05", "--to", "2022-10-01", "--parallel", "0", "--reprocess", "some", "--on-failure", "max=0",
-		"--task-from", "cleen", "--tag", "a b", "--deadline", "-1h")
-	require.Equal(t, exitUsage, code)
+		"--task-from", "cleen", "--tag", "a b", "--run-timeout", "-1h")
+	require.Equal(t, exit.Usage, code)
 	for _, want := range []string{
-		"--from 2022-10-05 comes after --to 2022-10-01", "--parallel 0", `--reprocess "some"`, `--on-failure "max=0"`, `--task-from: no task "cleen"`, `--tag "a b"`, "--deadline -1h0m0s",
+		"--from 2022-10-05 comes after --to 2022-10-01", "--parallel 0", `--reprocess "some"`, `--on-failure "max=0"`, `--task-from: no task "cleen"`, `--tag "a b"`, "--run-timeout -1h0m0s",
 	} {
 		require.Contains(t, stderr, want)
 	}
@@ -97,8 +99,8 @@ func TestBackfill_ShowsItsProgressAndEnds(t *testing.T) {
 	w.backfills(tenDays(0, 0, 0, "2022-10-02", "2022-10-01"), tenDays(2, 0, 1, "2022-10-05", "2022-10-04"), tenDays(2, 0, 1, "2022-10-05"), tenDays(9, 0, 1))
 	code, stdout, stderr := w.starter(t, backfillLine("--wait")...)
 	require.Zero(t, code)
-	require.Equal(t, "10 dates from 2022-10-01 to 2022-10-10: 9 success, 0 failed, 1 skipped (done before)\n\n"+
-		"Web UI: http://ui:8233/namespaces/default/workflows/pinterest-daily-backfill-2022-10-01-2022-10-10/r1\n", stdout)
+	require.Equal(t, "10 dates from 2022-10-01 to 2022-10-10: 9 success, 0 failed, 1 skipped (already done)\n\n"+
+		"Web UI: http://ui:8233/namespaces/default/workflows/pipeline-backfill-2022-10-01-2022-10-10/r1\n", stdout)
 	require.Equal(t, "dates 3/10 (running 2022-10-04 and 1 more, about 3m30s left)\ndates 10/10\n", stderr)
 }
 
@@ -106,14 +108,14 @@ func TestBackfill_EndsWithOneIfADateFailed(t *testing.T) {
 	w := newWorld()
 	w.backfills(tenDays(8, 1, 1))
 	code, stdout, _ := w.starter(t, backfillLine("--wait")...)
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stdout, "8 success, 1 failed, 1 skipped")
 	require.Contains(t, stdout, "Failed: 2022-10-04")
 	require.Contains(t, stdout, "task clean_geo failed after 2 tries:\n  nowhere")
 
 	w.backfills(tenDays(8, 1, 1))
 	code, stdout, _ = w.starter(t, backfillLine("--wait", "-o", "json")...)
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	var result run.RangeResult
 	require.NoError(t, json.Unmarshal([]byte(stdout), &result))
 	require.Equal(t, tenDays(8, 1, 1).RangeResult, result)
@@ -125,7 +127,7 @@ func TestBackfill_EndsWithOneIfDatesWereNotRun(t *testing.T) {
 	stopped.Stopped = "stopped by ann: enough"
 	w.backfills(stopped)
 	code, stdout, _ := w.starter(t, backfillLine("--wait")...)
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stdout, "6 dates were not run: stopped by ann: enough")
 }
 
@@ -135,18 +137,18 @@ func TestBackfill_OfTheSameDatesIsThereOnce(t *testing.T) {
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "r1")
 	}
 	code, _, stderr := w.starter(t, backfillLine()...)
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "going already")
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stderr, "already running")
 
 	w.backfills(tenDays(10, 0, 0))
-	_, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "pinterest-daily-backfill-2022-10-01-2022-10-10"}, nil, nil)
+	_, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "pipeline-backfill-2022-10-01-2022-10-10"}, nil, nil)
 	require.NoError(t, err)
 	w.temporal.execute = func(client.StartWorkflowOptions, any) (*fakeExecution, error) {
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "r1")
 	}
 	code, stdout, stderr := w.starter(t, backfillLine("--wait")...)
 	require.Zero(t, code)
-	require.Contains(t, stderr, "waiting for that one")
+	require.Contains(t, stderr, "waiting for that")
 	require.Contains(t, stdout, "10 success")
 }
 
@@ -159,7 +161,7 @@ func listed(t *testing.T, date dates.Date, status enumspb.WorkflowExecutionStatu
 		fields[name] = payload
 	}
 	info := &workflowpb.WorkflowExecutionInfo{
-		Execution: &commonpb.WorkflowExecution{WorkflowId: "pinterest-daily-" + string(date), RunId: "r-" + string(date)},
+		Execution: &commonpb.WorkflowExecution{WorkflowId: "pipeline-" + string(date), RunId: "r-" + string(date)},
 		StartTime: timestamppb.New(date.End()), Status: status, SearchAttributes: &commonpb.SearchAttributes{IndexedFields: fields},
 	}
 	if status != running {
@@ -183,12 +185,12 @@ func TestRuns_ListsAllPages(t *testing.T) {
 	}
 	code, stdout, stderr := w.starter(t, "runs")
 	require.Zero(t, code, stderr)
-	require.Equal(t, "WorkflowType = 'Run' AND PinflowDag = 'pinterest-daily'", asked)
+	require.Equal(t, "WorkflowType = 'Run' AND PinflowDag = 'pipeline'", asked)
 	golden(t, "runs", stdout)
 
 	_, stdout, _ = w.starter(t, "runs", "--state", "failed", "--limit", "3", "-o", "json")
 	require.Contains(t, asked, "PinflowState = 'failed'")
-	var rows []runRow
+	var rows []history.RunRow
 	require.NoError(t, json.Unmarshal([]byte(stdout), &rows))
 	require.Len(t, rows, 3)
 	require.EqualValues(t, "2022-10-16", rows[2].Date)
@@ -207,12 +209,12 @@ func TestRuns_AreFoundByWhatTheyAre(t *testing.T) {
 	}
 	code, stdout, stderr := w.starter(t, "runs", "--state", "success", "--trigger", "schedule", "--from", "2022-10-01", "--to", "2022-10-18", "--tag", "repair")
 	require.Zero(t, code, stderr)
-	require.Equal(t, "WorkflowType = 'Run' AND PinflowDag = 'pinterest-daily' AND PinflowState = 'success' AND PinflowTrigger = 'schedule' AND PinflowTags = 'repair'"+
+	require.Equal(t, "WorkflowType = 'Run' AND PinflowDag = 'pipeline' AND PinflowState = 'success' AND PinflowTrigger = 'schedule' AND PinflowTags = 'repair'"+
 		" AND PinflowDate >= '2022-10-01T00:00:00Z' AND PinflowDate <= '2022-10-18T00:00:00Z'", asked)
 	require.Contains(t, stdout, "repair urgent")
 
 	code, _, stderr = w.starter(t, "runs", "--state", "done", "--trigger", "cron", "--from", "x", "--tag", "a'b")
-	require.Equal(t, exitUsage, code)
+	require.Equal(t, exit.Usage, code)
 	for _, want := range []string{"--state done", "--trigger cron", "--from: ", `--tag "a'b"`} {
 		require.Contains(t, stderr, want)
 	}
@@ -231,6 +233,6 @@ func TestRuns_SaysWhatToDoIfThereIsNothing(t *testing.T) {
 		return nil, serviceerror.NewInvalidArgument("invalid query: column name 'PinflowDag' is not defined")
 	}
 	code, _, stderr := w.starter(t, "runs")
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "starter setup")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/view"
 )
 
 // year is the fortnight's world with all of the year before it run, and a held run.
@@ -29,18 +30,18 @@ func year(t *testing.T) *world {
 func TestCalendar_ShowsAYearIn80Columns(t *testing.T) {
 	code, stdout, stderr := year(t).view(t, "calendar")
 	require.Zero(t, code, stderr)
-	golden(t, "golden/calendar", stdout)
+	golden(t, "calendar", stdout)
 
 	w := year(t)
-	w.colour = true
+	w.color = true
 	_, stdout, _ = w.view(t, "calendar --year 2022")
-	golden(t, "golden/calendar-colour", stdout)
+	golden(t, "calendar-colour", stdout)
 }
 
 func TestCalendar_UsesTheWidthThatThereIs(t *testing.T) {
 	t.Setenv("COLUMNS", "120")
 	_, stdout, _ := year(t).starter(t, "calendar")
-	golden(t, "golden/calendar-wide", stdout)
+	golden(t, "calendar-wide", stdout)
 }
 
 func TestCalendar_HasAPlaceForEachDate(t *testing.T) {
@@ -68,10 +69,10 @@ func TestCalendar_CountsForPrograms(t *testing.T) {
 	var printed struct {
 		Year   int
 		Counts map[run.State]int
-		Dates  []calendarDay
+		Dates  []view.CalendarDay
 	}
 	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
 	require.Equal(t, 2022, printed.Year)
-	require.Equal(t, map[run.State]int{run.Success: 282, run.Failed: 5, partialRun: 1, run.Held: 1}, printed.Counts)
+	require.Equal(t, map[run.State]int{run.Success: 282, run.Failed: 5, view.PartialRun: 1, run.Held: 1}, printed.Counts)
 	require.Len(t, printed.Dates, 289)
 }

@@ -1,22 +1,23 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/internal/dag"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/startertest"
+	"github.com/pinflow/pinflow/starter/view"
 )
 
 func TestDags_OfThisBuildAreListedAndChecked(t *testing.T) {
 	w := newWorld()
 	code, stdout, _ := w.starter(t, "dags", "check")
 	require.Zero(t, code)
-	require.Equal(t, "ok    pinterest-daily, 5 tasks\n", stdout)
+	require.Equal(t, "ok    pipeline, 5 tasks\n", stdout)
 	code, stdout, _ = w.starter(t, "dags", "list")
 	require.Zero(t, code)
 	require.Contains(t, stdout, "load, clean_pin, clean_geo, clean_user, query")
@@ -24,23 +25,27 @@ func TestDags_OfThisBuildAreListedAndChecked(t *testing.T) {
 }
 
 func TestDags_CheckReportsAllMistakesAtOnceAndEndsWithOne(t *testing.T) {
-	do := workflows.Notebook{Name: "x"}
-	broken := dag.Catalog{DAGs: []dag.Definition{
+	t.Parallel()
+	do := startertest.Work{}
+	w := newWorld()
+	w.catalog = dag.Catalog{DAGs: []dag.Definition{
 		{Name: "good", DAG: dag.DAG{{ID: "a", Do: do}}},
 		{Name: "bad", DAG: dag.DAG{{ID: "a", After: dag.Tasks{"z"}, Pool: "none", Do: do}, {ID: "a", Do: do}}},
 	}}
-	var out bytes.Buffer
-	a := &app{stdout: &out}
-	err := a.checkDAGs(&cobra.Command{}, broken)
-	require.Equal(t, exitFailed, exitCode(err))
-	require.Equal(t, "ok    good, 1 tasks\n"+
-		"FAIL  bad: task \"a\": its parent \"z\" is no task of this DAG\n"+
-		"FAIL  bad: task \"a\": there is no pool \"none\" with slots\n"+
-		"FAIL  bad: task \"a\" stands twice\n", out.String())
-	out.Reset()
-	a.output = formJSON
-	require.Error(t, a.checkDAGs(&cobra.Command{}, broken))
-	var checks []dagCheck
-	require.NoError(t, json.Unmarshal(out.Bytes(), &checks))
+	code, stdout, stderr := w.line(t, "dags check")
+	require.Equal(t, exit.Failed, code)
+	require.Empty(t, stderr)
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	require.Len(t, lines, 4)
+	require.Equal(t, "ok    good, 1 tasks", lines[0])
+	for i, want := range []string{`parent "z"`, `pool "none"`, "twice"} {
+		require.Contains(t, lines[i+1], `FAIL  bad: task "a"`)
+		require.Contains(t, lines[i+1], want)
+	}
+	code, stdout, _ = w.line(t, "dags check -o json")
+	require.Equal(t, exit.Failed, code)
+	var checks []view.DAGCheck
+	require.NoError(t, json.Unmarshal([]byte(stdout), &checks))
 	require.Len(t, checks[1].Mistakes, 3)
+	require.Empty(t, w.touched)
 }

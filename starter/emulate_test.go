@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,23 +10,18 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/starter/exit"
 )
 
-// emulateWith runs `starter emulate` against a gateway and returns what it printed.
-func emulateWith(t *testing.T, gateway string, keys []string, args ...string) (stdout, stderr string, err error) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	a := &app{stdout: &out, stderr: &errs, settings: config.Config{UserID: "u", GatewayURL: gateway, APIKeys: keys}}
-	c := a.emulateCommand()
-	c.Flags().StringVarP(&a.output, "output", "o", "", "") // the root's
-	c.SetArgs(args)
-	c.SilenceErrors, c.SilenceUsage = true, true
-	err = c.ExecuteContext(context.Background())
-	return out.String(), errs.String(), err
+// poster is a world whose gateway has the address.
+func poster(gateway string) *world {
+	w := newWorld()
+	w.settings.GatewayURL = gateway
+	return w
 }
 
 // acknowledgingGateway takes everything and counts the records.
@@ -53,12 +46,12 @@ func TestEmulate_PostsResumesAndSaysWhenNothingIsLeft(t *testing.T) {
 	for _, kind := range []string{"pin", "geo", "user"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, kind+".jsonl"), []byte("1\n2\n3\n"), 0o600))
 	}
-	out, _, err := emulateWith(t, url, []string{"key"}, "--posts", dir, "--data", data, "--count", "2")
-	require.NoError(t, err)
+	code, out, stderr := poster(url).starter(t, "emulate", "--posts", dir, "--data", data, "--count", "2")
+	require.Zero(t, code, stderr)
 	require.Contains(t, out, "Posted 6 records (pin 2, geo 2, user 2)")
 
-	out, progress, err := emulateWith(t, url+"/", []string{"key"}, "--posts", dir, "--data", data, "--resume", "-o", "json")
-	require.NoError(t, err)
+	code, out, progress := poster(url+"/").starter(t, "emulate", "--posts", dir, "--data", data, "--resume", "-o", "json")
+	require.Zero(t, code, progress)
 	var result struct {
 		Posts, Resumed int
 		Records        map[string]int
@@ -70,8 +63,8 @@ func TestEmulate_PostsResumesAndSaysWhenNothingIsLeft(t *testing.T) {
 	require.Equal(t, map[string]int{"pin": 1, "geo": 1, "user": 1}, result.Records)
 	require.Contains(t, progress, "posting 9/9")
 
-	out, _, err = emulateWith(t, url, []string{"key"}, "--posts", dir, "--data", data, "--resume")
-	require.NoError(t, err)
+	code, out, stderr = poster(url).starter(t, "emulate", "--posts", dir, "--data", data, "--resume")
+	require.Zero(t, code, stderr)
 	require.Contains(t, out, "Nothing is left to post")
 	require.EqualValues(t, 9, records.Load())
 }
@@ -93,10 +86,26 @@ func TestEmulate_TellsUsageErrorsBeforeItPosts(t *testing.T) {
 		"no database":       {key, []string{"--mysql"}, "PINFLOW_MYSQL_DSN"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := emulateWith(t, url, c.keys, append(c.args, "--data", t.TempDir())...)
-			require.ErrorContains(t, err, c.says)
-			require.Equal(t, exitUsage, exitCode(err))
+			w := poster(url)
+			w.settings.APIKeys = c.keys
+			code, _, stderr := w.starter(t, append([]string{"emulate", "--data", t.TempDir()}, c.args...)...)
+			require.Equal(t, exit.Usage, code)
+			require.Contains(t, stderr, c.says)
 		})
 	}
 	require.Zero(t, records.Load())
+}
+
+func TestEmulate_GivesUpOnAGatewayThatIsDown(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close() // its port refuses connections
+	w := poster(server.URL)
+	w.patience = 300 * time.Millisecond // several tries
+	code, stdout, stderr := w.starter(t, "emulate", "--count", "5", "--data", t.TempDir())
+	require.Equal(t, exit.Unreachable, code)
+	require.Empty(t, stdout)
+	require.Equal(t, 1, strings.Count(stderr, "gateway is unavailable"), "an outage is reported once, not with each try: %s", stderr)
+	require.Contains(t, stderr, "cannot reach the gateway at "+server.URL)
+	require.Contains(t, stderr, "--resume")
 }

@@ -3,12 +3,13 @@ package main
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/startertest"
+	"github.com/pinflow/pinflow/starter/view"
 )
 
 // try is a try that worked and waited at the given seconds: started, queued, granted, ended. Without a wait queued is negative.
@@ -35,8 +36,8 @@ func repaired() ledger.Entry {
 	carried := run.Task{ID: "clean_user", State: "success", Tries: 1, Started: before, Ended: before, Carried: true}
 	load := tried("load", run.Success, try(1, run.Failed, -3700, -1, 0, -3650), try(2, run.Success, 0, 30, 50, 80))
 	load.Started = load.History[1].Started // of this run
-	return ledger.Entry{Status: run.Status{
-		DAG: dailyName, Date: "2022-10-18", State: "failed", Trigger: "manual", RunID: "r1", WorkflowID: "pinterest-daily-2022-10-18",
+	entry := ledger.Entry{Status: run.Status{
+		DAG: pipeline, Date: "2022-10-18", State: "failed", Trigger: "manual", RunID: "r1", WorkflowID: "pipeline-2022-10-18",
 		Started: at(0), Ended: at(400), Tasks: []run.Task{
 			load,
 			tried("clean_pin", run.Success, try(1, run.Success, 80, 80, 200, 300)),
@@ -45,6 +46,10 @@ func repaired() ledger.Entry {
 			{ID: "query", State: "upstream_failed"},
 		},
 	}}
+	for i, task := range startertest.Pipeline.DAG { // as a run records it
+		entry.Tasks[i].After, entry.Tasks[i].TriggerRule, entry.Tasks[i].Pool = task.After, string(task.TriggerRule.Name()), task.Pool
+	}
+	return entry
 }
 
 func TestGantt_ShowsEachTryAndWhatItWaitedFor(t *testing.T) {
@@ -52,16 +57,16 @@ func TestGantt_ShowsEachTryAndWhatItWaitedFor(t *testing.T) {
 	w.record(t, repaired())
 	code, stdout, stderr := w.view(t, "gantt 2022-10-18")
 	require.Zero(t, code, stderr)
-	golden(t, "golden/gantt", stdout)
+	golden(t, "gantt", stdout)
 
-	w.colour = true
+	w.color = true
 	_, stdout, _ = w.view(t, "gantt 2022-10-18")
-	golden(t, "golden/gantt-colour", stdout)
+	golden(t, "gantt-colour", stdout)
 }
 
 func TestGantt_ShowsARunThatIsGoing(t *testing.T) {
 	w := newWorld()
-	status := runOf(run.Running, loaded, // and partial, which makes the title long
+	status := startertest.RunOf(run.Running, loaded, // and partial, which makes the title long
 		run.Task{State: run.Running, Tries: 2, Started: at(12), History: []run.Try{try(1, run.Failed, 12, 12, 20, 60)},
 			Trying: &run.Try{Number: 2, Started: at(70), Queued: at(70), Granted: at(90)}},
 		run.Task{State: run.Queued, Tries: 1, Started: at(12), Waiting: "a slot of pool clean_geo",
@@ -70,30 +75,20 @@ func TestGantt_ShowsARunThatIsGoing(t *testing.T) {
 	)
 	status.Partial = true
 	w.now = at(120)
-	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status}})
+	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status}})
 	code, stdout, stderr := w.view(t, "gantt 2022-10-18")
 	require.Zero(t, code, stderr)
-	golden(t, "golden/gantt-running", stdout)
+	golden(t, "gantt-running", stdout)
 }
 
 func TestGantt_LeavesOutTheTriesOfEarlierRuns(t *testing.T) {
 	w := newWorld()
 	w.record(t, repaired())
 	_, stdout, _ := w.view(t, "gantt 2022-10-18 -o json")
-	var printed struct{ Bars []ganttBar }
+	var printed struct{ Bars []view.GanttBar }
 	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
 	require.Equal(t, []any{"load", 2}, []any{printed.Bars[0].Task, printed.Bars[0].Try})
-	require.Equal(t, []ganttSpan{{From: at(0), To: at(30)}, {From: at(30), To: at(50), Waiting: true}, {From: at(50), To: at(80)}}, printed.Bars[0].Spans)
-	require.Equal(t, []any{"clean_user", carriedTask}, []any{printed.Bars[4].Task, printed.Bars[4].State})
+	require.Equal(t, []view.GanttSpan{{From: at(0), To: at(30)}, {From: at(30), To: at(50), Waiting: true}, {From: at(50), To: at(80)}}, printed.Bars[0].Spans)
+	require.Equal(t, []any{"clean_user", view.CarriedTask}, []any{printed.Bars[4].Task, printed.Bars[4].State})
 	require.Empty(t, printed.Bars[4].Spans)
-}
-
-func TestGantt_AxisFitsAnyLength(t *testing.T) {
-	for _, length := range []time.Duration{0, 40 * time.Millisecond, 3 * time.Second, 75 * time.Second, 50 * time.Minute, 30 * time.Hour, 400 * time.Hour} {
-		axis := ganttAxis{at(0), at(0).Add(length), 57}
-		ticks := axis.ticks()
-		require.NotEmpty(t, ticks, length)
-		require.LessOrEqual(t, len([]rune(ticks)), 57, length)
-		require.LessOrEqual(t, axis.column(at(0).Add(length)), 57)
-	}
 }

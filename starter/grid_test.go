@@ -13,26 +13,26 @@ import (
 func TestGrid_ShowsDatesAndTasks(t *testing.T) {
 	code, stdout, stderr := fortnight(t).view(t, "grid")
 	require.Zero(t, code, stderr)
-	golden(t, "golden/grid", stdout)
+	golden(t, "grid", stdout)
 }
 
 func TestGrid_IsPaintedOnATerminal(t *testing.T) {
 	w := fortnight(t)
-	w.colour = true
+	w.color = true
 	_, stdout, _ := w.view(t, "grid --last 5")
-	golden(t, "golden/grid-colour", stdout)
+	golden(t, "grid-colour", stdout)
 }
 
 func TestGrid_ShowsAsManyDatesAsFitAndSaysHowManyDoNot(t *testing.T) {
 	w := fortnight(t)
 	code, stdout, _ := w.view(t, "grid --from 2022-09-25 --to 2022-10-18")
 	require.Zero(t, code)
-	golden(t, "golden/grid-narrow", stdout)
-	require.Contains(t, stdout, "1 date more, before these, would not fit into 80 columns")
+	golden(t, "grid-narrow", stdout)
+	require.Contains(t, stdout, "1 date before these do not fit into 80 columns")
 
 	t.Setenv("COLUMNS", "30")
 	_, stdout, _ = w.starter(t, "grid", "--from", "2022-09-25", "--to", "2022-10-18")
-	require.Contains(t, stdout, "18 dates more, before these, would not fit into 30 columns:\nsee them with --to 2022-10-12")
+	require.Contains(t, stdout, "18 dates before these do not fit into 30 columns:\nsee them with --to 2022-10-12")
 }
 
 func TestGrid_EndsWithTodayOnlyIfTodayHasBeenRun(t *testing.T) {
@@ -55,7 +55,7 @@ func TestGrid_SaysThatNothingHasBeenRun(t *testing.T) {
 	w.visible(t)
 	code, stdout, _ := w.view(t, "grid")
 	require.Zero(t, code)
-	require.Contains(t, stdout, "None of these dates has been run")
+	require.Contains(t, stdout, "None of these dates has run")
 	_, stdout, _ = w.view(t, "grid -o json")
-	require.JSONEq(t, `{"dag":"pinterest-daily","from":"2022-10-05","to":"2022-10-18","runs":[]}`, stdout)
+	require.JSONEq(t, `{"dag":"pipeline","from":"2022-10-05","to":"2022-10-18","runs":[]}`, stdout)
 }

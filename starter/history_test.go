@@ -19,7 +19,9 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/startertest"
 )
 
 // recorded is a ledger entry of a date whose run took so many seconds after the date's end. The states are those of the tasks, in the
@@ -28,10 +30,10 @@ func recorded(date dates.Date, trigger run.Trigger, took int, states ...run.Stat
 	began := date.End()
 	after := func(share int) time.Time { return began.Add(time.Duration(took*share/100) * time.Second) }
 	entry := ledger.Entry{Attempt: 1, Status: run.Status{
-		DAG: dailyName, Date: date, State: run.Success, Trigger: trigger, WorkflowID: run.WorkflowID(dailyName, date),
+		DAG: pipeline, Date: date, State: run.Success, Trigger: trigger, WorkflowID: run.WorkflowID(pipeline, date),
 		RunID: "run-" + string(date), Started: began, Ended: after(100),
 	}}
-	for i, id := range workflows.Daily.DAG.IDs() {
+	for i, id := range startertest.Pipeline.DAG.IDs() {
 		state := run.Success
 		if i < len(states) {
 			state = states[i]
@@ -61,7 +63,7 @@ func (w *world) record(t *testing.T, entries ...ledger.Entry) {
 	for _, entry := range entries {
 		body, err := json.Marshal(entry)
 		require.NoError(t, err)
-		w.bucket.objects["runs/"+entry.DAG+"/"+string(entry.Date)+".json"] = body
+		w.write(t, "runs/"+entry.DAG+"/"+string(entry.Date)+".json", body)
 	}
 }
 
@@ -72,14 +74,14 @@ func (w *world) visible(t *testing.T, runs ...visibleRun) {
 	for _, r := range runs {
 		fields := map[string]*commonpb.Payload{}
 		for name, value := range map[string]any{
-			"PinflowDag": dailyName, "PinflowDate": r.date.Start(), "PinflowTrigger": "manual", "PinflowState": "running", "PinflowPartial": false,
+			"PinflowDag": pipeline, "PinflowDate": r.date.Start(), "PinflowTrigger": "manual", "PinflowState": "running", "PinflowPartial": false,
 		} {
 			payload, err := converter.GetDefaultDataConverter().ToPayload(value)
 			require.NoError(t, err)
 			fields[name] = payload
 		}
 		info := &workflowpb.WorkflowExecutionInfo{
-			Execution: &commonpb.WorkflowExecution{WorkflowId: run.WorkflowID(dailyName, r.date), RunId: r.runID}, Status: r.status,
+			Execution: &commonpb.WorkflowExecution{WorkflowId: run.WorkflowID(pipeline, r.date), RunId: r.runID}, Status: r.status,
 			StartTime: timestamppb.New(r.started), SearchAttributes: &commonpb.SearchAttributes{IndexedFields: fields},
 		}
 		if !r.closed.IsZero() {
@@ -111,7 +113,7 @@ func (w *world) view(t *testing.T, line string) (code int, stdout, stderr string
 		require.LessOrEqual(t, text.StringWidthWithoutEscSequences(l), 80, l)
 		require.Equal(t, strings.TrimRight(l, " "), l, "no blanks at the end")
 	}
-	if !w.colour {
+	if !w.color {
 		require.NotContains(t, stdout, "\x1b", "no colours without a terminal, or with NO_COLOR")
 	}
 	return code, stdout, stderr
@@ -152,9 +154,9 @@ func fortnight(t *testing.T) *world {
 func TestHistory_ShowsWhatTheLedgerDoesNotKnowYet(t *testing.T) {
 	w := newWorld()
 	w.record(t, recorded("2022-10-14", run.Scheduled, 90), recorded("2022-10-15", run.Scheduled, 90), recorded("2022-10-16", run.Scheduled, 90))
-	again := runOf(run.Running)
+	again := startertest.RunOf(run.Running)
 	again.Date, again.RunID, again.Started = "2022-10-15", "again", at(-60)
-	cut := runOf(run.Running)
+	cut := startertest.RunOf(run.Running)
 	cut.Date, cut.RunID, cut.Started = "2022-10-17", "cut", at(-600)
 	w.visible(t,
 		visibleRun{date: "2022-10-14", runID: "older", status: failed, started: dates.Date("2022-10-14").End().Add(-time.Hour), closed: at(-50)}, // before the ledger's
@@ -164,7 +166,7 @@ func TestHistory_ShowsWhatTheLedgerDoesNotKnowYet(t *testing.T) {
 	)
 	code, stdout, stderr := w.view(t, "grid --from 2022-10-14 --to 2022-10-18 -o json")
 	require.Zero(t, code, stderr)
-	var printed struct{ Runs []dateRun }
+	var printed struct{ Runs []history.Run }
 	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
 	require.Len(t, printed.Runs, 4)
 	require.Equal(t, "run-2022-10-14", printed.Runs[0].RunID)
@@ -180,7 +182,7 @@ func TestHistory_SaysWhatItCannotAsk(t *testing.T) {
 		w.temporal.queryErr = serviceerror.NewFailedPrecondition("no poller")
 		for _, line := range []string{"grid", "calendar"} {
 			code, stdout, stderr := w.view(t, line)
-			require.Equal(t, exitUnreachable, code)
+			require.Equal(t, exit.Unreachable, code)
 			require.Contains(t, stdout, "►", "that it runs is known")
 			require.Contains(t, stderr, "no worker answers on task queue pinflow")
 		}
@@ -190,8 +192,8 @@ func TestHistory_SaysWhatItCannotAsk(t *testing.T) {
 		w.down["temporal"] = &fault.Error{Kind: fault.Unreachable, What: "cannot reach Temporal", Next: "start it", Err: serviceerror.NewUnavailable("refused")}
 		for _, line := range []string{"grid", "calendar", "gantt 2022-10-17", "graph 2022-10-17", "diff 2022-10-16 2022-10-17"} {
 			code, stdout, stderr := w.view(t, line)
-			require.Equal(t, exitUnreachable, code, line)
-			require.Contains(t, stdout, dailyName, "the ledger is shown")
+			require.Equal(t, exit.Unreachable, code, line)
+			require.Contains(t, stdout, pipeline, "the ledger is shown")
 			require.Contains(t, stderr, "cannot reach Temporal")
 		}
 	})
@@ -199,15 +201,15 @@ func TestHistory_SaysWhatItCannotAsk(t *testing.T) {
 		w := fortnight(t)
 		w.temporal.queryErr = serviceerror.NewFailedPrecondition("no poller")
 		code, stdout, stderr := w.view(t, "graph 2022-10-18")
-		require.Equal(t, exitUnreachable, code)
-		require.Contains(t, stdout, "pinterest-daily of 2022-10-18: running")
+		require.Equal(t, exit.Unreachable, code)
+		require.Contains(t, stdout, "pipeline of 2022-10-18: running")
 		require.Contains(t, stderr, "no worker answers")
 	})
 	t.Run("no bucket", func(t *testing.T) {
 		w := fortnight(t)
 		w.down["bucket"] = &fault.Error{Kind: fault.Unreachable, What: "cannot reach S3", Next: "start it", Err: serviceerror.NewUnavailable("refused")}
 		code, stdout, stderr := w.view(t, "grid")
-		require.Equal(t, exitUnreachable, code)
+		require.Equal(t, exit.Unreachable, code)
 		require.Empty(t, stdout, "without the ledger nothing is known of the past")
 		require.Contains(t, stderr, "cannot reach S3")
 	})
@@ -216,11 +218,11 @@ func TestHistory_SaysWhatItCannotAsk(t *testing.T) {
 func TestViews_RefuseWrongUse(t *testing.T) {
 	for line, reason := range map[string]string{
 		"grid --from 2022-10-05 --to 2022-10-01": "--from 2022-10-05 comes after --to 2022-10-01",
-		"grid --from 2022-10-05 --last 3":        "both say which date is the first",
+		"grid --from 2022-10-05 --last 3":        "--from and --last cannot be combined",
 		"grid --last 0":                          "--last 0",
 		"grid --to 2022-10-20":                   "in the future",
 		"calendar --year 2023":                   "--year 2023",
-		"gantt":                                  "which date?",
+		"gantt":                                  "name a date as YYYY-MM-DD",
 		"gantt 18.10.2022":                       "is not a date",
 		"graph 2022-10-20":                       "in the future",
 		"diff 2022-10-18":                        "accepts 2 arg",
@@ -229,7 +231,7 @@ func TestViews_RefuseWrongUse(t *testing.T) {
 		t.Run(line, func(t *testing.T) {
 			w := newWorld()
 			code, stdout, stderr := w.view(t, line)
-			require.Equal(t, exitUsage, code, stderr)
+			require.Equal(t, exit.Usage, code, stderr)
 			require.Contains(t, stderr, reason)
 			require.Empty(t, stdout)
 			require.Empty(t, w.touched)

@@ -10,12 +10,14 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/tasklog"
+	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/systems"
 )
 
 // fakeJobs knows runs by their ids. The run of a task has ten times the id.
@@ -71,11 +73,11 @@ func (w *world) shipped(t *testing.T, log tasklog.Name, lines ...[]any) {
 		require.NoError(t, err)
 		body.Write(append(encoded, '\n'))
 	}
-	w.bucket.objects[log.Key()] = []byte(body.String())
+	w.write(t, log.Key(), []byte(body.String()))
 }
 
 func logOf(runID, task string, try int, activity string, id, attempt int) tasklog.Name {
-	return tasklog.Name{DAG: dailyName, Date: "2022-10-18", RunID: runID, Task: task, Try: try, Activity: activity, ActivityID: fmt.Sprint(id), Attempt: attempt}
+	return tasklog.Name{DAG: pipeline, Date: "2022-10-18", RunID: runID, Task: task, Try: try, Activity: activity, ActivityID: fmt.Sprint(id), Attempt: attempt}
 }
 
 // logged is a world with the repaired run, the lines of its workers, and its runs on Databricks.
@@ -108,19 +110,19 @@ func logged(t *testing.T) *world {
 func TestLogs_MergesLinesAndAddsWhatDatabricksHas(t *testing.T) {
 	code, stdout, stderr := logged(t).view(t, "logs 2022-10-18")
 	require.Zero(t, code, stderr)
-	golden(t, "golden/logs", stdout)
+	golden(t, "logs", stdout)
 	require.NotContains(t, stdout, "counts no more")
 
 	w := logged(t)
-	w.colour = true
+	w.color = true
 	_, stdout, _ = w.view(t, "logs 2022-10-18")
-	golden(t, "golden/logs-colour", stdout)
+	golden(t, "logs-colour", stdout)
 }
 
 func TestLogs_KeepsALineALineInAPipe(t *testing.T) {
 	t.Setenv("COLUMNS", "")
 	_, stdout, _ := logged(t).starter(t, "logs", "2022-10-18", "clean_geo", "--try", "2")
-	golden(t, "golden/logs-pipe", stdout)
+	golden(t, "logs-pipe", stdout)
 }
 
 func TestLogs_ForProgramsAreTheLinesAsTheyAre(t *testing.T) {
@@ -130,8 +132,8 @@ func TestLogs_ForProgramsAreTheLinesAsTheyAre(t *testing.T) {
 	require.Zero(t, code)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	require.Len(t, lines, 5+2, "a line each, and an object for each run on Databricks")
-	require.Equal(t, strings.Split(string(w.bucket.objects[logOf("r1", "clean_geo", 2, "WaitNotebook", 40, 3).Key()]), "\n")[:3], lines[2:5])
-	var last jobLog
+	require.Equal(t, strings.Split(string(w.bucket.Body(logOf("r1", "clean_geo", 2, "WaitNotebook", 40, 3).Key())), "\n")[:3], lines[2:5])
+	var last history.JobLog
 	require.NoError(t, json.Unmarshal([]byte(lines[6]), &last))
 	require.Equal(t, []any{"databricks", "clean_geo", 2, int64(8), "FAILED"}, []any{last.Source, last.Task, last.Try, last.JobRunID, last.State})
 	require.Contains(t, last.Tasks[0].Error, "DELTA_CONCURRENT_APPEND")
@@ -139,12 +141,12 @@ func TestLogs_ForProgramsAreTheLinesAsTheyAre(t *testing.T) {
 
 func TestLogs_SurvivesWhatDatabricksDoesNotTell(t *testing.T) {
 	for name, row := range map[string]struct {
-		runs jobRuns
+		runs systems.JobRuns
 		down error
 		want string
 	}{
-		"forgotten":   {&fakeJobs{}, nil, "Databricks does not know it any more"},
-		"unreachable": {&fakeJobs{err: &apierr.APIError{StatusCode: 503, Message: "away"}}, nil, "Databricks cannot be asked"},
+		"forgotten":   {&fakeJobs{}, nil, "Databricks no longer has this run"},
+		"unreachable": {&fakeJobs{err: &apierr.APIError{StatusCode: 503, Message: "away"}}, nil, "Databricks is not available"},
 		"refused":     {&fakeJobs{err: &apierr.APIError{StatusCode: 400, Message: "no such thing"}}, nil, "no such thing"},
 		"no settings": {nil, &fault.Error{Kind: fault.Unreachable, What: "cannot reach Databricks", Next: "set DATABRICKS_HOST and DATABRICKS_TOKEN", Err: errors.New("none")}, "set DATABRICKS_HOST"},
 	} {
@@ -169,16 +171,20 @@ func TestLogs_FollowsUntilTheRunHasEnded(t *testing.T) {
 	log := logOf("r1", "clean_pin", 1, "WaitNotebook", 40, 1)
 	w.shipped(t, log, []any{1, "INFO", "one"})
 	looks := 0
-	w.bucket.onList = func() { // a worker writes the object anew, with more lines
+	w.bucket.FailBefore(func(request, _ string) error { // a worker replaces the object by one with more lines
+		if request != "list" {
+			return nil
+		}
 		switch looks++; looks {
 		case 2:
 			w.shipped(t, log, []any{1, "INFO", "one"}, []any{2, "INFO", "two"})
 		case 3:
 			w.shipped(t, log, []any{1, "INFO", "one"}, []any{2, "INFO", "two"}, []any{3, "INFO", "three"})
 		}
-	}
+		return nil
+	})
 	ended := good
-	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{going, going, ended, ended}})
+	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{going, going, ended, ended}})
 	code, stdout, stderr := w.view(t, "logs 2022-10-18 clean_pin -f")
 	require.Zero(t, code, stderr)
 	var said []string
@@ -196,36 +202,25 @@ func TestLogs_SaysThatThereAreNone(t *testing.T) {
 	code, stdout, stderr := w.view(t, "logs 2022-10-18")
 	require.Zero(t, code)
 	require.Empty(t, stdout)
-	require.Contains(t, stderr, "No worker has left lines of this run.")
+	require.Contains(t, stderr, "No worker has written lines of this run.")
 
 	code, _, stderr = w.view(t, "logs 2022-10-17")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "2022-10-17 has not been run")
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stderr, "2022-10-17 has not run yet")
 }
 
 func TestLogs_RefusesWrongUse(t *testing.T) {
 	w := logged(t)
 	for line, reason := range map[string]string{
-		"logs":                       "which date?",
+		"logs":                       "name a date as YYYY-MM-DD",
 		"logs 2022-13-01":            "is not a date",
-		"logs 2022-10-18 clean":      `no task "clean": its tasks are load, clean_pin`,
+		"logs 2022-10-18 clean":      `no task "clean"; its tasks are load, clean_pin`,
 		"logs 2022-10-18 load extra": "accepts at most 2 arg",
-		"logs 2022-10-18 --try 0":    "tries count from 1",
+		"logs 2022-10-18 --try 0":    "--try 0",
 	} {
 		code, stdout, stderr := w.view(t, line)
-		require.Equal(t, exitUsage, code, line)
+		require.Equal(t, exit.Usage, code, line)
 		require.Contains(t, stderr, reason)
 		require.Empty(t, stdout)
-	}
-}
-
-func TestWrapLine_LosesNothing(t *testing.T) {
-	for _, line := range []string{"", "short", strings.Repeat("word ", 60) + "end", strings.Repeat("x", 500), "a " + strings.Repeat("y", 100) + " b", "\x1b[31mred words here\x1b[0m " + strings.Repeat("z", 50)} {
-		wrapped := wrapLine(line, 30)
-		for _, l := range strings.Split(wrapped, "\n") {
-			require.LessOrEqual(t, text.StringWidthWithoutEscSequences(l), 30, line)
-		}
-		squeeze := func(s string) string { return strings.NewReplacer(" ", "", "\n", "").Replace(s) }
-		require.Equal(t, squeeze(line), squeeze(wrapped))
 	}
 }

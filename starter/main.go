@@ -1,4 +1,5 @@
-// Starter is the operator's command line: it starts, watches and repairs runs of the DAG, sets the systems up, and shows the answers.
+// Starter is the operator's command line: it starts, watches and repairs runs of the DAG, sets the
+// systems up, and shows the answers.
 //
 // Exit codes: 0 done, 1 a run failed, 2 the command was used wrongly, 3 a system cannot be reached.
 package main

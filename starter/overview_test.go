@@ -19,12 +19,14 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/startertest"
 )
 
 // slot is a place in a pool of a date's task.
 func slot(pool string, date dates.Date, try int) run.Slot {
-	return run.Slot{Pool: pool, WorkflowID: run.WorkflowID(dailyName, date), Task: pool, Try: try}
+	return run.Slot{Pool: pool, WorkflowID: run.WorkflowID(pipeline, date), Task: pool, Try: try}
 }
 
 // going puts a workflow there that answers a query so.
@@ -43,9 +45,9 @@ func busy(t *testing.T) *world {
 	})
 	w.ledgered(t, "2022-10-16", run.Success, func(e *ledger.Entry) { e.Partial = true })
 	running := map[dates.Date]run.Status{
-		"2022-10-17": {DAG: dailyName, Date: "2022-10-17", State: run.Held, Started: dates.Date("2022-10-17").End(), Tasks: []run.Task{
+		"2022-10-17": {DAG: pipeline, Date: "2022-10-17", State: run.Held, Started: dates.Date("2022-10-17").End(), Tasks: []run.Task{
 			{ID: "load", State: run.Success}, {ID: "clean_geo", State: run.Held}}},
-		"2022-10-18": {DAG: dailyName, Date: "2022-10-18", State: run.Running, Started: dates.Date("2022-10-18").End(), Tasks: []run.Task{
+		"2022-10-18": {DAG: pipeline, Date: "2022-10-18", State: run.Running, Started: dates.Date("2022-10-18").End(), Tasks: []run.Task{
 			{ID: "load", State: run.Success}, {ID: "clean_pin", State: run.Running}, {ID: "clean_geo", State: run.Queued, Waiting: "a slot of pool clean_geo"},
 			{ID: "clean_user", State: run.UpForRetry}}},
 	}
@@ -53,10 +55,10 @@ func busy(t *testing.T) *world {
 	for date, status := range running {
 		row := listed(t, date, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, status.State, false)
 		rows = append(rows, row)
-		w.temporal.add(run.WorkflowID(dailyName, date), &fakeExecution{runID: row.GetExecution().GetRunId(), status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, answers: []any{status}})
+		w.temporal.add(run.WorkflowID(pipeline, date), &fakeExecution{runID: row.GetExecution().GetRunId(), status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, answers: []any{status}})
 	}
 	backfill := &workflowpb.WorkflowExecutionInfo{
-		Execution: w.going(run.RangeWorkflowID(dailyName, "2022-10-01", "2022-10-10"), tenDays(3, 1, 2, "2022-10-07")),
+		Execution: w.going(run.RangeWorkflowID(pipeline, "2022-10-01", "2022-10-10"), tenDays(3, 1, 2, "2022-10-07")),
 		StartTime: timestamppb.New(noon.Add(-time.Hour)), Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
 	}
 	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
@@ -95,20 +97,20 @@ func TestOverview_ShowsHowTheDAGStands(t *testing.T) {
 func TestOverview_SaysWhoPausedABackfillAndWhatLetsItGoOn(t *testing.T) {
 	w := busy(t)
 	paused := tenDays(3, 1, 2, "2022-10-07")
-	paused.Paused = "ann@desk: the source is being mended (2022-10-19 11:00:00 UTC)"
-	w.going(run.RangeWorkflowID(dailyName, "2022-10-01", "2022-10-10"), paused)
+	paused.Paused = "ann@desk: the source is being repaired (2022-10-19 11:00:00 UTC)"
+	w.going(run.RangeWorkflowID(pipeline, "2022-10-01", "2022-10-10"), paused)
 	t.Setenv("COLUMNS", "80")
 	code, stdout, stderr := w.starter(t, "status")
 	require.Zero(t, code, stderr)
 	require.Regexp(t, `2022-10-01 +2022-10-10 +6/10 +1 +2 +paused, 1 date running\n`, stdout, "no estimate of what is left")
-	require.Contains(t, stdout, "\n2022-10-01 to 2022-10-10: paused by ann@desk: the source is being mended\n(2022-10-19 11:00:00 UTC): `starter backfill resume` lets it go on\n")
+	require.Contains(t, stdout, "\n2022-10-01 to 2022-10-10: paused by ann@desk: the source is being repaired\n(2022-10-19 11:00:00 UTC); `starter backfill resume` continues it\n")
 }
 
 func TestOverview_IsAlsoForPrograms(t *testing.T) {
 	w := busy(t)
 	code, stdout, _ := w.starter(t, "status", "--days", "4", "-o", "json")
 	require.Zero(t, code)
-	var o overview
+	var o history.Overview
 	require.NoError(t, json.Unmarshal([]byte(stdout), &o))
 	require.EqualValues(t, "2022-10-15", o.Since)
 	var states []string
@@ -118,7 +120,7 @@ func TestOverview_IsAlsoForPrograms(t *testing.T) {
 	require.Equal(t, []string{"2022-10-15 failed", "2022-10-16 partial", "2022-10-17 overdue", "2022-10-18 overdue"}, states)
 	require.Equal(t, []string{"clean_geo waits for a decision"}, o.Running[0].Now)
 	require.Equal(t, 4, o.Backfills[0].Progress.Success+o.Backfills[0].Progress.Failed)
-	require.Len(t, o.Pools, len(workflows.DefaultCatalog.Pools))
+	require.Len(t, o.Pools, len(startertest.Catalog.Pools))
 	require.EqualValues(t, 1, o.Schedule.Missed)
 	require.EqualValues(t, "2022-10-19", o.Schedule.Next.Date)
 }
@@ -137,8 +139,8 @@ func TestOverview_WorksWithoutAWorker(t *testing.T) {
 			require.Regexp(t, `2022-10-17 +held`, stdout, "visibility knows that it is held")
 			require.Regexp(t, `clean_geo +\?/1 +not known`, stdout)
 			require.Contains(t, stdout, "idle: load (1)")
-			require.Contains(t, stdout, "pinterest-daily-backfill-2022-10-01-2022-10-10")
-			require.Contains(t, stdout, "NOT KNOWN: what runs do, how far backfills are, who holds pools\n  no worker")
+			require.Contains(t, stdout, "pipeline-backfill-2022-10-01-2022-10-10")
+			require.Contains(t, stdout, "NOT KNOWN: the activity of runs, the progress of backfills, the slots of pools\n  no worker")
 		})
 	}
 }
@@ -147,7 +149,7 @@ func TestOverview_OfAQuietDAG(t *testing.T) {
 	w := newWorld()
 	code, stdout, _ := w.starter(t, "status")
 	require.Zero(t, code)
-	require.Equal(t, "pinterest-daily: no Schedule; create it with `starter schedule apply`\n\nGAPS: none since 2022-09-19\n\nRUNNING: none\n\n"+
+	require.Equal(t, "pipeline: no Schedule; create it with `starter schedule apply`\n\nGAPS: none since 2022-09-19\n\nRUNNING: none\n\n"+
 		"POOLS: all idle: load (1), clean_pin (1), clean_geo (1), clean_user (1), query (1)\n", stdout)
 
 	w = scheduled(t, 1)
@@ -155,7 +157,7 @@ func TestOverview_OfAQuietDAG(t *testing.T) {
 	w.starter(t, "schedule", "pause", "--reason", "holiday")
 	code, stdout, _ = w.starter(t, "status")
 	require.Zero(t, code)
-	require.Contains(t, stdout, "pinterest-daily: paused (holiday)\n  resume it with `starter schedule resume`\n\nGAPS: none")
+	require.Contains(t, stdout, "pipeline: paused (holiday)\n  resume it with `starter schedule resume`\n\nGAPS: none")
 	w.temporal.executions[run.PoolWorkflowID("load")] = &fakeExecution{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
 	_, stdout, _ = w.starter(t, "status")
 	require.Contains(t, stdout, "all idle: load (1)", "a pool that does not run is idle")
@@ -165,7 +167,7 @@ func TestOverview_ShowsTheRestWithoutTheBucket(t *testing.T) {
 	w := busy(t)
 	w.down["bucket"] = &fault.Error{Kind: fault.Unreachable, What: "cannot reach S3", Next: "is the stack up?", Err: errors.New("refused")}
 	code, stdout, _ := w.starter(t, "status")
-	require.Equal(t, exitUnreachable, code)
+	require.Equal(t, exit.Unreachable, code)
 	require.NotContains(t, stdout, "GAPS")
 	require.Contains(t, stdout, "NOT KNOWN: the Schedule and the gaps\n  cannot reach S3")
 	require.Contains(t, stdout, "RUNNING: 2")
@@ -195,12 +197,12 @@ func TestDoctor_ShowsDatesThatNeedSomebodyWithoutAWorker(t *testing.T) {
 		w.ledgered(t, date, state, func(e *ledger.Entry) { e.Error, e.Partial = "nowhere\nat all", date == "2022-10-17" })
 	}
 	code, stdout, _ := w.starter(t, "doctor")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stdout, "FAIL  Temporal   dates              2022-10-14 skipped, overdue (the Schedule was paused or changed when it should fire): `starter run 2022-10-14`; "+
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stdout, "FAIL  Temporal   dates              2022-10-14 skipped, overdue (the Schedule was paused or changed when it should have fired): `starter run 2022-10-14`; "+
 		"2022-10-15 failed (nowhere…): `starter rerun 2022-10-15 --failed`; 2022-10-16 skipped, overdue")
 	require.Contains(t, stdout, "; and 1 more, see `starter status --days 7`\n")
 
-	t.Setenv("PINFLOW_ALARM_HOOK", "https://hooks.example.com/hush")
+	w.settings.AlarmHook = "https://hooks.example.com/hush"
 	_, stdout, _ = w.starter(t, "doctor")
 	require.Contains(t, stdout, "ok    alarms     hook               the worker posts overdue dates to hooks.example.com\n")
 	require.NotContains(t, stdout, "hush")

@@ -12,6 +12,8 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/startertest"
 )
 
 // UpdateWorkflow answers as the test says.
@@ -34,23 +36,23 @@ func (s *fakeService) RequestCancelWorkflowExecution(_ context.Context, r *workf
 
 // goes puts a run of 2022-10-18 there that is going.
 func (w *world) goes(status run.Status) {
-	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status, status}})
+	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status, status}})
 }
 
 // ran puts a run of 2022-10-18 there that has ended, and its ledger entry.
 func (w *world) ran(t *testing.T, status run.Status) {
 	w.ledger(t, status)
-	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: completed, answers: []any{status, status, status}})
+	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: completed, answers: []any{status, status, status}})
 }
 
 func TestTask_SendsTheDecisionWithWhoAndWhy(t *testing.T) {
 	w := newWorld()
-	w.goes(runOf(run.Held, loaded, broken))
+	w.goes(startertest.RunOf(run.Held, loaded, broken))
 	code, stdout, stderr := w.starter(t, "task", "skip", "2022-10-18", "clean_pin", "--reason", "not needed today")
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, "Task clean_pin of 2022-10-18: skip.")
 	require.Len(t, w.temporal.updates, 1)
-	require.Equal(t, "pinterest-daily-2022-10-18", w.temporal.updates[0].WorkflowID)
+	require.Equal(t, "pipeline-2022-10-18", w.temporal.updates[0].WorkflowID)
 	require.Equal(t, run.DecideUpdate, w.temporal.updates[0].UpdateName)
 	require.Equal(t, []any{run.Decision{Task: "clean_pin", Choice: run.SkipTask, By: "ann@desk", Reason: "not needed today"}}, w.temporal.updates[0].Args)
 }
@@ -60,7 +62,7 @@ func TestTask_ARefusalIsShownAsTheRunSaysIt(t *testing.T) {
 	w.goes(going)
 	w.temporal.updateErr = errors.New("task load is success: only a held task waits for a decision; held: none")
 	code, _, stderr := w.starter(t, "task", "retry", "2022-10-18", "load", "--reason", "x")
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "only a held task waits for a decision; held: none")
 }
 
@@ -68,7 +70,7 @@ func TestTask_OfARunThatHasEndedIsARerun(t *testing.T) {
 	w := newWorld()
 	w.ran(t, bad)
 	code, _, stderr := w.starter(t, "task", "retry", "2022-10-18", "clean_geo", "--reason", "x")
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "starter rerun 2022-10-18 --from task")
 	require.Empty(t, w.temporal.updates)
 }
@@ -76,8 +78,8 @@ func TestTask_OfARunThatHasEndedIsARerun(t *testing.T) {
 func TestTask_WrongUseDoesNothing(t *testing.T) {
 	w := newWorld()
 	code, _, stderr := w.starter(t, "task", "retry", "2022-10-99", "cleen")
-	require.Equal(t, exitUsage, code)
-	for _, want := range []string{`"2022-10-99" is not a date`, `no task "cleen"`, "--reason: say why"} {
+	require.Equal(t, exit.Usage, code)
+	for _, want := range []string{`"2022-10-99" is not a date`, `no task "cleen"`, "--reason is missing"} {
 		require.Contains(t, stderr, want)
 	}
 	require.Empty(t, w.touched)
@@ -87,10 +89,10 @@ func TestPause_AndResumeGoToTheRun(t *testing.T) {
 	for use, update := range map[string]string{"pause": run.PauseUpdate, "resume": run.ResumeUpdate} {
 		w := newWorld()
 		w.goes(going)
-		code, _, stderr := w.starter(t, use, "2022-10-18", "--reason", "the source is being mended")
+		code, _, stderr := w.starter(t, use, "2022-10-18", "--reason", "the source is being repaired")
 		require.Zero(t, code, stderr)
 		require.Equal(t, update, w.temporal.updates[0].UpdateName)
-		require.Equal(t, []any{run.Pause{By: "ann@desk", Reason: "the source is being mended"}}, w.temporal.updates[0].Args)
+		require.Equal(t, []any{run.Pause{By: "ann@desk", Reason: "the source is being repaired"}}, w.temporal.updates[0].Args)
 	}
 }
 
@@ -125,8 +127,8 @@ func TestNote_IsShownWithTheRun(t *testing.T) {
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, "Notes:\n2022-10-19 12:00:00  ann@desk: the source was late\n")
 	code, _, stderr = w.starter(t, "note", "2022-10-18", " ")
-	require.Equal(t, exitUsage, code)
-	require.Contains(t, stderr, "a note needs a text")
+	require.Equal(t, exit.Usage, code)
+	require.Contains(t, stderr, "has no text")
 }
 
 func TestRerun_RunsTheseTasksAgain(t *testing.T) {
@@ -145,7 +147,7 @@ func TestRerun_RunsTheseTasksAgain(t *testing.T) {
 			code, _, stderr := w.starter(t, append([]string{"rerun", "2022-10-18", "--tag", "repair"}, c.args...)...)
 			require.Zero(t, code, stderr)
 			require.Equal(t, []any{run.Input{
-				DAG: dailyName, Date: "2022-10-18", Trigger: run.Manual, Params: map[string]string{}, RerunTasks: c.want, TriggeredBy: "ann@desk", Tags: []string{"repair"},
+				DAG: pipeline, Date: "2022-10-18", Trigger: run.Manual, Params: map[string]string{}, RerunTasks: c.want, TriggeredBy: "ann@desk", Tags: []string{"repair"},
 			}}, w.temporal.started)
 		})
 	}
@@ -158,12 +160,12 @@ func TestRerun_SaysWhatIsPossibleInstead(t *testing.T) {
 		code    int
 		want    string
 	}{
-		"nothing failed": {func(t *testing.T, w *world) { w.ran(t, good) }, []string{"--failed"}, exitFailed, "no task of 2022-10-18 has failed"},
-		"never run":      {func(*testing.T, *world) {}, []string{"--failed"}, exitFailed, "has not been run"},
-		"going":          {func(_ *testing.T, w *world) { w.goes(going) }, []string{"--from", "load"}, exitFailed, "wait for it, or `starter cancel 2022-10-18`"},
-		"unknown task":   {func(t *testing.T, w *world) { w.ran(t, bad) }, []string{"--only", "cleen"}, exitUsage, `no task "cleen" in this DAG`},
-		"two ways":       {func(*testing.T, *world) {}, []string{"--failed", "--from", "load"}, exitUsage, "one of --from, --only and --failed"},
-		"no way":         {func(*testing.T, *world) {}, nil, exitUsage, "one of --from, --only and --failed"},
+		"nothing failed": {func(t *testing.T, w *world) { w.ran(t, good) }, []string{"--failed"}, exit.Failed, "no task of 2022-10-18 has failed"},
+		"never run":      {func(*testing.T, *world) {}, []string{"--failed"}, exit.Failed, "has not run yet"},
+		"going":          {func(_ *testing.T, w *world) { w.goes(going) }, []string{"--from", "load"}, exit.Failed, "`starter cancel 2022-10-18`"},
+		"unknown task":   {func(t *testing.T, w *world) { w.ran(t, bad) }, []string{"--only", "cleen"}, exit.Usage, `no task "cleen" in this DAG`},
+		"two ways":       {func(*testing.T, *world) {}, []string{"--failed", "--from", "load"}, exit.Usage, "--from, --failed cannot be combined"},
+		"no way":         {func(*testing.T, *world) {}, nil, exit.Usage, "name the tasks with --from, --only or --failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()

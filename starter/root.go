@@ -3,65 +3,75 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/starter/exit"
 )
 
 // Main runs one command line and returns its exit code.
 func (a *app) Main(ctx context.Context, args []string) int {
 	root := a.command()
 	root.SetArgs(args)
-	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
-	root.SetErr(a.stderr)
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
 	command, err := root.ExecuteContextC(ctx)
 	if err != nil && !a.parsed {
-		err = &usageError{err}
+		err = &exit.UsageError{Err: err}
 	}
 	a.report(command, err)
-	return exitCode(err)
+	return exit.Code(err)
 }
 
-// report writes an error for the reader: what is wrong, and where to read on if the command was used wrongly.
+// report prints an error, and where to read on if the command was used wrongly.
 func (a *app) report(command *cobra.Command, err error) {
-	var usage *usageError
 	switch {
-	case err == nil || errors.As(err, new(errShown)):
-	case errors.As(err, &usage):
-		fmt.Fprintf(a.stderr, "starter: %v\nSee `%s --help`.\n", err, command.CommandPath())
+	case err == nil || errors.As(err, new(exit.Shown)):
+	case errors.As(err, new(*exit.UsageError)):
+		a.Log("starter: %v\nSee `%s --help`.", err, command.CommandPath())
 	default:
-		fmt.Fprintf(a.stderr, "starter: %v\n", err)
+		a.Log("starter: %v", err)
 	}
 }
 
-// command is the tree of all commands.
+// Groups of commands in the help.
+const (
+	groupRuns    = "runs"
+	groupViews   = "views"
+	groupManage  = "manage"
+	groupResults = "results"
+	groupSystems = "systems"
+)
+
+// command returns the tree of all commands.
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "starter",
-		Short: "Run, watch and repair Pinflow's DAG",
-		Long: "Starter is the operator's command line of Pinflow.\n\n" +
-			"It finds the systems through the environment, .env and .local/stack.env (a running embedded stack), in this order; .env.example names all variables.\n\n" +
+		Short: "Run, monitor and repair Pinflow's DAGs",
+		Long: "Starter is the command line of Pinflow's operators.\n\n" +
+			"It finds the systems through the environment, .env and the settings of a running embedded stack, in this order (PINFLOW_STACK=directory\n" +
+			"selects a stack and puts it before .env); .env.example names all variables.\n\n" +
 			"Exit codes: 0 done, 1 a run failed, 2 the command was used wrongly, 3 a system cannot be reached.",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          subcommandArgs,
-		RunE:          missingSubcommand,
-		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
-			return a.prepare(c)
-		},
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              subcommandArgs,
+		RunE:              missingSubcommand,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.prepare(c) },
 	}
 	flags := root.PersistentFlags()
-	flags.StringArrayVar(&a.envFiles, "env-file", nil, "read settings from this file in place of .env and .local/stack.env (can be repeated)")
-	flags.StringVarP(&a.output, "output", "o", "", "form of what is printed; `form` is table or json unless the command's help says otherwise")
+	flags.StringVar(&a.dagName, "dag", "", "`name` of the DAG (default the only one)")
+	flags.StringArrayVar(&a.envFiles, "env-file", nil, "settings `file` instead of .env and those of a stack (repeatable)")
+	flags.StringVarP(&a.output, "output", "o", "", "output `format`: table or json unless the command says otherwise")
+	_ = root.RegisterFlagCompletionFunc("dag", cobra.FixedCompletions(a.catalog.Names(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddGroup(
-		&cobra.Group{ID: groupRuns, Title: "Runs:"},
-		&cobra.Group{ID: groupViews, Title: "Views:"},
-		&cobra.Group{ID: groupRepair, Title: "A run that is going:"},
+		&cobra.Group{ID: groupRuns, Title: "Start runs:"},
+		&cobra.Group{ID: groupViews, Title: "Monitor:"},
+		&cobra.Group{ID: groupManage, Title: "Manage a run:"},
 		&cobra.Group{ID: groupResults, Title: "Results:"},
 		&cobra.Group{ID: groupSystems, Title: "Systems:"},
 	)
@@ -72,91 +82,99 @@ func (a *app) command() *cobra.Command {
 		a.answersCommand(), a.whyCommand(),
 		a.setupCommand(), a.doctorCommand(), a.notebooksCommand(), a.emulateCommand(), a.demoCommand(), a.versionCommand(),
 	)
+	completionNeedsShell(root)
 	return root
 }
 
-// Groups of commands in the help.
+// completionNeedsShell makes `completion` without a known shell an error; cobra only prints the
+// help.
+func completionNeedsShell(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Args, c.RunE = subcommandArgs, missingSubcommand
+		}
+	}
+}
+
 const (
-	groupRuns    = "runs"
-	groupViews   = "views"
-	groupRepair  = "repair"
-	groupResults = "results"
-	groupSystems = "systems"
+	// annotationForms lists the output formats of a command, separated by blanks; the first is the
+	// default.
+	annotationForms = "forms"
+	// annotationNoSettings marks commands that need no settings, so that broken settings do not
+	// stop them.
+	annotationNoSettings = "no-settings"
+	// annotationAllDAGs marks commands that are not about one DAG. They reject --dag unless the
+	// value is allDAGsOrOne.
+	annotationAllDAGs = "all-dags"
+	allDAGsOrOne      = "or-one"
 )
 
-// prepare reads the settings and checks the form of the output, before any command runs.
+// prepare checks the output format, reads the settings and chooses the DAG, before any command
+// runs.
 func (a *app) prepare(c *cobra.Command) error {
 	if forms := outputForms(c); a.output != "" && !slices.Contains(forms, a.output) {
-		return usagef("-o %s: `%s` prints %s", a.output, c.CommandPath(), strings.Join(forms, ", "))
+		return exit.Usagef("-o %s: `%s` prints %s", a.output, c.CommandPath(), strings.Join(forms, ", "))
 	}
-	if needsSettings(c) {
-		settings, err := config.Load(a.envFiles...)
-		if err != nil {
-			return &usageError{err}
+	builtin := builtIn(c)
+	if !builtin && !annotated(c, annotationNoSettings) {
+		if err := a.loadSettings(); err != nil {
+			return err
 		}
-		a.settings = settings
 	}
+	definition := dag.Definition{}
+	switch {
+	case builtin:
+	case annotated(c, annotationAllDAGs):
+		if a.dagName != "" && c.Annotations[annotationAllDAGs] != allDAGsOrOne {
+			return exit.Usagef("--dag: `%s` is about all DAGs", c.CommandPath())
+		}
+	default:
+		var err error
+		if definition, err = a.chooseDAG(); err != nil {
+			return err
+		}
+	}
+	a.use(definition)
 	a.parsed = true
 	return nil
 }
 
-// needsSettings says whether a command works with the systems. Completion and help, which cobra adds, do not.
-func needsSettings(c *cobra.Command) bool {
-	for at := c; at != nil; at = at.Parent() {
-		if at.Annotations[annotationNoSettings] != "" || at.Name() == "completion" || at.Name() == "help" || at.Name() == cobra.ShellCompRequestCmd || at.Name() == cobra.ShellCompNoDescRequestCmd {
-			return false
+// loadSettings reads the settings, and says which system they are of if that is not obvious.
+func (a *app) loadSettings() error {
+	settings, err := a.load(a.envFiles...)
+	if err != nil {
+		return &exit.UsageError{Err: err}
+	}
+	for _, name := range slices.Sorted(maps.Keys(settings.Schedules)) {
+		if _, err := a.catalog.Definition(name); err != nil {
+			return exit.Usagef("PINFLOW_SCHEDULES: %w", err)
 		}
 	}
-	return true
+	a.settings = settings
+	if settings.Stack != "" {
+		a.Log("Using the embedded stack in %s.", settings.Stack)
+	}
+	return nil
 }
 
-const (
-	// annotationForms lists the forms of output of a command, separated by blanks; the first is the default.
-	annotationForms = "forms"
-	// annotationNoSettings marks commands that need no settings, so that broken ones do not stop them.
-	annotationNoSettings = "no-settings"
-)
-
-// outputForms are the forms in which a command prints. A command without data has none.
-func outputForms(c *cobra.Command) []string {
-	return strings.Fields(c.Annotations[annotationForms])
+// annotated reports whether the command, or one above it, has the annotation.
+func annotated(c *cobra.Command, annotation string) bool {
+	for at := c; at != nil; at = at.Parent() {
+		if at.Annotations[annotation] != "" {
+			return true
+		}
+	}
+	return false
 }
 
-// form is the form of output that was asked for, or the command's default.
-func (a *app) form(c *cobra.Command) string {
-	if a.output != "" {
-		return a.output
+// builtIn reports whether the command is one of cobra's own.
+func builtIn(c *cobra.Command) bool {
+	for at := c; at != nil; at = at.Parent() {
+		switch at.Name() {
+		case "completion", "help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
+			return true
+		}
 	}
-	if forms := outputForms(c); len(forms) > 0 {
-		return forms[0]
-	}
-	return ""
-}
-
-// group is a command that only holds others.
-func group(use, short, id string, commands ...*cobra.Command) *cobra.Command {
-	parent := &cobra.Command{Use: use, Short: short, GroupID: id, Args: subcommandArgs, RunE: missingSubcommand}
-	parent.AddCommand(commands...)
-	return parent
-}
-
-// subcommandArgs refuses what is no subcommand, with the nearest names that are.
-func subcommandArgs(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	c.SuggestionsMinimumDistance = 2 // edits that lie between a name and its slip
-	message := fmt.Sprintf("unknown command %q for `%s`", args[0], c.CommandPath())
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		message += ": did you mean " + strings.Join(near, ", ") + "?"
-	}
-	return errors.New(message)
-}
-
-// missingSubcommand shows what there is. It is not success: nothing was asked that could be done.
-func missingSubcommand(c *cobra.Command, _ []string) error {
-	if err := c.Help(); err != nil {
-		return err
-	}
-	return errShown{exitUsage}
+	return false
 }

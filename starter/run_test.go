@@ -5,21 +5,16 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
-	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
-	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 
-	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/startertest"
 )
 
 const (
@@ -28,40 +23,17 @@ const (
 	failed    = enumspb.WORKFLOW_EXECUTION_STATUS_FAILED
 )
 
-// at is a moment of the day on which the runs of these tests take place.
-func at(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
-
-// runOf is a run of 2022-10-18 whose tasks stand as given, in the order of the DAG; missing ones are none.
-func runOf(state run.State, tasks ...run.Task) run.Status {
-	status := run.Status{
-		DAG: dailyName, Date: "2022-10-18", State: state, Trigger: run.Manual, WorkflowID: "pinterest-daily-2022-10-18", RunID: "r1",
-		Started: at(0), Until: at(-12 * 3600),
-	}
-	if state.Final() {
-		status.Ended = at(75)
-	}
-	for i, id := range workflows.Daily.DAG.IDs() {
-		task := run.Task{ID: id, State: run.None}
-		if i < len(tasks) {
-			task = tasks[i]
-			task.ID = id
-		}
-		status.Tasks = append(status.Tasks, task)
-	}
-	return status
-}
-
 func succeeded(from, to int) run.Task {
 	return run.Task{State: run.Success, Tries: 1, Started: at(from), Ended: at(to), Outcome: run.Outcome{Link: "https://workspace/runs/7"}}
 }
 
 var (
-	loaded   = run.Task{State: run.Success, Tries: 1, Started: at(0), Ended: at(12), Outcome: run.Outcome{Rows: 9006, Link: "https://workspace/runs/6"}}
+	loaded   = startertest.Loaded()
 	broken   = run.Task{State: run.Failed, Tries: 2, Started: at(12), Ended: at(73), Outcome: run.Outcome{Link: "https://workspace/runs/8"}, Error: "clean_geo try 2 ended as FAILED\n[TABLE_OR_VIEW_NOT_FOUND] nowhere"}
 	upstream = run.Task{State: run.UpstreamFailed}
-	good     = runOf(run.Success, loaded, succeeded(12, 14), succeeded(12, 15), succeeded(12, 13), succeeded(15, 16))
-	bad      = runOf(run.Failed, loaded, succeeded(12, 14), broken, succeeded(12, 13), upstream)
-	going    = runOf(run.Running, loaded, run.Task{State: run.Running, Tries: 1, Started: at(-30)})
+	good     = startertest.RunOf(run.Success, loaded, succeeded(12, 14), succeeded(12, 15), succeeded(12, 13), succeeded(15, 16))
+	bad      = startertest.RunOf(run.Failed, loaded, succeeded(12, 14), broken, succeeded(12, 13), upstream)
+	going    = startertest.RunOf(run.Running, loaded, run.Task{State: run.Running, Tries: 1, Started: at(-30)})
 )
 
 // starts lets the world start a run that answers queries so, and ends so.
@@ -76,10 +48,10 @@ func TestRun_StartsTheDateThatHasJustEnded(t *testing.T) {
 	w.starts(nil)
 	code, stdout, stderr := w.starter(t, "run")
 	require.Zero(t, code, stderr)
-	require.Equal(t, []any{run.Input{DAG: dailyName, Date: "2022-10-18", Trigger: run.Manual, Params: map[string]string{}, TriggeredBy: "ann@desk"}}, w.temporal.started)
-	require.Contains(t, w.temporal.executions, "pinterest-daily-2022-10-18")
+	require.Equal(t, []any{run.Input{DAG: pipeline, Date: "2022-10-18", Trigger: run.Manual, Params: map[string]string{}, TriggeredBy: "ann@desk"}}, w.temporal.started)
+	require.Contains(t, w.temporal.executions, "pipeline-2022-10-18")
 	require.Contains(t, stdout, "starter status 2022-10-18 --watch")
-	require.Contains(t, stdout, "http://ui:8233/namespaces/default/workflows/pinterest-daily-2022-10-18/r1")
+	require.Contains(t, stdout, "http://ui:8233/namespaces/default/workflows/pipeline-2022-10-18/r1")
 }
 
 func TestRun_TakesDateAndParameters(t *testing.T) {
@@ -90,13 +62,13 @@ func TestRun_TakesDateAndParameters(t *testing.T) {
 	in := w.temporal.started[0].(run.Input)
 	require.EqualValues(t, "2022-10-19", in.Date, "today may be run: it is partial")
 	require.Equal(t, map[string]string{"invalid_followers": "null", "schema": "other"}, in.Params)
-	require.JSONEq(t, `{"date":"2022-10-19","workflowId":"pinterest-daily-2022-10-19","runId":"r1",
-		"link":"http://ui:8233/namespaces/default/workflows/pinterest-daily-2022-10-19/r1"}`, stdout)
+	require.JSONEq(t, `{"date":"2022-10-19","workflowId":"pipeline-2022-10-19","runId":"r1",
+		"ui":"http://ui:8233/namespaces/default/workflows/pipeline-2022-10-19/r1"}`, stdout)
 }
 
 func TestRun_WaitsAndTellsEachChange(t *testing.T) {
 	w := newWorld()
-	w.starts(nil, runOf(run.Running), going, going, good)
+	w.starts(nil, startertest.RunOf(run.Running), going, going, good)
 	code, stdout, stderr := w.starter(t, "run", "2022-10-18", "--wait")
 	require.Zero(t, code)
 	golden(t, "run-success", stdout)
@@ -107,12 +79,12 @@ func TestRun_EndsWithOneIfTheRunFailed(t *testing.T) {
 	w := newWorld()
 	w.starts(errors.New("RunFailed"), going, bad)
 	code, stdout, _ := w.starter(t, "run", "2022-10-18", "--wait")
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	golden(t, "run-failed", stdout)
 
 	w.starts(errors.New("RunFailed"), bad)
 	code, stdout, _ = w.starter(t, "run", "2022-10-18", "--wait", "-o", "json")
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	var printed run.Status
 	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
 	require.Equal(t, bad, printed)
@@ -122,7 +94,7 @@ func TestRun_IsNotTakenForASuccessIfItWasEndedFromOutside(t *testing.T) {
 	w := newWorld()
 	w.starts(errors.New("workflow execution terminated"), going)
 	code, stdout, _ := w.starter(t, "run", "2022-10-18", "--wait")
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stdout, "workflow execution terminated")
 }
 
@@ -141,25 +113,25 @@ func TestRun_IsThereOnceForADate(t *testing.T) {
 	already := serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "r1")
 	refuse := func(w *world) {
 		w.temporal.execute = func(client.StartWorkflowOptions, any) (*fakeExecution, error) { return nil, already }
-		w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", answers: []any{going, good}})
+		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", answers: []any{going, good}})
 	}
 	w := newWorld()
 	refuse(w)
 	code, _, stderr := w.starter(t, "run", "2022-10-18")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "going already")
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stderr, "already running")
 	require.Contains(t, stderr, "starter status 2022-10-18 --watch")
 
 	refuse(w)
 	code, stdout, stderr := w.starter(t, "run", "2022-10-18", "--wait")
 	require.Zero(t, code)
-	require.Contains(t, stderr, "waiting for that one")
+	require.Contains(t, stderr, "waiting for that")
 	require.Contains(t, stdout, "success")
 
 	refuse(w)
 	code, _, stderr = w.starter(t, "run", "2022-10-18", "--wait", "--param", "invalid_followers=null")
-	require.Equal(t, exitFailed, code, "the one that is going may have other parameters")
-	require.Contains(t, stderr, "going already")
+	require.Equal(t, exit.Failed, code, "the one that is going may have other parameters")
+	require.Contains(t, stderr, "already running")
 }
 
 // ledger writes a run into the world's ledger.
@@ -167,7 +139,7 @@ func (w *world) ledger(t *testing.T, status run.Status) {
 	entry := ledger.Entry{Status: status, Attempt: 1}
 	body, err := json.Marshal(entry)
 	require.NoError(t, err)
-	w.bucket.objects["runs/pinterest-daily/"+string(status.Date)+".json"] = body
+	w.write(t, "runs/pipeline/"+string(status.Date)+".json", body)
 }
 
 func TestRun_ReprocessesAsAsked(t *testing.T) {
@@ -205,32 +177,4 @@ func TestRun_ReprocessesAsAsked(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestLanding_CountsOffsetsOfAllPartitions(t *testing.T) {
-	event := func(id int64, activity string, in landing.PartitionInput) *historypb.HistoryEvent {
-		payloads, err := converter.GetDefaultDataConverter().ToPayloads(in)
-		require.NoError(t, err)
-		return &historypb.HistoryEvent{EventId: id, Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
-			ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{
-				ActivityId: string(rune('0' + id)), ActivityType: &commonpb.ActivityType{Name: activity}, Input: payloads,
-			}}}
-	}
-	heartbeat, err := converter.GetDefaultDataConverter().ToPayloads(int64(1300))
-	require.NoError(t, err)
-	w := newWorld()
-	w.temporal.add("run", &fakeExecution{runID: "r1",
-		history: []*historypb.HistoryEvent{
-			event(5, "PlanLanding", landing.PartitionInput{}),
-			event(6, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 0, Start: 100, End: 600}}),
-			event(7, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 1, Start: 1000, End: 2000}}),
-			event(8, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 2, Start: 0, End: 50}}),
-			{EventId: 9, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
-				ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: 6}}},
-		},
-		pending: []*workflowpb.PendingActivityInfo{{ActivityId: "7", HeartbeatDetails: heartbeat}, {ActivityId: "8"}},
-	})
-	far, err := landingOf(t.Context(), newWorldConnection(w), "run", "r1")
-	require.NoError(t, err)
-	require.Equal(t, landed{done: 500 + 300, total: 500 + 1000 + 50}, far)
 }

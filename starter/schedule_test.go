@@ -15,6 +15,9 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/control"
+	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/history"
 )
 
 // scheduled is a world whose Schedule was created so many days ago.
@@ -29,56 +32,56 @@ func scheduled(t *testing.T, days int) *world {
 
 // ledgered puts a run into the ledger.
 func (w *world) ledgered(t *testing.T, date dates.Date, state run.State, change ...func(*ledger.Entry)) {
-	entry := ledger.Entry{Status: run.Status{DAG: dailyName, Date: date, State: state, RunID: "r-" + string(date), Started: date.End(), Ended: date.End().Add(time.Minute)}}
+	entry := ledger.Entry{Status: run.Status{DAG: pipeline, Date: date, State: state, RunID: "r-" + string(date), Started: date.End(), Ended: date.End().Add(time.Minute)}}
 	for _, c := range change {
 		c(&entry)
 	}
 	body, err := json.Marshal(entry)
 	require.NoError(t, err)
-	w.bucket.objects["runs/pinterest-daily/"+string(date)+".json"] = body
+	w.write(t, "runs/pipeline/"+string(date)+".json", body)
 }
 
 func TestSchedule_IsAppliedOnceAndSaysWhatItChanged(t *testing.T) {
 	w := newWorld()
 	for _, command := range []string{"show", "pause", "resume", "next", "delete --yes"} {
 		code, _, stderr := w.starter(t, append([]string{"schedule"}, strings.Fields(command)...)...)
-		require.Equal(t, exitFailed, code)
+		require.Equal(t, exit.Failed, code)
 		require.Contains(t, stderr, "starter schedule apply", command)
 	}
 	const next = "  next: fires at 2022-10-20 00:00:00 UTC for 2022-10-19\n"
 	_, stdout, _ := w.starter(t, "schedule", "apply")
-	require.Equal(t, "Schedule pinterest-daily: created\n"+next, stdout)
+	require.Equal(t, "Schedule pipeline: created\n"+next, stdout)
 	_, stdout, _ = w.starter(t, "schedule", "apply")
-	require.Equal(t, "Schedule pinterest-daily: unchanged\n"+next, stdout)
+	require.Equal(t, "Schedule pipeline: unchanged\n"+next, stdout)
 
-	w.temporal.schedule.Spec.Calendars[0].Hour = []client.ScheduleRange{{Start: 3, End: 6, Step: 2}}
-	w.temporal.schedule.Spec.TimeZoneName = "Europe/London"
-	w.temporal.schedule.Action.(*client.ScheduleWorkflowAction).TaskQueue = "elsewhere"
-	w.temporal.schedule.Policy.Overlap = enumspb.SCHEDULE_OVERLAP_POLICY_SKIP
-	w.temporal.schedule.State.Paused = true
+	w.schedule().Spec.Calendars[0].Hour = []client.ScheduleRange{{Start: 3, End: 6, Step: 2}}
+	w.schedule().Spec.TimeZoneName = "Europe/London"
+	w.schedule().Action.(*client.ScheduleWorkflowAction).TaskQueue = "elsewhere"
+	w.schedule().Policy.Overlap = enumspb.SCHEDULE_OVERLAP_POLICY_SKIP
+	w.schedule().State.Paused = true
 	_, stdout, _ = w.starter(t, "schedule", "show")
-	require.Contains(t, stdout, "differs from what the settings and this build say")
+	require.Contains(t, stdout, "differs from the settings and this build")
 	require.Contains(t, stdout, "time zone: Europe/London → UTC")
 	_, stdout, _ = w.starter(t, "schedule", "apply")
-	require.Equal(t, "Schedule pinterest-daily: changed\n"+
+	require.Equal(t, "Schedule pipeline: changed\n"+
 		"  fires: at 03-06/2:00:00 every day → at 00:00:00 every day\n"+
 		"  time zone: Europe/London → UTC\n"+
 		"  task queue: elsewhere → pinflow\n"+
 		"  overlap: Skip → AllowAll\n"+
-		"  paused: nothing (it starts nothing until `starter schedule resume`)\n", stdout)
-	require.True(t, w.temporal.schedule.State.Paused, "a paused Schedule stays paused")
+		"  paused: no reason given (it starts no runs until `starter schedule resume`)\n", stdout)
+	require.True(t, w.schedule().State.Paused, "a paused Schedule stays paused")
 	_, stdout, _ = w.starter(t, "schedule", "apply", "-o", "json")
-	require.JSONEq(t, `{"id":"pinterest-daily","outcome":"unchanged","paused":true}`, stdout)
+	require.JSONEq(t, `{"id":"pipeline","outcome":"unchanged","paused":true}`, stdout)
 }
 
 func TestSchedule_FiresWhenTheSettingsAndTheCommandSay(t *testing.T) {
 	w := newWorld()
-	t.Setenv("PINFLOW_SCHEDULE", "30 2 * * *")
+	w.settings.Schedules = map[string]string{pipeline: "30 2 * * *"}
 	_, stdout, _ := w.starter(t, "schedule", "apply")
 	require.Contains(t, stdout, "fires at 2022-10-20 02:30:00 UTC for 2022-10-19")
 	_, stdout, _ = w.starter(t, "setup", "-o", "json")
-	require.Contains(t, stdout, "pinterest-daily, 30 2 * * * (UTC)")
-	require.Equal(t, unchanged, outcomes(t, stdout)[5])
+	require.Contains(t, stdout, "pipeline, 30 2 * * * (UTC)")
+	require.Equal(t, control.Unchanged, outcomes(t, stdout)[5])
 
 	_, stdout, _ = w.starter(t, "schedule", "apply", "--cron", "0 9 * * *", "--timezone", "Asia/Tokyo")
 	require.Contains(t, stdout, "fires: at 02:30:00 every day → at 09:00:00 every day\n")
@@ -89,13 +92,13 @@ func TestSchedule_FiresWhenTheSettingsAndTheCommandSay(t *testing.T) {
 	require.Contains(t, stderr, "it does not fire every day")
 	require.Contains(t, stderr, "the settings still say 30 2 * * * (UTC)")
 	code, stdout, _ = w.starter(t, "doctor")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stdout, "it differs from what the settings and this build say it is")
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stdout, "differs from the settings and this build")
 
-	t.Setenv("PINFLOW_SCHEDULE", "0 0 1 * 1")
+	w.settings.Schedules[pipeline] = "0 0 1 * 1"
 	for _, command := range [][]string{{"setup"}, {"schedule", "apply"}} {
 		code, _, stderr := w.starter(t, command...)
-		require.Equal(t, exitUsage, code)
+		require.Equal(t, exit.Usage, code)
 		require.Contains(t, stderr, "PINFLOW_SCHEDULE")
 		require.Contains(t, stderr, "both the day of the month and the day of the week")
 	}
@@ -104,8 +107,8 @@ func TestSchedule_FiresWhenTheSettingsAndTheCommandSay(t *testing.T) {
 func TestSchedule_IsAppliedPaused(t *testing.T) {
 	w := newWorld()
 	_, stdout, _ := w.starter(t, "schedule", "apply", "--paused", "--reason", "until the move")
-	require.Equal(t, "Schedule pinterest-daily: created\n  paused: until the move (it starts nothing until `starter schedule resume`)\n", stdout)
-	require.Equal(t, client.ScheduleState{Paused: true, Note: "until the move"}, *w.temporal.schedule.State)
+	require.Equal(t, "Schedule pipeline: created\n  paused: until the move (it starts no runs until `starter schedule resume`)\n", stdout)
+	require.Equal(t, client.ScheduleState{Paused: true, Note: "until the move"}, *w.schedule().State)
 	_, stdout, _ = w.starter(t, "schedule", "apply", "--paused")
 	require.Contains(t, stdout, "unchanged", "the reason that stands is kept")
 	_, stdout, _ = w.starter(t, "schedule", "apply", "--paused", "--reason", "longer than we thought")
@@ -114,7 +117,7 @@ func TestSchedule_IsAppliedPaused(t *testing.T) {
 	w.starter(t, "schedule", "resume")
 	_, stdout, _ = w.starter(t, "schedule", "apply", "--paused")
 	require.Contains(t, stdout, "state: active → paused (paused with `starter schedule apply --paused`)")
-	require.True(t, w.temporal.schedule.State.Paused)
+	require.True(t, w.schedule().State.Paused)
 }
 
 func TestSchedule_ShowsItsDatesAndItsPauses(t *testing.T) {
@@ -125,7 +128,7 @@ func TestSchedule_ShowsItsDatesAndItsPauses(t *testing.T) {
 		w.temporal.info.NextActionTimes = append(w.temporal.info.NextActionTimes, noon.AddDate(0, 0, day).Truncate(24*3600e9).AddDate(0, 0, 1))
 	}
 	w.temporal.info.RecentActions = []client.ScheduleActionResult{{ScheduleTime: noon.Truncate(24 * 3600e9), ActualTime: noon.Truncate(24 * 3600e9),
-		StartWorkflowResult: &client.ScheduleWorkflowExecution{WorkflowID: "pinterest-daily-scheduled-2022-10-19T00:00:00Z"}}}
+		StartWorkflowResult: &client.ScheduleWorkflowExecution{WorkflowID: "pipeline-scheduled-2022-10-19T00:00:00Z"}}}
 	_, stdout, _ := w.starter(t, "schedule", "show")
 	golden(t, "schedule-show", stdout)
 
@@ -133,7 +136,7 @@ func TestSchedule_ShowsItsDatesAndItsPauses(t *testing.T) {
 	require.Contains(t, stdout, "paused\n  fires: at 00:00:00 every day (UTC)\n  note: holiday")
 	require.NotContains(t, stdout, "to come")
 	_, stdout, _ = w.starter(t, "schedule", "resume", "-o", "json")
-	var view scheduleView
+	var view history.ScheduleView
 	require.NoError(t, json.Unmarshal([]byte(stdout), &view))
 	require.False(t, view.Paused)
 	require.Len(t, view.Next, 5)
@@ -160,7 +163,7 @@ func TestScheduleNext_PreviewsFiringsWithTheirDates(t *testing.T) {
 
 	w.starter(t, "schedule", "pause", "--reason", "holiday")
 	_, stdout, _ = w.starter(t, "schedule", "next", "-n", "1")
-	require.Contains(t, stdout, "is paused (holiday). Resumed, it would fire:\n")
+	require.Contains(t, stdout, "is paused (holiday)")
 	require.Contains(t, stdout, "2022-10-20 00:00:00   2022-10-19")
 }
 
@@ -168,23 +171,23 @@ func TestScheduleDelete_AsksFirst(t *testing.T) {
 	w := scheduled(t, 0)
 	w.typed = "y\n"
 	code, stdout, stderr := w.starter(t, "schedule", "delete")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "Type its name to go on")
-	require.Contains(t, stderr, `nothing was deleted: "y" is not pinterest-daily`)
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stderr, "Type its name")
+	require.Contains(t, stderr, `nothing was deleted: "y" is not pipeline`)
 	require.Empty(t, stdout)
-	require.NotNil(t, w.temporal.schedule)
+	require.NotNil(t, w.schedule())
 
-	w.typed = "pinterest-daily"
+	w.typed = "pipeline"
 	code, stdout, _ = w.starter(t, "schedule", "delete")
 	require.Zero(t, code)
 	require.Contains(t, stdout, "deleted")
-	require.Nil(t, w.temporal.schedule)
+	require.Nil(t, w.schedule())
 
 	w = scheduled(t, 0)
 	code, stdout, stderr = w.starter(t, "schedule", "delete", "--yes", "-o", "json")
 	require.Zero(t, code, stderr)
-	require.JSONEq(t, `{"id":"pinterest-daily","outcome":"deleted","paused":false}`, stdout)
-	require.Nil(t, w.temporal.schedule)
+	require.JSONEq(t, `{"id":"pipeline","outcome":"deleted","paused":false}`, stdout)
+	require.Nil(t, w.schedule())
 }
 
 // A Schedule of ten days ago: its first firing was for 2022-10-09, its last for yesterday, 2022-10-18.
@@ -196,7 +199,7 @@ func TestScheduleResume_MakesUpNothingSilently(t *testing.T) {
 		said   []string
 	}{
 		"nothing has run": {nil, "", "", []string{"Missing since the last success: 10 dates, 2022-10-09 to 2022-10-18", "starter backfill --from 2022-10-09 --to 2022-10-18 --reprocess failed"}},
-		"catch all up":    {nil, "--catchup", "2022-10-09 2022-10-18 1", []string{"A backfill runs what was missing: 10 dates, 2022-10-09 to 2022-10-18"}},
+		"catch all up":    {nil, "--catchup", "2022-10-09 2022-10-18 1", []string{"A backfill runs the missing dates: 10 dates, 2022-10-09 to 2022-10-18"}},
 		"four at a time":  {nil, "--catchup --parallel 4", "2022-10-09 2022-10-18 4", nil},
 		"after the last success": {func(t *testing.T, w *world) {
 			w.ledgered(t, "2022-10-12", run.Success)
@@ -205,7 +208,7 @@ func TestScheduleResume_MakesUpNothingSilently(t *testing.T) {
 			w.ledgered(t, "2022-10-16", run.Success, func(e *ledger.Entry) { e.Partial = true })
 		}, "--catchup", "2022-10-15 2022-10-18 1", nil},
 		"the latest two": {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-12", run.Success) }, "--catchup --max 2", "2022-10-17 2022-10-18 1",
-			[]string{"2 dates, 2022-10-17 to 2022-10-18", "This stays a gap: 4 dates, 2022-10-13 to 2022-10-16", "starter backfill --from 2022-10-13 --to 2022-10-16 --reprocess failed"}},
+			[]string{"2 dates, 2022-10-17 to 2022-10-18", "Still missing: 4 dates, 2022-10-13 to 2022-10-16", "starter backfill --from 2022-10-13 --to 2022-10-16 --reprocess failed"}},
 		"more than are missing":            {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-17", run.Success) }, "--catchup --max 7", "2022-10-18 2022-10-18 1", []string{"1 date, 2022-10-18"}},
 		"nothing is missing":               {func(t *testing.T, w *world) { w.ledgered(t, "2022-10-18", run.Success) }, "--catchup", "", []string{"No date is missing"}},
 		"a success of before the Schedule": {func(t *testing.T, w *world) { w.ledgered(t, "2022-09-01", run.Success) }, "--catchup", "2022-10-09 2022-10-18 1", nil},
@@ -221,7 +224,7 @@ func TestScheduleResume_MakesUpNothingSilently(t *testing.T) {
 			}
 			code, stdout, stderr := w.starter(t, append([]string{"schedule", "resume"}, strings.Fields(row.args)...)...)
 			require.Zero(t, code, stderr)
-			require.False(t, w.temporal.schedule.State.Paused)
+			require.False(t, w.schedule().State.Paused)
 			for _, want := range row.said {
 				require.Contains(t, stdout, want)
 			}
@@ -245,16 +248,16 @@ func TestScheduleResume_LeavesTheScheduleIfItCannotCatchUp(t *testing.T) {
 		return nil, serviceerror.NewResourceExhausted(0, "too many requests")
 	}
 	code, _, stderr := w.starter(t, "schedule", "resume", "--catchup")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "the Schedule is as it was")
-	require.True(t, w.temporal.schedule.State.Paused)
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stderr, "the Schedule was not resumed")
+	require.True(t, w.schedule().State.Paused)
 
 	w.temporal.execute = func(client.StartWorkflowOptions, any) (*fakeExecution, error) {
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "r1")
 	}
 	code, stdout, stderr := w.starter(t, "schedule", "resume", "--catchup", "-o", "json")
 	require.Zero(t, code)
-	require.Contains(t, stderr, "going already")
-	require.Contains(t, stdout, `"workflowId": "pinterest-daily-backfill-2022-10-09-2022-10-18"`)
-	require.False(t, w.temporal.schedule.State.Paused)
+	require.Contains(t, stderr, "already running")
+	require.Contains(t, stdout, `"workflowId": "pipeline-backfill-2022-10-09-2022-10-18"`)
+	require.False(t, w.schedule().State.Paused)
 }

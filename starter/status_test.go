@@ -9,13 +9,15 @@ import (
 	failurepb "go.temporal.io/api/failure/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
+
+	"github.com/pinflow/pinflow/starter/exit"
 )
 
 func TestStatus_ShowsARun(t *testing.T) {
 	w := newWorld()
 	partial := going
 	partial.Partial = true
-	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{partial}, pending: []*workflowpb.PendingActivityInfo{
+	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{partial}, pending: []*workflowpb.PendingActivityInfo{
 		{ActivityType: &commonpb.ActivityType{Name: "WaitNotebook"}, Attempt: 1},
 		{ActivityType: &commonpb.ActivityType{Name: "PlanLanding"}, Attempt: 4, LastFailure: &failurepb.Failure{Message: "Kafka does not answer"}},
 	}})
@@ -26,9 +28,9 @@ func TestStatus_ShowsARun(t *testing.T) {
 
 func TestStatus_EndsWithOneForAFailedRun(t *testing.T) {
 	w := newWorld()
-	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: failed, closed: at(75), answers: []any{bad}})
+	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: failed, closed: at(75), answers: []any{bad}})
 	code, stdout, _ := w.starter(t, "status", "2022-10-18")
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stdout, "[TABLE_OR_VIEW_NOT_FOUND] nowhere")
 }
 
@@ -37,23 +39,23 @@ func TestStatus_KnowsARunThatTemporalHasForgotten(t *testing.T) {
 	w.ledger(t, good)
 	code, stdout, _ := w.starter(t, "status", "2022-10-18")
 	require.Zero(t, code)
-	require.Contains(t, stdout, "pinterest-daily of 2022-10-18: success (manual, 1m15s)")
+	require.Contains(t, stdout, "pipeline of 2022-10-18: success (manual, 1m15s)")
 	require.Regexp(t, `query +success +1`, stdout)
 
 	code, _, stderr := w.starter(t, "status", "2022-10-17")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "2022-10-17 has not been run: start it with `starter run 2022-10-17`")
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stderr, "2022-10-17 has not run yet: start it with `starter run 2022-10-17`")
 }
 
 func TestStatus_SaysWhoIsMissingIfNoWorkerAnswers(t *testing.T) {
 	w := newWorld()
 	w.temporal.queryErr = serviceerror.NewDeadlineExceeded("query timed out")
-	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running})
+	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running})
 	code, _, stderr := w.starter(t, "status", "2022-10-18")
-	require.Equal(t, exitUnreachable, code)
+	require.Equal(t, exit.Unreachable, code)
 	require.Contains(t, stderr, "no worker answers on task queue pinflow")
 
-	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: completed, closed: at(75)})
+	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: completed, closed: at(75)})
 	w.ledger(t, good) // an ended run needs no worker to be known
 	code, stdout, _ := w.starter(t, "status", "2022-10-18")
 	require.Zero(t, code)
@@ -62,17 +64,17 @@ func TestStatus_SaysWhoIsMissingIfNoWorkerAnswers(t *testing.T) {
 
 func TestStatus_TellsARunThatWasEndedFromOutside(t *testing.T) {
 	w := newWorld()
-	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, closed: at(40), answers: []any{going}})
+	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, closed: at(40), answers: []any{going}})
 	code, stdout, _ := w.starter(t, "status", "2022-10-18")
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stdout, "the run was ended from outside: terminated")
 }
 
 func TestStatus_WatchesUntilTheEnd(t *testing.T) {
 	w := newWorld()
-	w.temporal.add("pinterest-daily-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{going, going, bad}})
+	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{going, going, bad}})
 	code, stdout, stderr := w.starter(t, "status", "2022-10-18", "--watch")
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "query        upstream_failed")
 	require.Contains(t, stdout, "clean_geo failed after 2 tries")
 }

@@ -15,6 +15,11 @@ import (
 
 	"github.com/pinflow/pinflow/internal/search"
 	"github.com/pinflow/pinflow/notebooks"
+	"github.com/pinflow/pinflow/starter/control"
+	"github.com/pinflow/pinflow/starter/doctor"
+	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/setup"
 )
 
 // bare is a world in which nothing is set up.
@@ -25,8 +30,8 @@ func bare() *world {
 }
 
 // outcomes are what the steps of a setup did.
-func outcomes(t *testing.T, stdout string) (all []outcome) {
-	var steps []setupStep
+func outcomes(t *testing.T, stdout string) (all []control.Outcome) {
+	var steps []setup.Step
 	require.NoError(t, json.Unmarshal([]byte(stdout), &steps))
 	for _, step := range steps {
 		all = append(all, step.Outcome)
@@ -44,11 +49,11 @@ func TestSetup_MakesEverythingOnce(t *testing.T) {
 	require.Len(t, w.temporal.attributes, len(search.Attributes()))
 	require.True(t, w.sql.schema)
 	require.Len(t, w.notes.sources, len(notebooks.All()))
-	require.NotNil(t, w.temporal.schedule)
+	require.NotNil(t, w.schedule())
 
 	code, stdout, _ = w.starter(t, "setup", "-o", "json")
 	require.Zero(t, code)
-	require.Equal(t, []outcome{unchanged, unchanged, unchanged, unchanged, unchanged, unchanged}, outcomes(t, stdout))
+	require.Equal(t, []control.Outcome{control.Unchanged, control.Unchanged, control.Unchanged, control.Unchanged, control.Unchanged, control.Unchanged}, outcomes(t, stdout))
 }
 
 func TestSetup_MakesWhatIsMissingOrWrong(t *testing.T) {
@@ -58,10 +63,10 @@ func TestSetup_MakesWhatIsMissingOrWrong(t *testing.T) {
 	delete(w.temporal.attributes, "PinflowState")
 	w.temporal.countErrs = []error{serviceerror.NewInvalidArgument("PinflowState is not defined"), serviceerror.NewInvalidArgument("still not")}
 	w.notes.sources["/Shared/pinflow/query"] = "-- Databricks notebook source\nSELECT 1"
-	w.temporal.schedule.Spec.Calendars[0].Hour = []client.ScheduleRange{{Start: 3}}
+	w.schedule().Spec.Calendars[0].Hour = []client.ScheduleRange{{Start: 3}}
 	code, stdout, stderr := w.starter(t, "setup", "-o", "json")
 	require.Zero(t, code, stderr)
-	require.Equal(t, []outcome{created, unchanged, created, unchanged, changed, changed}, outcomes(t, stdout))
+	require.Equal(t, []control.Outcome{control.Created, control.Unchanged, control.Created, control.Unchanged, control.Changed, control.Changed}, outcomes(t, stdout))
 	require.Empty(t, w.temporal.countErrs, "it waits until the attributes can be used")
 }
 
@@ -72,14 +77,14 @@ func TestSetup_StopsAtWhatItCannotDo(t *testing.T) {
 		want   string
 		done   string // the last step that was done
 	}{
-		"attribute of another type": {func(w *world) { w.temporal.attributes["PinflowDate"] = enumspb.INDEXED_VALUE_TYPE_TEXT }, exitFailed, "PinflowDate", "bucket"},
-		"closed operator API": {func(w *world) { w.temporal.err = serviceerror.NewUnimplemented("unknown service") }, exitFailed,
+		"attribute of another type": {func(w *world) { w.temporal.attributes["PinflowDate"] = enumspb.INDEXED_VALUE_TYPE_TEXT }, exit.Failed, "PinflowDate", "bucket"},
+		"closed operator API": {func(w *world) { w.temporal.err = serviceerror.NewUnimplemented("unknown service") }, exit.Failed,
 			"add them on its page in Temporal Cloud: PinflowDag (Keyword)", "bucket"},
 		"no warehouse": {func(w *world) {
 			w.sql.err = &apierr.APIError{StatusCode: 400, Message: "w1 is not a valid endpoint id."}
-		}, exitFailed, "w1 is not a valid endpoint id", "search attributes"},
-		"wrong token": {func(w *world) { w.sql.err = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."} }, exitUnreachable, "DATABRICKS_TOKEN", "search attributes"},
-		"no folder":   {func(w *world) { w.notes.err = errors.New("a file is in the way") }, exitFailed, "setup of notebooks", "schema"},
+		}, exit.Failed, "w1 is not a valid endpoint id", "search attributes"},
+		"wrong token": {func(w *world) { w.sql.err = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."} }, exit.Unreachable, "DATABRICKS_TOKEN", "search attributes"},
+		"no folder":   {func(w *world) { w.notes.err = errors.New("a file is in the way") }, exit.Failed, "setup of notebooks", "schema"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := bare()
@@ -116,28 +121,28 @@ func TestDoctor_SaysWhatIsWrongAndWhatToDo(t *testing.T) {
 		code   int
 		want   []string // of the line that fails
 	}{
-		"no Temporal":     {func(w *world) { w.temporal.err = refused }, exitUnreachable, []string{"Temporal", "make stack"}},
-		"no namespace":    {func(w *world) { w.temporal.err = serviceerror.NewNamespaceNotFound("default") }, exitUnreachable, []string{"Temporal", "TEMPORAL_NAMESPACE"}},
-		"no attributes":   {func(w *world) { clear(w.temporal.attributes) }, exitFailed, []string{"search attributes", "6 are missing", "starter setup"}},
-		"no schedule":     {func(w *world) { w.temporal.schedule = nil }, exitFailed, []string{"schedule", "starter schedule apply"}},
-		"other schedule":  {func(w *world) { w.temporal.schedule.Spec.TimeZoneName = "Asia/Tokyo" }, exitFailed, []string{"schedule", "starter schedule apply"}},
-		"no worker":       {func(w *world) { w.temporal.pollers = nil }, exitFailed, []string{"worker", "bin/workers"}},
-		"a worker of old": {func(w *world) { w.now = noon.Add(pollAge) }, exitFailed, []string{"worker", "bin/workers"}},
-		"no Kafka":        {func(w *world) { w.down["kafka"] = errors.New("dial tcp: refused") }, exitUnreachable, []string{"Kafka", "PINFLOW_KAFKA_BROKERS"}},
-		"no topic":        {func(w *world) { w.topics.there = w.topics.there[1:] }, exitFailed, []string{"Kafka", "pinflow.pin missing", "starter setup"}},
-		"no bucket":       {func(w *world) { w.bucket.exists = false }, exitFailed, []string{"S3", "no bucket pinflow", "starter setup"}},
-		"wrong token":     {func(w *world) { w.user = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."} }, exitUnreachable, []string{"token", "DATABRICKS_TOKEN"}},
-		"busy Databricks": {func(w *world) { w.user = &apierr.APIError{StatusCode: 503, Message: "try later"} }, exitUnreachable, []string{"token", "make stack"}},
-		"other notebooks": {func(w *world) { clear(w.notes.sources) }, exitFailed, []string{"notebooks", "differ", "starter notebooks push"}},
-		"no schema":       {func(w *world) { w.sql.schema = false }, exitFailed, []string{"schema", "pinterest", "starter setup"}},
+		"no Temporal":     {func(w *world) { w.temporal.err = refused }, exit.Unreachable, []string{"Temporal", "make stack"}},
+		"no namespace":    {func(w *world) { w.temporal.err = serviceerror.NewNamespaceNotFound("default") }, exit.Unreachable, []string{"Temporal", "TEMPORAL_NAMESPACE"}},
+		"no attributes":   {func(w *world) { clear(w.temporal.attributes) }, exit.Failed, []string{"search attributes", "6 are missing", "starter setup"}},
+		"no schedule":     {func(w *world) { delete(w.temporal.schedules, pipeline) }, exit.Failed, []string{"schedule", "starter schedule apply"}},
+		"other schedule":  {func(w *world) { w.schedule().Spec.TimeZoneName = "Asia/Tokyo" }, exit.Failed, []string{"schedule", "starter schedule apply"}},
+		"no worker":       {func(w *world) { w.temporal.pollers = nil }, exit.Failed, []string{"worker", "bin/workers"}},
+		"a worker of old": {func(w *world) { w.now = noon.Add(history.PollAge) }, exit.Failed, []string{"worker", "bin/workers"}},
+		"no Kafka":        {func(w *world) { w.down["kafka"] = errors.New("dial tcp: refused") }, exit.Unreachable, []string{"Kafka", "PINFLOW_KAFKA_BROKERS"}},
+		"no topic":        {func(w *world) { w.topics.there = w.topics.there[1:] }, exit.Failed, []string{"Kafka", "pinflow.pin missing", "starter setup"}},
+		"no bucket":       {func(w *world) { w.bucket.exists = false }, exit.Failed, []string{"S3", "does not have the bucket", "starter setup"}},
+		"wrong token":     {func(w *world) { w.user = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."} }, exit.Unreachable, []string{"token", "DATABRICKS_TOKEN"}},
+		"busy Databricks": {func(w *world) { w.user = &apierr.APIError{StatusCode: 503, Message: "try later"} }, exit.Unreachable, []string{"token", "make stack"}},
+		"other notebooks": {func(w *world) { clear(w.notes.sources) }, exit.Failed, []string{"notebooks", "differ", "starter notebooks push"}},
+		"no schema":       {func(w *world) { w.sql.schema = false }, exit.Failed, []string{"schema", "pinterest", "starter setup"}},
 		"no gateway": {func(w *world) {
 			w.gateway = func(*http.Request) (*http.Response, error) { return nil, errors.New("refused") }
-		}, exitUnreachable, []string{"gateway", "bin/gateway"}},
+		}, exit.Unreachable, []string{"gateway", "bin/gateway"}},
 		"a gateway that ails": {func(w *world) {
 			w.gateway = func(*http.Request) (*http.Response, error) {
 				return &http.Response{StatusCode: 503, Status: "503 Service Unavailable", Body: http.NoBody}, nil
 			}
-		}, exitFailed, []string{"gateway", "503"}},
+		}, exit.Failed, []string{"gateway", "503"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := ready(t)
@@ -156,7 +161,7 @@ func TestDoctor_SaysWhatIsWrongAndWhatToDo(t *testing.T) {
 			}
 			code, stdout, _ = w.starter(t, "doctor", "-o", "json")
 			require.Equal(t, row.code, code)
-			var all []finding
+			var all []doctor.Finding
 			require.NoError(t, json.Unmarshal([]byte(stdout), &all))
 		})
 	}
@@ -183,7 +188,7 @@ func TestAnswers_AreShownInEachForm(t *testing.T) {
 func TestAnswers_SayWhatToDoBeforeTheFirstRun(t *testing.T) {
 	for _, line := range []string{"answers", "answers -o json", "answers users_joined_by_year"} {
 		code, stdout, stderr := newWorld().starter(t, strings.Fields(line)...)
-		require.Equal(t, exitFailed, code)
+		require.Equal(t, exit.Failed, code)
 		require.Contains(t, stderr, "no answers yet")
 		require.Contains(t, stderr, "starter run")
 		require.Empty(t, stdout)
@@ -193,7 +198,7 @@ func TestAnswers_SayWhatToDoBeforeTheFirstRun(t *testing.T) {
 func TestNotebooks_ArePushedOnceAndCompared(t *testing.T) {
 	w := newWorld()
 	code, stdout, _ := w.starter(t, "notebooks", "diff")
-	require.Equal(t, exitFailed, code, "something differs")
+	require.Equal(t, exit.Failed, code, "something differs")
 	require.Contains(t, stdout, "+++ notebooks/query.sql")
 	require.Empty(t, w.notes.sources)
 
@@ -203,7 +208,7 @@ func TestNotebooks_ArePushedOnceAndCompared(t *testing.T) {
 
 	w.notes.sources["/Shared/pinflow/query"] = "-- Databricks notebook source\nSELECT 1"
 	code, stdout, _ = w.starter(t, "notebooks", "diff", "-o", "json")
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stdout, `"state": "changed"`)
 	_, stdout, _ = w.starter(t, "notebooks", "push")
 	require.Regexp(t, `query +changed`, stdout)

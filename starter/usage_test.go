@@ -12,6 +12,8 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/starter/exit"
 )
 
 func TestStarter_RefusesWrongUseBeforeItTouchesAnything(t *testing.T) {
@@ -27,11 +29,11 @@ func TestStarter_RefusesWrongUseBeforeItTouchesAnything(t *testing.T) {
 		"run 2022-10-20":                      {"2022-10-20 is in the future", "2022-10-19"},
 		"run 2022-10-18 2022-10-19":           {"accepts at most 1 arg"},
 		"run --param invalid_followers":       {"write it as name=value"},
-		"run --param followers=null":          {`no parameter "followers"`, "invalid_followers", "schema"},
-		"run --param logical_date=2022-01-01": {"the logical date is that of the run"},
-		"run --param invalid_followers=drop":  {"invalid_followers is quarantine or null"},
+		"run --param followers=null":          {`parameter "followers" is unknown`, "invalid_followers", "schema"},
+		"run --param logical_date=2022-01-01": {`parameter "logical_date" is unknown`},
+		"run --param invalid_followers=drop":  {`invalid_followers="drop": want quarantine or null`},
 		"run --reprocess some":                {`--reprocess "some"`, "none, failed or all"},
-		"run 2023-01-01 --param a=b --reprocess x": {"in the future", `no parameter "a"`, `--reprocess "x"`},
+		"run 2023-01-01 --param a=b --reprocess x": {"in the future", `parameter "a" is unknown`, `--reprocess "x"`},
 		"run -o csv":                 {"-o csv", "prints table, json"},
 		"backfill":                   {"needs --from and --to"},
 		"backfill --from 2022-10-01": {"needs --from and --to"},
@@ -41,28 +43,27 @@ func TestStarter_RefusesWrongUseBeforeItTouchesAnything(t *testing.T) {
 		"backfill --from 2022-10-01 --to 2022-10-02 --parallel 0":   {"--parallel 0"},
 		"backfill --from 2022-10-01 --to 2022-10-02 --parallel 501": {"--parallel 501", "500"},
 		"backfill --from 2022-10-01 --to 2022-10-02 x":              {`unknown command "x"`},
-		"status --watch":             {"which date?", "starter status 2022-10-18 --watch"},
-		"status --days 0":            {"--days 0", "between 1 and 1000"},
-		"status 2022-10-18 --days 3": {"--days", "without a date"},
-		"schedule apply --cron @daily --timezone Mars/Utopia": {"@daily is not read", `time zone "Mars/Utopia" is unknown`},
+		"status --watch":             {"name one as YYYY-MM-DD", "starter status 2022-10-18 --watch"},
+		"status --days 0":            {"--days 0", "want 1 to 1000"},
+		"status 2022-10-18 --days 3": {"--days cannot be combined with a date"},
+		"schedule apply --cron @daily --timezone Mars/Utopia": {"@daily is not supported", `time zone "Mars/Utopia" is unknown`},
 		"schedule apply --timezone Africa/Cairo":              {"on 2023-04-28 clocks are set forward over 00:00", "UTC, or another hour"},
 		"schedule apply --reason holiday":                     {"give it with --paused"},
 		"schedule pause --reason=":                            {"--reason is empty"},
 		"schedule resume --max 3 --parallel 2":                {"--max is about", "--parallel is about", "--catchup"},
 		"schedule resume --catchup --max 0":                   {"--max 0"},
 		"schedule resume --catchup --parallel 501":            {"--parallel 501", "500"},
-		"schedule next -n 0":                                  {"-n 0", "between 1 and 1000"},
+		"schedule next -n 0":                                  {"-n 0", "want 1 to 1000"},
 		"schedule next -n 1001":                               {"-n 1001"},
 		"schedule delete":                                     {"needs --yes"},
 		"status 18.10.2022":                                   {`"18.10.2022" is not a date`},
-		"runs --state done":                                   {"--state done", "running, held, success or failed"},
+		"runs --state done":                                   {"--state done", "running, held, success, failed"},
 		"runs --limit 0":                                      {"--limit 0"},
 		"graph -o svg":                                        {"-o svg", "text, mermaid, dot, json"},
-		"answers nosuch":                                      {`no answer "nosuch"`, "users_joined_by_year"},
-		"answers -o csv":                                      {"-o csv prints one answer"},
+		"answers nosuch":                                      {`no task of pipeline rebuilds "nosuch"`, "users_joined_by_year"},
+		"answers -o csv":                                      {"-o csv prints one table"},
 		"answers -o xml":                                      {"-o xml", "table, json, csv"},
 		"doctor now":                                          {`unknown command "now"`},
-		"--env-file nosuch.env runs":                          {"nosuch.env", "no such file"},
 		"notebooks pull":                                      {`unknown command "pull"`},
 		"schedule pause holiday":                              {`unknown command "holiday"`},
 		"schedule resume --nosuch":                            {"unknown flag"},
@@ -71,9 +72,8 @@ func TestStarter_RefusesWrongUseBeforeItTouchesAnything(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			w := newWorld()
-			t.Setenv("PINFLOW_API_KEYS", "key")
 			code, stdout, stderr := w.starter(t, strings.Fields(line)...)
-			require.Equal(t, exitUsage, code, stderr)
+			require.Equal(t, exit.Usage, code, stderr)
 			require.Empty(t, w.touched, "no system is touched")
 			if reasons == nil {
 				require.Contains(t, stdout, "Usage:")
@@ -88,18 +88,37 @@ func TestStarter_RefusesWrongUseBeforeItTouchesAnything(t *testing.T) {
 	}
 }
 
-func TestStarter_RefusesWrongSettingsByTheirNames(t *testing.T) {
+// realSettings makes a world read the environment and the files that are named; there are no default ones.
+func realSettings(t *testing.T) *world {
+	t.Chdir(t.TempDir())
 	w := newWorld()
+	w.load = config.LoadOperator
+	return w
+}
+
+func TestStarter_RefusesASettingsFileThatDoesNotExist(t *testing.T) {
+	w := realSettings(t)
+	code, stdout, stderr := w.line(t, "--env-file nosuch.env runs")
+	require.Equal(t, exit.Usage, code)
+	require.Empty(t, stdout)
+	require.Empty(t, w.touched)
+	for _, reason := range []string{"nosuch.env", "no such file", "--help`"} {
+		require.Contains(t, stderr, reason)
+	}
+}
+
+func TestStarter_RefusesWrongSettingsByTheirNames(t *testing.T) {
+	w := realSettings(t)
 	t.Setenv("PINFLOW_INVALID_FOLLOWERS", "drop")
 	t.Setenv("PINFLOW_KAFKA_PARTITIONS", "0")
 	code, _, stderr := w.starter(t, "runs")
-	require.Equal(t, exitUsage, code)
+	require.Equal(t, exit.Usage, code)
 	require.Contains(t, stderr, "PINFLOW_INVALID_FOLLOWERS")
 	require.Contains(t, stderr, "PINFLOW_KAFKA_PARTITIONS")
 
 	for _, line := range []string{"version", "graph", "completion bash", "help run"} { // they need no settings
 		code, _, stderr = w.starter(t, strings.Fields(line)...)
-		require.Equal(t, exitDone, code, "%s: %s", line, stderr)
+		require.Equal(t, exit.Done, code, "%s: %s", line, stderr)
 	}
 }
 
@@ -108,9 +127,9 @@ func TestStarter_ReadsTheNamedSettingsFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("PINFLOW_BUCKET=theirs\n"), 0o600))
 	t.Setenv("PINFLOW_BUCKET", "") // puts back afterwards what stood there
 	require.NoError(t, os.Unsetenv("PINFLOW_BUCKET"))
-	w := newWorld()
+	w := realSettings(t)
 	_, stdout, _ := w.starter(t, "--env-file", file, "doctor")
-	require.Contains(t, stdout, "s3://theirs can be written")
+	require.Contains(t, stdout, "s3://theirs is writable")
 }
 
 func TestStarter_SaysWhatToDoIfASystemCannotBeReached(t *testing.T) {
@@ -138,7 +157,7 @@ func TestStarter_SaysWhatToDoIfASystemCannotBeReached(t *testing.T) {
 			w := newWorld()
 			w.down[row.system] = away[row.system]
 			code, stdout, stderr := w.starter(t, strings.Fields(line)...)
-			require.Equal(t, exitUnreachable, code, stderr)
+			require.Equal(t, exit.Unreachable, code, stderr)
 			require.Contains(t, stderr, "cannot reach")
 			require.Contains(t, stderr, row.want)
 			require.Empty(t, stdout)
@@ -151,14 +170,14 @@ func TestStarter_PaintsOnlyForATerminal(t *testing.T) {
 	w := newWorld()
 	_, plain, _ := w.starter(t, "doctor")
 	require.NotContains(t, plain, "\x1b[")
-	w.colour = true
+	w.color = true
 	_, painted, _ := w.starter(t, "doctor")
 	require.Contains(t, painted, "\x1b[32mok")
 }
 
 func TestStarter_HasEachCommandOnce(t *testing.T) {
 	var names []string
-	for _, c := range newApp().command().Commands() {
+	for _, c := range newWorld().app(nil, nil).command().Commands() {
 		require.NotContains(t, names, c.Name())
 		require.NotEmpty(t, c.Short, c.Name())
 		names = append(names, c.Name())
@@ -175,14 +194,6 @@ func TestStarter_CompletesNames(t *testing.T) {
 	_, stdout, _ = w.starter(t, "__complete", "backfill", "--reprocess", "")
 	require.Contains(t, stdout, "failed")
 	require.Empty(t, w.touched)
-}
-
-func TestGraph_DrawsTheDAG(t *testing.T) {
-	for _, form := range []string{"text", "mermaid", "dot", "json"} {
-		code, stdout, _ := newWorld().starter(t, "graph", "-o", form)
-		require.Zero(t, code)
-		golden(t, "graph-"+form, stdout)
-	}
 }
 
 func TestVersion_IsThatOfTheBuild(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"go.temporal.io/sdk/converter"
 )
 
-// Schedules: there is one at most.
+// Schedules by their ids.
 
 func (f *fakeTemporal) ScheduleClient() client.ScheduleClient { return &fakeSchedules{temporal: f} }
 
@@ -19,7 +19,7 @@ type fakeSchedules struct {
 }
 
 func (s *fakeSchedules) Create(_ context.Context, o client.ScheduleOptions) (client.ScheduleHandle, error) {
-	s.temporal.schedule = described(o.Spec, *o.Action.(*client.ScheduleWorkflowAction),
+	s.temporal.schedules[o.ID] = described(o.Spec, *o.Action.(*client.ScheduleWorkflowAction),
 		client.SchedulePolicies{Overlap: o.Overlap, CatchupWindow: o.CatchupWindow}, &client.ScheduleState{Paused: o.Paused, Note: o.Note})
 	s.temporal.info.CreatedAt = noon
 	return nil, nil
@@ -65,7 +65,7 @@ type fakeSchedule struct {
 }
 
 func (s *fakeSchedule) there() error {
-	if s.temporal.schedule == nil || s.id != dailyName {
+	if s.temporal.schedules[s.id] == nil {
 		return serviceerror.NewNotFound("schedule not found")
 	}
 	return nil
@@ -75,15 +75,15 @@ func (s *fakeSchedule) Describe(context.Context) (*client.ScheduleDescription, e
 	if err := errors.Join(s.temporal.err, s.there()); err != nil {
 		return nil, err
 	}
-	return &client.ScheduleDescription{Schedule: *s.temporal.schedule, Info: s.temporal.info}, nil
+	return &client.ScheduleDescription{Schedule: *s.temporal.schedules[s.id], Info: s.temporal.info}, nil
 }
 
 func (s *fakeSchedule) Update(_ context.Context, o client.ScheduleUpdateOptions) error {
-	update, err := o.DoUpdate(client.ScheduleUpdateInput{Description: client.ScheduleDescription{Schedule: *s.temporal.schedule}})
+	update, err := o.DoUpdate(client.ScheduleUpdateInput{Description: client.ScheduleDescription{Schedule: *s.temporal.schedules[s.id]}})
 	if err != nil {
 		return err
 	}
-	s.temporal.schedule = described(*update.Schedule.Spec, *update.Schedule.Action.(*client.ScheduleWorkflowAction), *update.Schedule.Policy, update.Schedule.State)
+	s.temporal.schedules[s.id] = described(*update.Schedule.Spec, *update.Schedule.Action.(*client.ScheduleWorkflowAction), *update.Schedule.Policy, update.Schedule.State)
 	return nil
 }
 
@@ -91,7 +91,7 @@ func (s *fakeSchedule) Pause(_ context.Context, o client.SchedulePauseOptions) e
 	if err := s.there(); err != nil {
 		return err
 	}
-	s.temporal.schedule.State = &client.ScheduleState{Paused: true, Note: o.Note}
+	s.temporal.schedules[s.id].State = &client.ScheduleState{Paused: true, Note: o.Note}
 	return nil
 }
 
@@ -99,7 +99,7 @@ func (s *fakeSchedule) Unpause(_ context.Context, o client.ScheduleUnpauseOption
 	if err := s.there(); err != nil {
 		return err
 	}
-	s.temporal.schedule.State = &client.ScheduleState{Note: o.Note}
+	s.temporal.schedules[s.id].State = &client.ScheduleState{Note: o.Note}
 	return nil
 }
 
@@ -107,6 +107,9 @@ func (s *fakeSchedule) Delete(context.Context) error {
 	if err := s.there(); err != nil {
 		return err
 	}
-	s.temporal.schedule = nil
+	delete(s.temporal.schedules, s.id)
 	return nil
 }
+
+// schedule returns the Schedule of the pipeline.
+func (w *world) schedule() *client.Schedule { return w.temporal.schedules[pipeline] }

@@ -32,7 +32,7 @@ type fakeTemporal struct {
 	queryErr      error
 	attributes    map[string]enumspb.IndexedValueType
 	countErrs     []error // of the next counts
-	schedule      *client.Schedule
+	schedules     map[string]*client.Schedule
 	info          client.ScheduleInfo
 	dropped       int64 // firings of the Schedule that were dropped from its buffer
 	pollers       []*taskqueuepb.PollerInfo
@@ -43,7 +43,7 @@ type fakeTemporal struct {
 }
 
 func newFakeTemporal() *fakeTemporal {
-	return &fakeTemporal{executions: map[string]*fakeExecution{}, attributes: map[string]enumspb.IndexedValueType{},
+	return &fakeTemporal{executions: map[string]*fakeExecution{}, schedules: map[string]*client.Schedule{}, attributes: map[string]enumspb.IndexedValueType{},
 		list:    func(string) ([]*workflowpb.WorkflowExecutionInfo, error) { return nil, nil },
 		pollers: []*taskqueuepb.PollerInfo{{Identity: "worker@host", LastAccessTime: timestamppb.New(noon.Add(-time.Minute))}}}
 }
@@ -220,10 +220,11 @@ func (s *fakeService) DescribeSchedule(context.Context, *workflowservice.Describ
 
 // ListScheduleMatchingTimes knows Schedules that fire each day, in UTC.
 func (s *fakeService) ListScheduleMatchingTimes(_ context.Context, r *workflowservice.ListScheduleMatchingTimesRequest, _ ...grpc.CallOption) (*workflowservice.ListScheduleMatchingTimesResponse, error) {
-	if s.temporal.schedule == nil || r.GetScheduleId() != dailyName {
+	schedule, ok := s.temporal.schedules[r.GetScheduleId()]
+	if !ok {
 		return nil, serviceerror.NewNotFound("schedule not found")
 	}
-	calendar := s.temporal.schedule.Spec.Calendars[0]
+	calendar := schedule.Spec.Calendars[0]
 	from, to := r.GetStartTime().AsTime(), r.GetEndTime().AsTime()
 	answer := &workflowservice.ListScheduleMatchingTimesResponse{}
 	for day := from.Truncate(24 * time.Hour); len(answer.StartTime) < 1000; day = day.AddDate(0, 0, 1) {

@@ -4,35 +4,58 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
+	"maps"
 	"net/http"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/aws/smithy-go"
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/service/sql"
-	databricksworkspace "github.com/databricks/databricks-sdk-go/service/workspace"
+	"github.com/databricks/databricks-sdk-go/service/workspace"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/starter/startertest"
+	"github.com/pinflow/pinflow/starter/systems"
+	"github.com/pinflow/pinflow/starter/term"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+// pipeline is the name of the DAG of these tests.
+const pipeline = "pipeline"
+
+// noon is the time of the world: the day after 2022-10-18.
+var noon = startertest.Noon
+
+// at returns a moment of the day on which the runs of these tests take place.
+func at(seconds int) time.Time { return startertest.At(seconds) }
+
+// golden compares a text with a golden file.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	startertest.Golden(t, name, got)
+}
 
 // world is all that the starter can reach, in memory.
 type world struct {
 	now      time.Time
+	catalog  dag.Catalog
+	settings config.Config
+	// load reads real settings instead of those above, if it is set.
+	load     func(files ...string) (config.Config, error)
+	patience time.Duration // with the gateway
 	temporal *fakeTemporal
 	topics   *fakeTopics
 	bucket   *fakeBucket
@@ -43,18 +66,15 @@ type world struct {
 	down     map[string]error
 	mu       sync.Mutex
 	touched  []string // the systems that were connected to
-	colour   bool
-	runs     jobRuns // of Databricks
-	live     bool    // stderr is a terminal
-	typed    string  // what somebody types who can be asked; nobody can if it is empty
+	color    bool
+	runs     systems.JobRuns // of Databricks
+	live     bool            // stderr is a terminal
+	typed    string          // what the operator types; there is no terminal to ask at if it is empty
 }
-
-// noon is the time of the world: the day after 2022-10-18.
-var noon = time.Date(2022, 10, 19, 12, 0, 0, 0, time.UTC)
 
 func newWorld() *world {
 	return &world{
-		now: noon, temporal: newFakeTemporal(), topics: &fakeTopics{}, bucket: &fakeBucket{exists: true, objects: map[string][]byte{}},
+		now: noon, catalog: startertest.Catalog, settings: defaultSettings(), temporal: newFakeTemporal(), topics: &fakeTopics{}, bucket: newFakeBucket(),
 		notes: &fakeNotebooks{sources: map[string]string{}}, sql: &fakeSQL{schema: true, results: map[string][][]string{}},
 		down: map[string]error{},
 		gateway: func(*http.Request) (*http.Response, error) {
@@ -63,43 +83,73 @@ func newWorld() *world {
 	}
 }
 
+// defaultSettings are those of an empty environment, with what has no default.
+func defaultSettings() config.Config {
+	return config.Config{
+		UserID: "pinflow", Brokers: []string{"127.0.0.1:9092"}, Partitions: 3, Bucket: "pinflow", Schema: "pinterest", Notebooks: "/Shared/pinflow",
+		Compute: "serverless", Warehouse: "w1", InvalidFollowers: "quarantine", GatewayURL: "http://127.0.0.1:8082", APIKeys: []string{"key"},
+		UIURL: "http://ui:8233",
+	}
+}
+
 // RoundTrip makes the world a transport of HTTP.
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) { return w.gateway(r) }
+
+// touch records that a system was connected to.
+func (w *world) touch(system string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.touched = append(w.touched, system)
+	return w.down[system]
+}
 
 // starter runs a command line in this world.
 func (w *world) starter(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	touch := func(system string) error {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.touched = append(w.touched, system)
-		return w.down[system]
-	}
-	ready := make(chan time.Time)
-	close(ready)
-	a := &app{
+	code = w.app(&out, &errs).Main(t.Context(), args)
+	return code, out.String(), errs.String()
+}
+
+// line runs a command line whose arguments have no blanks.
+func (w *world) line(t *testing.T, line string) (code int, stdout, stderr string) {
+	t.Helper()
+	return w.starter(t, strings.Fields(line)...)
+}
+
+// app returns the starter in this world. No command waits: the clock's timers have fired.
+func (w *world) app(out, errs *bytes.Buffer) *app {
+	fired := make(chan time.Time)
+	close(fired)
+	return &app{
+		Term: &term.Term{
+			In: strings.NewReader(w.typed), Out: out, Err: errs, Color: w.color, Live: w.live, Interactive: w.typed != "",
+			Now: func() time.Time { return w.now }, After: func(time.Duration) <-chan time.Time { return fired },
+		},
+		catalog:  w.catalog,
 		operator: func() string { return "ann@desk" },
-		stdin:    strings.NewReader(w.typed), stdout: &out, stderr: &errs, colour: w.colour, live: w.live, asks: w.typed != "",
-		now: func() time.Time { return w.now }, after: func(time.Duration) <-chan time.Time { return ready },
-		connect: connectors{
-			temporal: func(context.Context) (*temporal.Connection, error) {
-				return newWorldConnection(w), touch("temporal")
+		patience: w.patience,
+		load: func(files ...string) (config.Config, error) {
+			if w.load != nil {
+				return w.load(files...)
+			}
+			return w.settings, nil
+		},
+		systems: systems.Systems{
+			Temporal: func(context.Context) (*temporal.Connection, error) {
+				return newWorldConnection(w), w.touch("temporal")
 			},
-			workspace: func() (*workspace, error) {
-				return &workspace{host: "https://workspace", statements: w.sql, notebooks: w.notes, runs: w.runs,
-					user: func(context.Context) (string, error) { return "ann@example.com", w.user }}, touch("workspace")
+			Workspace: func() (*systems.Workspace, error) {
+				return &systems.Workspace{
+					Host: "https://workspace", Statements: w.sql, Notebooks: w.notes, Runs: w.runs,
+					User: func(context.Context) (string, error) { return "ann@example.com", w.user },
+				}, w.touch("workspace")
 			},
-			topics: func(config.Config) topics { w.topics.err = touch("kafka"); return w.topics },
-			bucket: func(context.Context, config.Config) (bucketClient, error) { return w.bucket, touch("bucket") },
-			http:   &http.Client{Transport: w},
+			Topics: func(config.Config) systems.Topics { w.topics.err = w.touch("kafka"); return w.topics },
+			Bucket: func(context.Context, config.Config) (systems.Bucket, error) { return w.bucket, w.touch("bucket") },
+			HTTP:   &http.Client{Transport: w},
 		},
 	}
-	t.Chdir(t.TempDir()) // no settings files
-	t.Setenv("PINFLOW_WAREHOUSE_ID", "w1")
-	t.Setenv("PINFLOW_TEMPORAL_UI_URL", "http://ui:8233")
-	code = a.Main(t.Context(), args)
-	return code, out.String(), errs.String()
 }
 
 // newWorldConnection connects to the world's Temporal.
@@ -107,26 +157,18 @@ func newWorldConnection(w *world) *temporal.Connection {
 	return &temporal.Connection{Client: w.temporal, Address: "temporal:7233", Namespace: "default"}
 }
 
-// golden compares a text with testdata/<name>.golden.
-func golden(t *testing.T, name, got string) {
+// put writes an object, as JSON.
+func (w *world) put(t *testing.T, key string, value any) {
 	t.Helper()
-	file := filepath.Join(testdata, name+".golden")
-	if *update {
-		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(file)
+	body, err := json.Marshal(value)
 	require.NoError(t, err)
-	require.Equal(t, string(want), got)
+	w.write(t, key, body)
 }
 
-// testdata is absolute: tests change the directory.
-var testdata = func() string {
-	dir, err := filepath.Abs("testdata")
-	if err != nil {
-		panic(err)
-	}
-	return dir
-}()
+func (w *world) write(t *testing.T, key string, body []byte) {
+	t.Helper()
+	require.NoError(t, w.bucket.Memory.Put(t.Context(), bucket.PutInput{Key: key, Body: body}))
+}
 
 // fakeTopics keeps topics by name.
 type fakeTopics struct {
@@ -149,56 +191,30 @@ func (f *fakeTopics) CreateTopics(_ context.Context, all ...kafka.Topic) (create
 
 func (f *fakeTopics) ListTopics(context.Context) ([]kafka.TopicInfo, error) { return f.there, f.err }
 
-// fakeBucket keeps objects by key.
+// fakeBucket is a bucket in memory that may not exist yet.
 type fakeBucket struct {
-	bucket.Objects
-	exists  bool
-	objects map[string][]byte
-	onList  func()     // is called before each listing
-	mu      sync.Mutex // of the objects: the doctor looks at several things at once
+	*buckettest.Memory
+	mu     sync.Mutex
+	exists bool
 }
 
-func (f *fakeBucket) URI(key string) string { return "s3://pinflow/" + key }
+func newFakeBucket() *fakeBucket { return &fakeBucket{Memory: buckettest.New(), exists: true} }
 
 func (f *fakeBucket) EnsureBucket(context.Context) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	created := !f.exists
 	f.exists = true
 	return created, nil
 }
 
-func (f *fakeBucket) Get(_ context.Context, key string) ([]byte, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	body, ok := f.objects[key]
-	if !ok {
-		return nil, bucket.ErrNotFound
-	}
-	return body, nil
-}
-
-func (f *fakeBucket) Put(_ context.Context, object bucket.PutInput) error {
+func (f *fakeBucket) Put(ctx context.Context, object bucket.PutInput) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.exists {
-		return errors.New("put: api error NoSuchBucket")
+		return &smithy.GenericAPIError{Code: "NoSuchBucket", Message: "The specified bucket does not exist"}
 	}
-	f.objects[object.Key] = object.Body
-	return nil
-}
-
-func (f *fakeBucket) List(_ context.Context, list bucket.ListInput) (all []bucket.Object, _ error) {
-	if f.onList != nil {
-		f.onList()
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for key := range f.objects {
-		if strings.HasPrefix(key, list.Prefix) && key > list.After && (list.Before == "" || key < list.Before) {
-			all = append(all, bucket.Object{Key: key, Size: int64(len(f.objects[key]))})
-		}
-	}
-	slices.SortFunc(all, func(a, b bucket.Object) int { return strings.Compare(a.Key, b.Key) })
-	return all, nil
+	return f.Memory.Put(ctx, object)
 }
 
 // fakeNotebooks keeps notebooks by path.
@@ -208,22 +224,37 @@ type fakeNotebooks struct {
 	err     error
 }
 
-func (f *fakeNotebooks) Export(_ context.Context, r databricksworkspace.ExportRequest) (*databricksworkspace.ExportResponse, error) {
+func (f *fakeNotebooks) Export(_ context.Context, r workspace.ExportRequest) (*workspace.ExportResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	source, ok := f.sources[r.Path]
 	if f.err != nil || !ok {
 		return nil, errors.Join(f.err, &apierr.APIError{StatusCode: 404, ErrorCode: "RESOURCE_DOES_NOT_EXIST", Message: path.Base(r.Path) + " doesn't exist."})
 	}
-	return &databricksworkspace.ExportResponse{Content: base64.StdEncoding.EncodeToString([]byte(source))}, nil
+	return &workspace.ExportResponse{Content: base64.StdEncoding.EncodeToString([]byte(source))}, nil
 }
 
-func (f *fakeNotebooks) Import(_ context.Context, r databricksworkspace.Import) error {
+func (f *fakeNotebooks) Import(_ context.Context, r workspace.Import) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	source, err := base64.StdEncoding.DecodeString(r.Content)
 	f.sources[r.Path] = string(source)
 	return err
+}
+
+// ListAll lists the notebooks of a folder. Like the API it does not know a folder that was never made.
+func (f *fakeNotebooks) ListAll(_ context.Context, r workspace.ListWorkspaceRequest) (all []workspace.ObjectInfo, _ error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(f.sources)) {
+		if path.Dir(name) == r.Path {
+			all = append(all, workspace.ObjectInfo{Path: name, ObjectType: workspace.ObjectTypeNotebook})
+		}
+	}
+	if len(all) == 0 {
+		return nil, errors.Join(f.err, apierr.ErrNotFound)
+	}
+	return all, f.err
 }
 
 func (f *fakeNotebooks) MkdirsByPath(context.Context, string) error { return f.err }
@@ -233,18 +264,21 @@ type fakeSQL struct {
 	mu      sync.Mutex
 	schema  bool
 	results map[string][][]string
+	columns []sql.ColumnInfo // of each result
+	asked   []string         // the statements
 	err     error
 }
 
 func (f *fakeSQL) ExecuteStatement(_ context.Context, r sql.ExecuteStatementRequest) (*sql.StatementResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.asked = append(f.asked, r.Statement)
 	if f.err != nil {
 		return nil, f.err
 	}
 	succeeded := func(rows [][]string) (*sql.StatementResponse, error) {
 		return &sql.StatementResponse{
-			Status: &sql.StatementStatus{State: sql.StatementStateSucceeded}, Manifest: &sql.ResultManifest{TotalRowCount: int64(len(rows))},
+			Status: &sql.StatementStatus{State: sql.StatementStateSucceeded}, Manifest: &sql.ResultManifest{TotalRowCount: int64(len(rows)), Schema: &sql.ResultSchema{Columns: f.columns}},
 			Result: &sql.ResultData{DataArray: rows},
 		}, nil
 	}

@@ -24,17 +24,18 @@ import (
 )
 
 const (
-	// deadmanInterval is how often overdue dates are looked for; a failed alarm is posted again then.
+	// deadmanInterval is how often the worker checks for overdue dates and posts failed alarms
+	// again.
 	deadmanInterval = time.Minute
-	// deadmanLimit is how long one look, with its alarms, may take. A DAG's next look waits for it.
-	deadmanLimit = 50 * time.Second
-	// deadmanDays is how far back it looks. Who has not heard the alarm of a week will not hear another; `starter status` shows older gaps.
+	// deadmanTimeout limits the check of one DAG, with its alarms. The next check waits for it.
+	deadmanTimeout = 50 * time.Second
+	// deadmanDays is how far back the check goes. `starter status` shows older gaps.
 	deadmanDays = 7
 )
 
-// deadman looks for dates whose run has not ended by its deadline, also those that never started. It judges by what is missing, not by what
-// happens: by the firings that a Schedule should have had, and the ledger. Every worker does it. That none runs it cannot see: the absence
-// of its gauges tells, and `starter doctor` looks without a worker.
+// deadman checks for dates whose run has not ended by its deadline, also for those that never
+// started. It compares the firings that a Schedule should have had with the ledger. Every worker
+// runs it. If no worker runs, its gauges are absent, and `starter doctor` checks without a worker.
 type deadman struct {
 	dags   []dag.Definition
 	find   func(ctx context.Context, named dag.Definition, since, now time.Time) (schedule.Report, error) // Lookout.Overdue
@@ -46,12 +47,13 @@ type deadman struct {
 	// ui is the address of the namespace's pages in the Web UI.
 	ui string
 
-	// seen is what has been logged, settled the alarms that need no more posting; by DAG and date.
-	seen    map[string]string
-	settled map[string]bool
+	// logged holds the states that have been logged, posted the alarms that have been posted; by
+	// DAG and date.
+	logged map[string]string
+	posted map[string]bool
 }
 
-// newDeadman makes the check of all DAGs that have a deadline for their dates.
+// newDeadman returns the check of all DAGs of the catalog.
 func newDeadman(ctx context.Context, conn *temporal.Connection, settings config.Config, metrics *observe.Metrics, log *slog.Logger) (*deadman, error) {
 	gauges, err := metrics.Dates()
 	if err != nil {
@@ -68,7 +70,7 @@ func newDeadman(ctx context.Context, conn *temporal.Connection, settings config.
 	lookout := schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Ledger: &ledger.Ledger{Objects: objects}}
 	d := &deadman{
 		dags: workflows.DefaultCatalog.DAGs, find: lookout.Overdue, gauges: gauges, log: log, now: time.Now, ui: ui,
-		seen: map[string]string{}, settled: map[string]bool{},
+		logged: map[string]string{}, posted: map[string]bool{},
 	}
 	if settings.AlarmHook != "" {
 		d.alarms = &activities.Alarms{Objects: objects, Hook: settings.AlarmHook, HTTP: &http.Client{}, Owner: rand.Text(), Now: time.Now}
@@ -76,7 +78,8 @@ func newDeadman(ctx context.Context, conn *temporal.Connection, settings config.
 	return d, nil
 }
 
-// start looks now, and then every minute until the context ends. The function that it returns waits for the last look.
+// start checks now, and then every minute until the context ends. The function that it returns
+// waits for the last check.
 func (d *deadman) start(ctx context.Context) (wait func()) {
 	ended := make(chan struct{})
 	go func() {
@@ -84,7 +87,7 @@ func (d *deadman) start(ctx context.Context) (wait func()) {
 		ticks := time.NewTicker(deadmanInterval)
 		defer ticks.Stop()
 		for {
-			d.look(ctx)
+			d.checkAll(ctx)
 			select {
 			case <-ticks.C:
 			case <-ctx.Done():
@@ -95,15 +98,16 @@ func (d *deadman) start(ctx context.Context) (wait func()) {
 	return func() { <-ended }
 }
 
-// look looks at all DAGs. What fails is logged and left to the next look; the gauge of the last good one tells how long that has gone on.
-func (d *deadman) look(ctx context.Context) {
+// checkAll checks all DAGs that have a deadline. It logs errors, and the next check retries; a
+// gauge has the time of the last successful check.
+func (d *deadman) checkAll(ctx context.Context) {
 	for _, named := range d.dags {
 		if named.Deadline == 0 {
 			continue
 		}
-		looking, done := context.WithTimeout(ctx, deadmanLimit)
-		if err := d.check(looking, named); err != nil && ctx.Err() == nil {
-			d.log.Warn("overdue dates could not be looked for, or not all reported; tried again within a minute", "dag", named.Name, "error", err)
+		checking, done := context.WithTimeout(ctx, deadmanTimeout)
+		if err := d.check(checking, named); err != nil && ctx.Err() == nil {
+			d.log.Warn("the check for overdue dates failed, or an alarm was not posted; retrying within a minute", "dag", named.Name, "error", err)
 		}
 		done()
 	}
@@ -120,18 +124,18 @@ func (d *deadman) check(ctx context.Context, named dag.Definition) error {
 	var failed error
 	for _, o := range report.Overdue {
 		alarm := d.alarm(named.Name, o, report.Paused)
-		d.tell(alarm)
+		d.report(alarm)
 		if err := d.raise(ctx, alarm); err != nil {
-			failed = err // the others are raised all the same
+			failed = err // the other alarms are still raised
 		}
 	}
 	return failed
 }
 
-// alarm puts an overdue date into words.
+// alarm returns the alarm about an overdue date.
 func (d *deadman) alarm(dag string, o schedule.OverdueDate, paused string) activities.Alarm {
-	alarm := activities.Alarm{DAG: dag, Date: o.Date, Due: o.Deadline.UTC(), State: string(o.State)}
-	text := fmt.Sprintf("%s of %s is overdue: it was due at %s UTC, and %s.", dag, o.Date, alarm.Due.Format("2006-01-02 15:04"), o.Reason())
+	alarm := activities.Alarm{DAG: dag, Date: o.Date, Deadline: o.Deadline.UTC(), State: string(o.State)}
+	text := fmt.Sprintf("%s of %s is overdue: its deadline was %s UTC, and %s.", dag, o.Date, alarm.Deadline.Format("2006-01-02 15:04"), o.Reason())
 	if o.State == run.None {
 		alarm.UI = d.ui + "/schedules/" + run.ScheduleID(dag)
 		if paused != "" {
@@ -146,18 +150,18 @@ func (d *deadman) alarm(dag string, o schedule.OverdueDate, paused string) activ
 	return alarm
 }
 
-// tell logs an overdue date when it is first seen, and when its state has changed.
-func (d *deadman) tell(alarm activities.Alarm) {
-	if key := alarmName(alarm.DAG, alarm.Date); d.seen[key] != alarm.State {
-		d.seen[key] = alarm.State
-		d.log.Error(alarm.Text, "dag", alarm.DAG, "date", alarm.Date, "due", alarm.Due, "state", alarm.State)
+// report logs an overdue date once, and again when its state has changed.
+func (d *deadman) report(alarm activities.Alarm) {
+	if key := alarmName(alarm.DAG, alarm.Date); d.logged[key] != alarm.State {
+		d.logged[key] = alarm.State
+		d.log.Error(alarm.Text, "dag", alarm.DAG, "date", alarm.Date, "deadline", alarm.Deadline, "state", alarm.State)
 	}
 }
 
-// raise posts the alarm to the hook, if there is one and nobody has.
+// raise posts the alarm to the hook, unless it was posted before.
 func (d *deadman) raise(ctx context.Context, alarm activities.Alarm) error {
 	key := alarmName(alarm.DAG, alarm.Date)
-	if d.alarms == nil || d.settled[key] {
+	if d.alarms == nil || d.posted[key] {
 		return nil
 	}
 	raised, err := d.alarms.Raise(ctx, alarm)
@@ -167,9 +171,9 @@ func (d *deadman) raise(ctx context.Context, alarm activities.Alarm) error {
 	switch raised {
 	case activities.RaisedNow:
 		d.log.Info("alarm posted", "dag", alarm.DAG, "date", alarm.Date)
-		d.settled[key] = true
+		d.posted[key] = true
 	case activities.RaisedBefore:
-		d.settled[key] = true
+		d.posted[key] = true
 	}
 	return nil
 }

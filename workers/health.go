@@ -12,28 +12,30 @@ import (
 	"google.golang.org/grpc"
 )
 
-// pollLimit is how old the last answer to a poll may be. A poll that finds no work is answered empty after a minute (Temporal's
-// matching.longPollExpirationInterval), and the SDK polls again at once.
+// pollLimit is how old the last answer to a poll may be. Temporal answers a poll without work after
+// a minute (matching.longPollExpirationInterval), and the SDK polls again at once.
 const pollLimit = 90 * time.Second
 
-// health knows when Temporal last answered the worker's question for work. A process that runs but gets no work is of no use.
+// health observes when Temporal last answered a poll of the worker: a worker whose polls are not
+// answered gets no work.
 //
-// The polls are seen as calls of the client: the SDK has no other sign of one that was answered empty. A worker that is full polls no
-// more for what it is full of, so an answer to any poll counts: workflow tasks are short, and never fill it for long.
+// It observes the calls of the client, because the SDK does not report polls without work. A worker
+// whose activity slots are all in use does not poll for activities, so an answer to any poll
+// counts: workflow tasks are short and always polled for.
 type health struct {
 	now func() time.Time
 
 	mu       sync.Mutex
-	started  time.Time // when the worker began to poll
+	started  time.Time // when the worker started to poll
 	answered time.Time // when a poll was last answered
-	failure  error     // of the last poll, if it was refused
+	failure  error     // the error of the last poll
 	draining bool
 }
 
-// intercept sees every call to Temporal.
+// intercept observes every call to Temporal.
 func (h *health) intercept(ctx context.Context, method string, in, out any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
 	err := invoke(ctx, method, in, out, conn, options...)
-	if !isPoll(method) || ctx.Err() != nil { // a poll that the worker itself gave up says nothing about Temporal
+	if !isPoll(method) || ctx.Err() != nil { // a poll that the worker cancelled says nothing about Temporal
 		return err
 	}
 	h.mu.Lock()
@@ -44,42 +46,44 @@ func (h *health) intercept(ctx context.Context, method string, in, out any, conn
 	return err
 }
 
-// isPoll says whether a call asks for work: /temporal.api.workflowservice.v1.WorkflowService/PollWorkflowTaskQueue and the like.
+// isPoll reports whether a call polls for work, as
+// /temporal.api.workflowservice.v1.WorkflowService/PollWorkflowTaskQueue does.
 func isPoll(method string) bool {
 	name := method[strings.LastIndex(method, "/")+1:]
 	return strings.HasPrefix(name, "Poll") && strings.HasSuffix(name, "TaskQueue")
 }
 
-// start says that the worker polls from now on.
+// start records that the worker has started to poll.
 func (h *health) start() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.started = h.now()
 }
 
-// drain says that the worker takes no more work.
+// drain records that the worker takes no more work.
 func (h *health) drain() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.draining = true
 }
 
-// report is what /healthz answers.
+// report is the response of /healthz.
 type report struct {
 	Status string `json:"status"` // ok, starting, draining or failing
-	// LastPoll is when a poll was last answered, with work or empty.
+	// LastPoll is when a poll was last answered, with or without work.
 	LastPoll time.Time `json:"lastPoll,omitzero"`
-	// Reason says why the worker is not ok, or what went wrong last although it is.
+	// Reason is why the worker is not ok, or the last error although it is.
 	Reason string `json:"reason,omitempty"`
 }
 
-// check judges the worker. The first polls may be on their way for as long as any: a worker that has just started is ok.
+// check returns the state of the worker. One that has just started is ok until pollLimit has
+// passed.
 func (h *health) check() report {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := report{Status: "ok", LastPoll: h.answered}
 	if h.failure != nil {
-		r.Reason = "the last poll was refused: " + h.failure.Error()
+		r.Reason = "the last poll failed: " + h.failure.Error()
 	}
 	latest := h.answered
 	if h.started.After(latest) {
@@ -88,7 +92,7 @@ func (h *health) check() report {
 	silent := h.now().Sub(latest)
 	switch {
 	case h.draining:
-		r.Status, r.Reason = "draining", "the worker has been told to end"
+		r.Status, r.Reason = "draining", "the worker is shutting down"
 	case h.started.IsZero():
 		r.Status = "starting"
 	case silent > pollLimit && r.Reason == "":

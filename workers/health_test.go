@@ -24,7 +24,7 @@ func (h *health) call(ctx context.Context, method string, err error) error {
 }
 
 func TestHealth_IsThatPollsAreAnswered(t *testing.T) {
-	refused := errors.New("refused")
+	failed := errors.New("failed")
 	start := time.Date(2022, 10, 18, 0, 0, 0, 0, time.UTC)
 	for name, row := range map[string]struct {
 		happens func(h *health, pass func(time.Duration))
@@ -55,16 +55,16 @@ func TestHealth_IsThatPollsAreAnswered(t *testing.T) {
 			pass(time.Hour)
 			require.NoError(t, h.call(t.Context(), otherCall, nil))
 		}, "failing", "no poll was answered"},
-		"refused once, after an answer": {func(h *health, pass func(time.Duration)) {
+		"failed once, after an answer": {func(h *health, pass func(time.Duration)) {
 			h.start()
 			require.NoError(t, h.call(t.Context(), pollWorkflow, nil))
-			require.ErrorIs(t, h.call(t.Context(), pollWorkflow, refused), refused)
-		}, "ok", "refused"},
-		"refused for long": {func(h *health, pass func(time.Duration)) {
+			require.ErrorIs(t, h.call(t.Context(), pollWorkflow, failed), failed)
+		}, "ok", "failed"},
+		"failed for long": {func(h *health, pass func(time.Duration)) {
 			h.start()
 			pass(time.Hour)
-			require.ErrorIs(t, h.call(t.Context(), pollWorkflow, refused), refused)
-		}, "failing", "refused"},
+			require.ErrorIs(t, h.call(t.Context(), pollWorkflow, failed), failed)
+		}, "failing", "failed"},
 		"a poll that the worker gave up": {func(h *health, pass func(time.Duration)) {
 			h.start()
 			require.NoError(t, h.call(t.Context(), pollWorkflow, nil))
@@ -76,7 +76,7 @@ func TestHealth_IsThatPollsAreAnswered(t *testing.T) {
 			h.start()
 			require.NoError(t, h.call(t.Context(), pollWorkflow, nil))
 			h.drain()
-		}, "draining", "told to end"},
+		}, "draining", "shutting down"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := start

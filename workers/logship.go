@@ -20,29 +20,30 @@ import (
 )
 
 const (
-	// shipFirst is when the log of an attempt that goes on is put into the bucket for the first time: soon, so that who follows a run
-	// sees what is at work. Most attempts have ended by then, and cost one request.
+	// shipFirst is when the log of a running attempt is first written to the bucket: soon, for
+	// those who follow the run. Most attempts have ended by then and cost one request.
 	shipFirst = 3 * time.Second
-	// shipEvery is how often it is put there again, if there is something new.
+	// shipEvery is how often it is written again, if it has new lines.
 	shipEvery = 30 * time.Second
-	// shipTimeout limits one such request, the wait for its turn included.
+	// shipTimeout limits one write, with the wait for its turn.
 	shipTimeout = 5 * time.Second
-	// shipParallel is how many of them are under way at once.
+	// shipParallel is how many writes run at a time.
 	shipParallel = 16
 )
 
-// shipping puts what activities log for a task into the bucket, an object an attempt, where it outlives the worker, its container and
-// Temporal's retention. It never fails an activity and does not hold one up: the requests are made beside it.
+// shipping writes the logs of activities to the bucket, an object for each attempt. There they
+// outlive the worker, its container and Temporal's retention. It neither fails nor delays an
+// activity.
 type shipping struct {
 	objects  bucket.Objects
-	log      *slog.Logger // is told what could not be shipped
+	log      *slog.Logger // for failed writes
 	level    string
 	turns    chan struct{}
 	stopping chan struct{}
 	attempts sync.WaitGroup
 }
 
-// newShipping ships to the settings' bucket.
+// newShipping returns shipping to the bucket of the settings.
 func newShipping(ctx context.Context, settings config.Config, log *slog.Logger) (*shipping, error) {
 	objects, err := s3.New(ctx, settings)
 	if err != nil {
@@ -55,7 +56,7 @@ func shipTo(objects bucket.Objects, log *slog.Logger, level string) *shipping {
 	return &shipping{objects: objects, log: log, level: level, turns: make(chan struct{}, shipParallel), stopping: make(chan struct{})}
 }
 
-// attemptLog is what one attempt of an activity logs.
+// attemptLog is the log of one attempt of an activity.
 type attemptLog struct {
 	shipping *shipping
 	name     tasklog.Name
@@ -64,7 +65,8 @@ type attemptLog struct {
 	ended    chan struct{}
 }
 
-// begin keeps the log of an attempt from now on. It is nil for an activity that works for no task.
+// begin starts the log of the attempt that the context is of. It returns nil for an activity that
+// works for no task.
 func (s *shipping) begin(ctx context.Context) *attemptLog {
 	ref, ok := workflows.TaskRefOf(ctx)
 	if s == nil || !ok {
@@ -77,7 +79,7 @@ func (s *shipping) begin(ctx context.Context) *attemptLog {
 	}, "WorkflowID", info.WorkflowExecution.ID)
 }
 
-// keep starts an attempt's log. The fields stand in each line, beside those that the name has.
+// keep starts the log of an attempt. Each line has the fields, and those of the name.
 func (s *shipping) keep(name tasklog.Name, fields ...any) *attemptLog {
 	a := &attemptLog{shipping: s, name: name, ended: make(chan struct{})}
 	fields = append([]any{
@@ -89,23 +91,23 @@ func (s *shipping) keep(name tasklog.Name, fields ...any) *attemptLog {
 	return a
 }
 
-// jsonLines is a logger that writes as the worker's own does.
+// jsonLines returns a logger that writes lines like those of the worker.
 func jsonLines(w io.Writer, level string) sdklog.Logger {
 	lines, err := observe.NewLogger(w, level)
-	if err != nil { // the worker does not start with such a level
+	if err != nil { // the worker does not start with an invalid level
 		lines = slog.New(slog.NewJSONHandler(w, nil))
 	}
 	return sdklog.NewStructuredLogger(lines)
 }
 
-// end says that nothing more is logged.
+// end ends the log; nil has none.
 func (a *attemptLog) end() {
 	if a != nil {
 		close(a.ended)
 	}
 }
 
-// ship puts the log into the bucket now and then, and at the end.
+// ship writes the log to the bucket at intervals, and at its end.
 func (a *attemptLog) ship() {
 	shipped, pause := 0, time.NewTimer(shipFirst)
 	defer pause.Stop()
@@ -123,14 +125,14 @@ func (a *attemptLog) ship() {
 			continue
 		}
 		if err := a.put(body); err != nil {
-			a.shipping.log.Warn("The log of an activity could not be put into the bucket.", "key", a.name.Key(), "error", err)
+			a.shipping.log.Warn("the log of an activity was not written to the bucket", "key", a.name.Key(), "error", err)
 			continue
 		}
 		shipped = lines
 	}
 }
 
-// put writes the object. It has its own time: that of the activity may be over.
+// put writes the object. Its timeout is its own, because the context of the activity may be done.
 func (a *attemptLog) put(body []byte) error {
 	ctx, done := context.WithTimeout(context.Background(), shipTimeout)
 	defer done()
@@ -138,18 +140,18 @@ func (a *attemptLog) put(body []byte) error {
 	case a.shipping.turns <- struct{}{}:
 		defer func() { <-a.shipping.turns }()
 	case <-ctx.Done():
-		return fmt.Errorf("%d requests of this kind are under way already: %w", shipParallel, ctx.Err())
+		return fmt.Errorf("%d other logs are being written: %w", shipParallel, ctx.Err())
 	}
 	return a.shipping.objects.Put(ctx, bucket.PutInput{Key: a.name.Key(), Body: body})
 }
 
-// drain ships what there is of all logs, and waits for that. No activity may begin any more.
+// drain writes all logs and waits for that. No activity may start after it.
 func (s *shipping) drain() {
 	close(s.stopping)
 	s.attempts.Wait()
 }
 
-// twoLoggers writes each line to both.
+// twoLoggers writes each line to two loggers.
 type twoLoggers [2]sdklog.Logger
 
 func (t twoLoggers) Debug(msg string, fields ...any) {
@@ -172,7 +174,7 @@ func (t twoLoggers) Error(msg string, fields ...any) {
 	t[1].Error(msg, fields...)
 }
 
-// With adds fields to both.
+// With adds fields to both loggers.
 func (t twoLoggers) With(fields ...any) sdklog.Logger {
 	return twoLoggers{sdklog.With(t[0], fields...), sdklog.With(t[1], fields...)}
 }

@@ -8,25 +8,26 @@ import (
 )
 
 const (
-	// logHead and logTail are how much of the start and of the end of a long log is kept, 1 MB in all: how an attempt began, and how it
-	// ended, say most about it.
+	// logHead and logTail are how many bytes of the start and of the end of a long log are kept, 1
+	// MiB in all. The start and the end of an attempt tell most about it.
 	logHead = 256 << 10
 	logTail = 768 << 10
 )
 
-// boundedLog keeps lines of at most about 1 MB. Of a longer log the middle is cut, the oldest lines of it first, and a line says so.
+// boundedLog keeps at most about 1 MiB of lines. From a longer log it removes lines in the middle,
+// the oldest first, and marks the gap with a line.
 type boundedLog struct {
 	mu        sync.Mutex
 	head      []byte
 	tail      [][]byte
 	tailBytes int
-	full      bool // the head takes no more
-	cut       int  // lines
+	full      bool // the head takes no more lines
+	cut       int  // how many lines were removed
 	lastCut   time.Time
-	lines     int // that were written
+	lines     int // how many lines were written
 }
 
-// Write takes one line, as slog's handlers write it.
+// Write appends one line: handlers of slog write a line at a time.
 func (l *boundedLog) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,7 +45,7 @@ func (l *boundedLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// drop cuts the oldest line of the tail.
+// drop removes the oldest line of the tail.
 func (l *boundedLog) drop() {
 	var head struct {
 		Time time.Time `json:"time"`
@@ -58,18 +59,18 @@ func (l *boundedLog) drop() {
 	l.tail = l.tail[1:]
 }
 
-// content is what is kept, and how many lines have been written so far.
+// content returns the kept lines, and how many lines were written.
 func (l *boundedLog) content() ([]byte, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	body := bytes.Clone(l.head)
 	if l.cut > 0 {
 		mark, err := json.Marshal(struct {
-			Time  time.Time `json:"time"` // of the last line that was cut: sorted by time, the mark stands where it was
+			Time  time.Time `json:"time"` // of the last removed line, so that lines sorted by time keep the mark in its place
 			Level string    `json:"level"`
 			Msg   string    `json:"msg"`
 			Cut   int       `json:"cut_lines"`
-		}{l.lastCut, "WARN", "lines are missing here: of a long log the start and the end are kept", l.cut})
+		}{l.lastCut, "WARN", "lines were removed here: only the start and the end of a long log are kept", l.cut})
 		if err == nil {
 			body = append(append(body, mark...), '\n')
 		}

@@ -17,35 +17,38 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 	"github.com/pinflow/pinflow/internal/tasklog"
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// shippedObjects is a bucket that takes logs.
-type shippedObjects struct {
-	bucket.Objects
-	mu     sync.Mutex
-	bodies map[string][]string // all that was put, by key
-	fault  error
-	hang   bool // until the request's time is over
+// slowBucket is a bucket that takes its time. It keeps all that was put, not only the last of each
+// key.
+type slowBucket struct {
+	*buckettest.Memory
+	mu   sync.Mutex
+	puts map[string][]string // bodies, by key
+	hang bool                // until the request's timeout
 	// answers is closed when requests are to be answered; nil answers at once.
 	answers chan struct{}
 }
 
-func newShippedObjects() *shippedObjects { return &shippedObjects{bodies: map[string][]string{}} }
+func newSlowBucket() *slowBucket {
+	return &slowBucket{Memory: buckettest.New(), puts: map[string][]string{}}
+}
 
-func (o *shippedObjects) Put(ctx context.Context, object bucket.PutInput) error {
-	if o.hang {
+func (b *slowBucket) Put(ctx context.Context, object bucket.PutInput) error {
+	if b.hang {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	if o.answers != nil {
-		<-o.answers
+	if b.answers != nil {
+		<-b.answers
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.bodies[object.Key] = append(o.bodies[object.Key], string(object.Body))
-	return o.fault
+	b.mu.Lock()
+	b.puts[object.Key] = append(b.puts[object.Key], string(object.Body))
+	b.mu.Unlock()
+	return b.Memory.Put(ctx, object)
 }
 
 // parsed are the lines of a log.
@@ -65,7 +68,7 @@ var (
 )
 
 func TestShipping_PutsWhatAnActivityLogs(t *testing.T) {
-	objects := newShippedObjects()
+	objects := newSlowBucket()
 	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
 	_, err := linesOf(t, &taskLogs{shipping: shipping}, someTask, func(ctx context.Context) error {
 		logger := activity.GetLogger(ctx)
@@ -75,8 +78,8 @@ func TestShipping_PutsWhatAnActivityLogs(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "no such table")
 	shipping.drain()
-	require.Len(t, objects.bodies, 1)
-	for key, bodies := range objects.bodies {
+	require.Len(t, objects.puts, 1)
+	for key, bodies := range objects.puts {
 		require.Regexp(t, `^logs/pinterest-daily/2022-10-18/[^/]+/clean_pin/try-2/act-[^/]+-1\.jsonl$`, key)
 		require.Len(t, bodies, 1, "an attempt that ends soon is one request")
 		lines := parsed(t, bodies[0])
@@ -89,46 +92,46 @@ func TestShipping_PutsWhatAnActivityLogs(t *testing.T) {
 }
 
 func TestShipping_LeavesActivitiesOfNoTaskAlone(t *testing.T) {
-	objects := newShippedObjects()
+	objects := newSlowBucket()
 	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
 	_, err := linesOf(t, &taskLogs{shipping: shipping}, nil, func(context.Context) error { return nil })
 	require.NoError(t, err)
 	shipping.drain()
-	require.Empty(t, objects.bodies)
+	require.Empty(t, objects.puts)
 }
 
 func TestShipping_AFaultFailsNoActivityAndIsLogged(t *testing.T) {
-	var told bytes.Buffer
-	objects := newShippedObjects()
-	objects.fault = errors.New("the bucket is away")
-	shipping := shipTo(objects, slog.New(slog.NewTextHandler(&told, nil)), "info")
+	var logged bytes.Buffer
+	objects := newSlowBucket()
+	objects.FailBefore(func(string, string) error { return errors.New("503 SlowDown") })
+	shipping := shipTo(objects, slog.New(slog.NewTextHandler(&logged, nil)), "info")
 	_, err := linesOf(t, &taskLogs{shipping: shipping}, someTask, func(context.Context) error { return nil })
 	require.NoError(t, err)
 	shipping.drain()
-	require.Contains(t, told.String(), "the bucket is away")
-	require.Contains(t, told.String(), "level=WARN")
+	require.Contains(t, logged.String(), "503 SlowDown")
+	require.Contains(t, logged.String(), "level=WARN")
 }
 
 func TestShipping_DoesNotHoldAnActivityUp(t *testing.T) {
-	objects := newShippedObjects()
+	objects := newSlowBucket()
 	objects.answers = make(chan struct{})
 	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
 	_, err := linesOf(t, &taskLogs{shipping: shipping}, someTask, func(context.Context) error { return nil })
 	require.NoError(t, err, "it has returned, and the bucket has not answered yet")
 	close(objects.answers)
 	shipping.drain()
-	require.Len(t, objects.bodies, 1)
+	require.Len(t, objects.puts, 1)
 }
 
 func TestShipping_PutsAgainWhatIsNewWhileAnAttemptGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		objects := newShippedObjects()
+		objects := newSlowBucket()
 		kept := shipTo(objects, slog.New(slog.DiscardHandler), "info").keep(someLog)
 		puts := func() int {
 			synctest.Wait()
 			objects.mu.Lock()
 			defer objects.mu.Unlock()
-			return len(objects.bodies[someLog.Key()])
+			return len(objects.puts[someLog.Key()])
 		}
 		kept.logger.Info("begun")
 		require.Zero(t, puts())
@@ -142,26 +145,26 @@ func TestShipping_PutsAgainWhatIsNewWhileAnAttemptGoesOn(t *testing.T) {
 		kept.logger.Info("done")
 		kept.end()
 		require.Equal(t, 3, puts())
-		require.Len(t, parsed(t, objects.bodies[someLog.Key()][2]), 3, "each time the whole log")
+		require.Len(t, parsed(t, objects.puts[someLog.Key()][2]), 3, "each time the whole log")
 	})
 }
 
 func TestShipping_TriesAgainAfterAFaultWhileAnAttemptGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		objects := newShippedObjects()
-		objects.fault = errors.New("away")
+		objects := newSlowBucket()
+		objects.FailBefore(func(string, string) error { return errors.New("away") })
 		kept := shipTo(objects, slog.New(slog.DiscardHandler), "info").keep(someLog)
 		kept.logger.Info("begun")
 		time.Sleep(shipFirst + shipEvery)
 		synctest.Wait()
-		require.Len(t, objects.bodies[someLog.Key()], 2, "although nothing is new")
+		require.Len(t, objects.puts[someLog.Key()], 2, "although nothing is new")
 		kept.end()
 	})
 }
 
 func TestShipping_GivesUpARequestThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		objects := newShippedObjects()
+		objects := newSlowBucket()
 		objects.hang = true
 		shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
 		for range 3 * shipParallel { // more than have a turn
@@ -176,24 +179,24 @@ func TestShipping_GivesUpARequestThatHangs(t *testing.T) {
 }
 
 func TestShipping_DrainPutsTheLogsOfWhatHasNotEnded(t *testing.T) {
-	objects := newShippedObjects()
+	objects := newSlowBucket()
 	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
 	shipping.keep(someLog).logger.Info("begun")
 	shipping.drain()
-	require.Len(t, objects.bodies[someLog.Key()], 1)
+	require.Len(t, objects.puts[someLog.Key()], 1)
 }
 
 func TestShipping_TellsAPanic(t *testing.T) {
-	objects := newShippedObjects()
+	objects := newSlowBucket()
 	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
 	_, err := linesOf(t, &taskLogs{shipping: shipping}, someTask, func(context.Context) error { panic("out of luck") })
 	var panicked *temporal.PanicError
 	require.ErrorAs(t, err, &panicked)
 	shipping.drain()
-	for _, bodies := range objects.bodies {
+	for _, bodies := range objects.puts {
 		require.Contains(t, bodies[0], "activity panicked")
 	}
-	require.Len(t, objects.bodies, 1)
+	require.Len(t, objects.puts, 1)
 }
 
 func TestBoundedLog_CutsTheOldestOfTheMiddle(t *testing.T) {

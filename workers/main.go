@@ -1,7 +1,9 @@
-// Workers is Pinflow's worker: the one process that runs its workflows and activities. Any number of them may run.
+// Command workers is Pinflow's worker: the process that runs its workflows and activities. Any
+// number of them can run.
 //
-// It ends on SIGINT and SIGTERM: it takes no more work, and lets what is on its way end, for PINFLOW_WORKER_STOP_TIMEOUT at most.
-// A second signal ends it at once. Exit codes: 0 ended when told to, 1 failed, 2 wrong settings, 3 a system cannot be reached.
+// On SIGINT and SIGTERM it shuts down: it takes no more work and waits for running activities, for
+// PINFLOW_WORKER_STOP_TIMEOUT at most. A second signal ends it at once. Exit codes: 0 shut down, 1
+// failed, 2 invalid settings, 3 a system cannot be reached.
 package main
 
 import (
@@ -30,7 +32,8 @@ func main() {
 	os.Exit(code)
 }
 
-// Main works until the context ends, and returns the exit code. Logs and errors go to stderr.
+// Main runs the worker until the context ends and returns the exit code. Logs and errors go to
+// stderr.
 func Main(ctx context.Context, args []string, stderr io.Writer) int {
 	err := work(ctx, args, stderr)
 	if err != nil {
@@ -39,14 +42,14 @@ func Main(ctx context.Context, args []string, stderr io.Writer) int {
 	return exitCode(err)
 }
 
-// settingsError is one that the operator mends in the settings, not in the systems.
+// settingsError is an error that the operator fixes in the settings.
 type settingsError struct{ err error }
 
 func (e *settingsError) Error() string { return e.err.Error() }
 
 func (e *settingsError) Unwrap() error { return e.err }
 
-// exitCode is what a script can tell the error by.
+// exitCode returns the exit code for an error.
 func exitCode(err error) int {
 	switch {
 	case err == nil:

@@ -17,8 +17,8 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// register gives the worker all workflows, and all activities with the clients of the systems that the settings name.
-// No system needs to be up yet: an activity that cannot reach one is retried.
+// register registers all workflows and activities, with clients of the systems in the settings. The
+// systems need not be running: an activity that cannot reach one is retried.
 func register(ctx context.Context, w worker.Worker, temporal client.Client, settings config.Config) (closeClients func(), err error) {
 	objects, err := s3.New(ctx, settings)
 	if err != nil {
@@ -35,7 +35,7 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 	if err != nil {
 		return nil, err
 	}
-	ledger := &ledger.Ledger{Objects: objects}
+	entries := &ledger.Ledger{Objects: objects}
 	reader := kafka.NewReader(kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-worker"})
 	workflows.Register(w, workflows.DefaultCatalog)
 	activities.Register(w,
@@ -44,15 +44,16 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 			Jobs: jobs, Schema: settings.Schema, RawPath: settings.RawPath(), UserID: settings.UserID,
 			Folder: settings.Notebooks, Compute: settings.Compute, InvalidFollowers: settings.InvalidFollowers,
 		},
-		counting, ledger,
+		counting, &activities.Ledger{Ledger: entries},
 	)
 	w.RegisterActivity(&activities.Pools{Client: temporal})
 	w.RegisterActivity(&activities.Runs{Client: temporal})
-	w.RegisterActivity(&activities.Past{Client: temporal, Ledger: ledger})
+	w.RegisterActivity(&activities.Past{Client: temporal, Ledger: entries})
 	return reader.Close, nil
 }
 
-// newCounting counts rows on the SQL warehouse of the settings; without one it counts nothing.
+// newCounting returns the activities that count rows. Without a SQL warehouse in the settings they
+// count nothing.
 func newCounting(settings config.Config) (*activities.Counting, error) {
 	counting := &activities.Counting{UserID: settings.UserID}
 	if settings.Warehouse == "" {

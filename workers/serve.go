@@ -10,20 +10,21 @@ import (
 	"time"
 )
 
-// headerTimeout limits how long a client may take to send its request's head.
+// headerTimeout limits how long a client may take to send the header of its request.
 const headerTimeout = 5 * time.Second
 
-// endpoints are the worker's own pages, /healthz and /metrics.
+// endpoints serves /healthz and /metrics.
 type endpoints struct {
 	server *http.Server
-	ended  chan error // gets the error of a server that ended by itself
+	ended  chan error // receives the error of a server that failed
 }
 
-// listen serves the pages. They need no key: listen on loopback, or where only the platform can reach.
+// listen serves the endpoints. They need no key, so the address must be loopback or reachable by
+// the platform only.
 func listen(address string, health, metrics http.Handler, log *slog.Logger) (*endpoints, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, &settingsError{fmt.Errorf("cannot listen on %s for /healthz and /metrics: end what does, or set PINFLOW_WORKER_ADDRESS (%w)", address, err)}
+		return nil, &settingsError{fmt.Errorf("cannot listen on %s for /healthz and /metrics: stop the process that does, or set PINFLOW_WORKER_ADDRESS (%w)", address, err)}
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", health)
@@ -40,7 +41,7 @@ func listen(address string, health, metrics http.Handler, log *slog.Logger) (*en
 	return e, nil
 }
 
-// close ends the pages. Requests that are on their way are answered.
+// close shuts the server down after it has answered open requests.
 func (e *endpoints) close(ctx context.Context) {
 	ctx, done := context.WithTimeout(ctx, headerTimeout)
 	defer done()

@@ -12,15 +12,15 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// taskLogs adds DAG, logical date, task and try to the lines that activities log, and writes a line at the end of each activity, with
-// what it was about. The lines
-// of activities that work for a task also go into the bucket, for `starter logs`, if shipping is there.
+// taskLogs adds DAG, logical date, task and try to the lines that activities log, and logs the end
+// of each activity with its input and result. With shipping, the lines of activities that work for
+// a task are also written to the bucket, for `starter logs`.
 type taskLogs struct {
 	interceptor.WorkerInterceptorBase
 	shipping *shipping
 }
 
-// InterceptActivity puts the fields between the SDK and the activity.
+// InterceptActivity implements interceptor.WorkerInterceptor.
 func (t *taskLogs) InterceptActivity(ctx context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
 	in := &taskLogsInbound{shipping: t.shipping}
 	in.Next = next
@@ -38,7 +38,7 @@ func (t *taskLogsInbound) Init(outbound interceptor.ActivityOutboundInterceptor)
 	return t.Next.Init(out)
 }
 
-// attemptLogKey is where an attempt's log stands in the context.
+// attemptLogKey is the context key of an attemptLog.
 type attemptLogKey struct{}
 
 func (t *taskLogsInbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
@@ -52,7 +52,7 @@ func (t *taskLogsInbound) ExecuteActivity(ctx context.Context, in *interceptor.E
 		kept.logger.Info("activity starts", about...)
 		ctx = context.WithValue(ctx, attemptLogKey{}, kept)
 		defer func() {
-			if !returned { // the SDK tells the stack, on standard error
+			if !returned { // the SDK writes the stack to standard error
 				kept.logger.Error("activity panicked")
 			}
 			kept.end()
@@ -74,7 +74,8 @@ type taskLogsOutbound struct {
 	interceptor.ActivityOutboundInterceptorBase
 }
 
-// GetLogger returns the activity's logger with the fields of its task. What it logs is kept, if the attempt's log is.
+// GetLogger returns the activity's logger with the fields of its task. It also writes to the
+// attemptLog, if there is one.
 func (t *taskLogsOutbound) GetLogger(ctx context.Context) log.Logger {
 	logger := t.Next.GetLogger(ctx)
 	ref, ok := workflows.TaskRefOf(ctx)

@@ -20,20 +20,21 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// heartbeatInterval is the longest time between two heartbeats that reach Temporal.
+// heartbeatInterval is the longest time between two heartbeats that the SDK sends.
 const heartbeatInterval = 5 * time.Second
 
 // options are the settings that the worker alone has.
 type options struct {
-	// StopTimeout is how long running activities may take to end when the worker is stopped. The SDK's default is none at all: each deploy
-	// would cut off what is on its way. Fargate gives a container 120 s at most.
+	// StopTimeout is how long the worker waits for running activities when it is stopped. The SDK's
+	// default is 0, which would interrupt all of them at each deployment. Fargate stops a container
+	// after 120 s at most.
 	StopTimeout time.Duration `env:"PINFLOW_WORKER_STOP_TIMEOUT" envDefault:"100s"`
 }
 
-// load reads and checks all settings, and the DAGs that the worker is to run.
+// load reads and validates all settings, and the DAGs.
 func load(args []string) (config.Config, options, error) {
 	if len(args) > 0 {
-		return config.Config{}, options{}, &settingsError{fmt.Errorf("it takes no arguments, not %q: its settings are in the environment (see .env.example)", args)}
+		return config.Config{}, options{}, &settingsError{fmt.Errorf("unexpected arguments %q: the worker takes its settings from the environment (see .env.example)", args)}
 	}
 	settings, err := config.Load()
 	if err != nil {
@@ -41,7 +42,7 @@ func load(args []string) (config.Config, options, error) {
 	}
 	own, err := env.ParseAs[options]()
 	if err == nil && own.StopTimeout < 0 {
-		err = fmt.Errorf("PINFLOW_WORKER_STOP_TIMEOUT=%s: want a length of time, as in 100s", own.StopTimeout)
+		err = fmt.Errorf("PINFLOW_WORKER_STOP_TIMEOUT=%s: want a duration, for example 100s", own.StopTimeout)
 	}
 	if err := errors.Join(err, workflows.DefaultCatalog.Validate()); err != nil {
 		return config.Config{}, options{}, &settingsError{err}
@@ -49,7 +50,7 @@ func load(args []string) (config.Config, options, error) {
 	return settings, own, nil
 }
 
-// run works until the context ends, and then drains.
+// work runs the worker until the context ends, and then shuts it down.
 func work(ctx context.Context, args []string, stderr io.Writer) error {
 	settings, own, err := load(args)
 	if err != nil {
@@ -63,7 +64,7 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = metrics.Close(context.WithoutCancel(ctx)) }() // nothing is left to be exported
+	defer func() { _ = metrics.Close(context.WithoutCancel(ctx)) }() // nothing is left to export
 	alive := &health{now: time.Now}
 	pages, err := listen(settings.WorkerAddress, alive, metrics.Handler(), log)
 	if err != nil {
@@ -85,8 +86,8 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 	fatal := make(chan error, 1)
 	w := worker.New(conn.Client, run.TaskQueue, worker.Options{
 		WorkerStopTimeout: own.StopTimeout,
-		// An activity hears of a cancellation in the answer to a heartbeat. The SDK's default of up to 60 s between two would let a
-		// cancelled landing go on for as long.
+		// An activity learns of its cancellation from the response to a heartbeat. With the SDK's
+		// default of up to 60 s between two, a cancelled landing would continue for as long.
 		MaxHeartbeatThrottleInterval: heartbeatInterval,
 		Interceptors:                 []interceptor.WorkerInterceptor{&taskLogs{shipping: logs}},
 		OnFatalError:                 func(err error) { fatal <- err },
@@ -104,28 +105,28 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 		return conn.Classify(err)
 	}
 	alive.start()
-	looking, stopLooking := context.WithCancel(ctx)
-	waitForLook := overdue.start(looking)
+	checking, stopChecking := context.WithCancel(ctx)
+	awaitCheck := overdue.start(checking)
 	log.Info("working", "task_queue", run.TaskQueue, "temporal", conn.Address, "namespace", conn.Namespace,
 		"pages", settings.WorkerAddress, "version", config.Version)
 	err = wait(ctx, log, own, fatal, pages.ended)
 	alive.drain()
 	w.Stop()
 	logs.drain()
-	stopLooking()
-	waitForLook()
+	stopChecking()
+	awaitCheck()
 	log.Info("drained")
 	return conn.Classify(err)
 }
 
-// wait returns when the worker is to end: nil if it was told to.
+// wait returns when the context ends, or with the error that ends the worker.
 func wait(ctx context.Context, log *slog.Logger, own options, fatal, pages <-chan error) error {
 	select {
 	case <-ctx.Done():
 		log.Info("draining", "reason", context.Cause(ctx).Error(), "at_most", own.StopTimeout.String())
 		return nil
 	case err := <-fatal:
-		return fmt.Errorf("the worker cannot go on: %w", err)
+		return fmt.Errorf("the worker cannot continue: %w", err)
 	case err := <-pages:
 		return err
 	}

@@ -5,9 +5,10 @@ import (
 	"github.com/pinflow/pinflow/notebooks"
 )
 
-// DefaultCatalog holds the DAGs that workers run. A new DAG is a Definition in a file of its own, and a
-// name in this list.
+// DefaultCatalog holds the DAGs that workers run. A new DAG is a Definition in a file of its own,
+// and an argument here.
 var DefaultCatalog = dag.NewCatalog(Daily)
 
-// NotebookParams are the parameters of the notebooks that a run may set.
+// NotebookParams holds the parameters of the notebooks that a run may set. The logical date is not
+// one of them: it is the run's.
 var NotebookParams = dag.Params{"schema": nil, "raw_path": nil, "user_id": nil, "invalid_followers": notebooks.InvalidFollowers}

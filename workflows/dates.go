@@ -9,11 +9,12 @@ import (
 	"github.com/pinflow/pinflow/internal/schedule"
 )
 
-// scheduledStart is the search attribute in which a Schedule leaves its firing time. It is the nominal time: a firing that comes late,
-// after an outage, carries the time at which it should have come.
+// scheduledStart is the search attribute that a Schedule sets to the nominal firing time: a firing
+// that happens late, after an outage, has the time at which it was due.
 var scheduledStart = temporal.NewSearchAttributeKeyTime("TemporalScheduledStartTime")
 
-// scheduledDate is the logical date of the firing that started this workflow; ok is false if no Schedule did.
+// scheduledDate returns the logical date of the firing that started this workflow. ok is false if
+// no Schedule started it.
 func scheduledDate(ctx workflow.Context) (date dates.Date, ok bool) {
 	fired, ok := workflow.GetTypedSearchAttributes(ctx).GetTime(scheduledStart)
 	if !ok {
@@ -22,7 +23,7 @@ func scheduledDate(ctx workflow.Context) (date dates.Date, ok bool) {
 	return schedule.LogicalDate(fired), true
 }
 
-// wrongInput makes an error that no retry mends.
+// invalidInput returns the error of input that no retry can fix.
 func invalidInput(err error) error {
 	return temporal.NewNonRetryableApplicationError(err.Error(), failure.InvalidInput, nil)
 }

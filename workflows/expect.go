@@ -9,13 +9,14 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// Counter is an operator that can count what it has written.
+// counter is an operator that can count what it wrote.
 type counter interface {
-	// Count returns the outcome with what it counted. If must is false the figures are for information, and not worth waiting for.
-	Count(ctx workflow.Context, try TaskInstance, out run.Outcome, must bool) (run.Outcome, error)
+	// Count adds its counts to the outcome. Unless they are required, they only inform: then Count
+	// gives up early.
+	Count(ctx workflow.Context, try TaskInstance, out run.Outcome, required bool) (run.Outcome, error)
 }
 
-// expect counts what the task has written and compares it with what it expects.
+// expect counts what the task wrote and compares it with what the task expects.
 func expect(ctx workflow.Context, t dag.Task, try TaskInstance, out run.Outcome) (run.Outcome, error) {
 	if counter, ok := t.Do.(counter); ok {
 		counted, err := counter.Count(ctx, try, out, t.Expect.Demands())
@@ -27,7 +28,7 @@ func expect(ctx workflow.Context, t dag.Task, try TaskInstance, out run.Outcome)
 		}
 	}
 	if broken := t.Expect.Check(out); broken != nil {
-		return out, temporal.NewNonRetryableApplicationError("its outcome is not as expected: "+oneLine(broken), failure.Expectation, nil)
+		return out, temporal.NewNonRetryableApplicationError("the outcome is not as expected: "+oneLine(broken), failure.Expectation, nil)
 	}
 	return out, nil
 }

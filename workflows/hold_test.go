@@ -13,13 +13,14 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-func decide(env *testsuite.TestWorkflowEnvironment, d run.Decision, refused *[]string) {
+// decide sends a decision and collects the errors of rejected ones.
+func decide(env *testsuite.TestWorkflowEnvironment, d run.Decision, rejected *[]string) {
 	env.UpdateWorkflow(run.DecideUpdate, "", &testsuite.TestUpdateCallback{
-		OnAccept: func() {}, OnReject: func(err error) { *refused = append(*refused, err.Error()) }, OnComplete: func(any, error) {},
+		OnAccept: func() {}, OnReject: func(err error) { *rejected = append(*rejected, err.Error()) }, OnComplete: func(any, error) {},
 	}, d)
 }
 
-func TestRun_HoldsUntilDecided(t *testing.T) {
+func TestHold_WaitsForADecision(t *testing.T) {
 	for name, c := range map[string]struct {
 		choice run.Choice
 		geo    run.State
@@ -34,13 +35,13 @@ func TestRun_HoldsUntilDecided(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fails := true
 			var held run.Status
-			var refused []string
+			var rejected []string
 			dag := daily(func(d dag.DAG) {
-				d[2].Do = Does(func(ctx workflow.Context, try TaskInstance) (Outcome, error) {
+				d[2].Do = does(func(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
 					if fails {
 						return bad(ctx, try)
 					}
-					return Ok(ctx, try)
+					return ok(ctx, try)
 				})
 			})
 			p := play(t, dag, run.Input{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
@@ -49,10 +50,10 @@ func TestRun_HoldsUntilDecided(t *testing.T) {
 					require.NoError(t, err)
 					require.NoError(t, answer.Get(&held))
 					fails = false
-					decide(env, run.Decision{Task: "clean_geo", Choice: c.choice, By: "ann", Reason: "source mended"}, &refused)
+					decide(env, run.Decision{Task: "clean_geo", Choice: c.choice, By: "ann", Reason: "the source is repaired"}, &rejected)
 				}, 2*time.Hour)
 			})
-			require.Empty(t, refused)
+			require.Empty(t, rejected)
 			require.Equal(t, run.Held, held.State)
 			require.Equal(t, run.Held, held.Tasks[2].State)
 			require.Contains(t, held.Tasks[2].Error, "broken")
@@ -60,36 +61,49 @@ func TestRun_HoldsUntilDecided(t *testing.T) {
 			require.Equal(t, c.query, p.task("query").State)
 			require.Equal(t, c.tries, p.task("clean_geo").Tries)
 			require.Equal(t, c.query == run.UpstreamFailed, p.err != nil)
-			require.Equal(t, string(c.choice)+" by ann: source mended", p.entry.Tasks[2].Decision)
+			require.Equal(t, string(c.choice)+" by ann: the source is repaired", p.entry.Tasks[2].Decision)
 		})
 	}
 }
 
-func TestRun_AWrongDecisionIsRefusedWithWhatIsPossible(t *testing.T) {
-	var refused []string
-	play(t, daily(func(d dag.DAG) { d[2].Do = Does(bad) }), run.Input{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
+func TestHold_ARejectedDecisionNamesWhatIsPossible(t *testing.T) {
+	var rejected []string
+	play(t, daily(func(d dag.DAG) { d[2].Do = does(bad) }), run.Input{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(func() {
-			decide(env, run.Decision{Task: "cleen", Choice: run.RetryTask, Reason: "x"}, &refused)
-			decide(env, run.Decision{Task: "clean_pin", Choice: run.RetryTask, Reason: "x"}, &refused)
-			decide(env, run.Decision{Task: "clean_geo", Choice: "redo", Reason: "x"}, &refused)
-			decide(env, run.Decision{Task: "clean_geo", Choice: run.RetryTask, Reason: " "}, &refused)
-			decide(env, run.Decision{Task: "clean_geo", Choice: run.FailTask, Reason: "hopeless"}, &refused)
-			decide(env, run.Decision{Task: "clean_geo", Choice: run.SkipTask, Reason: "too late"}, &refused)
+			decide(env, run.Decision{Task: "cleen", Choice: run.RetryTask, Reason: "x"}, &rejected)
+			decide(env, run.Decision{Task: "clean_pin", Choice: run.RetryTask, Reason: "x"}, &rejected)
+			decide(env, run.Decision{Task: "clean_geo", Choice: "redo", Reason: "x"}, &rejected)
+			decide(env, run.Decision{Task: "clean_geo", Choice: run.RetryTask, Reason: " "}, &rejected)
+			decide(env, run.Decision{Task: "clean_geo", Choice: run.FailTask, Reason: "hopeless"}, &rejected)
+			decide(env, run.Decision{Task: "clean_geo", Choice: run.SkipTask, Reason: "too late"}, &rejected)
 		}, 2*time.Hour)
 	})
-	require.Len(t, refused, 5)
-	require.Contains(t, refused[0], "its tasks are load, clean_pin, clean_geo, clean_user, query")
-	require.Contains(t, refused[1], "task clean_pin is success: only a held task waits")
-	require.Contains(t, refused[2], "it can be retry, fail, succeed or skip")
-	require.Contains(t, refused[3], "needs a reason")
-	require.Contains(t, refused[4], "task clean_geo", "the first decision counts")
+	require.Len(t, rejected, 5)
+	require.Contains(t, rejected[0], "its tasks are load, clean_pin, clean_geo, clean_user, query")
+	require.Contains(t, rejected[1], "task clean_pin is success; only a held task takes a decision")
+	require.Contains(t, rejected[2], `unknown decision "redo": want retry, fail, succeed or skip`)
+	require.Contains(t, rejected[3], "needs a reason")
+	require.Contains(t, rejected[4], "task clean_geo", "the first decision counts")
 }
 
-func TestRun_CancellingEndsAHeldTask(t *testing.T) {
-	p := play(t, daily(func(d dag.DAG) { d[2].Do = Does(bad) }), run.Input{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
+func TestHold_CancellingEndsAHeldTask(t *testing.T) {
+	p := play(t, daily(func(d dag.DAG) { d[2].Do = does(bad) }), run.Input{Hold: true}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(env.CancelWorkflow, time.Hour)
 	})
 	require.True(t, temporal.IsCanceledError(p.err))
 	require.Equal(t, run.Failed, p.task("clean_geo").State)
 	require.Equal(t, "the run was cancelled", p.task("clean_geo").Error)
+}
+
+func TestHold_ADAGCanHoldInEveryRun(t *testing.T) {
+	c := catalog(daily(func(d dag.DAG) { d[2].Do = does(bad) }))
+	c.DAGs[0].Hold = true
+	var rejected []string
+	p := playCatalog(t, c, run.Input{DAG: testDAG, Date: someDay}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterDelayedCallback(func() {
+			decide(env, run.Decision{Task: "clean_geo", Choice: run.SkipTask, Reason: "not needed"}, &rejected)
+		}, time.Hour)
+	})
+	require.Empty(t, rejected)
+	require.NoError(t, p.err)
 }

@@ -25,7 +25,7 @@ import (
 
 type converted = converter.EncodedValues
 
-// journal collects what activities, which run beside each other, are told.
+// journal collects values from activities that run concurrently.
 type journal[T any] struct {
 	mu    sync.Mutex
 	items []T
@@ -44,7 +44,7 @@ func (j *journal[T]) all() []T {
 	return slices.Clone(j.items)
 }
 
-// grantAll is a pool with room for everybody.
+// grantAll mocks pools that grant every request.
 func grantAll(env *testsuite.TestWorkflowEnvironment) {
 	env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Maybe()
 	env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
@@ -54,7 +54,7 @@ func grantAll(env *testsuite.TestWorkflowEnvironment) {
 	env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil)
 }
 
-// lake is Kafka, S3 and Databricks where all goes well; a test changes the one thing that it is about.
+// lake mocks Kafka, S3 and Databricks without faults. A test changes what it is about.
 type lake struct {
 	mu       sync.Mutex
 	partial  map[string]bool // topics whose plan is partial
@@ -112,7 +112,7 @@ func (l *lake) mockNotebooks(env *testsuite.TestWorkflowEnvironment) {
 	})
 }
 
-// starts are the tries of one task that were started on Databricks.
+// starts returns the tries of a task that started a notebook.
 func (l *lake) starts(task string) []int {
 	var tries []int
 	for _, in := range l.started {
@@ -123,9 +123,9 @@ func (l *lake) starts(task string) []int {
 	return tries
 }
 
-func TestDaily_LandsAllTopicsThenRunsTheNotebooks(t *testing.T) {
+func TestPipeline_LandsAllTopicsThenRunsTheNotebooks(t *testing.T) {
 	l := newLake()
-	p := play(t, daily(), run.Input{DAG: DailyName}, l.mock, grantAll)
+	p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
 	require.NoError(t, p.err)
 	require.ElementsMatch(t, []string{
 		"u.pin/0 [0,10)", "u.pin/2 [7,9)",
@@ -139,46 +139,46 @@ func TestDaily_LandsAllTopicsThenRunsTheNotebooks(t *testing.T) {
 	require.EqualValues(t, 36, load.Rows)
 	require.Equal(t, "s3://b/manifests/u.pin", load.URI)
 	require.Equal(t, "https://databricks/1", load.Link)
-	require.Equal(t, SomeDay.End(), load.Until.UTC())
+	require.Equal(t, someDay.End(), load.Until.UTC())
 	require.False(t, p.status.Partial)
 	require.Equal(t, "https://databricks/5", p.entry.Tasks[4].Link)
 }
 
-func TestDaily_APartialPlanMakesThePartialRun(t *testing.T) {
+func TestPipeline_APartialPlanMakesTheRunPartial(t *testing.T) {
 	l := newLake()
 	today := dates.Of(noon)
 	for topic, minutes := range map[string]int{"pin": 3, "geo": 1, "user": 2} {
 		l.partial[topic], l.until[topic] = true, noon.Add(time.Duration(minutes)*time.Minute)
 	}
-	p := play(t, daily(), run.Input{DAG: DailyName, Date: today}, l.mock, grantAll)
+	p := play(t, daily(), run.Input{DAG: pipelineDAG, Date: today}, l.mock, grantAll)
 	require.NoError(t, p.err)
 	require.True(t, p.entry.Partial)
-	require.Equal(t, noon.Add(time.Minute), p.entry.Until.UTC(), "as old as the oldest of its parts")
+	require.Equal(t, noon.Add(time.Minute), p.entry.Until.UTC(), "the earliest of the topics")
 }
 
-func TestDaily_OneTopicAfterMidnightDoesNotMakeItWhole(t *testing.T) {
+func TestPipeline_OnePartialTopicMakesTheRunPartial(t *testing.T) {
 	l := newLake()
 	l.partial["pin"], l.until["pin"] = true, noon
-	p := play(t, daily(), run.Input{DAG: DailyName, Date: dates.Of(noon)}, l.mock, grantAll)
+	p := play(t, daily(), run.Input{DAG: pipelineDAG, Date: dates.Of(noon)}, l.mock, grantAll)
 	require.True(t, p.entry.Partial)
 	require.Equal(t, noon, p.entry.Until.UTC())
 }
 
-func TestNotebook_ParametersOfTheRunStandAboveTheOperators(t *testing.T) {
+func TestNotebook_ParametersOfTheRunOverrideTheOperators(t *testing.T) {
 	l := newLake()
-	dag := dag.DAG{{ID: "a", Do: Notebook{Name: "clean_pin", Params: map[string]string{"x": "operator", "y": "operator", "logical_date": "never"}}}}
+	dag := dag.DAG{{ID: "a", Do: Notebook{Name: "clean_pin", Params: map[string]string{"x": "operator", "y": "operator"}}}}
 	p := play(t, dag, run.Input{Params: map[string]string{"x": "run", "invalid_followers": "null"}}, l.mockNotebooks)
 	require.NoError(t, p.err)
 	in := l.started[0]
-	require.Equal(t, map[string]string{"x": "run", "y": "operator", "invalid_followers": "null", "logical_date": "2022-10-18"}, in.Params)
+	require.Equal(t, map[string]string{"x": "run", "y": "operator", "invalid_followers": "null"}, in.Params)
 	require.Equal(t, "clean_pin", in.Notebook)
-	require.Equal(t, TestDAG, in.DAG)
-	require.Equal(t, SomeDay, in.Date)
+	require.Equal(t, testDAG, in.DAG)
+	require.Equal(t, someDay, in.Date)
 	require.Equal(t, "a", in.Task)
 	require.Equal(t, 1, in.Try)
 }
 
-func TestNotebook_AFailedRunIsFollowedByANewTry(t *testing.T) {
+func TestNotebook_ANewTryStartsANewDatabricksRun(t *testing.T) {
 	l := newLake()
 	l.finishes = func(in activities.StartNotebookInput) error {
 		if in.Task == "clean_geo" && in.Try == 1 {
@@ -186,46 +186,46 @@ func TestNotebook_AFailedRunIsFollowedByANewTry(t *testing.T) {
 		}
 		return nil
 	}
-	p := play(t, daily(), run.Input{DAG: DailyName}, l.mock, grantAll)
+	p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
 	require.NoError(t, p.err)
-	require.Equal(t, []int{1, 2}, l.starts("clean_geo"), "a retry of an activity would rejoin the run that failed")
+	require.Equal(t, []int{1, 2}, l.starts("clean_geo"), "a retry of the activity would rejoin the failed Databricks run")
 	require.Equal(t, []int{1}, l.starts("clean_pin"))
 	require.Equal(t, 2, p.task("clean_geo").Tries)
 }
 
-func TestNotebook_ABrokenNotebookFailsItsTaskAndSparesTheSiblings(t *testing.T) {
+func TestNotebook_ABrokenNotebookFailsItsTaskAlone(t *testing.T) {
 	l := newLake()
-	const said = "notebook clean_pin failed at statement 3, SELEC * FROM raw: [PARSE_SYNTAX_ERROR] Syntax error at or near 'SELEC'"
+	const message = "notebook clean_pin failed at statement 3, SELEC * FROM raw: [PARSE_SYNTAX_ERROR] Syntax error at or near 'SELEC'"
 	l.finishes = func(in activities.StartNotebookInput) error {
 		if in.Notebook == "clean_pin" {
-			return temporal.NewNonRetryableApplicationError(said, failure.NotebookFailed, nil)
+			return temporal.NewNonRetryableApplicationError(message, failure.NotebookFailed, nil)
 		}
 		return nil
 	}
-	p := play(t, daily(), run.Input{DAG: DailyName}, l.mock, grantAll)
-	require.ErrorContains(t, p.err, said)
-	require.Equal(t, said, p.task("clean_pin").Error)
-	require.NotEmpty(t, p.task("clean_pin").Link, "the page of the run that failed")
+	p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
+	require.ErrorContains(t, p.err, message)
+	require.Equal(t, message, p.task("clean_pin").Error)
+	require.NotEmpty(t, p.task("clean_pin").Link, "the page of the failed Databricks run")
 	require.Equal(t, run.Success, p.task("clean_geo").State)
 	require.Equal(t, run.Success, p.task("clean_user").State)
 	require.Equal(t, run.UpstreamFailed, p.task("query").State)
 	require.Empty(t, l.starts("query"))
-	require.Contains(t, p.entry.Error, said)
+	require.Contains(t, p.entry.Error, message)
 }
 
-func TestNotebook_TroubleOfTheActivityIsRetriedInsideTheTry(t *testing.T) {
+func TestNotebook_TheActivityIsRetriedWithinTheTry(t *testing.T) {
 	l := newLake()
 	var calls journal[int]
 	l.finishes = func(in activities.StartNotebookInput) error {
 		if calls.add(in.Try) < 4 {
-			return errors.New("the worker went away")
+			return errors.New("the worker died")
 		}
 		return nil
 	}
 	p := play(t, dag.DAG{{ID: "a", Tries: 1, Do: Notebook{Name: "x"}}}, run.Input{}, l.mockNotebooks)
 	require.NoError(t, p.err)
 	require.Equal(t, []int{1, 1, 1, 1}, calls.all())
-	require.Equal(t, []int{1}, l.starts("a"), "one run on Databricks")
+	require.Equal(t, []int{1}, l.starts("a"), "one Databricks run")
 }
 
 func TestNotebook_CancellingCancelsTheDatabricksRun(t *testing.T) {
@@ -237,7 +237,7 @@ func TestNotebook_CancellingCancelsTheDatabricksRun(t *testing.T) {
 		env.OnActivity(waitNotebook, mock.Anything, mock.Anything).Return(func(ctx context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
 			waited.add(in.Run)
 			env.CancelWorkflow()
-			<-over // the run goes on; this environment does not pass the cancellation on to activities
+			<-over // the test environment does not cancel the context of activities
 			return activities.NotebookResult{}, ctx.Err()
 		}).Once()
 		env.OnActivity(cancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, run activities.NotebookRun) error {
@@ -251,14 +251,14 @@ func TestNotebook_CancellingCancelsTheDatabricksRun(t *testing.T) {
 	require.Equal(t, 1, p.task("a").Tries)
 }
 
-func TestLoad_ATopicThatFailsDoesNotStopTheOthers(t *testing.T) {
+func TestLoad_AFailedTopicDoesNotStopTheOthers(t *testing.T) {
 	l := newLake()
 	var manifests journal[string]
-	p := play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin", "geo"}, Then: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "pin", Date: SomeDay}).
+	p := play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin", "geo"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "pin", Date: someDay}).
 			Return(landing.Plan{}, temporal.NewNonRetryableApplicationError("offsets 3 to 9 of u.pin are gone", failure.OffsetsGone, nil)).Once()
-		env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "geo", Date: SomeDay}).
-			Return(landing.Plan{Topic: "u.geo", Date: SomeDay}, nil).Once()
+		env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "geo", Date: someDay}).
+			Return(landing.Plan{Topic: "u.geo", Date: someDay}, nil).Once()
 		env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
 			manifests.add(in.Plan.Topic)
 			return landing.ManifestSummary{}, nil
@@ -266,12 +266,12 @@ func TestLoad_ATopicThatFailsDoesNotStopTheOthers(t *testing.T) {
 	})
 	require.ErrorContains(t, p.err, "offsets 3 to 9 of u.pin are gone")
 	require.Equal(t, []string{"u.geo"}, manifests.all())
-	require.Empty(t, l.started, "nothing is loaded of a date that has not landed whole")
+	require.Empty(t, l.started, "a date that has not landed completely is not loaded")
 }
 
-func TestLoad_APartitionThatFailsLeavesNoManifest(t *testing.T) {
-	play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin"}, Then: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: SomeDay, Ranges: []landing.Range{{Partition: 0, End: 1}, {Partition: 1, End: 1}}}, nil).Once()
+func TestLoad_AFailedPartitionWritesNoManifest(t *testing.T) {
+	play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+		env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: someDay, Ranges: []landing.Range{{Partition: 0, End: 1}, {Partition: 1, End: 1}}}, nil).Once()
 		env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 0 })).
 			Return(landing.PartitionSummary{}, temporal.NewNonRetryableApplicationError("no", failure.AccessDenied, nil)).Once()
 		env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 1 })).

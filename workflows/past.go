@@ -13,15 +13,15 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// errPastFailed says that the task cannot run, because that of the date before has failed.
+// errPastFailed is the error of a task that cannot run because it failed for the date before.
 var errPastFailed = errors.New("past failed")
 
-// awaitPast waits until the same task of the date before has succeeded or was skipped, if the task demands it. The waiting is one
-// activity that Temporal tries again and again: it costs no events and holds neither a worker nor a slot of a pool, so that dates that
-// wait for each other cannot stop each other.
+// awaitPast waits until the task has succeeded, or was skipped, for the date before, if it depends
+// on the past. The wait is one activity that Temporal retries. It adds no events to the history and
+// holds neither a worker nor a slot, so that dates that wait for each other cannot deadlock.
 //
-// A run of a backfill does not wait for a task that has failed: the backfill would never end. A scheduled or manual run waits until
-// somebody has repaired the date before.
+// A run of a backfill does not wait for a failed task, because the backfill would never end. A
+// scheduled or manual run waits until an operator has repaired the date before.
 func (r *dagRun) awaitPast(ctx workflow.Context, t dag.Task, s *run.Task) error {
 	if !t.DependsOnPast || r.in.IgnorePast {
 		return nil
@@ -33,9 +33,9 @@ func (r *dagRun) awaitPast(ctx workflow.Context, t dag.Task, s *run.Task) error 
 	r.wait(ctx, s, fmt.Sprintf("%s of %s", t.ID, in.Date))
 	summary := fmt.Sprintf("%s: wait for %s of %s", t.ID, t.ID, in.Date)
 	err := workflow.ExecuteActivity(withPolicy(ctx, pastPolicy, summary), checkPast, in).Get(ctx, nil)
-	var failure1 *temporal.ApplicationError
-	if errors.As(err, &failure1) && failure1.Type() == failure.PastFailed {
-		return fmt.Errorf("%w: %s", errPastFailed, failure1.Message())
+	var typed *temporal.ApplicationError
+	if errors.As(err, &typed) && typed.Type() == failure.PastFailed {
+		return fmt.Errorf("%w: %s", errPastFailed, typed.Message())
 	}
 	return err
 }

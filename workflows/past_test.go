@@ -21,7 +21,7 @@ func dependent() dag.DAG {
 	return daily(func(d dag.DAG) { d[4].DependsOnPast, d[4].Pool = true, "narrow" })
 }
 
-// past answers the question for the date before, once an attempt.
+// pastIs answers the attempts of CheckPast in turn.
 func pastIs(asked *[]activities.CheckPastInput, answers ...error) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckPastInput) error {
@@ -33,9 +33,9 @@ func pastIs(asked *[]activities.CheckPastInput, answers ...error) func(*testsuit
 
 func TestPast_ATaskWaitsForTheDateBeforeAndHoldsNoSlot(t *testing.T) {
 	var asked []activities.CheckPastInput
-	waits := errors.New("query of 2022-10-17 is failed")
+	notYet := errors.New("query of 2022-10-17 is failed")
 	var seen run.Status
-	p := play(t, dependent(), run.Input{Trigger: run.Manual}, grantAll, pastIs(&asked, waits, waits, waits, waits, nil), func(env *testsuite.TestWorkflowEnvironment) {
+	p := play(t, dependent(), run.Input{Trigger: run.Manual}, grantAll, pastIs(&asked, notYet, notYet, notYet, notYet, nil), func(env *testsuite.TestWorkflowEnvironment) {
 		env.RegisterDelayedCallback(func() {
 			answer, err := env.QueryWorkflow(run.StatusQuery)
 			require.NoError(t, err)
@@ -44,11 +44,11 @@ func TestPast_ATaskWaitsForTheDateBeforeAndHoldsNoSlot(t *testing.T) {
 	})
 	require.NoError(t, p.err)
 	require.Len(t, asked, 5)
-	require.Equal(t, activities.CheckPastInput{DAG: TestDAG, Date: "2022-10-17", WorkflowID: "test-2022-10-17", Task: "query"}, asked[0])
+	require.Equal(t, activities.CheckPastInput{DAG: testDAG, Date: "2022-10-17", WorkflowID: "test-2022-10-17", Task: "query"}, asked[0])
 	require.Equal(t, run.Queued, seen.Tasks[4].State)
-	require.Equal(t, "query of 2022-10-17", seen.Tasks[4].Waiting, "not for a slot: that comes after")
+	require.Equal(t, "query of 2022-10-17", seen.Tasks[4].Waiting, "it requests its slot afterwards")
 	require.Empty(t, p.task("query").Waiting)
-	require.Equal(t, 1, p.task("query").Tries, "waiting is no try")
+	require.Equal(t, 1, p.task("query").Tries, "the wait is not a try")
 }
 
 func TestPast_InABackfillAFailedPastIsFinal(t *testing.T) {
@@ -57,14 +57,14 @@ func TestPast_InABackfillAFailedPastIsFinal(t *testing.T) {
 	p := play(t, dependent(), run.Input{Trigger: run.Backfill, BackfillStart: "2022-10-01"}, pastIs(&asked, gone))
 	require.ErrorContains(t, p.err, "task query is upstream_failed")
 	require.True(t, asked[0].FailedIsFinal)
-	require.EqualValues(t, "2022-10-01", asked[0].Since)
+	require.EqualValues(t, "2022-10-01", asked[0].BackfillStart)
 	require.Equal(t, run.UpstreamFailed, p.task("query").State)
 	require.Contains(t, p.task("query").Error, "rerun 2022-10-17 first")
 	require.Zero(t, p.task("query").Tries)
 }
 
-func TestPast_IsNotAskedIfItIsToBeIgnored(t *testing.T) {
-	p := play(t, dependent(), run.Input{IgnorePast: true}, grantAll) // an unexpected call would fail the run
+func TestPast_CanBeIgnored(t *testing.T) {
+	p := play(t, dependent(), run.Input{IgnorePast: true}, grantAll) // an unexpected call of CheckPast would fail the run
 	require.NoError(t, p.err)
 }
 
@@ -81,10 +81,10 @@ func TestPast_CancellingEndsTheWait(t *testing.T) {
 	require.Equal(t, run.Failed, p.task("query").State)
 }
 
-func TestPast_ABackwardsRangeIsRefused(t *testing.T) {
+func TestPast_ABackwardsRangeIsRejected(t *testing.T) {
 	for _, ignore := range []bool{false, true} {
-		in := run.RangeInput{DAG: TestDAG, From: firstOfMonth, To: lastOfMonth, Backwards: true, IgnorePast: ignore}
-		err := catalog(dependent()).FillRange(&in, noon)
+		in := run.RangeInput{DAG: testDAG, From: firstOfMonth, To: lastOfMonth, Backwards: true, IgnorePast: ignore}
+		_, err := catalog(dependent()).CompleteRange(in, noon)
 		require.Equal(t, !ignore, err != nil)
 		if err != nil {
 			require.ErrorContains(t, err, "tasks of this DAG depend on the past")

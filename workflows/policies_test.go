@@ -14,14 +14,13 @@ import (
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/activities/landing"
-	"github.com/pinflow/pinflow/internal/ledger"
 )
 
 func TestPolicies_EveryActivityNameIsAMethod(t *testing.T) {
 	for name, owner := range map[string]any{
 		planLanding: &landing.Activities{}, landPartition: &landing.Activities{}, writeManifest: &landing.Activities{},
 		startNotebook: &activities.Notebooks{}, waitNotebook: &activities.Notebooks{}, cancelNotebook: &activities.Notebooks{},
-		readLedger: &ledger.Ledger{}, writeLedger: &ledger.Ledger{},
+		readLedger: &activities.Ledger{}, writeLedger: &activities.Ledger{},
 		reserveSlots: &activities.Pools{}, requestSlot: &activities.Pools{}, releaseSlot: &activities.Pools{}, findGone: &activities.Pools{},
 		awaitRun: &activities.Runs{}, checkPast: &activities.Past{}, countRows: &activities.Counting{},
 	} {
@@ -30,21 +29,21 @@ func TestPolicies_EveryActivityNameIsAMethod(t *testing.T) {
 	}
 }
 
-func TestPolicies_EveryAttemptHasALimitAndWhatIsLongHeartbeats(t *testing.T) {
+func TestPolicies_AttemptsHaveATimeoutAndLongOnesHeartbeat(t *testing.T) {
 	for name, p := range map[string]workflow.ActivityOptions{
 		"plan": planPolicy, "land": landPolicy, "start": startPolicy, "wait": waitPolicy, "cancel": cancelPolicy, "ledger": ledgerPolicy, "slot": slotPolicy, "await": awaitPolicy,
-		"past": pastPolicy, "count": countPolicy, "figures": figuresPolicy,
+		"past": pastPolicy, "count": countPolicy, "inform": informPolicy,
 	} {
 		require.Positive(t, p.StartToCloseTimeout, name)
 		require.NotNil(t, p.RetryPolicy, name)
-		require.Zero(t, p.RetryPolicy.MaximumAttempts, "%s: time limits attempts, not their number", name)
+		require.Zero(t, p.RetryPolicy.MaximumAttempts, "%s: time limits the retries, not their number", name)
 		if p.StartToCloseTimeout.Minutes() > 1 {
-			require.Positive(t, p.HeartbeatTimeout, "%s: a dead worker must be noticed", name)
+			require.Positive(t, p.HeartbeatTimeout, "%s: without heartbeats a dead worker is not noticed", name)
 		}
 	}
 }
 
-// Workflow code that could call a system directly would do so again at every replay.
+// Workflow code that called another system directly would call it again in every replay.
 func TestWorkflows_ImportNoSDKOfAnotherSystem(t *testing.T) {
 	files, err := os.ReadDir(".")
 	require.NoError(t, err)

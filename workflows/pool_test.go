@@ -19,7 +19,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// users are runs that want slots of a pool.
+// users are runs that use a pool.
 type users struct {
 	mu      sync.Mutex
 	t       *testing.T
@@ -64,7 +64,7 @@ func newUsers(t *testing.T) *users {
 	return u
 }
 
-// grants are the runs that got a slot so far.
+// grants returns the workflow ids of the runs that have got a slot.
 func (u *users) grants() []string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -81,7 +81,7 @@ func (u *users) kill(s run.Slot) {
 
 func (u *users) after(d time.Duration, do func()) { u.env.RegisterDelayedCallback(do, d) }
 
-func (u *users) ask(s run.Slot, slots int) {
+func (u *users) request(s run.Slot, slots int) {
 	u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: s, Slots: slots})
 }
 
@@ -107,13 +107,13 @@ func (u *users) play(state run.PoolState) error {
 	return u.env.GetWorkflowError()
 }
 
-func TestPool_NeverGrantsMoreThanNAndServesInOrder(t *testing.T) {
+func TestPool_NeverGrantsMoreThanItsSlotsAndGrantsInOrder(t *testing.T) {
 	for _, n := range []int{1, 3} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			u := newUsers(t)
 			var want []string
 			for run := range 12 {
-				u.after(time.Duration(run)*time.Second, func() { u.ask(slot(run), n) })
+				u.after(time.Duration(run)*time.Second, func() { u.request(slot(run), n) })
 				u.after(time.Duration(run+1)*time.Minute, func() { u.release(slot(run)) })
 				want = append(want, slot(run).WorkflowID)
 			}
@@ -124,11 +124,11 @@ func TestPool_NeverGrantsMoreThanNAndServesInOrder(t *testing.T) {
 	}
 }
 
-func TestPool_ServesTheDailyRunBeforeBackfills(t *testing.T) {
+func TestPool_GrantsTheDailyRunBeforeBackfills(t *testing.T) {
 	u := newUsers(t)
 	backfill := func(run int) run.Slot { s := slot(run); s.Priority = 5; return s }
-	u.after(0, func() { u.ask(backfill(1), 1) })
-	u.after(time.Second, func() { u.ask(backfill(2), 1); u.ask(backfill(3), 1); u.ask(slot(4), 1) })
+	u.after(0, func() { u.request(backfill(1), 1) })
+	u.after(time.Second, func() { u.request(backfill(2), 1); u.request(backfill(3), 1); u.request(slot(4), 1) })
 	for i, s := range []run.Slot{backfill(1), slot(4), backfill(2), backfill(3)} {
 		u.after(time.Duration(i+1)*time.Minute, func() { u.release(s) })
 	}
@@ -136,19 +136,19 @@ func TestPool_ServesTheDailyRunBeforeBackfills(t *testing.T) {
 	require.Equal(t, []string{"run-01", "run-04", "run-02", "run-03"}, u.grants())
 }
 
-func TestPool_EndsWhenNobodyNeedsIt(t *testing.T) {
+func TestPool_EndsWhenItIsNotUsed(t *testing.T) {
 	u := newUsers(t)
-	u.after(0, func() { u.ask(slot(1), 1) })
+	u.after(0, func() { u.request(slot(1), 1) })
 	u.after(time.Hour, func() { u.release(slot(1)) })
 	began := u.env.Now()
 	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	require.Equal(t, time.Hour, u.env.Now().Sub(began).Round(time.Second))
-	require.Zero(t, u.checks, "while nobody waits, nobody is looked after")
+	require.Zero(t, u.checks, "holders are checked only while a request waits")
 }
 
-func TestPool_ADeadHoldersSlotIsFreed(t *testing.T) {
+func TestPool_ReclaimsTheSlotOfARunThatHasEnded(t *testing.T) {
 	u := newUsers(t)
-	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
+	u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
 	var waited time.Duration
 	u.after(10*time.Minute, func() { u.kill(slot(1)) })
 	for minute := range 20 {
@@ -161,30 +161,30 @@ func TestPool_ADeadHoldersSlotIsFreed(t *testing.T) {
 	}
 	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	require.Equal(t, []string{"run-01", "run-02"}, u.grants())
-	require.LessOrEqual(t, waited, poolCheck+30*time.Second)
+	require.LessOrEqual(t, waited, reclaimInterval+30*time.Second)
 }
 
-func TestPool_AHolderThatDiedBeforeAnybodyWaitedIsFoundAtOnce(t *testing.T) {
+func TestPool_ReclaimsAtOnceWhenTheFirstRequestComes(t *testing.T) {
 	u := newUsers(t)
-	u.after(0, func() { u.ask(slot(1), 1) })
-	u.after(time.Hour, func() { u.kill(slot(1)); u.ask(slot(2), 1) })
+	u.after(0, func() { u.request(slot(1), 1) })
+	u.after(time.Hour, func() { u.kill(slot(1)); u.request(slot(2), 1) })
 	u.after(time.Hour+time.Second, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
 	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 }
 
-func TestPool_AWaiterThatDiedIsPassedOver(t *testing.T) {
+func TestPool_PassesOverARequestOfARunThatHasEnded(t *testing.T) {
 	u := newUsers(t)
 	u.dead["run-02"] = true
-	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1); u.ask(slot(3), 1) })
+	u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1); u.request(slot(3), 1) })
 	u.after(time.Minute, func() { u.release(slot(1)) })
 	u.after(2*time.Minute, func() { u.release(slot(3)) })
 	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	require.Equal(t, []string{"run-01", "run-03"}, u.grants())
 }
 
-func TestPool_ARequestTakenBackIsForgotten(t *testing.T) {
+func TestPool_ARequestCanBeWithdrawn(t *testing.T) {
 	u := newUsers(t)
-	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
+	u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
 	u.after(time.Minute, func() {
 		u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: slot(2), Release: true})
 	})
@@ -193,9 +193,9 @@ func TestPool_ARequestTakenBackIsForgotten(t *testing.T) {
 	require.Equal(t, []string{"run-01"}, u.grants())
 }
 
-func TestPool_AskingTwiceIsAskingOnce(t *testing.T) {
+func TestPool_RequestsAreIdempotent(t *testing.T) {
 	u := newUsers(t)
-	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(1), 1); u.ask(slot(2), 1); u.ask(slot(2), 1) })
+	u.after(0, func() { u.request(slot(1), 1); u.request(slot(1), 1); u.request(slot(2), 1); u.request(slot(2), 1) })
 	u.after(time.Minute, func() {
 		require.Equal(t, run.PoolState{Name: "p", Slots: 1, Holders: []run.Slot{slot(1)}, Waiting: []run.Slot{slot(2)}}, u.state())
 		u.release(slot(1))
@@ -205,12 +205,12 @@ func TestPool_AskingTwiceIsAskingOnce(t *testing.T) {
 	require.Equal(t, []string{"run-01", "run-02"}, u.grants())
 }
 
-func TestPool_AHolderOfATerminatedPoolStillHolds(t *testing.T) {
+func TestPool_ASlotOutlivesThePoolThatGrantedIt(t *testing.T) {
 	u := newUsers(t)
-	u.after(0, func() { u.ask(slot(2), 1) })
+	u.after(0, func() { u.request(slot(2), 1) })
 	u.after(time.Minute, func() {
 		u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: slot(1), Slots: 1, Held: true})
-		u.ask(slot(3), 1)
+		u.request(slot(3), 1)
 	})
 	u.after(2*time.Minute, func() { require.Len(t, u.state().Holders, 2); u.release(slot(2)) })
 	u.after(3*time.Minute, func() {
@@ -221,9 +221,9 @@ func TestPool_AHolderOfATerminatedPoolStillHolds(t *testing.T) {
 	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 }
 
-func TestPool_CancellingDoesNotFreeItsSlots(t *testing.T) {
+func TestPool_IgnoresCancellation(t *testing.T) {
 	u := newUsers(t)
-	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
+	u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
 	u.after(time.Minute, u.env.CancelWorkflow)
 	u.after(2*time.Minute, func() { require.Len(t, u.grants(), 1); u.release(slot(1)) })
 	u.after(3*time.Minute, func() { u.release(slot(2)) })
@@ -233,8 +233,8 @@ func TestPool_CancellingDoesNotFreeItsSlots(t *testing.T) {
 
 func TestPool_ContinuesAsNewWithItsSlots(t *testing.T) {
 	u := newUsers(t)
-	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
-	u.after(time.Minute, func() { u.env.SetContinueAsNewSuggested(true); u.ask(slot(3), 1) })
+	u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
+	u.after(time.Minute, func() { u.env.SetContinueAsNewSuggested(true); u.request(slot(3), 1) })
 	err := u.play(run.PoolState{Name: "p"})
 	var next *workflow.ContinueAsNewError
 	require.ErrorAs(t, err, &next)
@@ -249,69 +249,4 @@ func TestPool_ContinuesAsNewWithItsSlots(t *testing.T) {
 	v.after(2*time.Minute, func() { v.release(slot(3)) })
 	require.NoError(t, v.play(state))
 	require.Equal(t, []string{"run-02", "run-03"}, v.grants())
-}
-
-// dailySlot is that of a run that stands before those of slot.
-func dailySlot() run.Slot {
-	return run.Slot{Pool: "p", WorkflowID: "daily", OriginalRunID: "r", Task: "a", Try: 1, Priority: 2}
-}
-
-func (u *users) announce(s run.Slot, slots int) {
-	u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: s, Slots: slots, Reserve: true})
-}
-
-func TestPool_KeepsAnAnnouncedSlotFromThoseWhoStandBehind(t *testing.T) {
-	u := newUsers(t)
-	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
-	u.after(time.Minute, func() { u.announce(dailySlot(), 1) })
-	u.after(2*time.Minute, func() { u.release(slot(1)) })
-	u.after(3*time.Minute, func() {
-		require.Equal(t, []string{"run-01"}, u.grants(), "run-02 waits, though the slot is free")
-		require.Equal(t, dailySlot(), u.state().Reserved[0].Slot)
-		u.ask(dailySlot(), 1)
-	})
-	u.after(4*time.Minute, func() {
-		require.Equal(t, run.PoolState{Name: "p", Slots: 1, Holders: []run.Slot{dailySlot()}, Waiting: []run.Slot{slot(2)}}, u.state())
-		u.release(dailySlot())
-	})
-	u.after(5*time.Minute, func() { u.release(slot(2)) })
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
-	require.Equal(t, []string{"run-01", "daily", "run-02"}, u.grants())
-}
-
-func TestPool_KeepsNoMoreSlotsThanAreAnnouncedAndNoneFromEquals(t *testing.T) {
-	u := newUsers(t)
-	equal := dailySlot()
-	equal.WorkflowID = "other"
-	u.after(0, func() { u.ask(slot(1), 3) })
-	u.after(time.Minute, func() { u.announce(dailySlot(), 3); u.announce(dailySlot(), 3) })
-	u.after(2*time.Minute, func() { u.ask(slot(2), 3); u.ask(slot(3), 3) })
-	u.after(3*time.Minute, func() { u.ask(equal, 3) })
-	u.after(4*time.Minute, func() {
-		require.Equal(t, []string{"run-01", "run-02", "other"}, u.grants())
-		u.release(slot(1))
-		u.release(slot(2))
-		u.release(equal)
-	})
-	u.after(5*time.Minute, func() { u.release(slot(3)) })
-	require.NoError(t, u.play(run.PoolState{Name: "p"}), "it ends though nobody takes what was announced")
-}
-
-func TestPool_ForgetsWhatWasAnnouncedByARunThatEnded(t *testing.T) {
-	u := newUsers(t)
-	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
-	u.after(time.Second, func() { u.announce(dailySlot(), 1) })
-	u.after(2*time.Second, func() { u.mu.Lock(); u.dead["daily"] = true; u.mu.Unlock(); u.release(slot(1)) })
-	u.after(2*poolCheck, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
-}
-
-func TestPool_ForgetsWhatWasAnnouncedTooLongAgo(t *testing.T) {
-	u := newUsers(t)
-	u.after(0, func() { u.ask(slot(1), 1); u.ask(slot(2), 1) })
-	u.after(time.Second, func() { u.announce(dailySlot(), 1) })
-	u.after(2*time.Second, func() { u.release(slot(1)) })
-	u.after(reservationTime-time.Second, func() { require.Equal(t, []string{"run-01"}, u.grants()) })
-	u.after(reservationTime+2*poolCheck, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
 }

@@ -16,27 +16,28 @@ import (
 )
 
 const (
-	// ledgerChunk is how many dates' ledger entries are read at once: their brief entries are some 20 KB of history.
+	// ledgerChunk is how many ledger entries are read at once: brief entries of 50 dates are about
+	// 20 KB of history.
 	ledgerChunk = 50
-	// maxNamed is how many failed dates a result names; beyond that it counts.
-	maxNamed = 100
+	// maxFailedDates is how many failed dates a result names; the others are only counted.
+	maxFailedDates = 100
 )
 
-// dateRange is one range at work. Its coroutines share it without locks.
+// rangeRun is a running range. Its coroutines share it without locks.
 type rangeRun struct {
 	run.RangeProgress
 	in      run.RangeInput
 	changed bool
-	stopNow bool // stopped with Now: a run that is just being started is cancelled, too
+	stopNow bool // stopped with Now: runs that are about to start are cancelled, too
 
-	ledger     []ledger.Entry // of the dates next to be decided about
-	ledgerTill int            // how many dates, in the range's order, the ledger has been read for
+	ledger     []ledger.Entry // of the next dates
+	ledgerTill int            // up to where, in the range's order, the ledger has been read
 }
 
-// Range runs a range of dates: always as many at a time as it may, never more. A Schedule starts a range of one date; a backfill is one
-// of many. Its runs are children that are left alone when the range ends or continues as new.
+// Range runs a range of dates, Parallel at a time. A Schedule starts a range of one date, a
+// backfill one of many. The runs are children that continue if the range ends or continues as new.
 //
-// Cancelling it starts no more dates and waits for those that run. StopUpdate can cancel those, too.
+// A cancelled range starts no more dates and waits for its runs. StopUpdate can cancel them, too.
 func (w Workflows) Range(ctx workflow.Context, in run.RangeInput) (run.RangeResult, error) {
 	if date, ok := scheduledDate(ctx); ok && in.From == "" && in.To == "" {
 		in.From, in.To = date, date
@@ -49,26 +50,26 @@ func (w Workflows) Range(ctx workflow.Context, in run.RangeInput) (run.RangeResu
 	if err := r.listen(ctx); err != nil {
 		return run.RangeResult{}, err
 	}
-	patient, _ := workflow.NewDisconnectedContext(ctx) // never cancelled: that would cancel the children
+	background, _ := workflow.NewDisconnectedContext(ctx) // cancelling the range must not cancel its children
 	for _, f := range r.Running {
-		r.follow(patient, f, ledger.Decision{}) // its run is there: nothing to decide
+		r.start(background, f, ledger.Decision{}) // carried: its run exists, so that there is nothing to decide
 	}
-	handled := func() bool { return workflow.AllHandlersFinished(ctx) } // an order that is being carried out must not be cut off
-	ready := func() bool { return historyIsLong(ctx) && r.allStarted() && handled() }
+	handled := func() bool { return workflow.AllHandlersFinished(ctx) } // an update must not be cut off
+	mayContinue := func() bool { return historyIsLong(ctx) && r.allStarted() && handled() }
 	for {
-		if err := r.fill(patient); err != nil {
+		if err := r.fill(background); err != nil {
 			return run.RangeResult{}, err
 		}
 		switch {
 		case len(r.Running) == 0 && (r.Next == r.Total || r.Stopped != ""):
-			_ = workflow.Await(patient, handled)
+			_ = workflow.Await(background, handled)
 			return r.end(ctx)
-		case ready():
+		case mayContinue():
 			in.Carried = &r.RangeProgress
 			return run.RangeResult{}, workflow.NewContinueAsNewError(ctx, run.RangeWorkflow, in)
 		}
 		r.changed = false
-		_ = workflow.Await(patient, func() bool { return r.changed || ready() || r.Stopped == "" && ctx.Err() != nil })
+		_ = workflow.Await(background, func() bool { return r.changed || mayContinue() || r.Stopped == "" && ctx.Err() != nil })
 		if ctx.Err() != nil && r.Stopped == "" {
 			r.Stopped = "cancelled"
 		}
@@ -87,12 +88,13 @@ func newRange(ctx workflow.Context, in run.RangeInput) *rangeRun {
 	return r
 }
 
-// historyIsLong says that the workflow should continue as new: Temporal counts its events, bytes and updates.
+// historyIsLong reports whether the workflow should continue as new, in the view of the server,
+// which counts events, bytes and updates.
 func historyIsLong(ctx workflow.Context) bool {
 	return workflow.GetInfo(ctx).GetContinueAsNewSuggested()
 }
 
-// fill starts dates until the window is full, or until the range is to continue as new.
+// fill starts dates until Parallel of them are running, or until the range should continue as new.
 func (r *rangeRun) fill(ctx workflow.Context) error {
 	for len(r.Running) < r.Parallel && r.Next < r.Total && r.Paused == "" && r.Stopped == "" && !historyIsLong(ctx) {
 		entry, err := r.entry(ctx)
@@ -100,7 +102,7 @@ func (r *rangeRun) fill(ctx workflow.Context) error {
 			return err
 		}
 		if r.Paused != "" || r.Stopped != "" || len(r.Running) >= r.Parallel {
-			return nil // an order came while the ledger was read
+			return nil // updated while the ledger was read
 		}
 		decision := ledger.Decide(r.date(r.Next), entry, r.in.Reprocess)
 		r.Next++
@@ -110,21 +112,22 @@ func (r *rangeRun) fill(ctx workflow.Context) error {
 		}
 		f := &run.InFlight{Date: decision.Date, Asked: workflow.Now(ctx)}
 		r.Running = append(r.Running, f)
-		r.follow(ctx, f, decision)
+		r.start(ctx, f, decision)
 	}
 	r.show(ctx)
 	return nil
 }
 
-// date is the date at a place in the range's order.
-func (r *rangeRun) date(place int) dates.Date {
+// date returns the date at an index of the range's order.
+func (r *rangeRun) date(index int) dates.Date {
 	if r.in.Backwards {
-		return r.in.To.Add(-place)
+		return r.in.To.Add(-index)
 	}
-	return r.in.From.Add(place)
+	return r.in.From.Add(index)
 }
 
-// entry is the ledger entry of the next date, nil if there is none. Entries are read in chunks.
+// entry returns the ledger entry of the next date, or nil if there is none. It reads the ledger in
+// chunks.
 func (r *rangeRun) entry(ctx workflow.Context) (*ledger.Entry, error) {
 	if r.Next >= r.ledgerTill {
 		count := min(ledgerChunk, r.Total-r.Next)
@@ -141,16 +144,17 @@ func (r *rangeRun) entry(ctx workflow.Context) (*ledger.Entry, error) {
 func (r *rangeRun) read(ctx workflow.Context, from, to dates.Date) ([]ledger.Entry, error) {
 	var answer activities.LedgerEntries
 	in := ledger.Query{DAG: r.in.DAG, From: from, To: to, Brief: true}
-	err := workflow.ExecuteActivity(withPolicy(ctx, ledgerPolicy, fmt.Sprintf("ledger from %s to %s", from, to)), readLedger, in).Get(ctx, &answer)
+	err := workflow.ExecuteActivity(withPolicy(ctx, ledgerPolicy, fmt.Sprintf("read the ledger from %s to %s", from, to)), readLedger, in).Get(ctx, &answer)
 	return answer.Entries, err
 }
 
-// settled says that every run in flight is there: a range that continued before would lose or double one.
+// allStarted reports whether the run of each date in flight exists. A range that continued as new
+// before would lose such a run, or start it twice.
 func (r *rangeRun) allStarted() bool {
 	return !slices.ContainsFunc(r.Running, func(f *run.InFlight) bool { return !f.Settled() })
 }
 
-// end makes the verdict: a range fails if a date failed or was not run.
+// end returns the result. The range fails if a date failed or was left out.
 func (r *rangeRun) end(ctx workflow.Context) (run.RangeResult, error) {
 	r.show(ctx)
 	switch {
@@ -159,21 +163,22 @@ func (r *rangeRun) end(ctx workflow.Context) (run.RangeResult, error) {
 	case r.Failed == 0 && r.Stopped == "":
 		return r.RangeResult, nil
 	}
-	var said []string
+	var reasons []string
 	if r.Failed > 0 {
-		said = append(said, fmt.Sprintf("%d of %d dates failed (%s): %s", r.Failed, r.Total, r.named(), r.FirstError))
+		reasons = append(reasons, fmt.Sprintf("%d of %d dates failed (%s): %s", r.Failed, r.Total, r.failedDates(), r.FirstError))
 	}
 	if r.Stopped != "" {
-		said = append(said, fmt.Sprintf("%d dates were not run: %s", r.Total-r.Done(), r.Stopped))
+		reasons = append(reasons, fmt.Sprintf("%d dates did not run: %s", r.Total-r.Done(), r.Stopped))
 	}
-	return r.RangeResult, temporal.NewNonRetryableApplicationError(strings.Join(said, "; "), failure.RangeFailed, nil, r.RangeResult)
+	return r.RangeResult, temporal.NewNonRetryableApplicationError(strings.Join(reasons, "; "), failure.RangeFailed, nil, r.RangeResult)
 }
 
-// named lists the failed dates for a message.
-func (r *rangeRun) named() string {
-	names := make([]string, 0, 11)
+// failedDates returns the first failed dates as text.
+func (r *rangeRun) failedDates() string {
+	const shown = 10
+	names := make([]string, 0, shown+1)
 	for i, date := range r.FailedDates {
-		if i == 10 {
+		if i == shown {
 			names = append(names, "…")
 			break
 		}
@@ -182,14 +187,14 @@ func (r *rangeRun) named() string {
 	return strings.Join(names, ", ")
 }
 
-// show puts the counts on the range's page in the Web UI. It costs no event.
+// show puts the counts on the range's page in the Web UI. It adds no event to the history.
 func (r *rangeRun) show(ctx workflow.Context) {
-	var going []string
+	var running []string
 	for _, f := range r.Running {
-		going = append(going, string(f.Date))
+		running = append(running, string(f.Date))
 	}
 	text := fmt.Sprintf("**%s from %s to %s**: %d of %d dates done\n\n| success | failed | skipped | running |\n|---|---|---|---|\n| %d | %d | %d | %s |\n",
-		r.in.DAG, r.in.From, r.in.To, r.Done(), r.Total, r.Success, r.Failed, r.Skipped, strings.Join(going, ", "))
+		r.in.DAG, r.in.From, r.in.To, r.Done(), r.Total, r.Success, r.Failed, r.Skipped, strings.Join(running, ", "))
 	if r.Paused != "" {
 		text += "\npaused: " + r.Paused + "\n"
 	}

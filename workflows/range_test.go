@@ -15,15 +15,16 @@ import (
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-func TestRange_IsAlwaysFullAndNeverRunsMoreThanN(t *testing.T) {
+func TestRange_AlwaysRunsAsManyDatesAsItMay(t *testing.T) {
 	for _, n := range []int{1, 3, 7, 30, 100} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			w := newWindow()
-			w.lasts = uneven
+			w.takes = uneven
 			r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: lastOfMonth, Parallel: n}, withLedger())
 			require.NoError(t, r.err)
 			require.Equal(t, run.RangeResult{From: firstOfMonth, To: lastOfMonth, Total: 30, Success: 30}, r.result)
@@ -34,7 +35,7 @@ func TestRange_IsAlwaysFullAndNeverRunsMoreThanN(t *testing.T) {
 	}
 }
 
-// requireFull fails if the window was not full for any time before the last run started.
+// requireFull fails unless n dates ran at all times before the last one started.
 func requireFull(t *testing.T, w *window, n int) {
 	t.Helper()
 	started := 0
@@ -67,30 +68,30 @@ func TestRange_RunsForwardsOrBackwards(t *testing.T) {
 	}
 }
 
-func TestRange_ItsRunsGetItsOrders(t *testing.T) {
+func TestRange_PassesItsInputToItsRuns(t *testing.T) {
 	w := newWindow()
 	params := map[string]string{"invalid_followers": "null"}
 	playRange(t, w, run.RangeInput{
-		From: SomeDay, To: SomeDay, Params: params, Hold: true, RerunTasks: dag.Tasks{"query"}, IgnorePast: true, RunTimeout: time.Hour, TriggeredBy: "ann", Tags: []string{"repair"},
+		From: someDay, To: someDay, Params: params, Hold: true, RerunTasks: dag.Tasks{"query"}, IgnorePast: true, RunTimeout: time.Hour, TriggeredBy: "ann", Tags: []string{"repair"},
 	}, withLedger())
 	require.Equal(t, []run.Input{{
-		DAG: TestDAG, Date: SomeDay, Trigger: run.Backfill, Params: params, Hold: true, RerunTasks: dag.Tasks{"query"}, IgnorePast: true, BackfillStart: SomeDay,
+		DAG: testDAG, Date: someDay, Trigger: run.Backfill, Params: params, Hold: true, RerunTasks: dag.Tasks{"query"}, IgnorePast: true, BackfillStart: someDay,
 		RunTimeout: time.Hour, TriggeredBy: "ann", Tags: []string{"repair"},
 	}}, w.inputs)
 }
 
-// past is four dates with all kinds of history.
+// past returns entries of four dates: success and failed, whole and partial.
 func past() []ledger.Entry {
-	noonOf := func(d dates.Date) *time.Time { at := d.Start().Add(12 * time.Hour); return &at }
+	noonOf := func(d dates.Date) time.Time { return d.Start().Add(12 * time.Hour) }
 	return []ledger.Entry{
-		{Date: "2022-09-01", State: "success"},
-		{Date: "2022-09-02", State: "failed"},
-		{Date: "2022-09-03", State: "success", Partial: true, Until: noonOf("2022-09-03")},
-		{Date: "2022-09-04", State: "failed", Partial: true, Until: noonOf("2022-09-04")},
+		{Status: run.Status{Date: "2022-09-01", State: "success"}},
+		{Status: run.Status{Date: "2022-09-02", State: "failed"}},
+		{Status: run.Status{Date: "2022-09-03", State: "success", Partial: true, Until: noonOf("2022-09-03")}},
+		{Status: run.Status{Date: "2022-09-04", State: "failed", Partial: true, Until: noonOf("2022-09-04")}},
 	}
 }
 
-func TestRange_ReprocessSaysWhichDatesRunAgain(t *testing.T) {
+func TestRange_ReprocessDecidesWhichDatesRunAgain(t *testing.T) {
 	for reprocess, want := range map[run.Reprocess][]dates.Date{
 		"":                  {"2022-09-03", "2022-09-04", "2022-09-05"},
 		run.ReprocessNone:   {"2022-09-03", "2022-09-04", "2022-09-05"},
@@ -121,7 +122,7 @@ func TestRange_OnFailure(t *testing.T) {
 			w := newWindow()
 			w.ends = func(d dates.Date) error {
 				if d.Start().Day()%3 == 0 {
-					return temporal.NewNonRetryableApplicationError("broken on "+string(d), ErrorRunFailed, nil)
+					return temporal.NewNonRetryableApplicationError("broken on "+string(d), failure.RunFailed, nil)
 				}
 				return nil
 			}
@@ -131,25 +132,25 @@ func TestRange_OnFailure(t *testing.T) {
 			require.ErrorContains(t, r.err, "broken on 2022-09-03")
 			var app *temporal.ApplicationError
 			require.ErrorAs(t, r.err, &app)
-			require.Equal(t, ErrorRangeFailed, app.Type())
+			require.Equal(t, failure.RangeFailed, app.Type())
 			var result run.RangeResult
 			require.NoError(t, app.Details(&result))
 			require.Equal(t, c.failed, result.Failed)
 			require.Len(t, result.FailedDates, c.failed)
 			require.Equal(t, c.ran, result.Done())
 			if c.ran < 30 {
-				require.ErrorContains(t, r.err, fmt.Sprintf("%d dates were not run: %d dates have failed, and on failure is %s", 30-c.ran, c.failed, onFailure))
+				require.ErrorContains(t, r.err, fmt.Sprintf("%d dates did not run: %d dates failed, and --on-failure is %s", 30-c.ran, c.failed, onFailure))
 			}
 		})
 	}
 }
 
-func TestRange_StoppingOnFailureLetsRunsFinish(t *testing.T) {
+func TestRange_StoppingOnFailureWaitsForItsRuns(t *testing.T) {
 	w := newWindow()
-	w.lasts = func(d dates.Date) time.Duration { return time.Duration(d.Start().Day()) * time.Hour }
+	w.takes = func(d dates.Date) time.Duration { return time.Duration(d.Start().Day()) * time.Hour }
 	w.ends = func(d dates.Date) error {
 		if d == firstOfMonth {
-			return temporal.NewNonRetryableApplicationError("broken", ErrorRunFailed, nil)
+			return temporal.NewNonRetryableApplicationError("broken", failure.RunFailed, nil)
 		}
 		return nil
 	}
@@ -160,60 +161,61 @@ func TestRange_StoppingOnFailureLetsRunsFinish(t *testing.T) {
 	require.Equal(t, 1, r.progress.Failed)
 }
 
-// refused is a window in which somebody else's run of a date is in the way.
-func refused(date dates.Date) *window {
+// rejecting returns a window in which Temporal rejects the first start of a date: it has another
+// run.
+func rejecting(date dates.Date) *window {
 	w := newWindow()
 	w.taken[date] = 1
 	return w
 }
 
-// ended answers that the date's latest run has ended so long after the test began.
+// ended makes the date's latest run one that ended that long after the start of the test.
 func ended(success bool, after time.Duration) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(awaitRun, mock.Anything, activities.AwaitRunInput{WorkflowID: run.WorkflowID(TestDAG, SomeDay)}).
-			Return(activities.RunEnd{Found: true, Success: success, Status: "x", Error: "theirs broke", RunID: "other", Closed: noon.Add(after)}, nil).Once()
+		env.OnActivity(awaitRun, mock.Anything, activities.AwaitRunInput{WorkflowID: run.WorkflowID(testDAG, someDay)}).
+			Return(activities.RunEnd{Found: true, Success: success, Status: "x", Error: "the other run broke", RunID: "other", Closed: noon.Add(after)}, nil).Once()
 	}
 }
 
-func TestRange_WaitsForARunThatIsGoingAndNeverStartsASecond(t *testing.T) {
+func TestRange_AttachesToARunningRun(t *testing.T) {
 	for name, success := range map[string]bool{"success": true, "failure": false} {
 		t.Run(name, func(t *testing.T) {
-			r := playRange(t, refused(SomeDay), run.RangeInput{From: SomeDay, To: SomeDay, Reprocess: run.ReprocessAll}, ended(success, time.Hour),
-				withLedger(ledger.Entry{Date: SomeDay, State: "whatever"}))
+			r := playRange(t, rejecting(someDay), run.RangeInput{From: someDay, To: someDay, Reprocess: run.ReprocessAll}, ended(success, time.Hour),
+				withLedger(ledger.Entry{Status: run.Status{Date: someDay, State: "whatever"}}))
 			require.Equal(t, 1, r.progress.Attached)
 			if success {
 				require.NoError(t, r.err)
 				require.Equal(t, 1, r.progress.Success)
 			} else {
-				require.ErrorContains(t, r.err, "theirs broke")
+				require.ErrorContains(t, r.err, "the other run broke")
 				require.Equal(t, 1, r.progress.Failed)
 			}
 		})
 	}
 }
 
-func TestRange_CompletesAPartialRunThatWasGoing(t *testing.T) {
-	w := refused(SomeDay)
-	r := playRange(t, w, run.RangeInput{From: SomeDay, To: SomeDay}, ended(true, time.Hour), func(env *testsuite.TestWorkflowEnvironment) {
+func TestRange_RunsADateAgainIfTheOtherRunWasPartial(t *testing.T) {
+	w := rejecting(someDay)
+	r := playRange(t, w, run.RangeInput{From: someDay, To: someDay}, ended(true, time.Hour), func(env *testsuite.TestWorkflowEnvironment) {
 		none := activities.LedgerEntries{}
 		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(none, nil).Once()
-		until := SomeDay.Start().Add(23 * time.Hour)
+		until := someDay.Start().Add(23 * time.Hour)
 		env.OnActivity(readLedger, mock.Anything, mock.Anything).
-			Return(activities.LedgerEntries{Entries: []ledger.Entry{{Date: SomeDay, State: "success", Partial: true, Until: &until}}}, nil).Once()
+			Return(activities.LedgerEntries{Entries: []ledger.Entry{{Status: run.Status{Date: someDay, State: "success", Partial: true, Until: until}}}}, nil).Once()
 	})
 	require.NoError(t, r.err)
-	require.Equal(t, []dates.Date{SomeDay}, w.starts)
+	require.Equal(t, []dates.Date{someDay}, w.starts)
 	require.Equal(t, 1, r.result.Success)
 	require.Zero(t, r.result.Attached)
 }
 
-func TestRange_ARunThatTemporalRefusesToRepeatIsSkipped(t *testing.T) {
-	r := playRange(t, refused(SomeDay), run.RangeInput{From: SomeDay, To: SomeDay}, ended(false, -time.Hour), withLedger())
+func TestRange_SkipsADateThatHasRunSinceTheLedgerWasRead(t *testing.T) {
+	r := playRange(t, rejecting(someDay), run.RangeInput{From: someDay, To: someDay}, ended(false, -time.Hour), withLedger())
 	require.NoError(t, r.err)
 	require.Equal(t, 1, r.result.Skipped)
 }
 
-func TestRange_StartedByAScheduleRunsTheDateThatHasEnded(t *testing.T) {
+func TestRange_StartedByAScheduleRunsTheLastDateThatIsOver(t *testing.T) {
 	for fired, want := range map[string]dates.Date{
 		"2022-10-19T00:00:00Z": "2022-10-18",
 		"2022-10-19T02:30:00Z": "2022-10-18",
@@ -233,41 +235,38 @@ func TestRange_StartedByAScheduleRunsTheDateThatHasEnded(t *testing.T) {
 	}
 }
 
-func TestRange_WrongInputReportsAllMistakesAtOnce(t *testing.T) {
+func TestRange_InvalidInputReportsAllMistakesAtOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		in   run.RangeInput
 		want []string
 	}{
-		"no dates":      {run.RangeInput{}, []string{"a range needs the dates from and to"}},
-		"no to":         {run.RangeInput{From: SomeDay}, []string{`to: "" is not a date`}},
-		"swapped":       {run.RangeInput{From: lastOfMonth, To: firstOfMonth}, []string{"from 2022-09-30 comes after to 2022-09-01: swap them"}},
-		"future":        {run.RangeInput{From: SomeDay, To: "2022-10-21"}, []string{"to: 2022-10-21 is in the future"}},
-		"unknown task":  {run.RangeInput{From: SomeDay, To: SomeDay, RerunTasks: dag.Tasks{"cleen"}}, []string{`no task "cleen" in this DAG: its tasks are load, clean_pin`}},
-		"many mistakes": {run.RangeInput{From: "x", To: SomeDay, Parallel: -1, Reprocess: "some", OnFailure: "max=0"}, []string{`from: "x"`, "parallel -1", `reprocess "some": it is none, failed or all`, `on-failure "max=0": it is continue, stop or max=N`}},
+		"no dates":     {run.RangeInput{}, []string{"a range needs the dates from and to"}},
+		"no to":        {run.RangeInput{From: someDay}, []string{`to: "" is not a date`}},
+		"swapped":      {run.RangeInput{From: lastOfMonth, To: firstOfMonth}, []string{"from 2022-09-30 comes after to 2022-09-01: swap them"}},
+		"future":       {run.RangeInput{From: someDay, To: "2022-10-21"}, []string{"to: 2022-10-21 is in the future"}},
+		"unknown task": {run.RangeInput{From: someDay, To: someDay, RerunTasks: dag.Tasks{"cleen"}}, []string{`no task "cleen" in this DAG; its tasks are load, clean_pin`}},
+		"parameters": {run.RangeInput{From: someDay, To: someDay, Params: map[string]string{"logical_date": "2022-10-17", "invalid_followers": "maybe"}},
+			[]string{`parameter "logical_date" is unknown`, `parameter invalid_followers="maybe": want quarantine or null`}},
+		"many mistakes": {run.RangeInput{From: "x", To: someDay, Parallel: -1, Reprocess: "some", OnFailure: "max=0"}, []string{`from: "x"`, "parallel -1", `reprocess "some": want none, failed or all`, `on-failure "max=0": want continue, stop or max=N`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := newEnv(t, catalog(daily()))
-			c.in.DAG = TestDAG
+			c.in.DAG = testDAG
 			env.ExecuteWorkflow(run.RangeWorkflow, c.in)
-			for _, want := range c.want {
-				require.ErrorContains(t, env.GetWorkflowError(), want)
-			}
-			var app *temporal.ApplicationError
-			require.ErrorAs(t, env.GetWorkflowError(), &app)
-			require.True(t, app.NonRetryable())
+			requireInvalidInput(t, env.GetWorkflowError(), c.want...)
 		})
 	}
 }
 
 func TestRange_TenThousandDatesKeepTheStateSmall(t *testing.T) {
-	// Every date has run: only the ledger is read, chunk by chunk.
+	// Every date has run, so that the range only reads the ledger.
 	var chunks int
 	r := playRange(t, newWindow(), run.RangeInput{From: "1995-06-01", To: dates.Date("1995-06-01").Add(9999)}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in ledger.Range) (activities.LedgerEntries, error) {
+		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in ledger.Query) (activities.LedgerEntries, error) {
 			chunks++
 			var answer activities.LedgerEntries
 			for d := in.From; d <= in.To; d = d.Add(1) {
-				answer.Entries = append(answer.Entries, ledger.Entry{Date: d, State: "success"})
+				answer.Entries = append(answer.Entries, ledger.Entry{Status: run.Status{Date: d, State: "success"}})
 			}
 			return answer, nil
 		})
@@ -275,13 +274,4 @@ func TestRange_TenThousandDatesKeepTheStateSmall(t *testing.T) {
 	require.NoError(t, r.err)
 	require.Equal(t, 10_000, r.result.Skipped)
 	require.Equal(t, 200, chunks)
-}
-
-func TestRange_ProgressEstimatesWhatIsLeft(t *testing.T) {
-	_, known := run.RangeProgress{}.Left()
-	require.False(t, known)
-	p := run.RangeProgress{RangeResult: run.RangeResult{Total: 30, Success: 10}, Parallel: 4, Ran: 10, Took: 20 * time.Minute}
-	left, known := p.Left()
-	require.True(t, known)
-	require.Equal(t, 10*time.Minute, left)
 }

@@ -34,10 +34,10 @@ func record(t *testing.T) {
 		return err
 	}
 
-	require.NoError(t, finish("clean", r.start_(run.Input{Date: next()})))
-	rerun := r.start_(run.Input{Date: day, RerunTasks: dag.Tasks{"clean_geo", "query"}})
+	require.NoError(t, finish("clean", r.startRun(run.Input{Date: next()})))
+	rerun := r.startRun(run.Input{Date: day, RerunTasks: dag.Tasks{"clean_geo", "query"}})
 	require.NoError(t, finish("rerun", rerun))
-	require.NoError(t, finish("noop", r.start_(run.Input{DAG: noopDAG, Date: next()})))
+	require.NoError(t, finish("noop", r.startRun(run.Input{DAG: noopDAG, Date: next()})))
 
 	r.fate = func(in activities.StartNotebookInput) error {
 		if in.Task == "clean_geo" {
@@ -45,7 +45,7 @@ func record(t *testing.T) {
 		}
 		return nil
 	}
-	require.ErrorContains(t, finish("failed", r.start_(run.Input{Date: next()})), brokenStatement)
+	require.ErrorContains(t, finish("failed", r.startRun(run.Input{Date: next()})), brokenStatement)
 
 	r.fate = func(in activities.StartNotebookInput) error {
 		if in.Task == "clean_pin" && in.Try == 1 {
@@ -53,7 +53,7 @@ func record(t *testing.T) {
 		}
 		return nil
 	}
-	require.NoError(t, finish("retried", r.start_(run.Input{Date: next()})))
+	require.NoError(t, finish("retried", r.startRun(run.Input{Date: next()})))
 
 	r.recordHeld(next(), finish)
 	r.recordCancelled(next(), finish)
@@ -63,15 +63,15 @@ func record(t *testing.T) {
 	r.recordRange()
 }
 
-// backfill starts a range of some dates.
+// backfill starts a backfill.
 func (r *recorder) backfill(from, to dates.Date, parallel int) client.WorkflowRun {
-	in := run.RangeInput{DAG: DailyName, From: from, To: to, Parallel: parallel, Trigger: run.Backfill}
+	in := run.RangeInput{DAG: pipelineDAG, From: from, To: to, Parallel: parallel, Trigger: run.Backfill}
 	run, err := r.client.ExecuteWorkflow(context.Background(), launch.RangeOptions(in), run.RangeWorkflow, in)
 	require.NoError(r.t, err)
 	return run
 }
 
-// scheduledIn says whether a workflow has scheduled an activity of that name.
+// scheduledIn reports whether a workflow has scheduled an activity of that name.
 func (r *recorder) scheduledIn(run client.WorkflowRun, name string) bool {
 	events := r.client.GetWorkflowHistory(context.Background(), run.GetID(), run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
@@ -84,20 +84,20 @@ func (r *recorder) scheduledIn(run client.WorkflowRun, name string) bool {
 	return false
 }
 
-// recordAttached backfills a date while somebody else runs it.
+// recordAttached backfills a date that is running.
 func (r *recorder) recordAttached(day dates.Date) {
 	r.gate = make(chan struct{})
-	theirs := r.start_(run.Input{Date: day})
+	other := r.startRun(run.Input{Date: day})
 	<-r.waits
-	ours := r.backfill(day, day, 1)
-	require.Eventually(r.t, func() bool { return r.scheduledIn(ours, awaitRun) }, time.Minute, 50*time.Millisecond)
+	backfill := r.backfill(day, day, 1)
+	require.Eventually(r.t, func() bool { return r.scheduledIn(backfill, awaitRun) }, time.Minute, 50*time.Millisecond)
 	close(r.gate)
-	require.NoError(r.t, theirs.Get(context.Background(), nil))
+	require.NoError(r.t, other.Get(context.Background(), nil))
 	var result run.RangeResult
-	require.NoError(r.t, ours.Get(context.Background(), &result))
+	require.NoError(r.t, backfill.Get(context.Background(), &result))
 	require.Equal(r.t, run.RangeResult{From: day, To: day, Total: 1, Success: 1, Attached: 1}, result)
-	require.Equal(r.t, theirs.GetRunID(), r.ledger[day].RunID, "there was one run")
-	r.save("range-attached", ours.GetID(), ours.GetRunID())
+	require.Equal(r.t, other.GetRunID(), r.ledger[day].RunID, "the date ran once")
+	r.save("range-attached", backfill.GetID(), backfill.GetRunID())
 	r.reset()
 }
 
@@ -105,22 +105,22 @@ func (r *recorder) recordAttached(day dates.Date) {
 func (r *recorder) recordDeadHolder(dead, alive dates.Date) {
 	ctx := context.Background()
 	r.gate = make(chan struct{})
-	holds := r.start_(run.Input{Date: dead})
+	holds := r.startRun(run.Input{Date: dead})
 	<-r.waits
-	waiting := r.start_(run.Input{Date: alive})
+	waiting := r.startRun(run.Input{Date: alive})
 	require.Eventually(r.t, func() bool { return r.status(waiting).Tasks[0].State == run.Queued }, time.Minute, 50*time.Millisecond)
 	pool, err := r.client.DescribeWorkflowExecution(ctx, run.PoolWorkflowID("load"), "")
 	require.NoError(r.t, err)
 	require.NoError(r.t, r.client.TerminateWorkflow(ctx, holds.GetID(), holds.GetRunID(), "the machine is gone"))
-	require.Equal(r.t, "load", <-r.waits, "the other got the slot")
+	require.Equal(r.t, "load", <-r.waits, "the other run got the slot")
 	close(r.gate)
 	require.NoError(r.t, waiting.Get(ctx, nil))
 	r.save("pool-dead-holder", run.PoolWorkflowID("load"), pool.WorkflowExecutionInfo.Execution.RunId)
 	r.reset()
-	r.writing, r.most = map[string]int{}, map[string]int{} // the dead run's notebook was never ended
+	r.writing, r.most = map[string]int{}, map[string]int{} // the notebook of the terminated run never ended
 }
 
-// recordHeld holds at a failed task, and a decision retries it.
+// recordHeld holds a failed task and retries it by a decision.
 func (r *recorder) recordHeld(day dates.Date, finish func(string, client.WorkflowRun) error) {
 	ctx := context.Background()
 	r.fate = func(in activities.StartNotebookInput) error {
@@ -129,7 +129,7 @@ func (r *recorder) recordHeld(day dates.Date, finish func(string, client.Workflo
 		}
 		return nil
 	}
-	found := r.start_(run.Input{Date: day, Hold: true})
+	found := r.startRun(run.Input{Date: day, Hold: true})
 	require.Eventually(r.t, func() bool { return r.status(found).State == run.Held }, time.Minute, 50*time.Millisecond)
 	handle, err := r.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: found.GetID(), UpdateName: run.DecideUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
@@ -148,28 +148,28 @@ func (r *recorder) status(found client.WorkflowRun) run.Status {
 	return status
 }
 
-// recordCancelled cancels a run while three notebooks are at work.
+// recordCancelled cancels a run while three notebooks are running.
 func (r *recorder) recordCancelled(day dates.Date, finish func(string, client.WorkflowRun) error) {
 	r.blockWait = make(chan struct{})
 	release := sync.OnceFunc(func() { close(r.blockWait) })
 	defer release()
-	run := r.start_(run.Input{Date: day})
-	var going []string
+	run := r.startRun(run.Input{Date: day})
+	var running []string
 	for range 3 {
-		going = append(going, <-r.waits)
+		running = append(running, <-r.waits)
 	}
-	slices.Sort(going)
-	require.Equal(r.t, "clean_geo clean_pin clean_user", strings.Join(going, " "))
+	slices.Sort(running)
+	require.Equal(r.t, "clean_geo clean_pin clean_user", strings.Join(running, " "))
 	require.NoError(r.t, r.client.CancelWorkflow(context.Background(), run.GetID(), run.GetRunID()))
 	release()
 	require.True(r.t, temporal.IsCanceledError(finish("cancelled", run)))
 }
 
-// recordCancelledStarting cancels a run while Databricks is being asked for one.
+// recordCancelledStarting cancels a run while StartNotebook is running.
 func (r *recorder) recordCancelledStarting(day dates.Date, finish func(string, client.WorkflowRun) error) {
 	r.blockStart = make(chan struct{})
 	blocked := r.blockStart
-	run := r.start_(run.Input{Date: day})
+	run := r.startRun(run.Input{Date: day})
 	require.Equal(r.t, "load", <-r.waits)
 	require.NoError(r.t, r.client.CancelWorkflow(context.Background(), run.GetID(), run.GetRunID()))
 	require.Eventually(r.t, func() bool { return r.cancelRequested(run) }, time.Minute, 50*time.Millisecond)
@@ -177,7 +177,7 @@ func (r *recorder) recordCancelledStarting(day dates.Date, finish func(string, c
 	require.True(r.t, temporal.IsCanceledError(finish("cancelled-starting", run)))
 }
 
-// cancelRequested says that the workflow has passed the order on to its activity.
+// cancelRequested reports whether the workflow has requested the cancellation of an activity.
 func (r *recorder) cancelRequested(run client.WorkflowRun) bool {
 	events := r.client.GetWorkflowHistory(context.Background(), run.GetID(), run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
@@ -190,7 +190,8 @@ func (r *recorder) cancelRequested(run client.WorkflowRun) bool {
 	return false
 }
 
-// recordRange runs twelve dates, four at a time, through pools of one slot; it continues as new on the way.
+// recordRange runs twelve dates, four at a time, through pools of one slot; it continues as new
+// meanwhile.
 func (r *recorder) recordRange() {
 	ctx := context.Background()
 	found := r.backfill("2022-09-01", "2022-09-12", 4)

@@ -32,24 +32,25 @@ import (
 	"github.com/pinflow/pinflow/internal/search"
 )
 
-// brokenStatement is what a broken notebook says.
+// brokenStatement is the error of a broken notebook.
 const brokenStatement = "notebook clean_geo failed at statement 3, SELEC * FROM raw: [PARSE_SYNTAX_ERROR] Syntax error at or near 'SELEC'"
 
-// recorder is a real Temporal server with a worker, on which pools and runs are real, and Kafka, S3 and Databricks are not.
+// recorder is a real Temporal server with a worker. Workflows and pools are real; Kafka, S3 and
+// Databricks are mocks.
 type recorder struct {
 	t      *testing.T
 	client client.Client
 
 	mu      sync.Mutex
 	ledger  map[dates.Date]ledger.Entry
-	writing map[string]int // runs of a notebook that are going
+	writing map[string]int // current runs of a notebook
 	most    map[string]int
 	runs    map[int64]activities.StartNotebookInput
-	waits   chan string // tasks whose run is waited for, if somebody listens
+	waits   chan string // tasks that reached a block or the gate
 	fate    func(activities.StartNotebookInput) error
-	// block keeps a call that is under way until it is closed.
+	// blockStart and blockWait block calls until they are closed.
 	blockStart, blockWait chan struct{}
-	// gate keeps a run of the notebook load going until it is closed.
+	// gate blocks the notebook load until it is closed.
 	gate chan struct{}
 }
 
@@ -59,7 +60,7 @@ func convert(payload *commonpb.Payload, out any) error {
 
 func newRecorder(t *testing.T) *recorder {
 	ctx := context.Background()
-	// The history is "long" after 60 events, so that a short range continues as new.
+	// The server suggests to continue as new after 60 events, so that a short range does.
 	args := []string{"--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=60"}
 	for _, a := range search.Attributes() {
 		args = append(args, "--search-attribute", a.Name+"="+a.Type.String())
@@ -138,7 +139,7 @@ func (r *recorder) wait(ctx context.Context, in activities.WaitNotebookInput) (a
 	if block != nil && task.Notebook != "load" {
 		r.waits <- task.Task
 		<-block
-		for ctx.Err() == nil { // the cancellation comes with a heartbeat
+		for ctx.Err() == nil { // a heartbeat brings the cancellation
 			activity.RecordHeartbeat(ctx)
 			runtime.Gosched()
 		}
@@ -161,7 +162,7 @@ func (r *recorder) cancel(_ context.Context, in activities.NotebookRun) error {
 	return nil
 }
 
-func (r *recorder) read(_ context.Context, in ledger.Range) (activities.LedgerEntries, error) {
+func (r *recorder) read(_ context.Context, in ledger.Query) (activities.LedgerEntries, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var answer activities.LedgerEntries
@@ -180,11 +181,11 @@ func (r *recorder) write(_ context.Context, e ledger.Entry) error {
 	return nil
 }
 
-// run starts a date.
-func (r *recorder) start_(in run.Input) client.WorkflowRun {
+// startRun starts a run.
+func (r *recorder) startRun(in run.Input) client.WorkflowRun {
 	in.Trigger = run.Manual
 	if in.DAG == "" {
-		in.DAG = DailyName
+		in.DAG = pipelineDAG
 	}
 	run, err := r.client.ExecuteWorkflow(context.Background(), launch.RunOptions(in), run.RunWorkflow, in)
 	require.NoError(r.t, err)
@@ -199,7 +200,7 @@ func (r *recorder) save(name, workflowID, runID string) *historypb.History {
 		event, err := events.Next()
 		require.NoError(r.t, err)
 		if task := event.GetWorkflowTaskScheduledEventAttributes(); task != nil {
-			task.TaskQueue = &taskqueuepb.TaskQueue{Name: run.TaskQueue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL} // a sticky queue bears the machine's name
+			task.TaskQueue = &taskqueuepb.TaskQueue{Name: run.TaskQueue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL} // the name of a sticky queue contains the host name
 		}
 		history.Events = append(history.Events, event)
 	}

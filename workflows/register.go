@@ -7,12 +7,13 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// Registry is what takes workflows: a worker, a replayer, a test environment.
+// Registry registers workflows; workers, replayers and test environments satisfy it.
 type Registry interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }
 
-// Register registers all workflows with the DAGs of a catalog. Worker, replayer and tests share it, so that they cannot differ.
+// Register registers all workflows for the DAGs of a catalog. Workers, replays and tests share it,
+// so that they cannot differ.
 func Register(registry Registry, catalog dag.Catalog) {
 	w := Workflows{catalog}
 	registry.RegisterWorkflowWithOptions(w.Run, workflow.RegisterOptions{Name: run.RunWorkflow})
@@ -20,5 +21,5 @@ func Register(registry Registry, catalog dag.Catalog) {
 	registry.RegisterWorkflowWithOptions(Pool, workflow.RegisterOptions{Name: run.PoolWorkflow})
 }
 
-// Workflows are the workflows over the DAGs of a catalog.
+// Workflows holds the workflows that interpret the DAGs of a catalog.
 type Workflows struct{ Catalog dag.Catalog }

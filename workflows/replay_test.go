@@ -17,12 +17,14 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
 )
 
-var recording = flag.Bool("record", false, "record testdata/histories anew, from a real server (../bin/local)")
+var recording = flag.Bool("record", false, "record testdata/histories on a real server (../bin/local)")
 
-// noopDAG has the daily DAG's shape, each task one activity that does nothing.
+// noopDAG is the name of a DAG of five tasks, each of them one activity that does nothing.
 const noopDAG = "noop"
 
 // noop is an operator of one activity that does nothing.
@@ -30,20 +32,18 @@ type noop struct{}
 
 func (noop) Effects() dag.Effects { return dag.Effects{} }
 
-func (noop) Run(ctx workflow.Context, try TaskInstance) (Outcome, error) {
-	return Outcome{}, workflow.ExecuteActivity(withPolicy(ctx, planPolicy, try.summary("nothing")), "Noop").Get(ctx, nil)
+func (noop) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+	return run.Outcome{}, workflow.ExecuteActivity(withPolicy(ctx, planPolicy, try.summary("nothing")), "Noop").Get(ctx, nil)
 }
 
 // recorded is the catalog with which the histories were recorded.
 func recorded() dag.Catalog {
-	return dag.Catalog{
-		DAGs: []dag.Definition{{Name: DailyName, DAG: Daily}, {Name: noopDAG, DAG: daily(func(d dag.DAG) {
-			for i := range d {
-				d[i].Do = noop{}
-			}
-		})}},
-		Pools: Pools,
-	}
+	noops := dag.Definition{Name: noopDAG, DAG: daily(func(d dag.DAG) {
+		for i := range d {
+			d[i].Do = noop{}
+		}
+	})}
+	return dag.NewCatalog(pipeline(), noops)
 }
 
 func historyFile(name string) string { return filepath.Join("testdata", "histories", name+".json") }
@@ -65,10 +65,11 @@ func replay(t *testing.T, c dag.Catalog, name string) error {
 	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), readHistory(t, name))
 }
 
-// nonDeterminism is the code of Temporal's error for a history that the code does not produce.
+// nonDeterminism is the code of Temporal's error for a history that the workflow code does not
+// produce.
 const nonDeterminism = "TMPRL1100"
 
-// recordings are the histories, with how each ended.
+// recordings maps the histories to their last events.
 var recordings = map[string]enumspb.EventType{
 	"clean":              enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
 	"noop":               enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
@@ -85,9 +86,9 @@ var recordings = map[string]enumspb.EventType{
 	"pool":               enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
 }
 
-// A run that is going must be able to go on with this code: what was recorded on a real server replays without a difference.
-// Record anew only from code that is deployed (go test ./workflows -run TestReplay -record): a recording of the code under test
-// proves nothing about runs that are going.
+// Open runs must continue under this code: histories that were recorded on a real server replay
+// without a difference. Record only with code that is deployed (go test ./workflows -run TestReplay
+// -record): a recording of the code under test proves nothing about open runs.
 func TestReplay_RecordedHistoriesReplay(t *testing.T) {
 	if *recording {
 		record(t)
@@ -104,12 +105,12 @@ func TestReplay_RecordedHistoriesReplay(t *testing.T) {
 	}
 }
 
-func TestReplay_AChangedOrderOfTasksIsNoticed(t *testing.T) {
+func TestReplay_DetectsAChangedOrderOfTasks(t *testing.T) {
 	for _, name := range []string{"clean", "noop"} {
 		changed := recorded()
 		for i := range changed.DAGs {
 			table := append(dag.DAG{}, changed.DAGs[i].DAG...)
-			table[2].After = dag.Tasks{"clean_pin"} // clean_geo comes after it, not beside it
+			table[2].After = dag.Tasks{"clean_pin"} // clean_geo now runs after clean_pin
 			changed.DAGs[i].DAG = table
 		}
 		require.NoError(t, changed.Validate())
@@ -117,13 +118,13 @@ func TestReplay_AChangedOrderOfTasksIsNoticed(t *testing.T) {
 	}
 }
 
-func TestReplay_ATaskLessIsNoticed(t *testing.T) {
+func TestReplay_DetectsARemovedTask(t *testing.T) {
 	changed := recorded()
-	changed.DAGs[0].DAG = Daily[:4]
+	changed.DAGs[0].DAG = changed.DAGs[0].DAG[:4]
 	require.ErrorContains(t, replay(t, changed, "clean"), nonDeterminism)
 }
 
-// countOf is how many events of a type a history has.
+// countOf counts the events of a type.
 func countOf(history *historypb.History, kind enumspb.EventType) int {
 	n := 0
 	for _, e := range history.Events {
@@ -138,7 +139,7 @@ func TestHistory_ACleanRunOfFiveNoopTasksHasFortyEventsAtMost(t *testing.T) {
 	require.LessOrEqual(t, len(readHistory(t, "noop").Events), 40)
 }
 
-// scheduled are the activities of a history by name, with their summaries.
+// scheduled returns the summaries of the activities in a history, by name.
 func scheduled(history *historypb.History) map[string][]string {
 	all := map[string][]string{}
 	for _, e := range history.Events {
@@ -151,7 +152,7 @@ func scheduled(history *historypb.History) map[string][]string {
 	return all
 }
 
-func TestHistory_EveryActivitySaysWhatItIsFor(t *testing.T) {
+func TestHistory_EveryActivityHasASummary(t *testing.T) {
 	for name := range recordings {
 		for activity, summaries := range scheduled(readHistory(t, name)) {
 			for _, summary := range summaries {
@@ -168,24 +169,24 @@ func TestHistory_ACancelledRunCancelsItsDatabricksRuns(t *testing.T) {
 	require.Len(t, scheduled(readHistory(t, "cancelled"))[cancelNotebook], 3)
 	starting := scheduled(readHistory(t, "cancelled-starting"))
 	require.Len(t, starting[startNotebook], 1)
-	require.Empty(t, starting[waitNotebook], "the order came while the run was being made")
+	require.Empty(t, starting[waitNotebook], "it was cancelled while StartNotebook was running")
 	require.Len(t, starting[cancelNotebook], 1)
 }
 
-func TestHistory_ARangeThatContinuesLeavesItsRunsAlone(t *testing.T) {
+func TestHistory_ARangeThatContinuesAsNewKeepsItsRuns(t *testing.T) {
 	history := readHistory(t, "range")
 	require.Zero(t, countOf(history, enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED))
 	require.Greater(t, countOf(history, enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED), countOf(history, enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED))
 	for _, e := range history.Events {
 		if a := e.GetStartChildWorkflowExecutionInitiatedEventAttributes(); a != nil {
 			require.Equal(t, enumspb.PARENT_CLOSE_POLICY_ABANDON, a.ParentClosePolicy)
-			require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, a.WorkflowIdReusePolicy, "a success is not repeated")
+			require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, a.WorkflowIdReusePolicy, "Temporal rejects a date that has succeeded")
 			require.EqualValues(t, 5, a.Priority.PriorityKey)
 		}
 	}
 }
 
-func TestHistory_ARunEndsWithItsStateAsSearchAttribute(t *testing.T) {
+func TestHistory_TheFinalStateIsASearchAttribute(t *testing.T) {
 	for name, want := range map[string]string{"clean": "success", "failed": "failed", "cancelled": "failed"} {
 		var state string
 		for _, e := range readHistory(t, name).Events {
@@ -197,13 +198,13 @@ func TestHistory_ARunEndsWithItsStateAsSearchAttribute(t *testing.T) {
 	}
 }
 
-func TestHistory_AFailedRunSaysTheStatementAndTheMessage(t *testing.T) {
+func TestHistory_AFailedRunHasTheStatementInItsMessage(t *testing.T) {
 	events := readHistory(t, "failed").Events
-	failure := events[len(events)-1].GetWorkflowExecutionFailedEventAttributes().GetFailure()
-	require.Equal(t, ErrorRunFailed, failure.GetApplicationFailureInfo().GetType())
-	require.Contains(t, failure.Message, brokenStatement)
-	require.Contains(t, failure.Message, "task query is upstream_failed")
+	failed := events[len(events)-1].GetWorkflowExecutionFailedEventAttributes().GetFailure()
+	require.Equal(t, failure.RunFailed, failed.GetApplicationFailureInfo().GetType())
+	require.Contains(t, failed.Message, brokenStatement)
+	require.Contains(t, failed.Message, "task query is upstream_failed")
 	var app *temporal.ApplicationError
-	require.ErrorAs(t, temporal.GetDefaultFailureConverter().FailureToError(failure), &app)
+	require.ErrorAs(t, temporal.GetDefaultFailureConverter().FailureToError(failed), &app)
 	require.True(t, app.NonRetryable())
 }

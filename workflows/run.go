@@ -1,3 +1,5 @@
+// Package workflows holds the workflows: Run interprets a DAG for one logical date, Range runs many
+// dates, Pool grants the slots that tasks share. It also has the operators and the DAGs themselves.
 package workflows
 
 import (
@@ -12,31 +14,32 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// run is one interpretation of a DAG. Its coroutines share it without locks: the workflow runs them one at a time.
+// dagRun is a running DAG. Its coroutines share it without locks: the workflow runs one at a time.
 type dagRun struct {
 	catalog  dag.Catalog
 	dag      dag.DAG
 	in       run.Input
 	info     *workflow.Info
 	started  time.Time
-	ended    time.Time // set when the outcome is certain
-	paused   string    // who paused the run, and why
-	timedOut bool      // the run's deadline came
+	ended    time.Time // set as soon as the result is certain
+	paused   string    // who paused the run, why and when
+	timedOut bool      // RunTimeout has passed
 	err      error     // why the run failed
 
 	tasks       []*run.Task // in the order of the DAG
-	atWork      int         // tasks that have been started and are not final
-	changed     bool        // a task became final since the DAG was last looked at
-	interrupted bool        // cancelling ended a task, or kept one from starting
+	active      int         // tasks that have started and are not final
+	changed     bool        // a task became final since the last pass over the DAG
+	interrupted bool        // a cancellation or RunTimeout ended a task, or kept one from starting
 
-	slots     []*slotWanted
-	reserved  []run.SlotMessage       // that have not been wanted yet
-	listening bool                    // to grants of slots
-	decisions map[string]run.Decision // of operators about held tasks, not yet taken
+	requests  []*slotRequest
+	reserved  []run.SlotMessage       // slots that are reserved and not requested yet
+	listening bool                    // for grants of slots
+	decisions map[string]run.Decision // about held tasks, until they are carried out; by task
 }
 
-// Run runs one logical date of a DAG: each task when its parents allow it, with its tries, its deadline and its pool. A failed task never
-// stops its siblings. The run fails, at the end, if one of its leaves failed or could not run. However it ends, the ledger is told.
+// Run runs one logical date of a DAG: each task as soon as its trigger rule holds, with its tries,
+// its timeout and its pool. A failed task does not stop its siblings. The run fails if one of its
+// leaves failed or could not run. Every run writes a ledger entry, however it ends.
 func (w Workflows) Run(ctx workflow.Context, in run.Input) (run.Result, error) {
 	r, err := newRun(ctx, w.Catalog, in)
 	if err != nil {
@@ -48,29 +51,15 @@ func (w Workflows) Run(ctx workflow.Context, in run.Input) (run.Result, error) {
 	if err := r.carryOver(ctx); err != nil {
 		return run.Result{}, err
 	}
-	limited, done := r.limit(ctx)
+	limited, done := r.withRunTimeout(ctx)
 	r.reserve(limited)
 	r.interpret(limited)
 	done()
-	r.unreserve(ctx)
+	r.releaseReserved(ctx)
 	return r.end(ctx)
 }
 
-// limit cancels what is done under the context it returns when the run's deadline comes.
-func (r *dagRun) limit(ctx workflow.Context) (workflow.Context, workflow.CancelFunc) {
-	ctx, cancel := workflow.WithCancel(ctx)
-	if r.in.RunTimeout > 0 {
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			if pause(ctx, r.in.RunTimeout, fmt.Sprintf("the run's deadline of %s", r.in.RunTimeout)) == nil {
-				r.timedOut = true
-				cancel()
-			}
-		})
-	}
-	return ctx, cancel
-}
-
-// newRun checks the input and sets the tasks up. The error is the user's to mend.
+// newRun checks the input. Its errors are for the user to fix.
 func newRun(ctx workflow.Context, c dag.Catalog, in run.Input) (*dagRun, error) {
 	definition, err := c.Definition(in.DAG)
 	if err != nil {
@@ -93,7 +82,8 @@ func newRun(ctx workflow.Context, c dag.Catalog, in run.Input) (*dagRun, error) 
 	return r, nil
 }
 
-// listen answers StatusQuery and takes orders. A wrong one is refused with what is possible.
+// listen sets the handlers of queries and updates. Validators reject an update that is not
+// possible; the error names what is.
 func (r *dagRun) listen(ctx workflow.Context) error {
 	if err := workflow.SetQueryHandler(ctx, run.StatusQuery, func() (run.Status, error) { return r.status(), nil }); err != nil {
 		return err
@@ -105,22 +95,39 @@ func (r *dagRun) listen(ctx workflow.Context) error {
 	)
 }
 
-// interpret starts tasks as their parents allow, until all are final. The DAG is looked at once for each change of a state.
+// withRunTimeout returns a context that is cancelled after RunTimeout.
+func (r *dagRun) withRunTimeout(ctx workflow.Context) (workflow.Context, workflow.CancelFunc) {
+	ctx, cancel := workflow.WithCancel(ctx)
+	if r.in.RunTimeout > 0 {
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			if sleep(ctx, r.in.RunTimeout, fmt.Sprintf("run timeout of %s", r.in.RunTimeout)) == nil {
+				r.timedOut = true
+				cancel()
+			}
+		})
+	}
+	return ctx, cancel
+}
+
+// interpret starts tasks as their trigger rules hold, until all are final. It passes over the DAG
+// once for each task that becomes final.
 func (r *dagRun) interpret(ctx workflow.Context) {
-	patient, _ := workflow.NewDisconnectedContext(ctx) // a cancelled run waits for its tasks to end, too
+	background, _ := workflow.NewDisconnectedContext(ctx) // a cancelled run also waits for its tasks
 	for {
 		r.schedule(ctx)
 		r.show(ctx)
-		if r.atWork == 0 {
+		if r.active == 0 {
 			return
 		}
 		r.changed = false
-		// Only a panic of the condition or a cancelled context make an error here, and this context is never cancelled.
-		_ = workflow.Await(patient, func() bool { return r.changed })
+		// Await fails only if the condition panics or the context is cancelled; this context never
+		// is.
+		_ = workflow.Await(background, func() bool { return r.changed })
 	}
 }
 
-// schedule decides about each task that its parents decide about. Parents stand above their children, so one pass is enough.
+// schedule decides about each task for which its trigger rule decides. Parents are above their
+// children in the DAG, so that one pass is enough.
 func (r *dagRun) schedule(ctx workflow.Context) {
 	for i, t := range r.dag {
 		s := r.tasks[i]
@@ -129,21 +136,21 @@ func (r *dagRun) schedule(ctx workflow.Context) {
 		}
 		if ctx.Err() != nil {
 			r.interrupted = true
-			r.final(ctx, s, run.Skipped, r.interruption()+" before its turn")
+			r.finish(ctx, s, run.Skipped, r.interruption()+" before the task started")
 			continue
 		}
 		switch decided := t.TriggerRule.Decide(r.states(t.After)); decided {
 		case run.None:
 		case run.Running:
 			s.State = run.Queued
-			r.atWork++
+			r.active++
 			workflow.Go(ctx, func(ctx workflow.Context) {
-				r.work(ctx, t, s)
-				r.atWork--
+				r.runTask(ctx, t, s)
+				r.active--
 				r.changed = true
 			})
 		default:
-			r.final(ctx, s, decided, "")
+			r.finish(ctx, s, decided, "")
 		}
 	}
 }
@@ -156,7 +163,7 @@ func (r *dagRun) states(ids dag.Tasks) []run.State {
 	return states
 }
 
-// task is the status of the task of that id, or nil.
+// task returns the task with that id, or nil.
 func (r *dagRun) task(id string) *run.Task {
 	for _, s := range r.tasks {
 		if s.ID == id {
@@ -166,18 +173,18 @@ func (r *dagRun) task(id string) *run.Task {
 	return nil
 }
 
-// final gives a task its final state.
-func (r *dagRun) final(ctx workflow.Context, s *run.Task, state run.State, why string) {
+// finish gives a task its final state.
+func (r *dagRun) finish(ctx workflow.Context, s *run.Task, state run.State, reason string) {
 	s.Ended = workflow.Now(ctx)
-	r.set(ctx, s, state, why)
+	r.set(ctx, s, state, reason)
 }
 
-func (r *dagRun) set(ctx workflow.Context, s *run.Task, state run.State, why string) {
-	s.State, s.Error, s.Waiting = state, cut(why, maxError), ""
+func (r *dagRun) set(ctx workflow.Context, s *run.Task, state run.State, reason string) {
+	s.State, s.Error, s.Waiting = state, cut(reason, maxError), ""
 	r.show(ctx)
 }
 
-// wait shows what a task waits for before it works.
+// wait shows what a queued task waits for.
 func (r *dagRun) wait(ctx workflow.Context, s *run.Task, what string) {
 	s.State, s.Waiting = run.Queued, what
 	r.show(ctx)

@@ -12,9 +12,9 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// leaves is an operator that leaves this outcome.
-func leaves(out Outcome) Does {
-	return func(workflow.Context, TaskInstance) (Outcome, error) { return out, nil }
+// leaves returns an operator with this outcome.
+func leaves(out run.Outcome) does {
+	return func(workflow.Context, TaskInstance) (run.Outcome, error) { return out, nil }
 }
 
 func states(p played) map[string]run.State {
@@ -27,21 +27,21 @@ func states(p played) map[string]run.State {
 
 func TestSkip_AShortCircuitSkipsTheRestWhateverTheRules(t *testing.T) {
 	p := play(t, daily(func(d dag.DAG) {
-		d[1].Do = leaves(Outcome{SkipRest: true})
+		d[1].Do = leaves(run.Outcome{SkipRest: true})
 		d[4].TriggerRule = dag.AllDone
 	}), run.Input{})
 	require.NoError(t, p.err)
 	require.Equal(t, map[string]run.State{"load": run.Success, "clean_pin": run.Success, "clean_geo": run.Success, "clean_user": run.Success, "query": run.Skipped}, states(p))
 	require.Equal(t, "clean_pin ended the rest of the run", p.task("query").Error)
-	p = play(t, daily(func(d dag.DAG) { d[0].Do = leaves(Outcome{SkipRest: true}) }), run.Input{})
+	p = play(t, daily(func(d dag.DAG) { d[0].Do = leaves(run.Outcome{SkipRest: true}) }), run.Input{})
 	require.NoError(t, p.err)
 	require.Equal(t, map[string]run.State{"load": run.Success, "clean_pin": run.Skipped, "clean_geo": run.Skipped, "clean_user": run.Skipped, "query": run.Skipped}, states(p))
 }
 
-func TestSkip_ABranchSkipsTheseChildrenAndRulesDecideBelow(t *testing.T) {
+func TestSkip_ABranchSkipsChildrenAndRulesDecideBelow(t *testing.T) {
 	for rule, query := range map[dag.TriggerRule]run.State{dag.AllSuccess: run.Skipped, dag.NoneFailedMinOneSuccess: run.Success} {
 		p := play(t, daily(func(d dag.DAG) {
-			d[0].Do = leaves(Outcome{SkipChildren: dag.Tasks{"clean_pin", "clean_user"}})
+			d[0].Do = leaves(run.Outcome{SkipChildren: dag.Tasks{"clean_pin", "clean_user"}})
 			d[4].TriggerRule = rule
 		}), run.Input{})
 		require.NoError(t, p.err)
@@ -50,35 +50,35 @@ func TestSkip_ABranchSkipsTheseChildrenAndRulesDecideBelow(t *testing.T) {
 	}
 }
 
-func TestSkip_ABranchToWhatIsNoChildFailsTheTask(t *testing.T) {
-	p := play(t, daily(func(d dag.DAG) { d[0].Do, d[0].Tries = leaves(Outcome{SkipChildren: dag.Tasks{"query"}}), 1 }), run.Input{})
-	require.ErrorContains(t, p.err, `task load skips "query", which is none of its children: they are clean_pin, clean_geo, clean_user`)
+func TestSkip_ABranchCanOnlySkipChildren(t *testing.T) {
+	p := play(t, daily(func(d dag.DAG) { d[0].Do, d[0].Tries = leaves(run.Outcome{SkipChildren: dag.Tasks{"query"}}), 1 }), run.Input{})
+	require.ErrorContains(t, p.err, `task load skips "query", which is not one of its children: clean_pin, clean_geo, clean_user`)
 }
 
-func TestSkip_WhatRunsAlreadyGoesOn(t *testing.T) {
+func TestSkip_TasksThatHaveStartedContinue(t *testing.T) {
 	p := play(t, dag.DAG{
-		{ID: "fast", Do: leaves(Outcome{})},
-		{ID: "slow", Do: Does(func(ctx workflow.Context, _ TaskInstance) (Outcome, error) {
-			return Outcome{SkipRest: true}, workflow.Sleep(ctx, 30*time.Second)
+		{ID: "fast", Do: leaves(run.Outcome{})},
+		{ID: "slow", Do: does(func(ctx workflow.Context, _ TaskInstance) (run.Outcome, error) {
+			return run.Outcome{SkipRest: true}, workflow.Sleep(ctx, 30*time.Second)
 		})},
-		{ID: "early", After: dag.Tasks{"fast", "slow"}, TriggerRule: dag.OneSuccess, Do: Does(Ok)},
-		{ID: "late", After: dag.Tasks{"early"}, Do: Does(Ok)},
+		{ID: "early", After: dag.Tasks{"fast", "slow"}, TriggerRule: dag.OneSuccess, Do: does(ok)},
+		{ID: "late", After: dag.Tasks{"early"}, Do: does(ok)},
 	}, run.Input{})
 	require.NoError(t, p.err)
 	require.Equal(t, map[string]run.State{"fast": run.Success, "slow": run.Success, "early": run.Success, "late": run.Skipped}, states(p))
 }
 
 func TestSkip_ARerunKeepsTheBranch(t *testing.T) {
-	prior := ledger.Entry{Tasks: []run.TaskRecord{
-		{ID: "load", State: "success", Tries: 1, Outcome: Outcome{SkipChildren: dag.Tasks{"clean_pin"}}},
+	prior := ledger.Entry{Status: run.Status{Tasks: []run.Task{
+		{ID: "load", State: "success", Tries: 1, Outcome: run.Outcome{SkipChildren: dag.Tasks{"clean_pin"}}},
 		{ID: "clean_pin", State: "skipped"}, {ID: "clean_geo", State: "failed", Tries: 2}, {ID: "clean_user", State: "success", Tries: 1}, {ID: "query", State: "upstream_failed"},
-	}}
+	}}}
 	p := play(t, daily(), run.Input{RerunTasks: dag.Tasks{"clean_pin", "clean_geo", "query"}}, priorRun(prior))
 	require.NoError(t, p.err)
 	require.Equal(t, map[string]run.State{"load": run.Success, "clean_pin": run.Skipped, "clean_geo": run.Success, "clean_user": run.Success, "query": run.Skipped}, states(p))
 }
 
-func TestLoad_ADateWithoutRecordsEndsTheRunIfItIsToldTo(t *testing.T) {
+func TestLoad_SkipEmptySkipsTheRestOfADateWithoutRecords(t *testing.T) {
 	out, err := Load{SkipEmpty: true}.Run(nil, TaskInstance{})
 	require.NoError(t, err)
 	require.True(t, out.SkipRest)

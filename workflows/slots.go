@@ -13,54 +13,53 @@ import (
 )
 
 const (
-	// grantSignal tells a run that it holds a slot now: an activities.Slot.
+	// grantSignal grants a run the run.Slot that it carries.
 	grantSignal = "slot-granted"
-	// reminder is how often a run repeats to its pools what it waits for and what it holds. They remember; but a pool that was terminated
-	// by hand does not, and a run that waited for it would wait for ever.
-	reminder = 30 * time.Minute
+	// remindInterval is how often a run repeats its requests and the slots that it holds to its
+	// pools. A pool that was terminated has lost them, and without a reminder a run would wait for
+	// ever.
+	remindInterval = 30 * time.Minute
 )
 
-// slotWanted is a slot that a try of this run waits for or holds.
-type slotWanted struct {
+// slotRequest is a slot that a try of this run waits for or holds.
+type slotRequest struct {
 	message run.SlotMessage
 	granted bool
 }
 
-// acquire waits until the task's try holds a slot of its pool, records from when to when it waited, and returns how to give the slot back.
-// Without a pool there is nothing to wait for.
-func (r *dagRun) acquire(ctx workflow.Context, t dag.Task, s *run.Task, record *run.Try) (release func(), err error) {
+// acquire waits until the try holds a slot of the task's pool, and records the wait in the try. The
+// function that it returns releases the slot. A task without a pool does not wait.
+func (r *dagRun) acquire(ctx workflow.Context, t dag.Task, s *run.Task, try *run.Try) (release func(), err error) {
 	if t.Pool == "" {
 		return func() {}, nil
 	}
-	wanted := &slotWanted{message: r.slot(t, s.Tries)}
-	if wanted.message.Slots == 0 {
-		return nil, fmt.Errorf("there is no pool %q with slots", t.Pool)
+	request := &slotRequest{message: r.slotMessage(t, s.Tries)}
+	if request.message.Slots == 0 {
+		return nil, fmt.Errorf("no pool %q with slots", t.Pool)
 	}
 	r.wait(ctx, s, "a slot of pool "+t.Pool)
-	queued := workflow.Now(ctx)
-	record.Queued = queued
-	r.slots = append(r.slots, wanted)
-	r.reserved = slices.DeleteFunc(r.reserved, func(m run.SlotMessage) bool { return m == wanted.message })
-	r.hearGrants(ctx)
+	try.Queued = workflow.Now(ctx)
+	r.requests = append(r.requests, request)
+	r.reserved = slices.DeleteFunc(r.reserved, func(m run.SlotMessage) bool { return m == request.message })
+	r.listenForGrants(ctx)
 	release = func() {
-		r.slots = slices.DeleteFunc(r.slots, func(other *slotWanted) bool { return other == wanted })
-		r.release(ctx, wanted.message)
+		r.requests = slices.DeleteFunc(r.requests, func(other *slotRequest) bool { return other == request })
+		r.release(ctx, request.message)
 	}
-	err = executeQuick(ctx, slotPolicy, "ask pool "+t.Pool+" for a slot", requestSlot, wanted.message, nil)
+	err = executeQuick(ctx, slotPolicy, "request a slot of pool "+t.Pool, requestSlot, request.message, nil)
 	if err == nil {
-		err = workflow.Await(ctx, func() bool { return wanted.granted })
+		err = workflow.Await(ctx, func() bool { return request.granted })
 	}
 	if err != nil {
-		release() // also if asking failed: a request may have arrived all the same
+		release() // also if the request failed: it may have arrived all the same
 		return nil, err
 	}
-	granted := workflow.Now(ctx)
-	record.Granted = granted
+	try.Granted = workflow.Now(ctx)
 	return release, nil
 }
 
-// slot is what a try of a task says to its pool.
-func (r *dagRun) slot(t dag.Task, try int) run.SlotMessage {
+// slotMessage returns the message with which a try requests its slot.
+func (r *dagRun) slotMessage(t dag.Task, try int) run.SlotMessage {
 	return run.SlotMessage{
 		Slot: run.Slot{
 			Pool: t.Pool, WorkflowID: r.info.WorkflowExecution.ID, OriginalRunID: r.info.OriginalRunID,
@@ -70,16 +69,20 @@ func (r *dagRun) slot(t dag.Task, try int) run.SlotMessage {
 	}
 }
 
-// announce tells the pools, when the run starts, that their slots will be wanted, so that no backfill takes one shortly before: a notebook that
-// writes tables is never cut off, and the daily run would wait for its end at each step. Backfills have nobody behind them, and announce
-// nothing; nor does a run that depends on the past: it may wait for a backfill's run of the date before, from which the slots would be kept.
+// reserve reserves the slots of all tasks when the run starts. Otherwise a backfill could take each
+// slot shortly before the run needs it, and the run would wait at every task, because a notebook
+// that writes tables is never interrupted.
+//
+// Backfills reserve nothing: no run has a lower priority. Neither does a run that depends on the
+// past: it may wait for the run of the date before, which may be a backfill's and would not get the
+// slots.
 func (r *dagRun) reserve(ctx workflow.Context) {
 	if launch.Priority(r.in.Trigger).PriorityKey >= launch.Priority(run.Backfill).PriorityKey || r.dag.DependsOnPast() && !r.in.IgnorePast {
 		return
 	}
 	for i, t := range r.dag {
 		s := r.tasks[i]
-		if message := r.slot(t, s.Tries+1); message.Slots > 0 && s.State == run.None {
+		if message := r.slotMessage(t, s.Tries+1); message.Slots > 0 && s.State == run.None {
 			r.reserved = append(r.reserved, message)
 		}
 	}
@@ -88,32 +91,34 @@ func (r *dagRun) reserve(ctx workflow.Context) {
 	}
 	in := run.ReserveInput{Messages: slices.Clone(r.reserved)}
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		if err := executeQuick(ctx, slotPolicy, "announce the slots that the run will want", reserveSlots, in, nil); err != nil {
-			workflow.GetLogger(ctx).Warn("Slots could not be announced; the run may have to wait for backfills", "error", err)
+		if err := executeQuick(ctx, slotPolicy, "reserve the slots of the run", reserveSlots, in, nil); err != nil {
+			workflow.GetLogger(ctx).Warn("Slots were not reserved; the run may wait for backfills", "error", err)
 		}
 	})
 }
 
-// withdraw takes back what was announced and has not been wanted.
-func (r *dagRun) unreserve(ctx workflow.Context) {
+// releaseReserved releases the slots that were reserved and never requested.
+func (r *dagRun) releaseReserved(ctx workflow.Context) {
 	for _, message := range r.reserved {
 		r.release(ctx, message)
 	}
 	r.reserved = nil
 }
 
-// release gives a slot back, also in a run that was cancelled. If that is not possible, the pool finds out when the run has ended.
+// release releases a slot, also in a cancelled run. If that fails, the pool reclaims the slot when
+// the run has ended.
 func (r *dagRun) release(ctx workflow.Context, message run.SlotMessage) {
 	ctx, done := workflow.NewDisconnectedContext(ctx)
 	defer done()
 	pool := message.Slot.Pool
-	if err := executeQuick(ctx, slotPolicy, "give pool "+pool+" its slot back", releaseSlot, message, nil); err != nil {
-		workflow.GetLogger(ctx).Warn("A slot could not be given back; the pool takes it back when the run has ended", "pool", pool, "error", err)
+	if err := executeQuick(ctx, slotPolicy, "release the slot of pool "+pool, releaseSlot, message, nil); err != nil {
+		workflow.GetLogger(ctx).Warn("A slot was not released; the pool reclaims it when the run has ended", "pool", pool, "error", err)
 	}
 }
 
-// hearGrants starts, with the first slot that is wanted, to listen to the pools and to remind them.
-func (r *dagRun) hearGrants(ctx workflow.Context) {
+// listenForGrants starts to receive grants and to remind the pools, with the first request of the
+// run.
+func (r *dagRun) listenForGrants(ctx workflow.Context) {
 	if r.listening {
 		return
 	}
@@ -128,26 +133,28 @@ func (r *dagRun) hearGrants(ctx workflow.Context) {
 	})
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		for {
-			_ = workflow.Await(ctx, func() bool { return len(r.slots) > 0 })
-			_ = pause(ctx, reminder, "remind the pools")
-			for _, wanted := range slices.Clone(r.slots) {
-				if !slices.Contains(r.slots, wanted) {
-					continue // given back while another pool was reminded
+			_ = workflow.Await(ctx, func() bool { return len(r.requests) > 0 })
+			_ = sleep(ctx, remindInterval, "remind the pools")
+			for _, request := range slices.Clone(r.requests) {
+				if !slices.Contains(r.requests, request) {
+					continue // released while another pool was reminded
 				}
-				message := wanted.message
-				message.Held = wanted.granted
+				message := request.message
+				message.Held = request.granted
 				_ = executeQuick(ctx, slotPolicy, "remind pool "+message.Slot.Pool, requestSlot, message, nil) // the next reminder follows
 			}
 		}
 	})
 }
 
-// granted marks the slot as held. One that nobody wants any more goes back, or the pool would count it as held for as long as the run lives.
+// granted marks the slot as held. A slot that no try waits for any more is released: the pool would
+// count it as held for as long as the run lives.
 func (r *dagRun) granted(ctx workflow.Context, slot run.Slot) {
-	for _, wanted := range r.slots {
-		// The signal is addressed to this workflow; its id is not compared, as a replay outside of a worker may run under another.
-		if ours := wanted.message.Slot; ours.Pool == slot.Pool && ours.Task == slot.Task && ours.Try == slot.Try && ours.OriginalRunID == slot.OriginalRunID {
-			wanted.granted = true
+	for _, request := range r.requests {
+		// The workflow id is not compared: the signal is addressed to this workflow, and a replay
+		// outside of a worker may run it under another id.
+		if own := request.message.Slot; own.Pool == slot.Pool && own.Task == slot.Task && own.Try == slot.Try && own.OriginalRunID == slot.OriginalRunID {
+			request.granted = true
 			return
 		}
 	}

@@ -18,15 +18,15 @@ import (
 
 // pooled is a DAG with two tasks that share one slot.
 func pooled() dag.DAG {
-	return dag.DAG{{ID: "a", Pool: "narrow", Do: Does(Ok)}, {ID: "b", Pool: "narrow", Do: Does(Ok)}}
+	return dag.DAG{{ID: "a", Pool: "narrow", Do: does(ok)}, {ID: "b", Pool: "narrow", Do: does(ok)}}
 }
 
-func TestRun_ATaskWaitsForItsSlotAndGivesItBack(t *testing.T) {
-	var asked, released journal[run.SlotMessage]
+func TestSlots_ATaskWaitsForItsSlotAndReleasesIt(t *testing.T) {
+	var requested, released journal[run.SlotMessage]
 	var waiting, working run.Status
 	p := play(t, pooled(), run.Input{Trigger: run.Backfill}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
-			asked.add(m)
+			requested.add(m)
 			if m.Slot.Task == "a" {
 				env.SignalWorkflow(grantSignal, m.Slot)
 			}
@@ -40,7 +40,7 @@ func TestRun_ATaskWaitsForItsSlotAndGivesItBack(t *testing.T) {
 			answer, err := env.QueryWorkflow(run.StatusQuery)
 			require.NoError(t, err)
 			require.NoError(t, answer.Get(&waiting))
-			for _, m := range asked.all() {
+			for _, m := range requested.all() {
 				if m.Slot.Task == "b" {
 					env.SignalWorkflow(grantSignal, m.Slot)
 				}
@@ -55,25 +55,25 @@ func TestRun_ATaskWaitsForItsSlotAndGivesItBack(t *testing.T) {
 	require.NoError(t, p.err)
 	require.Equal(t, run.Success, waiting.Tasks[0].State)
 	require.Equal(t, run.Queued, waiting.Tasks[1].State)
-	require.NotNil(t, waiting.Tasks[1].Trying.Queued)
-	require.Nil(t, waiting.Tasks[1].Trying.Granted)
+	require.NotZero(t, waiting.Tasks[1].Trying.Queued)
+	require.Zero(t, waiting.Tasks[1].Trying.Granted)
 	require.Equal(t, run.Running, working.Tasks[1].State)
-	require.Equal(t, 10*time.Minute, working.Tasks[1].Trying.Granted.Sub(*working.Tasks[1].Trying.Queued))
+	require.Equal(t, 10*time.Minute, working.Tasks[1].Trying.Granted.Sub(working.Tasks[1].Trying.Queued))
 	require.Nil(t, p.task("b").Trying)
 	require.Equal(t, working.Tasks[1].Trying.Granted, p.task("b").History[0].Granted)
 	require.Equal(t, 11*time.Minute, p.took.Round(time.Second))
-	require.Len(t, asked.all(), 2)
-	require.Equal(t, 1, asked.all()[0].Slots)
-	require.Equal(t, 5, asked.all()[0].Slot.Priority)
-	require.ElementsMatch(t, asked.all(), released.all())
+	require.Len(t, requested.all(), 2)
+	require.Equal(t, 1, requested.all()[0].Slots)
+	require.Equal(t, 5, requested.all()[0].Slot.Priority)
+	require.ElementsMatch(t, requested.all(), released.all())
 }
 
-func TestRun_BetweenTriesATaskHoldsNoSlot(t *testing.T) {
+func TestSlots_ATaskHoldsNoneBetweenTries(t *testing.T) {
 	var log journal[string]
-	p := play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: Does(bad)}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+	p := play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: does(bad)}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
-			log.add(fmt.Sprintf("ask for try %d", m.Slot.Try))
+			log.add(fmt.Sprintf("request try %d", m.Slot.Try))
 			env.SignalWorkflow(grantSignal, m.Slot)
 			return nil
 		}).Twice()
@@ -83,11 +83,11 @@ func TestRun_BetweenTriesATaskHoldsNoSlot(t *testing.T) {
 		}).Twice()
 	})
 	require.Error(t, p.err)
-	require.Equal(t, []string{"ask for try 1", "release try 1", "ask for try 2", "release try 2"}, log.all())
+	require.Equal(t, []string{"request try 1", "release try 1", "request try 2", "release try 2"}, log.all())
 }
 
-func TestRun_CancelledWhileItWaitsTakesItsRequestBack(t *testing.T) {
-	p := play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: Does(Ok)}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+func TestSlots_ACancelledRunWithdrawsItsRequest(t *testing.T) {
+	p := play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: does(ok)}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil).Once()
@@ -96,10 +96,10 @@ func TestRun_CancelledWhileItWaitsTakesItsRequestBack(t *testing.T) {
 	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
 }
 
-func TestRun_AGrantNobodyWantsAnyMoreGoesBack(t *testing.T) {
+func TestSlots_AGrantThatNoTryWaitsForIsReleased(t *testing.T) {
 	stale := run.Slot{Pool: "narrow", WorkflowID: "x", Task: "old", Try: 1}
 	var released journal[run.Slot]
-	play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: Does(Ok)}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+	play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: does(ok)}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			env.SignalWorkflow(grantSignal, stale)
@@ -114,14 +114,14 @@ func TestRun_AGrantNobodyWantsAnyMoreGoesBack(t *testing.T) {
 	require.Contains(t, released.all(), stale)
 }
 
-func TestRun_RemindsAPoolThatLostItsMemory(t *testing.T) {
+func TestSlots_AreRequestedAgainAfterThePoolWasTerminated(t *testing.T) {
 	var messages journal[run.SlotMessage]
-	p := play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: Does(func(ctx workflow.Context, _ TaskInstance) (Outcome, error) {
-		return Outcome{}, workflow.Sleep(ctx, 50*time.Minute)
+	p := play(t, dag.DAG{{ID: "a", Pool: "narrow", Do: does(func(ctx workflow.Context, _ TaskInstance) (run.Outcome, error) {
+		return run.Outcome{}, workflow.Sleep(ctx, 50*time.Minute)
 	})}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
-			if messages.add(m) == 2 { // the first was lost with its pool
+			if messages.add(m) == 2 { // the first request was lost with the pool
 				env.SignalWorkflow(grantSignal, m.Slot)
 			}
 			return nil
@@ -139,7 +139,7 @@ func TestRun_RemindsAPoolThatLostItsMemory(t *testing.T) {
 func TestLoad_LandsWithoutASlot(t *testing.T) {
 	l := newLake()
 	var landed journal[int]
-	play(t, daily(), run.Input{DAG: DailyName}, l.mock, func(env *testsuite.TestWorkflowEnvironment) {
+	play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
 			if m.Slot.Task == "load" {
 				l.mu.Lock()
@@ -158,11 +158,11 @@ func TestLoad_LandsWithoutASlot(t *testing.T) {
 		}).Once()
 		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil).Times(5)
 	})
-	require.Equal(t, []int{0, 6}, landed.all(), "the slots were announced before landing, and that of load asked for after it")
+	require.Equal(t, []int{0, 6}, landed.all(), "slots are reserved before landing; load requests its slot after it")
 }
 
-// announced plays the daily DAG and returns what it announces, in order.
-func announced(t *testing.T, in run.Input, change ...func(dag.DAG)) []string {
+// messagesOf plays the daily DAG and returns its messages to the pool, in order.
+func messagesOf(t *testing.T, in run.Input, change ...func(dag.DAG)) []string {
 	var log journal[string]
 	dag := daily(append(change, func(d dag.DAG) {
 		for i := range d {
@@ -172,12 +172,12 @@ func announced(t *testing.T, in run.Input, change ...func(dag.DAG)) []string {
 	play(t, dag, in, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(func(_ context.Context, in run.ReserveInput) error {
 			for _, m := range in.Messages {
-				log.add(fmt.Sprintf("announce %s %d", m.Slot.Task, m.Slot.Try))
+				log.add(fmt.Sprintf("reserve %s %d", m.Slot.Task, m.Slot.Try))
 			}
 			return nil
 		}).Maybe()
 		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
-			log.add(fmt.Sprintf("ask for %s %d", m.Slot.Task, m.Slot.Try))
+			log.add(fmt.Sprintf("request %s %d", m.Slot.Task, m.Slot.Try))
 			env.SignalWorkflow(grantSignal, m.Slot)
 			return nil
 		})
@@ -187,26 +187,26 @@ func announced(t *testing.T, in run.Input, change ...func(dag.DAG)) []string {
 	return log.all()
 }
 
-func TestRun_AnnouncesTheSlotsThatItWillWant(t *testing.T) {
-	log := announced(t, run.Input{Trigger: run.Scheduled})
-	require.ElementsMatch(t, []string{"announce load 1", "announce clean_pin 1", "announce clean_geo 1", "announce clean_user 1", "announce query 1", "ask for load 1"}, log[:6])
+func TestReserve_TheRunReservesTheSlotsOfAllTasks(t *testing.T) {
+	log := messagesOf(t, run.Input{Trigger: run.Scheduled})
+	require.ElementsMatch(t, []string{"reserve load 1", "reserve clean_pin 1", "reserve clean_geo 1", "reserve clean_user 1", "reserve query 1", "request load 1"}, log[:6])
 	require.Len(t, log, 10)
 }
 
-func TestRun_OfABackfillAnnouncesNothing(t *testing.T) {
-	require.Len(t, announced(t, run.Input{Trigger: run.Backfill}), 5)
+func TestReserve_ABackfillReservesNothing(t *testing.T) {
+	require.Len(t, messagesOf(t, run.Input{Trigger: run.Backfill}), 5)
 }
 
-func TestRun_ThatMayWaitForABackfillAnnouncesNothing(t *testing.T) {
-	log := announced(t, run.Input{Trigger: run.Scheduled}, func(d dag.DAG) { d[4].DependsOnPast = true })
-	require.Contains(t, log, "ask for query 1")
-	require.Len(t, log, 5, "a pool may be that of several tasks: also load's slot would be kept from the date before")
-	require.Contains(t, announced(t, run.Input{Trigger: run.Scheduled, IgnorePast: true}, func(d dag.DAG) { d[4].DependsOnPast = true }), "announce query 1")
+func TestReserve_ARunThatDependsOnThePastReservesNothing(t *testing.T) {
+	log := messagesOf(t, run.Input{Trigger: run.Scheduled}, func(d dag.DAG) { d[4].DependsOnPast = true })
+	require.Contains(t, log, "request query 1")
+	require.Len(t, log, 5, "tasks can share a pool: a reservation for load could keep the date before waiting")
+	require.Contains(t, messagesOf(t, run.Input{Trigger: run.Scheduled, IgnorePast: true}, func(d dag.DAG) { d[4].DependsOnPast = true }), "reserve query 1")
 }
 
-func TestRun_TakesBackWhatItHasAnnouncedAndDoesNotWant(t *testing.T) {
+func TestReserve_AReservationThatIsNotRequestedIsReleased(t *testing.T) {
 	var released journal[string]
-	dag := daily(func(d dag.DAG) { d[2].Do, d[2].Tries, d[4].Pool = Does(bad), 1, "narrow" })
+	dag := daily(func(d dag.DAG) { d[2].Do, d[2].Tries, d[4].Pool = does(bad), 1, "narrow" })
 	p := play(t, dag, run.Input{Trigger: run.Scheduled}, func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Once()
 		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {

@@ -13,21 +13,22 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// maxError is how much of an error's text is kept in states and the ledger, in bytes. The whole stands on the page of the external job.
+// maxError limits the text of an error in states and in the ledger, in bytes. The page of the
+// external job has the whole text.
 const maxError = 4000
 
 func newTask(t dag.Task) run.Task {
 	return run.Task{ID: t.ID, After: t.After, TriggerRule: string(t.TriggerRule.Name()), Pool: t.Pool, State: run.None}
 }
 
-// status is the answer to StatusQuery.
+// status returns the answer to run.StatusQuery.
 func (r *dagRun) status() run.Status {
 	status := run.Status{
 		DAG: r.in.DAG, Date: r.in.Date, State: r.state(), Trigger: r.in.Trigger, WorkflowID: r.info.WorkflowExecution.ID,
 		RunID: r.info.WorkflowExecution.RunID, Started: r.started, Ended: r.ended, Params: r.in.Params,
 		TriggeredBy: r.in.TriggeredBy, Tags: r.in.Tags,
 	}
-	if r.ended.IsZero() { // else nothing lets it go on
+	if r.ended.IsZero() { // a run that was cancelled while it was paused is not paused any more
 		status.Paused = r.paused
 	}
 	status.Partial, status.Until = r.seen()
@@ -40,7 +41,7 @@ func (r *dagRun) status() run.Status {
 	return status
 }
 
-// state is the run's: held while a task waits for a decision.
+// state returns the state of the run: held while a task waits for a decision.
 func (r *dagRun) state() run.State {
 	switch {
 	case !r.ended.IsZero() && r.err != nil:
@@ -53,8 +54,9 @@ func (r *dagRun) state() run.State {
 	return run.Running
 }
 
-// seen says whether the run sees the date before it is over, and up to when. The tasks that read the source know it exactly, be it in this
-// run or in the earlier one whose results it keeps; before that, and in a DAG that reads none, the time at which the run started decides.
+// seen reports whether the run saw the date before it was over, and up to when. The tasks that read
+// the source know it, in this run or in the earlier one whose results it carries. Without such a
+// task it is the time at which the run started.
 func (r *dagRun) seen() (partial bool, until time.Time) {
 	for _, task := range r.tasks {
 		if task.Until.IsZero() {
@@ -74,7 +76,7 @@ func (r *dagRun) seen() (partial bool, until time.Time) {
 	return true, r.started
 }
 
-// show puts the tasks as a table on the run's page in the Web UI. It costs no event.
+// show puts a table of the tasks on the run's page in the Web UI. It adds no event to the history.
 func (r *dagRun) show(ctx workflow.Context) {
 	partial, until := r.seen()
 	text := fmt.Sprintf("**%s of %s** · %s", r.in.DAG, r.in.Date, r.state())
@@ -105,7 +107,8 @@ func rows(s *run.Task) string {
 	return fmt.Sprint(s.Rows)
 }
 
-// notes are the last column of the table: the link, and the start of the error on one line.
+// notes returns the last column of the table: what the task waits for, its link, and the start of
+// its error.
 func notes(s *run.Task) string {
 	var notes []string
 	if s.Carried {
@@ -124,10 +127,10 @@ func notes(s *run.Task) string {
 	return strings.Join(notes, " · ")
 }
 
-// oneLine is an error's text on one line.
+// oneLine returns the text of an error on one line.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// cut shortens a text to so many bytes at most, and shows that it did.
+// cut shortens a text to that many bytes and marks that it did.
 func cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text

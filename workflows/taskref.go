@@ -9,7 +9,8 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
-// TaskRef says for which try of which task an activity works. It travels in the activity's header, so that logs can name it.
+// TaskRef is the try that an activity works for. The activity's header carries it, so that log
+// lines can name it.
 type TaskRef struct {
 	DAG  string     `json:"dag"`
 	Date dates.Date `json:"date"`
@@ -19,29 +20,31 @@ type TaskRef struct {
 
 type taskRefKey struct{}
 
-// taskRefHeader is the header's name.
+// taskRefHeader is the name of the header.
 const taskRefHeader = "pinflow-task"
 
-// withTaskRef marks what is started under the context as work of a try.
+// withTaskRef returns a context whose activities work for a try.
 func withTaskRef(ctx workflow.Context, try TaskInstance) workflow.Context {
 	return workflow.WithValue(ctx, taskRefKey{}, TaskRef{DAG: try.DAG, Date: try.Date, Task: try.Task, Try: try.Number})
 }
 
-// TaskRefOf returns the try that an activity works for; ok is false if it works for none, or if the client has no TaskRefPropagator.
+// TaskRefOf returns the try that an activity works for. ok is false if it works for none, or if the
+// client has no TaskRefPropagator.
 func TaskRefOf(ctx context.Context) (ref TaskRef, ok bool) {
 	ref, ok = ctx.Value(taskRefKey{}).(TaskRef)
 	return ref, ok
 }
 
-// TaskRefPropagator carries TaskRefs from workflows to their activities. The worker's client needs it.
+// TaskRefPropagator carries TaskRefs from workflows to their activities. The client of a worker
+// needs it.
 type TaskRefPropagator struct{}
 
 var _ workflow.ContextPropagator = TaskRefPropagator{}
 
-// Inject does nothing: clients start no tasks.
+// Inject does nothing: clients start no activities.
 func (TaskRefPropagator) Inject(context.Context, workflow.HeaderWriter) error { return nil }
 
-// InjectFromWorkflow writes the header.
+// InjectFromWorkflow writes the header of an activity.
 func (TaskRefPropagator) InjectFromWorkflow(ctx workflow.Context, headers workflow.HeaderWriter) error {
 	ref, ok := ctx.Value(taskRefKey{}).(TaskRef)
 	if !ok {
@@ -62,14 +65,14 @@ func (TaskRefPropagator) Extract(ctx context.Context, headers workflow.HeaderRea
 		return ctx, nil
 	}
 	var ref TaskRef
-	// A header that another build has written is not worth an activity: the log then lacks the task.
+	// A header that cannot be decoded, as from another build, must not fail the activity.
 	if converter.GetDefaultDataConverter().FromPayload(payload, &ref) == nil {
 		ctx = context.WithValue(ctx, taskRefKey{}, ref)
 	}
 	return ctx, nil
 }
 
-// ExtractToWorkflow does nothing: a child workflow is no task.
+// ExtractToWorkflow does nothing: a child workflow works for no try.
 func (TaskRefPropagator) ExtractToWorkflow(ctx workflow.Context, _ workflow.HeaderReader) (workflow.Context, error) {
 	return ctx, nil
 }

@@ -11,46 +11,48 @@ import (
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// writers watches how many dates write one table at the same time.
+// writers counts how many dates write a table at the same time.
 type writers struct {
 	writing, most map[string]int
 }
 
-func (w *writers) write(ctx workflow.Context, try TaskInstance) (Outcome, error) {
+func (w *writers) write(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
 	w.writing[try.Task]++
 	w.most[try.Task] = max(w.most[try.Task], w.writing[try.Task])
 	defer func() { w.writing[try.Task]-- }()
-	return Outcome{}, workflow.Sleep(ctx, time.Duration(1+try.Date.Start().Day()%7)*time.Minute)
+	return run.Outcome{}, workflow.Sleep(ctx, time.Duration(1+try.Date.Start().Day()%7)*time.Minute)
 }
 
-// landThenWrite is an operator with a part that needs no slot.
+// landThenWrite is an operator with work that needs no slot.
 type landThenWrite struct {
 	landing *writers
-	Does
+	does
 }
 
-func (l landThenWrite) Prepare(ctx workflow.Context, try TaskInstance) (Outcome, error) {
+func (l landThenWrite) Prepare(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
 	return l.landing.write(ctx, try)
 }
 
-// Range, its runs and the pools together: they talk to each other as they do on Temporal.
-func TestRange_DatesInParallelLandInParallelAndWriteInTurn(t *testing.T) {
+// A range, its runs and the pools together, with the messages that they exchange on a server.
+func TestRange_ParallelDatesLandInParallelAndWriteOneAfterTheOther(t *testing.T) {
 	w := &writers{writing: map[string]int{}, most: map[string]int{}}
 	landings := &writers{writing: map[string]int{}, most: map[string]int{}}
-	// A pool has two slots here, and one holder that never leaves: one is left, and the pool does not end between two requests.
-	pools := []dag.Pool{{"load", 2}, {"clean", 2}}
+	// Each pool has two slots, one of them with a permanent holder: it does not end between two
+	// requests.
+	pools := []dag.Pool{{Name: "load", Slots: 2}, {Name: "clean", Slots: 2}}
 	table := dag.DAG{
 		{ID: "load", Pool: "load", Do: landThenWrite{landings, w.write}},
-		{ID: "clean", After: dag.Tasks{"load"}, Pool: "clean", Do: Does(w.write)},
-		{ID: "free", After: dag.Tasks{"load"}, Do: Does(w.write)},
+		{ID: "clean", After: dag.Tasks{"load"}, Pool: "clean", Do: does(w.write)},
+		{ID: "free", After: dag.Tasks{"load"}, Do: does(w.write)},
 	}
-	c := dag.Catalog{DAGs: []dag.Definition{{Name: TestDAG, DAG: table}}, Pools: pools}
+	c := dag.Catalog{DAGs: []dag.Definition{{Name: testDAG, DAG: table}}, Pools: pools}
 	env := newEnv(t, c)
 	send := func(m run.SlotMessage) error {
-		env.RegisterDelayedCallback(func() { // which is where the environment may be told
+		env.RegisterDelayedCallback(func() { // the environment takes signals only in callbacks
 			require.NoError(t, env.SignalWorkflowByID(run.PoolWorkflowID(m.Slot.Pool), run.PoolSignal, m))
 		}, 0)
 		return nil
@@ -66,12 +68,12 @@ func TestRange_DatesInParallelLandInParallelAndWriteInTurn(t *testing.T) {
 
 	namespace := func(ctx workflow.Context) (run.RangeResult, error) {
 		for _, p := range pools {
-			stays := run.Slot{Pool: p.Name, Task: "stays"}
+			holder := run.Slot{Pool: p.Name, Task: "holder"}
 			workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: run.PoolWorkflowID(p.Name)}),
-				run.PoolWorkflow, run.PoolState{Name: p.Name, Slots: 2, Holders: []run.Slot{stays}})
+				run.PoolWorkflow, run.PoolState{Name: p.Name, Slots: 2, Holders: []run.Slot{holder}})
 		}
 		var result run.RangeResult
-		in := run.RangeInput{DAG: TestDAG, From: firstOfMonth, To: lastOfMonth, Parallel: 8}
+		in := run.RangeInput{DAG: testDAG, From: firstOfMonth, To: lastOfMonth, Parallel: 8}
 		err := workflow.ExecuteChildWorkflow(ctx, run.RangeWorkflow, in).Get(ctx, &result)
 		return result, err
 	}
@@ -85,5 +87,43 @@ func TestRange_DatesInParallelLandInParallelAndWriteInTurn(t *testing.T) {
 	require.Equal(t, 1, w.most["clean"])
 	require.Greater(t, landings.most["load"], 1, "landing needs no slot")
 	require.Greater(t, w.most["free"], 1)
+	env.AssertExpectations(t)
+}
+
+// Two DAGs of one catalog run the same date at the same time.
+func TestCatalog_DAGsRunSideBySideUnderIDsOfTheirOwn(t *testing.T) {
+	c := dag.NewCatalog(dag.Definition{Name: "one", DAG: daily()}, dag.Definition{Name: "two", DAG: daily()[:2]})
+	env := newEnv(t, c)
+	var written journal[ledger.Entry]
+	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, entry ledger.Entry) error {
+		written.add(entry)
+		return nil
+	}).Twice()
+	withLedger()(env)
+	both := func(ctx workflow.Context) error {
+		var ranges []workflow.Future
+		for _, name := range c.Names() {
+			options := workflow.ChildWorkflowOptions{WorkflowID: run.RangeWorkflowID(name, someDay, someDay)}
+			in := run.RangeInput{DAG: name, From: someDay, To: someDay}
+			ranges = append(ranges, workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), run.RangeWorkflow, in))
+		}
+		for _, r := range ranges {
+			if err := r.Get(ctx, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	env.RegisterWorkflowWithOptions(both, workflow.RegisterOptions{Name: "both"})
+	began := env.Now()
+	env.ExecuteWorkflow("both")
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, 3*time.Minute, env.Now().Sub(began).Round(time.Second), "neither waits for the other")
+	entries := written.all()
+	require.Len(t, entries, 2)
+	require.Equal(t, []any{"two", "two-2022-10-18", run.Success}, []any{entries[0].DAG, entries[0].WorkflowID, entries[0].State})
+	require.Len(t, entries[0].Tasks, 2)
+	require.Equal(t, []any{"one", "one-2022-10-18", run.Success}, []any{entries[1].DAG, entries[1].WorkflowID, entries[1].State})
+	require.Len(t, entries[1].Tasks, 5)
 	env.AssertExpectations(t)
 }

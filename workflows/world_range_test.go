@@ -24,7 +24,7 @@ const (
 	lastOfMonth  = dates.Date("2022-09-30")
 )
 
-// window is RunWorkflow in the tests of a range, and watches it.
+// window replaces the runs of a range, and observes how many of them run at a time.
 type window struct {
 	mu      sync.Mutex
 	running int
@@ -32,14 +32,15 @@ type window struct {
 	starts  []dates.Date
 	samples []sample
 	inputs  []run.Input
-	// lasts is how long a date's run takes, and ends how it ends.
-	lasts func(dates.Date) time.Duration
+	// takes returns how long a date's run takes, ends its error.
+	takes func(dates.Date) time.Duration
 	ends  func(dates.Date) error
-	// taken is how often Temporal still refuses to start a date, as somebody else's run has its workflow id.
+	// taken is how often Temporal still rejects the start of a date, because another run has its
+	// id.
 	taken map[dates.Date]int
 }
 
-// sample says how many runs were going from a moment on.
+// sample is how many runs were running from a moment on.
 type sample struct {
 	at      time.Time
 	running int
@@ -47,13 +48,13 @@ type sample struct {
 
 func newWindow() *window {
 	return &window{
-		lasts: func(dates.Date) time.Duration { return time.Minute },
+		takes: func(dates.Date) time.Duration { return time.Minute },
 		ends:  func(dates.Date) error { return nil },
 		taken: map[dates.Date]int{},
 	}
 }
 
-// uneven lasts between one minute and an hour, without order.
+// uneven returns durations between a minute and an hour that do not follow the dates.
 func uneven(date dates.Date) time.Duration {
 	day := date.Start().Day()
 	return time.Duration(1+(day*37)%60) * time.Minute
@@ -66,7 +67,7 @@ func (w *window) run(ctx workflow.Context, in run.Input) (run.Result, error) {
 	}
 	w.change(ctx, +1, in)
 	defer w.change(ctx, -1, in)
-	if err := workflow.Sleep(ctx, w.lasts(in.Date)); err != nil {
+	if err := workflow.Sleep(ctx, w.takes(in.Date)); err != nil {
 		return run.Result{}, err
 	}
 	return run.Result{Date: in.Date}, w.ends(in.Date)
@@ -84,10 +85,10 @@ func (w *window) change(ctx workflow.Context, by int, in run.Input) {
 	}
 }
 
-// ledger answers with these entries.
+// withLedger mocks a ledger with these entries.
 func withLedger(entries ...ledger.Entry) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in ledger.Range) (activities.LedgerEntries, error) {
+		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in ledger.Query) (activities.LedgerEntries, error) {
 			var answer activities.LedgerEntries
 			for _, e := range entries {
 				if in.From <= e.Date && e.Date <= in.To {
@@ -99,7 +100,7 @@ func withLedger(entries ...ledger.Entry) func(*testsuite.TestWorkflowEnvironment
 	}
 }
 
-// ranged is what a range left.
+// ranged is the end of a range.
 type ranged struct {
 	result   run.RangeResult
 	progress run.RangeProgress
@@ -109,7 +110,7 @@ type ranged struct {
 
 func playRange(t *testing.T, w *window, in run.RangeInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) ranged {
 	t.Helper()
-	in.DAG = TestDAG
+	in.DAG = testDAG
 	env := emptyEnv()
 	env.RegisterWorkflowWithOptions(w.run, workflow.RegisterOptions{Name: run.RunWorkflow})
 	env.RegisterWorkflowWithOptions(Workflows{catalog(daily())}.Range, workflow.RegisterOptions{Name: run.RangeWorkflow})

@@ -22,37 +22,39 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// does is an operator made of a function.
-type Does func(ctx workflow.Context, try TaskInstance) (Outcome, error)
+// does is an operator that is a function.
+type does func(ctx workflow.Context, try TaskInstance) (run.Outcome, error)
 
-func (Does) Effects() dag.Effects { return dag.Effects{} }
+func (does) Effects() dag.Effects { return dag.Effects{} }
 
-func (f Does) Run(ctx workflow.Context, try TaskInstance) (Outcome, error) { return f(ctx, try) }
+func (f does) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) { return f(ctx, try) }
 
-func Ok(ctx workflow.Context, _ TaskInstance) (Outcome, error) {
-	return Outcome{}, workflow.Sleep(ctx, time.Minute)
+func ok(ctx workflow.Context, _ TaskInstance) (run.Outcome, error) {
+	return run.Outcome{}, workflow.Sleep(ctx, time.Minute)
 }
 
-func bad(workflow.Context, TaskInstance) (Outcome, error) {
-	return Outcome{}, temporal.NewNonRetryableApplicationError("broken: SELECT nonsense", failure.NotebookFailed, nil)
+func bad(workflow.Context, TaskInstance) (run.Outcome, error) {
+	return run.Outcome{}, temporal.NewNonRetryableApplicationError("broken: SELECT nonsense", failure.NotebookFailed, nil)
 }
 
 const (
-	SomeDay = dates.Date("2022-10-18")
-	TestDAG = "test"
+	someDay = dates.Date("2022-10-18")
+	testDAG = "test"
+	// pipelineDAG is the name of the pipeline.
+	pipelineDAG = "pipeline"
 )
 
-// noon is when the tests' clock starts: someDay is over since a day and a half.
+// noon is when the clock of the tests starts: a day and a half after the end of someDay.
 var noon = time.Date(2022, 10, 20, 12, 0, 0, 0, time.UTC)
 
-// daily is the pipeline's shape with every task succeeding after a minute; each case changes only the one thing that it is about.
+// daily returns a DAG of five tasks that succeed after a minute. A test changes what it is about.
 func daily(change ...func(dag.DAG)) dag.DAG {
 	d := dag.DAG{
-		{ID: "load", Do: Does(Ok)},
-		{ID: "clean_pin", After: dag.Tasks{"load"}, Do: Does(Ok)},
-		{ID: "clean_geo", After: dag.Tasks{"load"}, Do: Does(Ok)},
-		{ID: "clean_user", After: dag.Tasks{"load"}, Do: Does(Ok)},
-		{ID: "query", After: dag.Tasks{"clean_pin", "clean_geo", "clean_user"}, Do: Does(Ok)},
+		{ID: "load", Do: does(ok)},
+		{ID: "clean_pin", After: dag.Tasks{"load"}, Do: does(ok)},
+		{ID: "clean_geo", After: dag.Tasks{"load"}, Do: does(ok)},
+		{ID: "clean_user", After: dag.Tasks{"load"}, Do: does(ok)},
+		{ID: "query", After: dag.Tasks{"clean_pin", "clean_geo", "clean_user"}, Do: does(ok)},
 	}
 	for _, f := range change {
 		f(d)
@@ -60,7 +62,8 @@ func daily(change ...func(dag.DAG)) dag.DAG {
 	return d
 }
 
-// newEnv is a test environment with the workflows of a catalog and all activities, which a test mocks as it needs.
+// newEnv returns a test environment with the workflows of a catalog, and all activities for
+// mocking.
 func newEnv(t *testing.T, c dag.Catalog) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
 	require.NoError(t, c.Validate())
@@ -81,18 +84,40 @@ func emptyEnv() *testsuite.TestWorkflowEnvironment {
 func registerActivities(env *testsuite.TestWorkflowEnvironment) {
 	env.RegisterActivity(&landing.Activities{})
 	env.RegisterActivity(&activities.Notebooks{})
-	env.RegisterActivity(&ledger.Ledger{})
+	env.RegisterActivity(&activities.Ledger{})
 	env.RegisterActivity(&activities.Pools{})
 	env.RegisterActivity(&activities.Runs{})
 	env.RegisterActivity(&activities.Past{})
 	env.RegisterActivity(&activities.Counting{})
 }
 
+// catalog holds a table as testDAG, and the pipeline.
 func catalog(table dag.DAG) dag.Catalog {
-	return dag.Catalog{DAGs: []dag.Definition{{Name: TestDAG, DAG: table}, {Name: DailyName, DAG: Daily}}, Pools: append([]dag.Pool{{"narrow", 1}}, Pools...)}
+	narrow := []dag.Pool{{Name: "narrow", Slots: 1}}
+	return dag.NewCatalog(dag.Definition{Name: testDAG, DAG: table, Params: pipeline().Params, Pools: narrow}, pipeline())
 }
 
-// played is what a run left.
+// pipeline is a DAG of the operators of production: it lands and loads three topics, cleans them in
+// parallel and answers a question. Each notebook has a pool of one slot.
+func pipeline() dag.Definition {
+	d := dag.Definition{
+		Name: pipelineDAG,
+		DAG: dag.DAG{
+			{ID: "load", Pool: "load", Do: Load{Topics: []string{"pin", "geo", "user"}, Notebook: "load"}},
+			{ID: "clean_pin", After: dag.Tasks{"load"}, Pool: "clean_pin", Do: Notebook{Name: "clean_pin", Cleans: "pin"}},
+			{ID: "clean_geo", After: dag.Tasks{"load"}, Pool: "clean_geo", Do: Notebook{Name: "clean_geo", Cleans: "geo"}},
+			{ID: "clean_user", After: dag.Tasks{"load"}, Pool: "clean_user", Do: Notebook{Name: "clean_user", Cleans: "user"}},
+			{ID: "query", After: dag.Tasks{"clean_pin", "clean_geo", "clean_user"}, Pool: "query", Do: Notebook{Name: "query", Rebuilds: []string{"answer"}}},
+		},
+		Params: dag.Params{"x": nil, "invalid_followers": {"quarantine", "null"}},
+	}
+	for _, task := range d.DAG {
+		d.Pools = append(d.Pools, dag.Pool{Name: task.Pool, Slots: 1})
+	}
+	return d
+}
+
+// played is the end of a run.
 type played struct {
 	status run.Status
 	entry  ledger.Entry
@@ -109,14 +134,14 @@ func (p played) task(id string) run.Task {
 	return run.Task{}
 }
 
-// play runs a DAG for a date. Prepare may mock and order things for later.
+// play runs a DAG for a date. prepare can mock activities and plan what happens later.
 func play(t *testing.T, dag dag.DAG, in run.Input, prepare ...func(*testsuite.TestWorkflowEnvironment)) played {
 	t.Helper()
 	if in.DAG == "" {
-		in.DAG = TestDAG
+		in.DAG = testDAG
 	}
 	if in.Date == "" {
-		in.Date = SomeDay
+		in.Date = someDay
 	}
 	return playCatalog(t, catalog(dag), in, prepare...)
 }

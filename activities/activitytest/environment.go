@@ -1,3 +1,4 @@
+// Package activitytest runs activities in tests as Temporal runs them.
 package activitytest
 
 import (
@@ -9,11 +10,12 @@ import (
 	"go.temporal.io/sdk/worker"
 )
 
-// execute runs one activity as Temporal would, with its input and result over the wire format.
+// Execute runs an activity once, with its input and result converted to payloads and back.
 func Execute[Out any](activity, in any) (Out, error) {
 	return ExecuteIn[Out](NewEnvironment(), activity, in)
 }
 
+// ExecuteIn is Execute in an environment of the test's own.
 func ExecuteIn[Out any](env *testsuite.TestActivityEnvironment, activity, in any) (out Out, err error) {
 	env.RegisterActivity(activity)
 	value, err := env.ExecuteActivity(activity, in)
@@ -23,13 +25,14 @@ func ExecuteIn[Out any](env *testsuite.TestActivityEnvironment, activity, in any
 	return out, value.Get(&out)
 }
 
+// NewEnvironment returns an environment that discards logs.
 func NewEnvironment() *testsuite.TestActivityEnvironment {
 	suite := &testsuite.WorkflowTestSuite{}
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	return suite.NewTestActivityEnvironment()
 }
 
-// environmentIn has activities whose context is a child of the given one.
+// EnvironmentIn returns an environment in which the context of activities is a child of ctx.
 func EnvironmentIn(ctx context.Context) *testsuite.TestActivityEnvironment {
 	return NewEnvironment().SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx})
 }

@@ -7,6 +7,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
+// RequireNonRetryable fails the test unless err is of that type, Temporal does not retry it, and
+// its message contains the words.
 func RequireNonRetryable(t *testing.T, err error, kind string, words ...string) {
 	t.Helper()
 	var failure *temporal.ApplicationError
@@ -18,6 +20,7 @@ func RequireNonRetryable(t *testing.T, err error, kind string, words ...string) 
 	}
 }
 
+// RequireRetryable fails the test unless Temporal retries err and its text contains the words.
 func RequireRetryable(t *testing.T, err error, words ...string) {
 	t.Helper()
 	var failure *temporal.ApplicationError

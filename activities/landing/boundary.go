@@ -12,23 +12,26 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 )
 
-// maxAhead is how far ahead of the worker's clock a record's time may be and still end a date: what Kafka's
-// message.timestamp.after.max.ms allows by default. A record stamped next year would otherwise end every date until then.
+// maxAhead is how far ahead of the worker's clock the time of a record may be for the record to end
+// a date: the default of Kafka's message.timestamp.after.max.ms. Otherwise a record with a time in
+// the next year would end every date until then.
 const maxAhead = time.Hour
 
-// boundary is where a date ends: of each partition the first offset that belongs to a later date. As JSON {"0":123}.
-// It is written once, with If-None-Match: *, and everybody reads the same.
+// boundary is where a date ends: for each partition the first offset that belongs to a later date,
+// as JSON {"0":123}. It is written once, with If-None-Match: *, so that all readers see the same.
 type boundary map[int]int64
 
-// at is the boundary of a partition. One that was added later has none: all its records belong to later dates.
+// at returns the boundary of a partition; 0 for a partition that was added later, whose records
+// belong to later dates.
 func (b boundary) at(partition int) int64 { return b[partition] }
 
 // boundaries fixes the boundaries of one topic.
 //
-// A boundary is the first offset with a time at or after the date's end; if there is none yet, it is the last stable offset.
-// That last case depends on the moment, so it must not happen for one date while another worker fixes an earlier or later one.
-// Therefore the newest date that is over is always fixed first. What lies before its boundary never changes again, so the
-// boundary of any earlier date is the same for everybody who computes it, in whatever order and however parallel.
+// A boundary is the first offset with a time at or after the end of the date, or the last stable
+// offset if there is no such record yet. The latter depends on the moment: two workers that fix two
+// dates at once could compute boundaries that cross. Therefore the newest date that is over is
+// always fixed first. The records before its boundary never change, so that every worker computes
+// the same boundaries for all earlier dates, in any order.
 type boundaries struct {
 	kafka      Kafka
 	objects    bucket.Objects
@@ -37,7 +40,7 @@ type boundaries struct {
 	now        time.Time
 }
 
-// of returns the boundary of a date that is over. If it is not fixed yet, this fixes it.
+// of returns the boundary of a date that is over, and fixes it if that has not happened yet.
 func (b *boundaries) of(ctx context.Context, date dates.Date) (boundary, error) {
 	fixed, err := b.read(ctx, date)
 	if !errors.Is(err, bucket.ErrNotFound) {
@@ -58,7 +61,7 @@ func (b *boundaries) of(ctx context.Context, date dates.Date) (boundary, error) 
 	}
 	err = b.objects.Put(ctx, bucket.PutInput{Key: boundaryKey(b.topic, date), Body: body, OnlyNew: true})
 	if errors.Is(err, bucket.ErrExists) {
-		return b.read(ctx, date) // another planner was first: its boundary counts
+		return b.read(ctx, date) // another worker was first: its boundary counts
 	}
 	return computed, s3Error(ctx, "write boundary "+boundaryKey(b.topic, date), err)
 }
@@ -74,18 +77,20 @@ func (b *boundaries) read(ctx context.Context, date dates.Date) (boundary, error
 	}
 	fixed := boundary{}
 	if err := json.Unmarshal(body, &fixed); err != nil {
-		return nil, failure.NonRetryable(failure.Contradiction, err, "boundary %s cannot be read: restore it, or delete it if nothing of %s and the next date has been landed: %v",
+		return nil, failure.NonRetryable(failure.Contradiction, err, "cannot decode boundary %s: restore it, or delete it if nothing of %s and of the next date has landed: %v",
 			b.objects.URI(key), date, err)
 	}
 	return fixed, nil
 }
 
-// compute finds the boundary in Kafka, between the fixed boundaries on both sides.
+// compute returns the boundary by the records in Kafka, between the boundaries that are already
+// fixed.
 func (b *boundaries) compute(ctx context.Context, date dates.Date) (boundary, error) {
-	// The stable offsets come first: a record that arrives between the questions then lies behind them.
+	// The stable offsets come first, so that a record that arrives between the requests is after
+	// them.
 	stable, err := b.kafka.StableOffsets(ctx, b.topic, b.partitions)
 	if err != nil {
-		return nil, kafkaError(ctx, "ask for the last offsets of "+b.topic, err)
+		return nil, kafkaError(ctx, "get the last offsets of "+b.topic, err)
 	}
 	starts, err := b.offsetsAt(ctx, date.End())
 	if err != nil {
@@ -99,7 +104,7 @@ func (b *boundaries) compute(ctx context.Context, date dates.Date) (boundary, er
 	if err != nil {
 		return nil, err
 	}
-	if err := b.holds(earlier, stable); err != nil {
+	if err := b.checkReached(earlier, stable); err != nil {
 		return nil, err
 	}
 	computed := make(boundary, b.partitions)
@@ -116,8 +121,9 @@ func (b *boundaries) compute(ctx context.Context, date dates.Date) (boundary, er
 	return computed, nil
 }
 
-// holds fails if the topic does not reach a boundary that was fixed before, or lacks a partition of it.
-func (b *boundaries) holds(fixed boundary, stable []int64) error {
+// checkReached returns an error if the topic ends before a fixed boundary, or lacks one of its
+// partitions.
+func (b *boundaries) checkReached(fixed boundary, stable []int64) error {
 	for partition, offset := range fixed {
 		end := int64(0)
 		if partition < len(stable) {
@@ -132,10 +138,10 @@ func (b *boundaries) holds(fixed boundary, stable []int64) error {
 
 func (b *boundaries) offsetsAt(ctx context.Context, at time.Time) ([]int64, error) {
 	offsets, err := b.kafka.OffsetsAt(ctx, b.topic, b.partitions, at)
-	return offsets, kafkaError(ctx, "ask for the offsets of "+b.topic+" at "+at.Format(time.RFC3339), err)
+	return offsets, kafkaError(ctx, "get the offsets of "+b.topic+" at "+at.Format(time.RFC3339), err)
 }
 
-// neighbours returns the nearest fixed boundaries before and after the date; nil where there is none.
+// neighbours returns the nearest fixed boundaries before and after the date, or nil.
 func (b *boundaries) neighbours(ctx context.Context, date dates.Date) (earlier, later boundary, err error) {
 	listed, err := b.objects.List(ctx, bucket.ListInput{Prefix: boundaryPrefix(b.topic)})
 	if err != nil {
@@ -145,7 +151,7 @@ func (b *boundaries) neighbours(ctx context.Context, date dates.Date) (earlier, 
 	for _, object := range listed {
 		fixed, err := boundaryDate(b.topic, object.Key)
 		if err != nil {
-			return nil, nil, failure.NonRetryable(failure.Contradiction, err, "%s is no boundary: move it elsewhere", b.objects.URI(object.Key))
+			return nil, nil, failure.NonRetryable(failure.Contradiction, err, "%s is not a boundary: move it out of the folder", b.objects.URI(object.Key))
 		}
 		if fixed < date {
 			before = fixed
@@ -164,9 +170,9 @@ func (b *boundaries) neighbours(ctx context.Context, date dates.Date) (earlier, 
 	return earlier, later, err
 }
 
-// replaced says that a partition ends before an offset that is known to have been in it.
+// replaced returns the error of a partition that ends before an offset that it had.
 func replaced(topic string, partition int, known, end int64) error {
-	return failure.NonRetryable(failure.TopicReplaced, nil, "partition %d of %s ends at offset %d, but offset %d was there before: the topic was deleted and made anew, or truncated. "+
+	return failure.NonRetryable(failure.TopicReplaced, nil, "partition %d of %s ends at offset %d, but it has had offset %d: the topic was deleted and created again, or truncated. "+
 		"Land it under another PINFLOW_USER_ID, or delete boundaries/%s/, manifests/%s/ and topics/%s/ from the bucket to start over",
 		partition, topic, end, known, topic, topic, topic)
 }

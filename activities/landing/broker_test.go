@@ -23,7 +23,8 @@ type broker struct {
 	onFetch   func(topic string, partition, n int) // called before the n-th fetch
 }
 
-// partitionLog is a partition: records in the order of their offsets, between first and end. Offsets may be missing.
+// partitionLog is a partition: records in the order of their offsets, between first and end.
+// Offsets may be missing.
 type partitionLog struct {
 	records    []kafkago.Message
 	first, end int64

@@ -10,19 +10,22 @@ import (
 )
 
 const (
-	// maxNesting is how deep arrays and objects may lie in each other in a value that lands as JSON. Engines that read the
-	// line have limits of their own, from about a thousand on; a deeper value lands as text.
+	// maxNesting limits the nesting of arrays and objects in a value that lands as JSON; a deeper
+	// value lands as text. Engines that read the line have limits from about a thousand.
 	maxNesting = 512
-	// safeDigits is the length up to which a number without exponent is certain to be within a double's magnitude, 1.8e308.
+	// safeDigits is the length up to which a number without exponent is within the range of a
+	// double, 1.8e308.
 	safeDigits = 308
 )
 
-// envelope writes the lines of one partition: one JSON object a Kafka record, with the record's place and time, then its value.
+// envelope writes the lines of one partition: a JSON object for each Kafka record, with the
+// record's topic, partition, offset, time and key, then its value.
 //
-// The value is judged here, once for all engines, because they read JSON more or less leniently. `value` holds it, compacted
-// to one line, if it is an object or array in strict JSON: RFC 8259 and I-JSON (RFC 7493: no duplicate names, no lone
-// surrogates, valid UTF-8, numbers within a double), nested at most maxNesting deep. Anything else comes as the string `text`.
-// An array that holds an object directly also has `elements`, the compact text of each of its elements.
+// Engines differ in how strictly they read JSON, so the value is checked here. It lands as `value`,
+// compacted to one line, if it is an object or array in strict JSON: RFC 8259 and I-JSON (RFC 7493:
+// no duplicate names, no lone surrogates, valid UTF-8, numbers within a double), nested at most
+// maxNesting deep. Anything else lands as the string `text`. An array with an object among its
+// direct elements also has `elements`: the compact text of each element.
 type envelope struct {
 	prefix  []byte
 	compact []byte // reused from record to record
@@ -35,7 +38,7 @@ func newEnvelope(topic string, partition int) *envelope {
 	return &envelope{prefix: append(prefix, `,"offset":`...)}
 }
 
-// append adds the record's line to the buffer. The line ends with a newline and holds no other.
+// append appends the line of a record. It ends with its only newline.
 func (e *envelope) append(line []byte, record kafkago.Message) []byte {
 	line = append(line, e.prefix...)
 	line = strconv.AppendInt(line, record.Offset, 10)
@@ -70,7 +73,7 @@ func (e *envelope) appendValue(line, value []byte) []byte {
 	return quote(line, value)
 }
 
-// isContainer says whether the value can be an object or array, by its first character.
+// isContainer reports whether the value can be an object or array, by its first character.
 func isContainer(value []byte) bool {
 	for _, c := range value {
 		switch c {
@@ -82,24 +85,25 @@ func isContainer(value []byte) bool {
 	return false
 }
 
-// quote appends text as a JSON string. Bytes that are not UTF-8 become U+FFFD; jsontext reports them after it has replaced them.
+// quote appends text as a JSON string. Bytes that are not UTF-8 become U+FFFD; the error of
+// jsontext only reports that.
 func quote(dst, text []byte) []byte {
 	dst, _ = jsontext.AppendQuote(dst, text)
 	return dst
 }
 
-// shape is what measure tells of a value.
+// shape is what measure finds out about a value.
 type shape int
 
 const (
 	plain          shape = iota
-	arrayOfObjects       // an array of which at least one direct element is an object
+	arrayOfObjects       // an array with an object among its direct elements
 )
 
-// measure walks over compact JSON that is known to be well-formed. It is false if the value is nested too deep or has a number
-// beyond a double.
-func measure(compact []byte) (shape, bool) {
-	found, depth := plain, 0
+// measure returns the shape of compact, well-formed JSON. ok is false if it is nested too deep or
+// has a number that a double cannot hold.
+func measure(compact []byte) (found shape, ok bool) {
+	depth := 0
 	for i := 0; i < len(compact); {
 		switch c := compact[i]; {
 		case c == '"':
@@ -128,7 +132,7 @@ func measure(compact []byte) (shape, bool) {
 	return found, true
 }
 
-// stringEnd returns the index after the string that starts at the index.
+// stringEnd returns the index after the string that begins at start.
 func stringEnd(text []byte, start int) int {
 	for i := start + 1; ; {
 		i += bytes.IndexByte(text[i:], '"')

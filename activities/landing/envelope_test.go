@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// line is the line of a record with the given value at offset 7 of partition 2 of "u.pin".
+// line returns the line of a record at offset 7 of partition 2 of u.pin.
 func line(key, value []byte) string {
 	record := kafkago.Message{Offset: 7, Time: time.UnixMilli(1666051200123), Key: key, Value: value}
 	return string(newEnvelope("u.pin", 2).append(nil, record))
@@ -20,14 +20,14 @@ func line(key, value []byte) string {
 
 func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 
-func TestEnvelope_HoldsPlaceTimeKeyAndValueInThisOrder(t *testing.T) {
+func TestEnvelope_HasOffsetTimeKeyAndValueInThisOrder(t *testing.T) {
 	require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":"k\"1","value":{"index":1}}`+"\n",
 		line([]byte(`k"1`), []byte(`{"index":1}`)))
 	require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":null,"text":""}`+"\n", line(nil, nil))
 	require.Contains(t, line([]byte{}, nil), `"key":"",`, "an empty key is not a missing key")
 }
 
-func TestEnvelope_JudgesStrictJSONOnce(t *testing.T) {
+func TestEnvelope_OnlyStrictJSONLandsAsJSON(t *testing.T) {
 	tests := []struct{ name, value, want string }{
 		{"object, compacted to one line", "{ \"a\" :\r\n [1, 2.50] }", `"value":{"a":[1,2.50]}`},
 		{"escapes stay as they are", `{"a":"\u0041\/\n\"\\"}`, `"value":{"a":"\u0041\/\n\"\\"}`},
@@ -98,7 +98,8 @@ func TestEnvelope_ArrayWithAnObjectListsItsElements(t *testing.T) {
 	}
 }
 
-// Whatever the bytes are, the line is one line of valid JSON from which key and value can be told again.
+// Whatever the bytes are, the line is one line of valid JSON from which key and value can be
+// recovered.
 func TestEnvelope_AnyBytesBecomeOneLine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		piece := rapid.SampledFrom([]string{"{", "}", "[", "]", ",", ":", `"a"`, `"`, `\`, "1", "-1e5", "e", " ", "\n", "\xff", "é", "\u2028", "null"})
@@ -126,7 +127,7 @@ func TestEnvelope_AnyBytesBecomeOneLine(t *testing.T) {
 	})
 }
 
-// collapse makes runs of replacement characters one, as strings.ToValidUTF8 does.
+// collapse replaces consecutive replacement characters by one, as strings.ToValidUTF8 does.
 func collapse(text string) string {
 	for strings.Contains(text, "\ufffd\ufffd") {
 		text = strings.ReplaceAll(text, "\ufffd\ufffd", "\ufffd")

@@ -19,8 +19,9 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
-// requireExactlyOnce checks what has landed of the dates [first, last]: all records between the boundaries on both sides, each
-// once, each in the date whose boundaries hold it; and boundaries in order.
+// requireExactlyOnce checks that the dates [first, last] have landed all records between their
+// boundaries, each record once and under the date of its boundaries, and that the boundaries are in
+// order.
 func (l *landings) requireExactlyOnce(t require.TestingT, first, last dates.Date) {
 	before := l.boundary(t, first.Add(-1))
 	for date := first; date <= last; date = date.Add(1) {
@@ -47,12 +48,13 @@ func (l *landings) boundary(t require.TestingT, date dates.Date) boundary {
 	return fixed
 }
 
-// Days go by; records come, in time, late, and from clocks that are fast; partitions are added; dates are planned and landed in any
-// order, in part, again, with writers that die in the middle. At the end every record has landed in one date, once.
+// Over some days, records arrive in time, late, and from fast clocks. Partitions are added. Dates
+// are planned and landed in any order, in part and again, with workers that die meanwhile. In the
+// end every record has landed once, under one date.
 func TestLanding_NoGapNoOverlapInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const first = dates.Date("2024-02-27")
-		l := newLandings(rapid.IntRange(1, 3).Draw(t, "partitions"), At(first, 1))
+		l := newLandings(rapid.IntRange(1, 3).Draw(t, "partitions"), at(first, 1))
 		l.ObjectRecords = rapid.IntRange(1, 4).Draw(t, "records an object")
 		l.broker.fetchSize = rapid.IntRange(0, 3).Draw(t, "records a fetch")
 		hours := rapid.SampledFrom([]float64{0.1, 1, 5, 11, 30, 60})
@@ -92,14 +94,15 @@ func TestLanding_NoGapNoOverlapInAnyOrder(t *testing.T) {
 					return nil
 				}
 				if lost {
-					l.bucket.After = fault
+					l.bucket.FailAfter(fault)
 				} else {
-					l.bucket.Fault = fault
+					l.bucket.FailBefore(fault)
 				}
 				if plan, err := l.plan(drawDate(t, first, l.now)); err == nil {
 					_, _ = l.landPlan(plan)
 				}
-				l.bucket.Fault, l.bucket.After = nil, nil
+				l.bucket.FailBefore(nil)
+				l.bucket.FailAfter(nil)
 			},
 		})
 		l.now = dates.Of(l.now).End()
@@ -127,23 +130,24 @@ func datesBetween(first, last dates.Date) []dates.Date {
 	return all
 }
 
-// Many workers plan and land all dates at the same time, each date by two of them, while records go on coming.
+// Many workers plan and land all dates at the same time, two of them each date, while records
+// arrive.
 func TestLanding_NoGapNoOverlapInParallel(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
-			l := newLandings(3, At(Day.Add(12), 1))
+			l := newLandings(3, at(day.Add(12), 1))
 			l.ObjectRecords, l.broker.fetchSize = 3, 2
 			for hour := range 250 {
-				l.broker.produce(topic, random.IntN(3), At(Day, float64(hour)+random.NormFloat64()*20), "{}")
+				l.broker.produce(topic, random.IntN(3), at(day, float64(hour)+random.NormFloat64()*20), "{}")
 			}
-			all := datesBetween(Day, Day.Add(11))
+			all := datesBetween(day, day.Add(11))
 			order := slices.Concat(all, all)
 			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 			var group errgroup.Group
 			group.SetLimit(8)
 			for _, date := range order {
-				late := At(Day, random.Float64()*300)
+				late := at(day, random.Float64()*300)
 				group.Go(func() error {
 					l.broker.produce(topic, 1, late, "{}")
 					plan, err := l.plan(date)

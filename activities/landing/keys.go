@@ -8,20 +8,21 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
-// The layout of the bucket. The objects of a date have the names of the Kafka Connect S3 sink, under the date:
+// The layout of the bucket. Landed objects are named as by the Kafka Connect S3 sink, in a folder
+// for each date:
 //
 //	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+<start offset, 10 digits>.json
-//	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+empty.json   an empty range, length 0
-//	boundaries/<topic>/<date>.json                                   partition → first offset after the date
-//	manifests/<topic>/<date>.json                                    what the date's objects hold
-//	runs/<dag>/<date>.json                                           the ledger
-//	alarms/<dag>/<date>.json                                         an alarm that was posted; <date>.claim-<n>.json: who posts it
-//	notes/<dag>/<date>/<time>-<random>.json                          what people have to say about a date's runs
+//	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+empty.json  (an empty range, length 0)
+//	boundaries/<topic>/<date>.json        partition → first offset after the date
+//	manifests/<topic>/<date>.json         the objects of the date
+//	runs/<dag>/<date>.json                the ledger
+//	alarms/<dag>/<date>.json              an alarm that was posted
+//	alarms/<dag>/<date>.claim-<n>.json    a worker's claim to post it
+//	notes/<dag>/<date>/<time>-<random>.json
 //	logs/<dag>/<date>/<run id>/<task>/try-<n>/<activity>-<activity id>-<attempt>.jsonl
-//	                                                                 what workers logged while they worked for a task
 
-// emptyMark stands where the start offset would, in the name of the object of an empty range. An empty range must not
-// take the name of a start offset: a later landing of the date starts there.
+// emptyMark replaces the start offset in the name of the object of an empty range. Such an object
+// must not use the name of a start offset: a later landing of the date can start there.
 const emptyMark = "empty"
 
 func boundaryPrefix(topic string) string { return "boundaries/" + topic + "/" }
@@ -30,7 +31,7 @@ func boundaryKey(topic string, date dates.Date) string {
 	return boundaryPrefix(topic) + string(date) + ".json"
 }
 
-// boundaryDate is the date of a boundary's key.
+// boundaryDate returns the date of a boundary by its key.
 func boundaryDate(topic, key string) (dates.Date, error) {
 	return dates.Parse(strings.TrimSuffix(strings.TrimPrefix(key, boundaryPrefix(topic)), ".json"))
 }
@@ -55,8 +56,8 @@ func emptyKey(topic string, date dates.Date, partition int) string {
 	return fmt.Sprintf("%s%s+%d+%s.json", partitionPrefix(topic, date, partition), topic, partition, emptyMark)
 }
 
-// parseObjectKey tells partition and start offset of a landed object, or that it is the object of an empty range.
-// It is false for keys that landing does not write.
+// parseObjectKey returns partition and start offset of a landed object; empty reports whether it is
+// the object of an empty range. ok is false for keys that landing does not write.
 func parseObjectKey(topic string, date dates.Date, key string) (partition int, start int64, empty, ok bool) {
 	name := key[strings.LastIndexByte(key, '/')+1:]
 	parts := strings.Split(strings.TrimSuffix(strings.TrimPrefix(name, topic+"+"), ".json"), "+")

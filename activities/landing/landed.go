@@ -13,16 +13,16 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 )
 
-// Metadata of a landed object. It lets a reader go on after the object without reading it.
+// Metadata of a landed object, so that landing can continue after the object without reading it.
 const (
 	metaStart   = "start-offset" // the first offset that the object covers
 	metaEnd     = "end-offset"   // the first offset after those that it covers
-	metaRecords = "records"      // the number of lines; fewer than the offsets where Kafka has none
+	metaRecords = "records"      // the number of lines: offsets can be missing in Kafka
 	metaSHA256  = "sha256"       // of the content, in hex
 )
 
-// Object is an object of a date, in the bucket or about to be. It covers the offsets [Start, End), Records lines, and has
-// its checksum as hex.
+// Object is a landed object. It covers the offsets [Start, End) with Records lines. SHA256 is in
+// hex.
 type Object struct {
 	Key       string `json:"key"`
 	Partition int    `json:"partition"`
@@ -31,7 +31,7 @@ type Object struct {
 	Records   int64  `json:"records"`
 	Bytes     int64  `json:"bytes"`
 	SHA256    string `json:"sha256"`
-	// Empty marks the object of an empty range. It covers nothing, wherever its date stood when it was written.
+	// Empty reports whether it is the object of an empty range, which covers nothing.
 	Empty bool `json:"empty,omitempty"`
 }
 
@@ -44,7 +44,7 @@ func (o Object) metadata() map[string]string {
 	}
 }
 
-// landed reads what a date's objects cover, by partition, each in the order of their starts.
+// landed returns the landed objects with the prefix by partition, in the order of their starts.
 func (l *Activities) landed(ctx context.Context, topic string, date dates.Date, prefix string) (map[int][]Object, error) {
 	listed, err := l.Objects.List(ctx, bucket.ListInput{Prefix: prefix})
 	if err != nil {
@@ -56,7 +56,7 @@ func (l *Activities) landed(ctx context.Context, topic string, date dates.Date, 
 	for i, object := range listed {
 		partition, start, empty, ok := parseObjectKey(topic, date, object.Key)
 		if !ok {
-			return nil, failure.NonRetryable(failure.Contradiction, nil, "%s is no landed object: move it elsewhere", l.Objects.URI(object.Key))
+			return nil, failure.NonRetryable(failure.Contradiction, nil, "%s is not a landed object: move it out of the folder", l.Objects.URI(object.Key))
 		}
 		objects[i] = Object{Key: object.Key, Partition: partition, Start: start, Bytes: object.Size, Empty: empty}
 		if empty {
@@ -81,7 +81,7 @@ func (l *Activities) landed(ctx context.Context, topic string, date dates.Date, 
 	return byPartition, nil
 }
 
-// compareStarts orders by start; names would not do it beyond ten digits.
+// compareStarts orders by start. The order of the keys differs beyond ten digits.
 func compareStarts(a, b Object) int {
 	switch {
 	case a.Start < b.Start:
@@ -92,7 +92,7 @@ func compareStarts(a, b Object) int {
 	return 0
 }
 
-// head reads what an object that exists covers.
+// head returns what an existing object covers, by its metadata.
 func (l *Activities) head(ctx context.Context, object Object) (Object, error) {
 	info, err := l.Objects.Head(ctx, object.Key)
 	if errors.Is(err, bucket.ErrNotFound) {
@@ -105,15 +105,15 @@ func (l *Activities) head(ctx context.Context, object Object) (Object, error) {
 	end, errEnd := strconv.ParseInt(info.Metadata[metaEnd], 10, 64)
 	records, errRecords := strconv.ParseInt(info.Metadata[metaRecords], 10, 64)
 	if err := errors.Join(errStart, errEnd, errRecords); err != nil || start != object.Start || end <= start {
-		return object, failure.NonRetryable(failure.Contradiction, err, "%s does not say which offsets it covers (metadata %v): it was copied without its metadata, or written by something else; restore it",
+		return object, failure.NonRetryable(failure.Contradiction, err, "the metadata of %s does not have its offsets (%v): it was copied without its metadata, or not written by Pinflow; restore it",
 			l.Objects.URI(object.Key), info.Metadata)
 	}
 	object.End, object.Records, object.Bytes, object.SHA256 = end, records, info.Size, info.Metadata[metaSHA256]
 	return object, nil
 }
 
-// chainEnd returns where the objects of a partition end that follow each other from the start on. All objects must belong to
-// this chain: landing only ever writes behind its end.
+// chainEnd returns the offset at which the objects of a partition end. They must follow each other
+// from the start without gaps, because landing only writes at the end of this chain.
 func (l *Activities) chainEnd(chain []Object, start int64) (int64, error) {
 	end := start
 	for _, object := range chain {
@@ -121,7 +121,7 @@ func (l *Activities) chainEnd(chain []Object, start int64) (int64, error) {
 			continue
 		}
 		if object.Start != end {
-			return 0, failure.NonRetryable(failure.Contradiction, nil, "%s starts at offset %d, but what is landed before it ends at %d: restore what is missing, or move this object elsewhere and run the date again",
+			return 0, failure.NonRetryable(failure.Contradiction, nil, "%s starts at offset %d, but the objects before it end at %d: restore the missing objects, or move this one out of the folder and run the date again",
 				l.Objects.URI(object.Key), object.Start, end)
 		}
 		end = object.End

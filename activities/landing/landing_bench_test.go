@@ -10,27 +10,26 @@ import (
 	"github.com/pinflow/pinflow/activities/activitytest"
 )
 
-// BenchmarkLandPartition lands records of the size of real posts from a broker to a bucket, both in memory: what landing itself costs.
+// BenchmarkLandPartition measures landing alone: records of the size of real posts, from a broker
+// in memory to a bucket in memory.
 func BenchmarkLandPartition(b *testing.B) {
 	const records = 100_000
-	l := newLandings(1, At(Day, 25))
-	l.fix(b, Day.Add(-1), `{"0":0}`)
+	l := newLandings(1, at(day, 25))
+	l.fix(b, day.Add(-1), `{"0":0}`)
 	l.broker.fetchSize = 4_000
 	bytes := 0
 	for i := range records {
 		value := fmt.Sprintf(`{"index":%d,"unique_id":"fbe53c66-3442-4773-b19e-d3ec6f54dddf","title":"No Title Data Available","description":"%s","follower_count":"124k"}`,
 			i, strings.Repeat("Some words of a description. ", 20))
 		bytes += len(value)
-		l.broker.produce(topic, 0, At(Day, 1), value)
+		l.broker.produce(topic, 0, at(day, 1), value)
 	}
-	plan, err := l.plan(Day)
+	plan, err := l.plan(day)
 	require.NoError(b, err)
 	b.SetBytes(int64(bytes))
 	for b.Loop() {
-		for _, key := range l.bucket.Keys("topics/") {
-			delete(l.bucket.Objects, key)
-		}
-		landed, err := activitytest.Execute[PartitionSummary](l.LandPartition, PartitionInput{Topic: topic, Date: Day, Range: plan.Ranges[0]})
+		l.bucket.Delete("topics/")
+		landed, err := activitytest.Execute[PartitionSummary](l.LandPartition, PartitionInput{Topic: topic, Date: day, Range: plan.Ranges[0]})
 		require.NoError(b, err)
 		require.EqualValues(b, records, landed.Records)
 	}

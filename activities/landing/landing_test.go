@@ -19,14 +19,14 @@ import (
 const topic = "u.pin"
 
 // day is the date of most tests.
-const Day = dates.Date("2022-10-18")
+const day = dates.Date("2022-10-18")
 
-// at is a moment of a date, in hours from its start.
-func At(date dates.Date, hours float64) time.Time {
+// at returns the time that many hours after the start of a date.
+func at(date dates.Date, hours float64) time.Time {
 	return date.Start().Add(time.Duration(hours * float64(time.Hour)))
 }
 
-// landings is a landing with its fakes; the clock stands still at now.
+// landings is Activities with a Kafka and a bucket in memory. Its clock is now.
 type landings struct {
 	*Activities
 	broker *broker
@@ -68,7 +68,7 @@ func (l *landings) land(t require.TestingT, date dates.Date) (Plan, ManifestSumm
 	return plan, summary
 }
 
-// offsets returns the offsets of a date's lines, in the order of the objects' names, as partition/offset.
+// offsets returns the offsets of the lines of a date as partition/offset, in the order of the keys.
 func (l *landings) offsets(t require.TestingT, date dates.Date) []string {
 	var found []string
 	for _, key := range l.bucket.Keys("topics/" + topic + "/dt=" + string(date) + "/") {

@@ -13,12 +13,12 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 )
 
-// commitTimeout bounds how long the group's offsets are tried to be committed. A broker that has just started, or moves the
-// group to another, answers with errors for some tenths of a second.
+// commitTimeout limits the attempts to commit the group's offsets. A broker that has just started,
+// or that moves the group to another, returns errors for some tenths of a second.
 const commitTimeout = 5 * time.Second
 
-// Manifest lists what has landed of a topic for a date: every object, with its offsets, lines and checksum. It is written
-// after each landing of the date, so that of a partial date grows.
+// Manifest lists the landed objects of a topic and date, with their offsets, lines and checksums.
+// Each landing of the date overwrites it.
 type Manifest struct {
 	Topic      string              `json:"topic"`
 	Date       dates.Date          `json:"date"`
@@ -39,9 +39,10 @@ type ManifestPartition struct {
 	Objects   []Object `json:"objects"`
 }
 
-// WriteManifest writes the manifest of a topic and date, after all ranges of the plan have landed. It makes sure that the objects
-// of each partition follow each other from the date's start to the end of the plan. At last it commits the plan's ends to the
-// consumer group Group, for monitoring: if that does not work, it is logged and nothing else.
+// WriteManifest writes the manifest of a topic and date after all ranges of the plan have landed.
+// It checks that the objects of each partition cover the date from its start to the end of the
+// plan. Then it commits the ends to the consumer group Group, for monitoring; a failure of that is
+// only logged.
 func (l *Activities) WriteManifest(ctx context.Context, in ManifestInput) (ManifestSummary, error) {
 	plan := in.Plan
 	manifest, err := l.manifest(ctx, plan)
@@ -64,7 +65,7 @@ func (l *Activities) WriteManifest(ctx context.Context, in ManifestInput) (Manif
 	return summary, nil
 }
 
-// ReadManifest returns the manifest of a topic and date, or ErrNotFound.
+// ReadManifest returns the manifest of a topic and date, or bucket.ErrNotFound.
 func ReadManifest(ctx context.Context, objects bucket.Objects, topic string, date dates.Date) (Manifest, error) {
 	body, err := objects.Get(ctx, manifestKey(topic, date))
 	if err != nil {
@@ -72,7 +73,7 @@ func ReadManifest(ctx context.Context, objects bucket.Objects, topic string, dat
 	}
 	var manifest Manifest
 	if err := json.Unmarshal(body, &manifest); err != nil {
-		return Manifest{}, fmt.Errorf("manifest %s cannot be read: run the date's load again to write it anew: %w", objects.URI(manifestKey(topic, date)), err)
+		return Manifest{}, fmt.Errorf("cannot decode manifest %s: rerun the load of the date, which overwrites it: %w", objects.URI(manifestKey(topic, date)), err)
 	}
 	return manifest, nil
 }
@@ -95,7 +96,7 @@ func (l *Activities) manifest(ctx context.Context, plan Plan) (Manifest, error) 
 			return manifest, err
 		}
 		if partition.End < planned.End || len(chain) == 0 {
-			return manifest, failure.NonRetryable(failure.Contradiction, nil, "partition %d of %s: objects of %s end at offset %d, the plan at %d: run the date again to land the rest",
+			return manifest, failure.NonRetryable(failure.Contradiction, nil, "partition %d of %s: the objects of %s end at offset %d, the plan at %d: run the date again to land the rest",
 				planned.Partition, plan.Topic, plan.Date, partition.End, planned.End)
 		}
 		for _, object := range chain {
@@ -109,7 +110,7 @@ func (l *Activities) manifest(ctx context.Context, plan Plan) (Manifest, error) 
 	return manifest, nil
 }
 
-// commit tells the consumer group how far the topic has been landed.
+// commit commits the ends of the plan to the consumer group.
 func (l *Activities) commit(ctx context.Context, plan Plan) {
 	ends := make(map[int]int64, len(plan.Ranges))
 	for _, planned := range plan.Ranges {
@@ -118,6 +119,6 @@ func (l *Activities) commit(ctx context.Context, plan Plan) {
 	short, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	if err := l.Kafka.CommitGroup(short, Group, plan.Topic, ends); err != nil {
-		activity.GetLogger(ctx).Warn("The group's offsets were not committed; only its monitoring is affected.", "group", Group, "topic", plan.Topic, "error", err)
+		activity.GetLogger(ctx).Warn("the offsets of the consumer group were not committed; only monitoring is affected", "group", Group, "topic", plan.Topic, "error", err)
 	}
 }

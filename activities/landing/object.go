@@ -20,7 +20,7 @@ func checksum(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// objectWriter collects the lines of one object within its bounds.
+// objectWriter collects the lines of one object, up to its limits.
 type objectWriter struct {
 	envelope   *envelope
 	partition  int
@@ -36,7 +36,7 @@ func newObjectWriter(topic string, partition int, start int64, maxBytes, maxReco
 	return &objectWriter{envelope: newEnvelope(topic, partition), partition: partition, start: start, next: start, maxBytes: maxBytes, maxRecords: maxRecords}
 }
 
-// add appends the record's line, or is false if the object is full. An empty object takes any record.
+// add appends the line of a record and reports whether it fitted. An empty object takes any record.
 func (w *objectWriter) add(record kafkago.Message) bool {
 	if w.records == w.maxRecords {
 		return false
@@ -58,7 +58,7 @@ type pendingObject struct {
 	body []byte
 }
 
-// finish makes the object, which covers the offsets up to the end. The body is the writer's own until reset.
+// finish returns the object, which covers the offsets up to end. Its body is valid until reset.
 func (w *objectWriter) finish(end int64) pendingObject {
 	return pendingObject{body: w.body, Object: Object{
 		Partition: w.partition, Start: w.start, End: end, Records: int64(w.records), Bytes: int64(len(w.body)), SHA256: checksum(w.body),
@@ -70,11 +70,12 @@ func (w *objectWriter) reset(start int64) {
 	w.start, w.next, w.records, w.body = start, start, 0, w.body[:0]
 }
 
-// putAttempts bounds how often an object is written that vanishes each time before its metadata can be read.
+// putAttempts limits how often an object is written that is deleted each time before its metadata
+// is read.
 const putAttempts = 3
 
-// put writes an object where none is, and returns where the object ends that is there now: the own one, or that of the writer
-// who was first.
+// put writes an object unless its name is taken, and returns the end of the object that has the
+// name now: this one, or that of another writer.
 func (p *partitionLanding) put(ctx context.Context, object pendingObject) (int64, error) {
 	object.Key = objectKey(p.topic, p.date, p.Partition, object.Start)
 	var err error
@@ -95,7 +96,7 @@ func (p *partitionLanding) put(ctx context.Context, object pendingObject) (int64
 	return object.Start, s3Error(ctx, "write "+object.Key, err)
 }
 
-// proveEmpty writes, for each partition that has nothing of the plan's date, an object of length 0.
+// proveEmpty writes an object of length 0 for each partition without records of the plan's date.
 func (l *Activities) proveEmpty(ctx context.Context, plan Plan, landed map[int][]Object) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(bucket.ParallelRequests)

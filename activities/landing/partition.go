@@ -10,18 +10,20 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
 const (
-	// fetchAttempts and fetchPause bound how long a fetch is repeated in place, about six seconds: a moving leader or a lost
-	// connection costs less so than a new attempt of the activity, which reads the current object from its start again.
+	// fetchAttempts and fetchPause limit the retries of a fetch, about six seconds in all. After a
+	// change of the leader or a lost connection that is cheaper than another attempt of the
+	// activity, which starts the current object again.
 	fetchAttempts = 7
 	fetchPause    = 100 * time.Millisecond
 )
 
-// LandPartition lands the offsets of a range as objects, each record exactly once, and returns what the range's objects hold,
-// those included that an earlier attempt or another worker wrote.
+// LandPartition lands the offsets of a range as objects, each record exactly once. It returns what
+// all objects of the range hold, including those of earlier attempts and other workers.
 func (l *Activities) LandPartition(ctx context.Context, in PartitionInput) (PartitionSummary, error) {
 	p := &partitionLanding{
 		Activities: l, topic: in.Topic, date: in.Date, Range: in.Range,
@@ -31,7 +33,7 @@ func (l *Activities) LandPartition(ctx context.Context, in PartitionInput) (Part
 	if err != nil {
 		return PartitionSummary{}, err
 	}
-	next := p.follow(landed[in.Range.Partition])
+	next := p.countLanded(landed[in.Range.Partition])
 	for next < in.Range.End && err == nil {
 		activity.RecordHeartbeat(ctx, next)
 		next, err = p.land(ctx, next)
@@ -48,8 +50,8 @@ type partitionLanding struct {
 	summary PartitionSummary
 }
 
-// follow counts the objects that exist from the range's start on, and returns where they end.
-func (p *partitionLanding) follow(chain []Object) int64 {
+// countLanded counts the existing objects of the range and returns the offset at which they end.
+func (p *partitionLanding) countLanded(chain []Object) int64 {
 	next := p.Start
 	for _, object := range chain {
 		if !object.Empty && object.Start == next && next < p.End {
@@ -66,8 +68,9 @@ func (p *partitionLanding) count(object Object) {
 	p.summary.Bytes += object.Bytes
 }
 
-// land reads from an offset on and writes objects until the range ends, or until it meets an object of another writer that ends
-// elsewhere than its own would have. It returns the offset at which to go on.
+// land reads from an offset on and writes objects. It returns at the end of the range, or when an
+// object of another writer ends elsewhere than its own would have: then reading continues at the
+// returned offset.
 func (p *partitionLanding) land(ctx context.Context, next int64) (int64, error) {
 	reading, stop := context.WithCancel(ctx)
 	batches, failed := p.read(reading, next)
@@ -97,7 +100,8 @@ func (p *partitionLanding) land(ctx context.Context, next int64) (int64, error) 
 	return p.put(ctx, object.finish(p.End))
 }
 
-// read fetches the range from an offset on, one batch ahead of who takes them. The error channel gets one value after the last batch.
+// read fetches the range from an offset on, one batch ahead of the receiver. The error channel gets
+// one value after the last batch.
 func (p *partitionLanding) read(ctx context.Context, next int64) (<-chan []kafkago.Message, <-chan error) {
 	batches, failed := make(chan []kafkago.Message, 1), make(chan error, 1)
 	go func() {
@@ -124,10 +128,12 @@ func (p *partitionLanding) read(ctx context.Context, next int64) (<-chan []kafka
 	return batches, failed
 }
 
-// errStuck is a fetch that brings nothing although the range goes on.
-var errStuck = errors.New("the broker has no records at the offset, but says that it should")
+// errNoProgress is the error of a fetch that returns nothing although the range has not ended.
+var errNoProgress = &fault.Error{
+	Kind: fault.Unreachable, What: "Kafka returned no records", Next: "check the brokers", Err: errors.New("the topic has later offsets"),
+}
 
-// fetch brings the next records, or at least gets further. What passes by itself is tried again here.
+// fetch returns records, or at least an offset further on. It retries errors that can pass.
 func (p *partitionLanding) fetch(ctx context.Context, offset int64) ([]kafkago.Message, int64, error) {
 	pause := fetchPause
 	for attempt := 1; ; attempt++ {
@@ -136,18 +142,18 @@ func (p *partitionLanding) fetch(ctx context.Context, offset int64) ([]kafkago.M
 			return records, next, nil
 		}
 		if err == nil {
-			err = errStuck
+			err = errNoProgress
 		}
 		if errors.Is(err, kafkago.OffsetOutOfRange) {
 			return nil, 0, p.outOfRange(ctx, offset)
 		}
 		err = kafkaError(ctx, fmt.Sprintf("read partition %d of %s from offset %d", p.Partition, p.topic, offset), err)
-		var judged *temporal.ApplicationError
-		if attempt == fetchAttempts || ctx.Err() != nil || errors.As(err, &judged) {
+		var final *temporal.ApplicationError
+		if attempt == fetchAttempts || ctx.Err() != nil || errors.As(err, &final) {
 			return nil, 0, err
 		}
 		activity.RecordHeartbeat(ctx, offset)
-		activity.GetLogger(ctx).Warn("Fetch failed, trying again.", "error", err, "attempt", attempt)
+		activity.GetLogger(ctx).Warn("fetch failed; retrying", "error", err, "attempt", attempt)
 		if err := p.clock.Sleep(ctx, pause); err != nil {
 			return nil, 0, err
 		}
@@ -155,18 +161,18 @@ func (p *partitionLanding) fetch(ctx context.Context, offset int64) ([]kafkago.M
 	}
 }
 
-// outOfRange says why Kafka does not have an offset that was planned.
+// outOfRange returns the error for a planned offset that Kafka does not have.
 func (p *partitionLanding) outOfRange(ctx context.Context, offset int64) error {
 	first, err := p.Kafka.FirstOffsets(ctx, p.topic, p.Partition+1)
 	if err != nil {
-		return kafkaError(ctx, "ask for the first offsets of "+p.topic, err)
+		return kafkaError(ctx, "get the first offsets of "+p.topic, err)
 	}
 	if left := (Range{Partition: p.Partition, Start: offset, End: p.End}); offset < first[p.Partition] {
 		return offsetsGone(p.topic, p.date, describeGone(left, first[p.Partition]))
 	}
 	stable, err := p.Kafka.StableOffsets(ctx, p.topic, p.Partition+1)
 	if err != nil {
-		return kafkaError(ctx, "ask for the last offsets of "+p.topic, err)
+		return kafkaError(ctx, "get the last offsets of "+p.topic, err)
 	}
 	if offset >= stable[p.Partition] {
 		return replaced(p.topic, p.Partition, offset, stable[p.Partition])

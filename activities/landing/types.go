@@ -6,7 +6,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
-// offsets counts the offsets that are left to land: records, and what a topic has beside them.
+// Offsets counts the offsets that are left to land. Not every offset has a record.
 func (p Plan) Offsets() int64 {
 	sum := int64(0)
 	for _, r := range p.Ranges {
@@ -15,8 +15,9 @@ func (p Plan) Offsets() int64 {
 	return sum
 }
 
-// PlanInput asks which offsets of a topic belong to a logical date.
+// PlanInput selects what to plan.
 type PlanInput struct {
+	// Topic is the kind of record, such as pin; the plan has the full name of the topic.
 	Topic string     `json:"topic"`
 	Date  dates.Date `json:"date"`
 }
@@ -28,27 +29,28 @@ type Range struct {
 	End       int64 `json:"end"`
 }
 
-// Empty says that there is nothing to land.
+// Empty reports whether there is nothing to land.
 func (r Range) Empty() bool { return r.Start >= r.End }
 
-// Plan is what is left to land of a topic for a logical date: a range for each partition.
+// Plan is what is left to land of a topic for a date: a range for each partition.
 type Plan struct {
 	Topic  string     `json:"topic"`
 	Date   dates.Date `json:"date"`
 	Ranges []Range    `json:"ranges"`
-	// Partial says that the date is not over: the ranges end at what was there at Until, and a later plan goes on from there.
+	// Partial reports whether the date was not over at Until, where the ranges end. A later plan
+	// continues there.
 	Partial bool      `json:"partial"`
 	Until   time.Time `json:"until"`
 }
 
-// PartitionInput asks for one partition's range of a date to be landed.
+// PartitionInput selects the range to land.
 type PartitionInput struct {
 	Topic string     `json:"topic"`
 	Date  dates.Date `json:"date"`
 	Range Range      `json:"range"`
 }
 
-// PartitionSummary counts what one partition's landing wrote or found written. Bytes are of the objects.
+// PartitionSummary counts what the objects of one partition hold. Bytes is the size of the objects.
 type PartitionSummary struct {
 	Partition int   `json:"partition"`
 	Objects   int   `json:"objects"`
@@ -56,12 +58,12 @@ type PartitionSummary struct {
 	Bytes     int64 `json:"bytes"`
 }
 
-// ManifestInput asks for the manifest of a topic and date, after all partitions of the plan have landed.
+// ManifestInput holds the plan, all of whose ranges have landed.
 type ManifestInput struct {
 	Plan Plan `json:"plan"`
 }
 
-// ManifestSummary says where the manifest is and what the date's objects hold in all.
+// ManifestSummary has the address of the manifest and what the objects of the date hold in all.
 type ManifestSummary struct {
 	URI     string `json:"uri"`
 	Objects int    `json:"objects"`

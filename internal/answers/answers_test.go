@@ -25,6 +25,7 @@ type fakeWarehouse struct {
 	chunkRows int
 	truncated bool
 	execute   error
+	columns   []sql.ColumnInfo
 
 	running   map[string]int // statement id → polls left
 	statement map[string]string
@@ -84,7 +85,7 @@ func (f *fakeWarehouse) response(id string) *sql.StatementResponse {
 		return status(sql.StatementStateFailed, &sql.ServiceError{Message: "[PARSE_SYNTAX_ERROR] at " + f.statement[id]})
 	}
 	response := status(sql.StatementStateSucceeded, nil)
-	response.Manifest = &sql.ResultManifest{TotalRowCount: int64(len(rows)), Truncated: f.truncated}
+	response.Manifest = &sql.ResultManifest{Schema: &sql.ResultSchema{Columns: f.columns}, TotalRowCount: int64(len(rows)), Truncated: f.truncated}
 	response.Result = f.chunk(id, 0)
 	return response
 }
@@ -105,15 +106,15 @@ func warehouse(f *fakeWarehouse) *Warehouse {
 		pause: func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) }}
 }
 
+var kinds = []string{"pin", "geo", "user"}
+
 const medians = "SELECT age_group, median_follower_count FROM `main`.`pins`.`median_followers_by_age_group`"
 
 func TestFetch_ReadsAllChunksTypedAndInOrder(t *testing.T) {
 	for _, chunkRows := range []int{1, 2, 3, 100} {
 		f := newFake(map[string][][]string{medians: {{"50+", "1000000.0"}, {"18-24", "106000.0"}, {"36-50", "2.5"}, {"18-24", "9"}, {"", "1"}}})
 		f.chunkRows = chunkRows
-		table, ok := Lookup("median_followers_by_age_group")
-		require.True(t, ok)
-		answer, err := warehouse(f).Fetch(t.Context(), table)
+		answer, err := warehouse(f).Fetch(t.Context(), known[5])
 		require.NoError(t, err)
 		require.Equal(t, [][]any{{nil, 1.0}, {"18-24", 9.0}, {"18-24", 106000.0}, {"36-50", 2.5}, {"50+", 1000000.0}}, answer.Rows)
 	}
@@ -122,7 +123,7 @@ func TestFetch_ReadsAllChunksTypedAndInOrder(t *testing.T) {
 func TestFetch_WaitsForAStatementThatTakesLong(t *testing.T) {
 	f := newFake(map[string][][]string{medians: {{"50+", "1"}}})
 	f.polls = 7
-	answer, err := warehouse(f).Fetch(t.Context(), Tables[5])
+	answer, err := warehouse(f).Fetch(t.Context(), known[5])
 	require.NoError(t, err)
 	require.Len(t, answer.Rows, 1)
 	require.Zero(t, f.running["s0"])
@@ -146,11 +147,11 @@ func TestQuery_CancelsAStatementThatNobodyWaitsFor(t *testing.T) {
 func TestFetch_SaysWhatToDoBeforeTheFirstRun(t *testing.T) {
 	f := newFake(nil)
 	f.missing = true
-	_, err := warehouse(f).Fetch(t.Context(), Tables[0])
+	_, err := warehouse(f).Fetch(t.Context(), known[0])
 	require.ErrorIs(t, err, ErrMissing)
 	require.ErrorContains(t, err, "no answers yet")
 	require.ErrorContains(t, err, "starter run")
-	_, err = warehouse(f).Export(t.Context())
+	_, err = warehouse(f).Export(t.Context(), known, kinds)
 	require.ErrorIs(t, err, ErrMissing)
 }
 
@@ -170,7 +171,7 @@ func TestQuery_RefusesWhatIsNoWholeResult(t *testing.T) {
 			f := newFake(map[string][][]string{medians: {{"50+", "1"}, {"18-24", "2"}, {"36-50", "3"}}})
 			w := warehouse(f)
 			row.change(f, w)
-			_, err := w.Fetch(t.Context(), Tables[5])
+			_, err := w.Fetch(t.Context(), known[5])
 			require.ErrorContains(t, err, row.want)
 		})
 	}
@@ -185,13 +186,13 @@ func results(w *Warehouse, e Export) map[string][][]string {
 		return fmt.Sprint(v)
 	}
 	all := map[string][][]string{}
-	for _, table := range Tables {
+	for _, table := range known {
 		statement := "SELECT " + strings.Join(table.ColumnNames(), ", ") + " FROM " + w.Name(table.Name)
 		all[statement] = [][]string{}
 		for i := len(e.Answers[table.Name]) - 1; i >= 0; i-- {
 			row := make([]string, len(table.Columns))
 			for j, v := range e.Answers[table.Name][i] {
-				if table.Columns[j].Kind == Count {
+				if table.Columns[j].Kind == Integer {
 					v = int64(v.(float64))
 				}
 				row[j] = text(v)
@@ -199,7 +200,7 @@ func results(w *Warehouse, e Export) map[string][][]string {
 			all[statement] = append(all[statement], row)
 		}
 	}
-	for _, kind := range Kinds {
+	for _, kind := range kinds {
 		all["SELECT count(*) FROM "+w.Name(kind)] = [][]string{{fmt.Sprint(e.Rows[kind])}}
 		reasons := [][]string{}
 		for key, n := range e.Rejected {
@@ -210,6 +211,19 @@ func results(w *Warehouse, e Export) map[string][][]string {
 		all["SELECT reason, count(*) FROM "+w.Name(kind+"_quarantine")+" GROUP BY reason"] = reasons
 	}
 	return all
+}
+
+func TestFetch_ReadsTheColumnsOfAnUnknownTable(t *testing.T) {
+	f := newFake(map[string][][]string{"SELECT * FROM `main`.`pins`.`posts_by_weekday`": {{"Tue", "7", "1.5"}, {"Mon", "12", "2"}}})
+	f.columns = []sql.ColumnInfo{
+		{Name: "weekday", TypeName: sql.ColumnInfoTypeNameString}, {Name: "posts", TypeName: sql.ColumnInfoTypeNameLong},
+		{Name: "share", TypeName: sql.ColumnInfoTypeNameDouble},
+	}
+	answer, err := warehouse(f).Fetch(t.Context(), Tables([]string{"posts_by_weekday"})[0])
+	require.NoError(t, err)
+	require.Equal(t, "posts_by_weekday", answer.Title)
+	require.Equal(t, []string{"weekday", "posts", "share"}, answer.ColumnNames())
+	require.Equal(t, [][]any{{"Mon", int64(12), 2.0}, {"Tue", int64(7), 1.5}}, answer.Rows)
 }
 
 func TestExport_GivesBackTheDocumentThatTheTablesHold(t *testing.T) {
@@ -228,7 +242,7 @@ func TestExport_GivesBackTheDocumentThatTheTablesHold(t *testing.T) {
 			f := newFake(nil)
 			w := warehouse(f)
 			f.results = results(w, want)
-			got, err := w.Export(t.Context())
+			got, err := w.Export(t.Context(), known, kinds)
 			require.NoError(t, err)
 			body, err := json.Marshal(got)
 			require.NoError(t, err)

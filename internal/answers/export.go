@@ -8,29 +8,30 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Export is all that the pipeline found out, as one JSON document.
+// Export is the result of the pipeline as one JSON document.
 type Export struct {
-	// Rows counts the rows of the silver tables pin, geo and user.
+	// Rows counts the rows of the silver tables, by kind of record.
 	Rows map[string]int64 `json:"rows"`
-	// Rejected counts the records in quarantine, of all dates, by topic:reason, as in "pin:follower_count".
+	// Rejected counts the records in quarantine, of all dates, by kind:reason, as in "pin:follower_count".
 	Rejected map[string]int64 `json:"rejected"`
 	// Answers holds the rows of each answer, by its name.
 	Answers map[string][][]any `json:"answers"`
 }
 
-// Export reads the answers and the counts. ErrMissing says that there are none yet.
-func (w *Warehouse) Export(ctx context.Context) (Export, error) {
+// Export reads the tables, and counts the records of these kinds: each kind has a silver table of its name,
+// and a table for its quarantine beside it. The error is ErrMissing if no run has created them yet.
+func (w *Warehouse) Export(ctx context.Context, tables []Table, kinds []string) (Export, error) {
 	export := Export{Rows: map[string]int64{}, Rejected: map[string]int64{}, Answers: map[string][][]any{}}
-	counts := make([]int64, len(Kinds))
-	rejected := make([]map[string]int64, len(Kinds))
+	counts := make([]int64, len(kinds))
+	rejected := make([]map[string]int64, len(kinds))
 	var all []Answer
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		all, err = w.FetchAll(ctx, Tables)
+		all, err = w.FetchAll(ctx, tables)
 		return err
 	})
 	group.Go(func() (err error) {
-		for i, kind := range Kinds {
+		for i, kind := range kinds {
 			if counts[i], err = w.count(ctx, kind); err != nil {
 				return err
 			}
@@ -43,7 +44,7 @@ func (w *Warehouse) Export(ctx context.Context) (Export, error) {
 	if err := group.Wait(); err != nil {
 		return Export{}, err
 	}
-	for i, kind := range Kinds {
+	for i, kind := range kinds {
 		export.Rows[kind] = counts[i]
 		for reason, n := range rejected[i] {
 			export.Rejected[kind+":"+reason] = n
@@ -62,7 +63,7 @@ func (w *Warehouse) count(ctx context.Context, table string) (int64, error) {
 		return 0, w.explain(table, err)
 	}
 	if len(rows) != 1 || len(rows[0]) != 1 {
-		return 0, fmt.Errorf("table %s: a count gave %v", table, rows)
+		return 0, fmt.Errorf("table %s: a count returned %v", table, rows)
 	}
 	return parseCount(table, rows[0][0])
 }
@@ -77,7 +78,7 @@ func (w *Warehouse) rejected(ctx context.Context, kind string) (map[string]int64
 	counts := make(map[string]int64, len(rows))
 	for _, row := range rows {
 		if len(row) != 2 {
-			return nil, fmt.Errorf("table %s: a count by reason gave %v", table, row)
+			return nil, fmt.Errorf("table %s: a count by reason returned %v", table, row)
 		}
 		if counts[row[0]], err = parseCount(table, row[1]); err != nil {
 			return nil, err
@@ -89,7 +90,7 @@ func (w *Warehouse) rejected(ctx context.Context, kind string) (map[string]int64
 func parseCount(table, text string) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("table %s: %q is no count", table, text)
+		return 0, fmt.Errorf("table %s: %q is not a count", table, text)
 	}
 	return n, nil
 }

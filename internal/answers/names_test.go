@@ -8,6 +8,6 @@ import (
 	"github.com/pinflow/pinflow/notebooks"
 )
 
-func TestTables_AreThoseOfTheNotebook(t *testing.T) {
-	require.Equal(t, notebooks.Answers, Names())
+func TestTables_HaveATitleForEachAnswerOfTheNotebook(t *testing.T) {
+	require.Equal(t, known, Tables(notebooks.Answers))
 }

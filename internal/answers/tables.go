@@ -1,19 +1,20 @@
-// Package answers reads what the pipeline found out, the gold tables, and what it kept and rejected on the way, from a SQL warehouse.
+// Package answers reads the gold tables, and the counts of what the pipeline kept and rejected, from a SQL
+// warehouse. The DAG says which tables there are; this package knows titles and columns of some of them.
 package answers
 
 import "slices"
 
-// Kind is what a column of an answer holds.
+// Kind is the type of the values of a column.
 type Kind int
 
 // The kinds of columns.
 const (
-	// Text is a name: a string.
+	// Text is a string.
 	Text Kind = iota
-	// Count is a whole number: an int64.
-	Count
-	// Median is the middle of whole numbers, which may lie between two of them: a float64.
-	Median
+	// Integer is a whole number, an int64.
+	Integer
+	// Float is a number that may lie between two whole ones, a float64.
+	Float
 )
 
 // Column is a column of an answer.
@@ -26,9 +27,9 @@ type Column struct {
 type Table struct {
 	// Name is the table's name in the schema.
 	Name string
-	// Title is the question's subject, for people.
+	// Title is the heading above the rows.
 	Title string
-	// Columns stand in the order in which rows are given and sorted.
+	// Columns is the order in which rows are read and sorted; empty for those of the table itself.
 	Columns []Column
 }
 
@@ -37,15 +38,15 @@ var (
 	category  = Column{"category", Text}
 	poster    = Column{"poster_name", Text}
 	ageGroup  = Column{"age_group", Text}
-	year      = Column{"post_year", Count}
-	posts     = Column{"category_count", Count}
-	followers = Column{"follower_count", Count}
-	joined    = Column{"number_users_joined", Count}
-	median    = Column{"median_follower_count", Median}
+	year      = Column{"post_year", Integer}
+	posts     = Column{"category_count", Integer}
+	followers = Column{"follower_count", Integer}
+	joined    = Column{"number_users_joined", Integer}
+	median    = Column{"median_follower_count", Float}
 )
 
-// Tables are all answers, in the order of their questions. The third question has two.
-var Tables = []Table{
+// known holds the answers to the eight questions. The third question has two.
+var known = []Table{
 	{"most_popular_category_by_country", "1. The most popular category in each country", []Column{country, category, posts}},
 	{"most_popular_category_by_year", "2. The most popular category in each year", []Column{year, category, posts}},
 	{"most_followed_user_by_country", "3. The user with the most followers in each country", []Column{country, poster, followers}},
@@ -57,25 +58,19 @@ var Tables = []Table{
 	{"median_followers_by_joining_year_and_age_group", "8. The median number of followers by age group and year of joining", []Column{ageGroup, year, median}},
 }
 
-// Lookup returns the answer of that name.
-func Lookup(name string) (Table, bool) {
-	i := slices.IndexFunc(Tables, func(t Table) bool { return t.Name == name })
-	if i < 0 {
-		return Table{}, false
+// Tables returns the tables with these names. One without a title here is headed by its name.
+func Tables(names []string) []Table {
+	tables := make([]Table, len(names))
+	for i, name := range names {
+		tables[i] = Table{Name: name, Title: name}
+		if at := slices.IndexFunc(known, func(t Table) bool { return t.Name == name }); at >= 0 {
+			tables[i] = known[at]
+		}
 	}
-	return Tables[i], true
+	return tables
 }
 
-// Names are the names of all answers.
-func Names() []string {
-	names := make([]string, len(Tables))
-	for i, t := range Tables {
-		names[i] = t.Name
-	}
-	return names
-}
-
-// ColumnNames are the names of the answer's columns.
+// ColumnNames returns the names of the columns.
 func (t Table) ColumnNames() []string {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {

@@ -20,15 +20,16 @@ type Statements interface {
 	CancelExecution(ctx context.Context, request sql.CancelExecutionRequest) error
 }
 
-// ErrMissing says that a statement named a table or a schema that is not there.
+// ErrMissing is the error of a statement about a table or a schema that does not exist.
 var ErrMissing = errors.New("no such table or schema")
 
 const (
-	// firstWait is how long the call that starts a statement may hold; the API takes 5 s to 50 s. It stays below the client's time for one request.
+	// firstWait is how long the call that starts a statement waits for its end; the API allows 5 s to
+	// 50 s. It is below the client's timeout for one request.
 	firstWait = "20s"
-	// shortestPoll and longestPoll bound the time between two questions about a statement that takes longer.
+	// shortestPoll and longestPoll bound the time between two polls of a statement that takes longer.
 	shortestPoll, longestPoll = 500 * time.Millisecond, 5 * time.Second
-	// cancelTime is how long the cancel of a statement that nobody waits for may take.
+	// cancelTime limits the cancellation of a statement whose caller has left.
 	cancelTime = 10 * time.Second
 )
 
@@ -44,11 +45,24 @@ type Warehouse struct {
 	pause func(context.Context, time.Duration) error // tests do not wait
 }
 
-// Query runs one statement and returns all its rows, every value as text. The API does not tell NULL from an empty text; the tables read
-// here hold neither. If the context ends, the statement is cancelled. A table or schema that is not there is ErrMissing.
+// Query runs one statement and returns all its rows, every value as text. The API does not distinguish NULL
+// from an empty text; the tables that are read here have no empty texts. If the context ends, the statement
+// is cancelled. The error is ErrMissing if a table or schema does not exist.
 func (w *Warehouse) Query(ctx context.Context, statement string) ([][]string, error) {
+	result, err := w.query(ctx, statement)
+	return result.rows, err
+}
+
+// result is the result of a statement.
+type result struct {
+	// columns describes the columns as the warehouse does; it is empty for a statement without a result.
+	columns []sql.ColumnInfo
+	rows    [][]string
+}
+
+func (w *Warehouse) query(ctx context.Context, statement string) (result, error) {
 	if w.ID == "" {
-		return nil, errors.New("no SQL warehouse is named: set PINFLOW_WAREHOUSE_ID to the id of one (in Databricks: SQL Warehouses, Connection details)")
+		return result{}, errors.New("there is no SQL warehouse: set PINFLOW_WAREHOUSE_ID to the id of one (in Databricks: SQL Warehouses, Connection details)")
 	}
 	response, err := w.Statements.ExecuteStatement(ctx, sql.ExecuteStatementRequest{
 		WarehouseId:   w.ID,
@@ -59,15 +73,23 @@ func (w *Warehouse) Query(ctx context.Context, statement string) ([][]string, er
 		OnWaitTimeout: sql.ExecuteStatementRequestOnWaitTimeoutContinue,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("warehouse %s (PINFLOW_WAREHOUSE_ID): %w", w.ID, err)
+		return result{}, fmt.Errorf("warehouse %s (PINFLOW_WAREHOUSE_ID): %w", w.ID, err)
 	}
 	if response, err = w.wait(ctx, response); err != nil {
-		return nil, err
+		return result{}, err
 	}
-	return w.rows(ctx, response)
+	rows, err := w.rows(ctx, response)
+	if err != nil {
+		return result{}, err
+	}
+	whole := result{rows: rows}
+	if response.Manifest != nil && response.Manifest.Schema != nil {
+		whole.columns = response.Manifest.Schema.Columns
+	}
+	return whole, nil
 }
 
-// wait asks until the statement has succeeded.
+// wait polls until the statement has succeeded.
 func (w *Warehouse) wait(ctx context.Context, response *sql.StatementResponse) (*sql.StatementResponse, error) {
 	for next := shortestPoll; ; next = min(2*next, longestPoll) {
 		state := sql.StatementState("")
@@ -96,7 +118,8 @@ func (w *Warehouse) wait(ctx context.Context, response *sql.StatementResponse) (
 	}
 }
 
-// cancel ends a statement that nobody waits for any more. It is a courtesy to the warehouse: whether it works changes nothing here.
+// cancel ends a statement whose caller has left. A failure costs the warehouse some work and changes no
+// result, so it is ignored.
 func (w *Warehouse) cancel(ctx context.Context, id string) {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
 	defer done()
@@ -110,11 +133,11 @@ func (w *Warehouse) sleep(ctx context.Context, d time.Duration) error {
 	return pause.For(ctx, d)
 }
 
-// failure is the error of a statement that did not succeed.
+// failure returns the error of a statement that did not succeed.
 func failure(response *sql.StatementResponse) error {
 	status := response.Status
 	if status == nil {
-		return fmt.Errorf("statement %s: the answer has no status", response.StatementId)
+		return fmt.Errorf("statement %s: the response has no status", response.StatementId)
 	}
 	if status.Error == nil {
 		return fmt.Errorf("statement %s ended as %s", response.StatementId, status.State)
@@ -126,14 +149,15 @@ func failure(response *sql.StatementResponse) error {
 	return err
 }
 
-// missingWords are how a table or schema that is not there is told: by Databricks' error classes, and by DuckDB, whose words the embedded
-// workspace passes on.
+// missingWords are the texts of errors about a table or schema that does not exist: the error classes of
+// Databricks, and the messages of DuckDB that the embedded workspace passes on.
 var missingWords = []string{
 	"[TABLE_OR_VIEW_NOT_FOUND", "[SCHEMA_NOT_FOUND",
 	"Catalog Error: Table with name", "Catalog Error: SHOW TABLES FROM: No catalog + schema",
 }
 
-// missing also knows the SQLSTATEs that belong to these classes.
+// missing reports whether a statement failed because a table or schema does not exist, by the text or the
+// SQLSTATE of the error.
 func missing(status *sql.StatementStatus) bool {
 	for _, words := range missingWords {
 		if strings.Contains(status.Error.Message, words) {
@@ -143,7 +167,7 @@ func missing(status *sql.StatementStatus) bool {
 	return status.SqlState == "42P01" || status.SqlState == "42704"
 }
 
-// rows collects the chunks of a result.
+// rows returns the rows of all chunks of a result.
 func (w *Warehouse) rows(ctx context.Context, response *sql.StatementResponse) ([][]string, error) {
 	if response.Manifest != nil && response.Manifest.Truncated {
 		return nil, fmt.Errorf("statement %s: the warehouse cut the result after %d rows", response.StatementId, response.Manifest.TotalRowCount)
@@ -165,7 +189,7 @@ func (w *Warehouse) rows(ctx context.Context, response *sql.StatementResponse) (
 	return rows, nil
 }
 
-// HasSchema says whether the schema is there.
+// HasSchema reports whether the schema exists.
 func (w *Warehouse) HasSchema(ctx context.Context) (bool, error) {
 	_, err := w.Query(ctx, "SHOW TABLES FROM "+w.Name(""))
 	if errors.Is(err, ErrMissing) {

@@ -17,7 +17,8 @@ var (
 	ErrExists = errors.New("the object exists already")
 )
 
-// Objects are the objects of a bucket. Like S3, every method sees all writes that ended before it began.
+// Objects are the objects of a bucket. Like S3, every method sees all writes that ended before it
+// began.
 type Objects interface {
 	// URI returns the address of an object, as in s3://bucket/key.
 	URI(key string) string
@@ -25,7 +26,8 @@ type Objects interface {
 	Get(ctx context.Context, key string) ([]byte, error)
 	// Head returns the size and metadata of an object, or ErrNotFound.
 	Head(ctx context.Context, key string) (Object, error)
-	// Put writes an object. With OnlyNew exactly one writer of a key succeeds; the others get ErrExists.
+	// Put writes an object. With OnlyNew exactly one writer of a key succeeds; the others get
+	// ErrExists.
 	Put(ctx context.Context, object PutInput) error
 	// List returns keys and sizes, in the byte order of the keys.
 	List(ctx context.Context, list ListInput) ([]Object, error)
@@ -50,7 +52,8 @@ type PutInput struct {
 	OnlyNew bool
 }
 
-// ListInput selects the keys with the prefix that come after After and before Before, if these are set.
+// ListInput selects the keys with the prefix that come after After and before Before, if these are
+// set.
 type ListInput struct {
 	Prefix string
 	After  string

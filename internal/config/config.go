@@ -9,10 +9,14 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/joho/godotenv"
+
+	"github.com/pinflow/pinflow/notebooks"
 )
 
 // Config is what a program of Pinflow needs to know about its surroundings.
@@ -50,14 +54,18 @@ type Config struct {
 	WorkerAddress string `env:"PINFLOW_WORKER_ADDRESS" envDefault:"127.0.0.1:9464"`
 	// UIURL is the address of the Temporal Web UI, for links.
 	UIURL string `env:"PINFLOW_TEMPORAL_UI_URL" envDefault:"http://127.0.0.1:8233"`
-	// Schedule is when the daily Schedule fires, as five fields of cron in the time zone ScheduleTimeZone, which has its IANA name.
-	// `starter schedule apply` checks both.
-	Schedule         string `env:"PINFLOW_SCHEDULE" envDefault:"0 0 * * *"`
-	ScheduleTimeZone string `env:"PINFLOW_SCHEDULE_TIMEZONE" envDefault:"UTC"`
+	// Schedules overrides when DAGs run: five fields of cron by the name of the DAG, as in
+	// "pinterest-daily=30 2 * * *; weekly=0 3 * * 1".
+	Schedules Schedules `env:"PINFLOW_SCHEDULES"`
+	// ScheduleTimeZone overrides the time zone of all schedules, by its IANA name.
+	ScheduleTimeZone string `env:"PINFLOW_SCHEDULE_TIMEZONE"`
 	// AlarmHook is the URL to which the worker posts alarms about overdue dates; none if empty. It is a secret: whoever has it can post.
 	AlarmHook string `env:"PINFLOW_ALARM_HOOK"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `env:"PINFLOW_LOG_LEVEL" envDefault:"info"`
+
+	// Stack is the data directory of the embedded stack that LoadOperator found; empty for other systems.
+	Stack string `env:"-"`
 }
 
 // Topic returns the name of the topic of one kind of record: pin, geo or user.
@@ -66,8 +74,12 @@ func (c Config) Topic(kind string) string { return c.UserID + "." + kind }
 // RawPath is the root of the landed objects as the notebooks see it.
 func (c Config) RawPath() string { return "s3://" + c.Bucket }
 
-// DefaultFiles are read, in this order, where no file is named: the user's own settings, then those of a running embedded stack.
-var DefaultFiles = []string{".env", ".local/stack.env"}
+// defaultStack is the data directory of the embedded stack, unless it is given another one.
+const defaultStack = ".local"
+
+// DefaultFiles are read, in this order, if no file is named: the user's own settings, then those of a
+// running embedded stack.
+var DefaultFiles = []string{".env", filepath.Join(defaultStack, StackFile)}
 
 // Load reads the settings. Variables of the environment come first, then those of the files, earlier files before later ones.
 // A named file must exist; the default ones need not.
@@ -103,8 +115,8 @@ func (c Config) validate() error {
 	if c.Bucket == "" {
 		wrong("PINFLOW_BUCKET", c.Bucket, "the name of a bucket")
 	}
-	if c.InvalidFollowers != "quarantine" && c.InvalidFollowers != "null" {
-		wrong("PINFLOW_INVALID_FOLLOWERS", c.InvalidFollowers, "quarantine or null")
+	if !slices.Contains(notebooks.InvalidFollowers, c.InvalidFollowers) {
+		wrong("PINFLOW_INVALID_FOLLOWERS", c.InvalidFollowers, strings.Join(notebooks.InvalidFollowers, " or "))
 	}
 	if hook, err := url.Parse(c.AlarmHook); c.AlarmHook != "" && (err != nil || hook.Host == "" || hook.Scheme != "http" && hook.Scheme != "https") {
 		errs = append(errs, errors.New("PINFLOW_ALARM_HOOK: want a URL, http://… or https://… (its value is not shown, as it is a secret)"))

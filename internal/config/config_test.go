@@ -61,12 +61,13 @@ func TestLoad_DoesNotShowTheAlarmHook(t *testing.T) {
 	require.Equal(t, "https://hooks.example.com/hush", c.AlarmHook)
 }
 
-func TestLoad_FiresEachMidnightUnlessToldOtherwise(t *testing.T) {
+func TestLoad_SettingsOverrideTheSchedulesOfDAGs(t *testing.T) {
 	c, err := Load(file(t, "none", ""))
 	require.NoError(t, err)
-	require.Equal(t, "0 0 * * * UTC", c.Schedule+" "+c.ScheduleTimeZone)
-	t.Setenv("PINFLOW_SCHEDULE", "30 4 * * *")
-	c, err = Load(file(t, "none", "PINFLOW_SCHEDULE=\"0 1 * * *\"\nPINFLOW_SCHEDULE_TIMEZONE=Asia/Tokyo\n"))
+	require.Empty(t, c.Schedules, "each DAG has its own schedule")
+	require.Empty(t, c.ScheduleTimeZone)
+	c, err = Load(file(t, "some", "PINFLOW_SCHEDULES=\"pinterest-daily=30 2 * * *;weekly=0 3 * * 1\"\nPINFLOW_SCHEDULE_TIMEZONE=Asia/Tokyo\n"))
 	require.NoError(t, err)
-	require.Equal(t, "30 4 * * * Asia/Tokyo", c.Schedule+" "+c.ScheduleTimeZone)
+	require.Equal(t, Schedules{"pinterest-daily": "30 2 * * *", "weekly": "0 3 * * 1"}, c.Schedules)
+	require.Equal(t, "Asia/Tokyo", c.ScheduleTimeZone)
 }

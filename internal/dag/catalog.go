@@ -119,6 +119,19 @@ func (c Catalog) Names() []string {
 	return names
 }
 
+// Kinds returns the kinds of record that the DAGs land.
+func (c Catalog) Kinds() []string {
+	var kinds []string
+	for _, d := range c.DAGs {
+		for _, kind := range d.DAG.Kinds() {
+			if !slices.Contains(kinds, kind) {
+				kinds = append(kinds, kind)
+			}
+		}
+	}
+	return kinds
+}
+
 // Definition returns the DAG with that name. The error names the DAGs that exist.
 func (c Catalog) Definition(name string) (Definition, error) {
 	i := slices.IndexFunc(c.DAGs, func(d Definition) bool { return d.Name == name })

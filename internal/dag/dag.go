@@ -167,6 +167,17 @@ func (d DAG) Tables() []string {
 	return tables
 }
 
+// Cleaned returns the kinds of record that the tasks clean.
+func (d DAG) Cleaned() []string {
+	var kinds []string
+	for _, t := range d {
+		if kind := t.Do.Effects().Cleans; kind != "" {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
 // Kinds returns the kinds of record that the tasks land.
 func (d DAG) Kinds() []string {
 	var kinds []string

@@ -12,12 +12,13 @@ import (
 type Expect struct {
 	// MinRows is the smallest number of rows that the task must handle.
 	MinRows int64
-	// MaxQuarantined is the largest share of the date's records that may be quarantined, in percent; 0 is
-	// no limit.
+	// MaxQuarantined is the largest share of the date's records that may be quarantined, in
+	// percent; 0 is no limit.
 	MaxQuarantined float64
 	// NotEmpty requires a row in each table that the task rebuilds.
 	NotEmpty bool
-	// Hold makes a task with a broken expectation wait for an operator's decision instead of failing.
+	// Hold makes a task with a broken expectation wait for an operator's decision instead of
+	// failing.
 	Hold bool
 }
 
@@ -44,8 +45,8 @@ func (e Expect) Check(out run.Outcome) error {
 	return errors.Join(errs...)
 }
 
-// quarantinedShare returns a percentage. Cleaning counts the elements of an array, Kafka the array, so
-// that the share of a date can exceed all its records.
+// quarantinedShare returns a percentage. Cleaning counts the elements of an array, Kafka the array,
+// so that the share of a date can exceed all its records.
 func quarantinedShare(out run.Outcome) float64 {
 	if out.Quarantined == 0 {
 		return 0

@@ -7,8 +7,8 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// Text writes the DAG as a tree, a line a task, each task once. Label returns what stands after a task's id, as its state;
-// nil writes the ids alone.
+// Text returns the DAG as a tree with a line for each task. label returns the text after the id of
+// a task, for example its state; nil is no text.
 //
 //	load
 //	├─ clean_pin
@@ -17,7 +17,7 @@ import (
 //	   └─ query   after clean_pin, clean_geo, clean_user
 func (d DAG) Text(label func(id string) string) string {
 	var b strings.Builder
-	var open []bool // for each depth: whether a sibling still follows there
+	var open []bool // by depth: whether another sibling follows
 	rows := d.Tree()
 	width := 0
 	for _, row := range rows {
@@ -37,7 +37,7 @@ func (d DAG) Text(label func(id string) string) string {
 	return b.String()
 }
 
-// branches draws the lines left of a row. Roots have none, so their children start at depth 1.
+// branches returns the lines before a row. Roots have none.
 func branches(open []bool, row TreeRow) string {
 	if row.Depth == 0 {
 		return ""
@@ -56,13 +56,14 @@ func branches(open []bool, row TreeRow) string {
 	return b.String() + "├─ "
 }
 
-// colours fill the nodes of a drawn DAG, by state. They are Airflow's, so that a reader who comes from there need not learn them.
+// colours maps states to the fill colours of nodes. They resemble Airflow's.
 var colours = map[run.State]string{
 	run.Success: "#8fd694", run.Failed: "#f08080", run.UpstreamFailed: "#ffc06e", run.Skipped: "#f5b5d0",
 	run.Running: "#b5f2b0", run.Queued: "#d0d0d0", run.UpForRetry: "#ffe680", run.Held: "#d0b0f0", run.None: "#ffffff",
 }
 
-// Mermaid writes the DAG as a Mermaid flowchart, which GitHub and many editors draw. State returns a task's state; nil leaves states out.
+// Mermaid returns the DAG as a Mermaid flowchart, which GitHub and many editors render. state
+// returns the state of a task; nil leaves states out.
 func (d DAG) Mermaid(state func(id string) run.State) string {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
@@ -83,7 +84,8 @@ func (d DAG) Mermaid(state func(id string) run.State) string {
 	return b.String()
 }
 
-// Dot writes the DAG in the language of Graphviz. State returns a task's state; nil leaves states out.
+// Dot returns the DAG in the language of Graphviz. state returns the state of a task; nil leaves
+// states out.
 func (d DAG) Dot(state func(id string) run.State) string {
 	var b strings.Builder
 	b.WriteString("digraph dag {\n  rankdir=LR;\n  node [shape=box, style=\"rounded,filled\", fillcolor=\"#ffffff\"];\n")
@@ -104,7 +106,8 @@ func (d DAG) Dot(state func(id string) run.State) string {
 	return b.String()
 }
 
-// edge is the trigger rule on the way to a task, in the given form; the default rule is not written.
+// edge returns the label of the edges to a task: its trigger rule in that format, unless it is the
+// default.
 func edge(t Task, form string) string {
 	if t.TriggerRule.Name() == AllSuccess {
 		return ""

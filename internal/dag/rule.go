@@ -6,16 +6,19 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// Rule says which states of its parents let a task run. The names and meanings are Airflow's trigger rules; the empty rule is AllSuccess.
+// TriggerRule decides by the states of its parents whether a task runs. Names and meanings are
+// Airflow's. The empty rule is AllSuccess.
 type TriggerRule string
 
-// Airflow's trigger rules. "Failed" counts failed and upstream_failed parents where a rule does not say otherwise.
+// Airflow's trigger rules. Unless a rule says otherwise, failed parents include those that are
+// upstream_failed.
 const (
-	// AllSuccess runs when all parents succeeded. A failed one makes upstream_failed, a skipped one skips.
+	// AllSuccess runs when all parents succeeded. After a failed parent the task is
+	// upstream_failed, after a skipped one it is skipped.
 	AllSuccess TriggerRule = "all_success"
 	// AllFailed runs when all parents failed; otherwise the task is skipped.
 	AllFailed TriggerRule = "all_failed"
-	// AllDone runs when all parents are final, however they ended.
+	// AllDone runs when all parents are final.
 	AllDone TriggerRule = "all_done"
 	// AllSkipped runs when all parents were skipped; otherwise the task is skipped.
 	AllSkipped TriggerRule = "all_skipped"
@@ -23,13 +26,15 @@ const (
 	OneSuccess TriggerRule = "one_success"
 	// OneFailed runs as soon as one parent failed; otherwise the task is skipped.
 	OneFailed TriggerRule = "one_failed"
-	// OneDone runs as soon as one parent succeeded or failed itself; a parent that could not run does not count.
+	// OneDone runs as soon as one parent succeeded or failed; upstream_failed does not count.
 	OneDone TriggerRule = "one_done"
 	// NoneFailed runs when all parents succeeded or were skipped.
 	NoneFailed TriggerRule = "none_failed"
-	// NoneFailedMinOneSuccess is NoneFailed with at least one success; all skipped skips.
+	// NoneFailedMinOneSuccess is NoneFailed with at least one success; the task is skipped if all
+	// parents were.
 	NoneFailedMinOneSuccess TriggerRule = "none_failed_min_one_success"
-	// NoneSkipped runs when all parents are final and none was skipped; otherwise the task is skipped.
+	// NoneSkipped runs when all parents are final and none was skipped; otherwise the task is
+	// skipped.
 	NoneSkipped TriggerRule = "none_skipped"
 	// Always runs at once.
 	Always TriggerRule = "always"
@@ -44,8 +49,9 @@ func (p parents) bad() int { return p.failed + p.upstreamFailed }
 
 func (p parents) done() bool { return p.success+p.bad()+p.skipped == p.all }
 
-// rule is when a task becomes upstream_failed, skipped or running; the first that holds counts, and the task waits while none does.
-// A condition may hold before the last parent is final: like Airflow, a rule decides as soon as the outcome is certain.
+// rule holds the conditions under which a task becomes upstream_failed, skipped or running: the
+// first one that holds counts, and the task waits while none does. As in Airflow, a condition can
+// hold before all parents are final.
 type rule struct {
 	name               TriggerRule
 	fails, skips, runs func(parents) bool
@@ -73,8 +79,8 @@ func anySkipped(p parents) bool { return p.skipped > 0 }
 
 func allSkipped(p parents) bool { return p.skipped == p.all }
 
-// Decide returns what the parents' states make of a task: Running (start it), Skipped, UpstreamFailed, or None (wait).
-// A task without parents runs, whatever its rule. A rule that Validate refuses never lets a task run.
+// Decide returns what the task becomes: Running, Skipped, UpstreamFailed, or None while it waits. A
+// task without parents runs, whatever its rule. An unknown rule never runs a task.
 func (r TriggerRule) Decide(states []run.State) run.State {
 	if len(states) == 0 {
 		return run.Running
@@ -112,7 +118,7 @@ func count(states []run.State) parents {
 	return p
 }
 
-// name is the rule's name; the empty rule has one, too.
+// Name returns the name of the rule, also of the empty one.
 func (r TriggerRule) Name() TriggerRule {
 	if r == "" {
 		return AllSuccess

@@ -11,8 +11,9 @@ import (
 
 var allStates = []run.State{run.None, run.Queued, run.Running, run.UpForRetry, run.Held, run.Success, run.Failed, run.UpstreamFailed, run.Skipped}
 
-// airflow states the trigger rules for two parents as Airflow's documentation and scheduler do: first what a task is set to without
-// running, then whether it may run. It is written apart from rules, case by case.
+// airflow states the trigger rules for two parents as Airflow's documentation and scheduler do:
+// first what a task is set to without running, then whether it may run. It is written apart from
+// rules, case by case.
 func airflow(rule TriggerRule, a, b run.State) run.State {
 	is := func(s run.State, of ...run.State) bool {
 		for _, o := range of {
@@ -147,8 +148,9 @@ func TestRule_DecidesOnceAllParentsAreFinal(t *testing.T) {
 	})
 }
 
-// A task must not wait for parents that cannot change the outcome, and must not decide while they can (but for the rules that
-// set a state at the first skipped parent, where the order of two ends counts in Airflow, too).
+// A task must not wait for parents that cannot change the outcome, and must not decide while they
+// can (but for the rules that set a state at the first skipped parent, where the order of two ends
+// counts in Airflow, too).
 func TestRule_RunsEarlyOnlyIfEveryEndingRuns(t *testing.T) {
 	names := rapid.SampledFrom(rules)
 	some := rapid.SliceOfN(rapid.SampledFrom([]run.State{run.None, run.Running, run.Success, run.Failed, run.UpstreamFailed, run.Skipped}), 1, 4)

@@ -4,19 +4,19 @@ import (
 	"slices"
 )
 
-// TreeRow is one line of a DAG written as a tree.
+// TreeRow is one row of a DAG as a tree.
 type TreeRow struct {
-	// ID is the task's.
+	// ID is the id of the task.
 	ID string
-	// Depth is how many rows it stands below a root.
+	// Depth is 0 for a root, and one more than its parent's for any other task.
 	Depth int
-	// Last says that no sibling follows in the tree.
+	// Last reports whether no sibling follows in the tree.
 	Last bool
-	// After are all parents of a task that has more than the one it stands under.
+	// After holds all parents of a task that has more than one.
 	After Tasks
 }
 
-// Tree returns the DAG as a tree in which each task stands once, under the last of its parents, depth first.
+// Tree returns the DAG as a tree, depth first: each task once, below the last of its parents.
 func (d DAG) Tree() []TreeRow {
 	var rows []TreeRow
 	var add func(parent string, depth int)
@@ -24,11 +24,11 @@ func (d DAG) Tree() []TreeRow {
 		first := len(rows)
 		last := -1
 		for _, t := range d {
-			under := ""
+			above := ""
 			if len(t.After) > 0 {
-				under = d.lowest(t.After)
+				above = d.lowest(t.After)
 			}
-			if under != parent {
+			if above != parent {
 				continue
 			}
 			row := TreeRow{ID: t.ID, Depth: depth}
@@ -47,7 +47,7 @@ func (d DAG) Tree() []TreeRow {
 	return rows
 }
 
-// lowest is the one of the tasks that stands lowest in the table.
+// lowest returns the last of the tasks in the table.
 func (d DAG) lowest(ids Tasks) string {
 	lowest := ids[0]
 	for _, t := range d {

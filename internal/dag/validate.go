@@ -11,15 +11,15 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// Forms of names. They become part of names and links in other systems, which differ in what else they
-// allow.
+// Forms of names. They become part of names and links in other systems, which differ in what else
+// they allow.
 var (
 	taskID  = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	dagName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 )
 
-// Validate returns all mistakes in the DAG, each with the names that it is about. The pools are those that
-// exist.
+// Validate returns all mistakes in the DAG, each with the names that it is about. The pools are
+// those that exist.
 func (d DAG) Validate(pools []Pool) error {
 	var found mistakes
 	if len(d) == 0 {
@@ -84,13 +84,13 @@ func (t Task) check(found *mistakes, pools []Pool) {
 	t.Expect.check(found, t)
 }
 
-// maxEndings limits how many combinations of final states are examined. A DAG with more is accepted: it is
-// too wide for its rules to be judged.
+// maxEndings limits how many combinations of final states are examined. A DAG with more is
+// accepted: it is too wide for its rules to be judged.
 const maxEndings = 100_000
 
-// checkRulesFire finds tasks that can never run, however the tasks above them end. It goes down the table
-// with all combinations of states of the tasks that still have children below: each task that runs can
-// succeed, fail or be skipped, by its operator or by a person.
+// checkRulesFire finds tasks that can never run, however the tasks above them end. It goes down the
+// table with all combinations of states of the tasks that still have children below: each task that
+// runs can succeed, fail or be skipped, by its operator or by a person.
 func (d DAG) checkRulesFire(found *mistakes) {
 	endings := map[string]ending{"": {}}
 	for i, t := range d {
@@ -146,9 +146,9 @@ func (e ending) of(ids Tasks) []run.State {
 
 func (e ending) ids() []string { return slices.Sorted(maps.Keys(e)) }
 
-// with returns the ending with one more task, less the tasks that have no children left. Rules count
-// states, so that it does not matter which of the tasks with the same children has which state: the
-// states are sorted, and ten siblings have 66 endings instead of 59,049.
+// with returns the ending with one more task, less the tasks that have no children left. Rules
+// count states, so that it does not matter which of the tasks with the same children has which
+// state: the states are sorted, and ten siblings have 66 endings instead of 59,049.
 func (e ending) with(waiting map[string]string, id string, state run.State) ending {
 	alike := map[string][]string{} // by their children
 	states := map[string][]run.State{}

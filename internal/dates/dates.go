@@ -13,7 +13,7 @@ const Interval = 24 * time.Hour
 // Its data interval is [Start, End) in UTC. As text it sorts in the order of time.
 type Date string
 
-// Parse reads a date as YYYY-MM-DD. The error names the form that is wanted.
+// Parse parses a date in the form YYYY-MM-DD.
 func Parse(text string) (Date, error) {
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil {
@@ -22,12 +22,12 @@ func Parse(text string) (Date, error) {
 	return Of(day), nil
 }
 
-// Of returns the date, in UTC, in which the moment lies.
+// Of returns the date of a moment, in UTC.
 func Of(moment time.Time) Date {
 	return Date(moment.UTC().Format(time.DateOnly))
 }
 
-// Start is the first moment of the date. A Date that Parse or Of did not make starts at the zero time.
+// Start returns the first moment of the date; the zero time if the date is not a valid one.
 func (d Date) Start() time.Time {
 	day, err := time.Parse(time.DateOnly, string(d))
 	if err != nil {
@@ -36,7 +36,7 @@ func (d Date) Start() time.Time {
 	return day
 }
 
-// End is the first moment after the date.
+// End returns the first moment after the date.
 func (d Date) End() time.Time { return d.Start().Add(Interval) }
 
 // Add returns the date that many days later, or earlier if days is negative.
@@ -50,5 +50,5 @@ func (d Date) Days(last Date) int {
 	return int(last.Start().Sub(d.Start())/Interval) + 1
 }
 
-// Over says whether the date has ended at the given moment, so that all of its data can be there.
+// Over reports whether the date has ended at that moment, so that its data can be complete.
 func (d Date) Over(now time.Time) bool { return !now.Before(d.End()) }

@@ -7,8 +7,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// Reason returns the text of an error as its author wrote it, without the layers that Temporal put around
-// it.
+// Reason returns the text of an error as its author wrote it, without the layers that Temporal put
+// around it.
 func Reason(err error) string {
 	for layer := err; layer != nil; layer = errors.Unwrap(layer) {
 		switch e := layer.(type) { //nolint:errorlint // the outermost layer with a text of its own counts

@@ -11,7 +11,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// overTemporal returns the error with which a client reports a workflow that failed with that error.
+// overTemporal returns the error with which a client reports a workflow that failed with that
+// error.
 func overTemporal(t *testing.T, cause error) error {
 	suite := &testsuite.WorkflowTestSuite{}
 	env := suite.NewTestWorkflowEnvironment()

@@ -1,5 +1,5 @@
-// Package launch holds the options with which runs and ranges start: the same for a client, a Schedule
-// and a range that starts its children.
+// Package launch holds the options with which runs and ranges start: the same for a client, a
+// Schedule and a range that starts its children.
 package launch
 
 import (
@@ -15,8 +15,9 @@ import (
 	"github.com/pinflow/pinflow/internal/search"
 )
 
-// Priority returns Temporal's priority of runs with that trigger; 1 is the highest of 5 keys and 3 the
-// default. In task queues and in pools a backfill comes after the daily run and after manual runs.
+// Priority returns Temporal's priority of runs with that trigger; 1 is the highest of 5 keys and 3
+// the default. In task queues and in pools a backfill comes after the daily run and after manual
+// runs.
 func Priority(trigger run.Trigger) temporal.Priority {
 	if trigger == run.Backfill {
 		return temporal.Priority{PriorityKey: 5}
@@ -24,8 +25,8 @@ func Priority(trigger run.Trigger) temporal.Priority {
 	return temporal.Priority{PriorityKey: 3}
 }
 
-// RunOptions returns the options with which a client starts run.RunWorkflow. Temporal rejects a date that
-// is running; the error names the run. The trigger of the input must be set.
+// RunOptions returns the options with which a client starts run.RunWorkflow. Temporal rejects a
+// date that is running; the error names the run. The trigger of the input must be set.
 func RunOptions(in run.Input) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                                       run.WorkflowID(in.DAG, in.Date),
@@ -39,16 +40,16 @@ func RunOptions(in run.Input) client.StartWorkflowOptions {
 	}
 }
 
-// DecidedRunOptions returns RunOptions with which Temporal rejects a start that the decision does not
-// allow any more, because the date has run since the ledger was read.
+// DecidedRunOptions returns RunOptions with which Temporal rejects a start that the decision does
+// not allow any more, because the date has run since the ledger was read.
 func DecidedRunOptions(in run.Input, decision ledger.Decision) client.StartWorkflowOptions {
 	options := RunOptions(in)
 	options.WorkflowIDReusePolicy = reusePolicy(decision)
 	return options
 }
 
-// ChildOptions returns the options with which a range starts a run. The run continues when the range
-// ends.
+// ChildOptions returns the options with which a range starts a run. The run continues when the
+// range ends.
 func ChildOptions(in run.Input, decision ledger.Decision) workflow.ChildWorkflowOptions {
 	return workflow.ChildWorkflowOptions{
 		WorkflowID:            run.WorkflowID(in.DAG, in.Date),

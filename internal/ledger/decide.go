@@ -19,13 +19,14 @@ type Decision struct {
 	// Run reports whether the date runs; otherwise it is skipped. Why is the reason, in words.
 	Run bool   `json:"run"`
 	Why string `json:"why"`
-	// FailedOnly makes Temporal reject the start if the date has succeeded since the ledger was read.
+	// FailedOnly makes Temporal reject the start if the date has succeeded since the ledger was
+	// read.
 	FailedOnly bool `json:"-"`
 }
 
-// Decide decides about one date from its ledger entry, which is nil if there is none. It is pure, so
-// that a dry run and the range decide alike. Whether the date is running is not for the ledger to know:
-// Temporal rejects a second run, and the range waits for the first.
+// Decide decides about one date from its ledger entry, which is nil if there is none. It is pure,
+// so that a dry run and the range decide alike. Whether the date is running is not for the ledger
+// to know: Temporal rejects a second run, and the range waits for the first.
 func Decide(date dates.Date, entry *Entry, reprocess run.Reprocess) Decision {
 	d := Decision{Date: date, State: stateOf(entry), Run: true}
 	switch {

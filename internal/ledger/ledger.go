@@ -1,5 +1,6 @@
-// Package ledger keeps in the bucket what is known of logical dates beyond the namespace's retention:
-// the latest run of each date, and what people noted about it. It also decides which dates run again.
+// Package ledger keeps in the bucket what is known of logical dates beyond the namespace's
+// retention: the latest run of each date, and what people noted about it. It also decides which
+// dates run again.
 package ledger
 
 import (
@@ -27,8 +28,8 @@ type Query struct {
 	DAG  string     `json:"dag"`
 	From dates.Date `json:"from"`
 	To   dates.Date `json:"to"`
-	// Brief leaves out tasks, parameters, tags and errors, so that thousands of entries fit into one
-	// payload.
+	// Brief leaves out tasks, parameters, tags and errors, so that thousands of entries fit into
+	// one payload.
 	Brief bool `json:"brief,omitempty"`
 }
 

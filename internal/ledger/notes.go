@@ -24,13 +24,14 @@ type Note struct {
 	Text string     `json:"text"`
 }
 
-// Notes keeps notes at notes/<dag>/<date>/, one object each: several people can write at the same time,
-// without a worker, and nothing is overwritten.
+// Notes keeps notes at notes/<dag>/<date>/, one object each: several people can write at the same
+// time, without a worker, and nothing is overwritten.
 type Notes struct {
 	Objects bucket.Objects
 }
 
-// noteTime starts the name of a note, so that notes are listed in the order in which they were written.
+// noteTime starts the name of a note, so that notes are listed in the order in which they were
+// written.
 const noteTime = "20060102T150405.000000000Z"
 
 func notePrefix(dag string, date dates.Date) string { return "notes/" + dag + "/" + string(date) + "/" }

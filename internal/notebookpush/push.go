@@ -1,4 +1,4 @@
-// Package notebookpush brings the notebooks of this build into a Databricks workspace, and shows how the two differ.
+// Package notebookpush pushes notebooks to a Databricks workspace, and compares the two.
 package notebookpush
 
 import (
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/databricks/databricks-sdk-go/apierr"
@@ -16,14 +17,15 @@ import (
 	"github.com/pinflow/pinflow/notebooks"
 )
 
-// Workspace is what is needed of Databricks' Workspace API; the SDK's client satisfies it.
+// Workspace is what is needed of Databricks' Workspace API; the client of the SDK satisfies it.
 type Workspace interface {
 	Export(ctx context.Context, request workspace.ExportRequest) (*workspace.ExportResponse, error)
 	Import(ctx context.Context, request workspace.Import) error
+	ListAll(ctx context.Context, request workspace.ListWorkspaceRequest) ([]workspace.ObjectInfo, error)
 	MkdirsByPath(ctx context.Context, path string) error
 }
 
-// State is how a notebook of this build stands to the workspace.
+// State is the result of comparing a notebook with the workspace.
 type State string
 
 // The states.
@@ -32,27 +34,41 @@ const (
 	New State = "new"
 	// Changed is in the workspace with another source.
 	Changed State = "changed"
-	// Same is in the workspace as it is here.
+	// Same is in the workspace with the same source.
 	Same State = "same"
+	// Extra is only in the workspace. A push leaves it there.
+	Extra State = "extra"
 )
 
-// Change is how one notebook differs between the workspace and this build.
+// Change is the difference between a notebook and the workspace.
 type Change struct {
 	Name string `json:"name"`
-	// Path is the notebook's place in the workspace.
+	// Path is the path of the notebook in the workspace.
 	Path  string `json:"path"`
 	State State  `json:"state"`
-	// Hash is the hex sha256 of this build's source.
-	Hash string `json:"hash"`
-	// Diff is the way from the workspace's source to this build's, as a unified diff; empty if they are the same.
+	// Hash is the hex sha256 of the source that is pushed; empty if there is none.
+	Hash string `json:"hash,omitempty"`
+	// Diff is the unified diff from the workspace's source to the one that is pushed; empty if they are the
+	// same.
 	Diff string `json:"diff,omitempty"`
 }
 
-// parallelCalls is how many notebooks are asked for at once. The Workspace API takes 30 requests a second.
+// Differing counts the notebooks that a push writes.
+func Differing(changes []Change) int {
+	n := 0
+	for _, change := range changes {
+		if change.State == New || change.State == Changed {
+			n++
+		}
+	}
+	return n
+}
+
+// parallelCalls is how many requests run at a time. The Workspace API allows 30 requests a second.
 const parallelCalls = 5
 
-// Compare returns how each notebook differs from the one in that folder of the workspace, in the order given.
-// Trailing blank lines and the kind of line ends do not count: the workspace does not keep them.
+// Compare compares each notebook with the one in that folder of the workspace, in the order given. Trailing
+// blank lines and the kind of line ends do not count: the workspace does not keep them.
 func Compare(ctx context.Context, ws Workspace, folder string, all []notebooks.Notebook) ([]Change, error) {
 	changes := make([]Change, len(all))
 	group, ctx := errgroup.WithContext(ctx)
@@ -87,7 +103,28 @@ func compare(ctx context.Context, ws Workspace, folder string, notebook notebook
 	return change, nil
 }
 
-// export returns the source of a notebook in the workspace, in normal form. A notebook that is not there is apierr.ErrNotFound.
+// FindExtra returns the notebooks that are only in the folder of the workspace, as changes of state Extra.
+func FindExtra(ctx context.Context, ws Workspace, folder string, all []notebooks.Notebook) ([]Change, error) {
+	objects, err := ws.ListAll(ctx, workspace.ListWorkspaceRequest{Path: folder})
+	if errors.Is(err, apierr.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("folder %s: %w", folder, err)
+	}
+	var extra []Change
+	for _, object := range objects {
+		name := path.Base(object.Path)
+		known := slices.ContainsFunc(all, func(n notebooks.Notebook) bool { return n.Name == name })
+		if object.ObjectType == workspace.ObjectTypeNotebook && !known {
+			extra = append(extra, Change{Name: name, Path: object.Path, State: Extra})
+		}
+	}
+	return extra, nil
+}
+
+// export returns the source of a notebook in the workspace, in normal form. The error is apierr.ErrNotFound
+// if there is no such notebook.
 func export(ctx context.Context, ws Workspace, path string) (string, error) {
 	response, err := ws.Export(ctx, workspace.ExportRequest{Path: path, Format: workspace.ExportFormatSource})
 	if err != nil {
@@ -95,13 +132,14 @@ func export(ctx context.Context, ws Workspace, path string) (string, error) {
 	}
 	source, err := base64.StdEncoding.DecodeString(response.Content)
 	if err != nil {
-		return "", fmt.Errorf("the workspace's answer is not base64: %w", err)
+		return "", fmt.Errorf("the response of the workspace is not base64: %w", err)
 	}
 	return notebooks.Normal(string(source)), nil
 }
 
-// Push brings the notebooks into that folder of the workspace, which is made if it is not there. It writes only what is new or changed,
-// and returns what it did. Pushing again changes nothing. Other notebooks in the folder are left alone.
+// Push writes the notebooks into that folder of the workspace, and creates the folder if it does not exist.
+// It writes only what is new or changed, and returns the changes. Pushing again changes nothing. Other
+// notebooks in the folder remain.
 func Push(ctx context.Context, ws Workspace, folder string, all []notebooks.Notebook) ([]Change, error) {
 	if err := ws.MkdirsByPath(ctx, folder); err != nil {
 		return nil, fmt.Errorf("folder %s: %w", folder, err)

@@ -56,6 +56,22 @@ func (f *fakeWorkspace) Import(_ context.Context, r workspace.Import) error {
 	return nil
 }
 
+func (f *fakeWorkspace) ListAll(_ context.Context, r workspace.ListWorkspaceRequest) ([]workspace.ObjectInfo, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return nil, f.fail
+	}
+	if !f.folders[r.Path] {
+		return nil, &apierr.APIError{StatusCode: 404, ErrorCode: "RESOURCE_DOES_NOT_EXIST", Message: "Path (" + r.Path + ") doesn't exist."}
+	}
+	objects := []workspace.ObjectInfo{{Path: r.Path + "/archive", ObjectType: workspace.ObjectTypeDirectory}}
+	for path := range f.sources {
+		objects = append(objects, workspace.ObjectInfo{Path: path, ObjectType: workspace.ObjectTypeNotebook})
+	}
+	return objects, nil
+}
+
 func (f *fakeWorkspace) MkdirsByPath(_ context.Context, path string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -116,4 +132,23 @@ func TestCompare_DoesNotTakeAnErrorForAMissingNotebook(t *testing.T) {
 	_, err := Push(t.Context(), ws, "/Shared/pins", some)
 	require.ErrorContains(t, err, "Invalid access token")
 	require.Empty(t, ws.imports)
+}
+
+func TestFindExtra_FindsNotebooksThatAreOnlyInTheWorkspace(t *testing.T) {
+	ws := newWorkspace()
+	extra, err := FindExtra(t.Context(), ws, "/Shared/pins", some)
+	require.NoError(t, err)
+	require.Empty(t, extra, "there is no folder yet")
+
+	_, err = Push(t.Context(), ws, "/Shared/pins", some)
+	require.NoError(t, err)
+	ws.sources["/Shared/pins/theirs"] = "-- Databricks notebook source\n"
+	extra, err = FindExtra(t.Context(), ws, "/Shared/pins", some)
+	require.NoError(t, err)
+	require.Equal(t, []Change{{Name: "theirs", Path: "/Shared/pins/theirs", State: Extra}}, extra)
+	require.Zero(t, Differing(extra), "a push would not write it")
+
+	ws.fail = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."}
+	_, err = FindExtra(t.Context(), ws, "/Shared/pins", some)
+	require.ErrorContains(t, err, "Invalid access token")
 }

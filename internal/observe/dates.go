@@ -10,25 +10,25 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Dates are the gauges of the dead-man check, which looks each minute for dates whose run has not ended by its deadline.
+// Dates holds the gauges of the dead-man check, which looks for overdue dates each minute.
 //
-//	pinflow_overdue_dates{dag}                     how many there are; 0 when all is well
-//	pinflow_overdue_check_timestamp_seconds{dag}   when that was last found out
+//	pinflow_overdue_dates{dag}                     how many dates are overdue
+//	pinflow_overdue_check_timestamp_seconds{dag}   when the last successful check was
 //
-// An alert needs three conditions, as a check that is dead reports nothing: dates are overdue, the last check is old, or there is no gauge at
-// all, because no worker runs:
+// An alert needs three conditions, because a check that does not run reports nothing: a date is
+// overdue, the last check is old, or the gauge is absent because no worker runs:
 //
 //	max(pinflow_overdue_dates) > 0
 //	time() - max(pinflow_overdue_check_timestamp_seconds) > 600
 //	absent(pinflow_overdue_check_timestamp_seconds)
 //
-// Each worker does the check and they all find the same: hence max, not sum.
+// All workers run the check with the same result, hence max and not sum.
 type Dates struct {
 	overdue metric.Int64Gauge
 	checked metric.Float64Gauge
 }
 
-// Dates makes the gauges. A DAG has none until it has been checked.
+// Dates returns the gauges. A DAG has none before its first check.
 func (m *Metrics) Dates() (*Dates, error) {
 	overdue, err := m.Meter().Int64Gauge("pinflow_overdue_dates", metric.WithDescription("Dates whose run has not ended by its deadline."))
 	checked, checkedErr := m.Meter().Float64Gauge("pinflow_overdue_check_timestamp_seconds",
@@ -39,7 +39,7 @@ func (m *Metrics) Dates() (*Dates, error) {
 	return &Dates{overdue, checked}, nil
 }
 
-// Checked says that a check has found so many overdue dates of the DAG.
+// Checked records that a check has found that many overdue dates of a DAG.
 func (d *Dates) Checked(ctx context.Context, dag string, overdue int, at time.Time) {
 	of := metric.WithAttributes(attribute.String("dag", dag))
 	d.overdue.Record(ctx, int64(overdue), of)

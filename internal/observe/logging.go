@@ -6,7 +6,8 @@ import (
 	"log/slog"
 )
 
-// logNames are the names of the Temporal SDK's log fields as Pinflow writes them, so that one query finds the lines of both.
+// logNames maps the log fields of the Temporal SDK to Pinflow's, so that one query finds the lines
+// of both.
 var logNames = map[string]string{
 	"Namespace":    "namespace",
 	"TaskQueue":    "task_queue",
@@ -21,7 +22,7 @@ var logNames = map[string]string{
 	"Error":        "error",
 }
 
-// NewLogger returns a logger that writes JSON lines. The level is debug, info, warn or error, as PINFLOW_LOG_LEVEL gives it.
+// NewLogger returns a logger that writes JSON lines. The level is debug, info, warn or error.
 func NewLogger(w io.Writer, level string) (*slog.Logger, error) {
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(level)); err != nil {

@@ -16,7 +16,8 @@ import (
 	temporalotel "go.temporal.io/sdk/contrib/opentelemetry"
 )
 
-// Metrics collects a program's metrics: its own, the Temporal SDK's, and those of the Go runtime and the process.
+// Metrics collects a program's metrics: its own, the Temporal SDK's, and those of the Go runtime
+// and the process.
 type Metrics struct {
 	registry *prometheus.Registry
 	provider *sdkmetric.MeterProvider
@@ -33,15 +34,15 @@ func NewMetrics() (*Metrics, error) {
 	return &Metrics{registry: registry, provider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))}, nil
 }
 
-// Meter makes the program's own instruments.
+// Meter returns the meter for the program's own instruments.
 func (m *Metrics) Meter() metric.Meter { return m.provider.Meter("pinflow") }
 
-// Temporal is the handler that gives the Temporal SDK's metrics (temporal_…) to this registry.
+// Temporal returns the handler that adds the metrics of the Temporal SDK (temporal_…).
 func (m *Metrics) Temporal(log *slog.Logger) client.MetricsHandler {
 	return temporalotel.NewMetricsHandler(temporalotel.MetricsHandlerOptions{
 		Meter:                m.provider.Meter("temporal-sdk-go"),
 		UseMonotonicCounters: true,
-		OnError:              func(err error) { log.Warn("a metric of the Temporal SDK is lost", "error", err) },
+		OnError:              func(err error) { log.Warn("a metric of the Temporal SDK was lost", "error", err) },
 	})
 }
 

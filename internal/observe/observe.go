@@ -1,2 +1,2 @@
-// Package observe is what all programs of Pinflow share to be watched and ended: logs, metrics, and the end of a process.
+// Package observe holds what all programs share: logs, metrics, and the end of the process.
 package observe

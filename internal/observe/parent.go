@@ -9,12 +9,14 @@ import (
 	"syscall"
 )
 
-// ExitWithStdin names the variable of the environment that ties a process to its parent: if it is 1, the process ends when its standard
-// input ends. The parent holds the other end of that pipe, so the child also ends if the parent is killed without a chance to say so.
+// ExitWithStdin is the environment variable that ties a process to its parent: if it is 1, the
+// process ends when its standard input does. The parent has the other end of that pipe, so that the
+// child also ends if the parent is killed.
 const ExitWithStdin = "PINFLOW_EXIT_WITH_STDIN"
 
-// ExitWithParent returns a context that is cancelled on SIGINT and SIGTERM, and, if PINFLOW_EXIT_WITH_STDIN=1, at the end of standard input.
-// context.Cause says which. A second signal ends the process at once, as if it had no handler. The returned function releases the handler.
+// ExitWithParent returns a context that is cancelled on SIGINT and SIGTERM, and at the end of
+// standard input if PINFLOW_EXIT_WITH_STDIN=1; context.Cause returns which. A second signal ends
+// the process at once. The returned function removes the signal handler.
 func ExitWithParent(parent context.Context) (context.Context, context.CancelFunc) {
 	var stdin io.Reader
 	if os.Getenv(ExitWithStdin) == "1" {
@@ -25,7 +27,8 @@ func ExitWithParent(parent context.Context) (context.Context, context.CancelFunc
 	return watch(parent, signals, func() { signal.Stop(signals) }, stdin)
 }
 
-// watch cancels the context on the first signal or at the end of stdin, and then calls restore: from then on signals have their default effect.
+// watch cancels the context on the first signal or at the end of stdin, and then restores the
+// default effect of signals.
 func watch(parent context.Context, signals <-chan os.Signal, restore func(), stdin io.Reader) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	context.AfterFunc(ctx, restore)
@@ -38,7 +41,7 @@ func watch(parent context.Context, signals <-chan os.Signal, restore func(), std
 	}()
 	if stdin != nil {
 		go func() {
-			_, _ = io.Copy(io.Discard, stdin) // an input that cannot be read has no writer either
+			_, _ = io.Copy(io.Discard, stdin) // an error also means that the parent has gone
 			cancel(fmt.Errorf("the parent process has ended: standard input is at its end (%s=1)", ExitWithStdin))
 		}()
 	}

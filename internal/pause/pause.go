@@ -1,4 +1,4 @@
-// Package pause waits, for no longer than somebody is interested.
+// Package pause waits until a time has passed or a context is done.
 package pause
 
 import (
@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// For waits for d, or returns the context's cause as soon as ctx is done. Nothing or less than nothing is no wait.
+// For waits for d, or returns the context's cause as soon as ctx is done. It does not wait if d is
+// zero or negative.
 func For(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -45,7 +45,6 @@ func openCheckpoint(in EmitInput) (*checkpoint, error) {
 	}
 	content, err := os.ReadFile(c.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		in.Log.Info("there is no checkpoint of these posts and this gateway: the emulation begins with the first post")
 		return c, c.write()
 	}
 	if err != nil {

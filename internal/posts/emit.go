@@ -3,7 +3,6 @@ package posts
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -13,8 +12,8 @@ import (
 const (
 	// DefaultBatch is how many records a request has unless told otherwise: enough for the gateway's full speed.
 	DefaultBatch = 500
-	// defaultPatience is how long the gateway may be away before the emulation gives up.
-	defaultPatience = 2 * time.Minute
+	// DefaultPatience is how long the gateway may be away before the emulation gives up.
+	DefaultPatience = 2 * time.Minute
 )
 
 // ErrUnreachable says that the gateway, or the database with the posts, does not answer.
@@ -36,10 +35,8 @@ type EmitInput struct {
 	Checkpoints string
 	// Resume goes on after the last record that the gateway has acknowledged, if the source and the gateway are the same as then.
 	Resume bool
-	// Progress, if not nil, is called after each request, by one goroutine at a time.
+	// Progress, if not nil, is called after each request and before each retry, by one goroutine at a time.
 	Progress func(EmitProgress)
-	// Log gets what is retried; nil is slog's default logger.
-	Log *slog.Logger
 	// Patience is how long the gateway may be away before the emulation gives up; 0 is 2 minutes.
 	Patience time.Duration
 	// Client makes the requests; nil is a client of its own.
@@ -49,6 +46,8 @@ type EmitInput struct {
 // EmitProgress is how far an emulation is. Records that repeat or misplace a post do not count.
 type EmitProgress struct {
 	Done, Total int
+	// Retrying is the error of a request that is about to be repeated; nil after one that succeeded.
+	Retrying error
 }
 
 // EmitResult is what an emulation has done.

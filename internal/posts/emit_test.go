@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -96,8 +94,7 @@ func (g *gateway) values(topic string) []string {
 }
 
 func (g *gateway) input(s Source) EmitInput {
-	return EmitInput{Source: s, URL: g.URL, APIKey: "key", Topic: func(kind string) string { return "u." + kind },
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	return EmitInput{Source: s, URL: g.URL, APIKey: "key", Topic: func(kind string) string { return "u." + kind }}
 }
 
 // counted is a source of n posts whose values count up.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -45,10 +44,7 @@ func newEmitter(in EmitInput) (*emitter, error) {
 		in.Batch = DefaultBatch
 	}
 	if in.Patience == 0 {
-		in.Patience = defaultPatience
-	}
-	if in.Log == nil {
-		in.Log = slog.Default()
+		in.Patience = DefaultPatience
 	}
 	if in.Client == nil {
 		in.Client = newClient()
@@ -161,9 +157,9 @@ func (e *emitter) deliver(ctx context.Context, kind string, lines []Line) error 
 				failing = time.Now()
 			}
 			if time.Since(failing) > e.in.Patience {
-				return fmt.Errorf("the gateway at %s: %w for %s, last: %w; go on later with --resume", e.in.URL, ErrUnreachable, e.in.Patience, err)
+				return fmt.Errorf("the gateway at %s: %w for %s, last: %w; continue later with --resume", e.in.URL, ErrUnreachable, e.in.Patience, err)
 			}
-			e.retried(kind, err)
+			e.retried(err)
 			if err := pause.For(ctx, max(later.after, jitter(delay))); err != nil {
 				return err
 			}
@@ -181,23 +177,24 @@ func (e *emitter) acknowledged(kind string, lines []Line) error {
 	for _, line := range lines {
 		e.result.Bytes += int64(len(line.Value))
 	}
-	e.report(kind, lines[len(lines)-1].Post+1)
+	e.reach[kind] = lines[len(lines)-1].Post + 1
+	e.report(nil)
 	return e.checkpoint.add(kind, len(lines))
 }
 
 func (e *emitter) done(kind string, posts int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.report(kind, posts)
+	e.reach[kind] = posts
+	e.report(nil)
 }
 
-// report tells how far the kinds are. It is called with the lock held.
-func (e *emitter) report(kind string, posts int) {
-	e.reach[kind] = posts
+// report reports the progress. The caller holds the lock.
+func (e *emitter) report(retrying error) {
 	if e.in.Progress == nil {
 		return
 	}
-	progress := EmitProgress{Total: e.in.Posts * len(Kinds)}
+	progress := EmitProgress{Total: e.in.Posts * len(Kinds), Retrying: retrying}
 	for _, kind := range Kinds {
 		progress.Done += e.reach[kind]
 	}
@@ -210,11 +207,11 @@ func (e *emitter) resumed(records int) {
 	e.result.Resumed += records
 }
 
-func (e *emitter) retried(kind string, err error) {
+func (e *emitter) retried(err error) {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.result.Retries++
-	e.mu.Unlock()
-	e.in.Log.Warn("the gateway does not take posts now, they are sent again", "kind", kind, "error", err)
+	e.report(err)
 }
 
 // allDone is the number of posts whose records have all been sent.

@@ -7,8 +7,8 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
-// CheckDate returns an error if the date cannot be run at that moment. The name says which date it is
-// about, as in "from".
+// CheckDate returns an error if the date cannot be run at that moment. The name says which date it
+// is about, as in "from".
 func CheckDate(name string, date dates.Date, now time.Time) error {
 	if _, err := dates.Parse(string(date)); err != nil {
 		return fmt.Errorf("%s: %w", name, err)

@@ -33,8 +33,8 @@ func (p Pause) Check() error {
 	return nil
 }
 
-// Stop is the argument of StopUpdate. The range starts no more dates; its runs finish, or are cancelled
-// if Now is set.
+// Stop is the argument of StopUpdate. The range starts no more dates; its runs finish, or are
+// cancelled if Now is set.
 type Stop struct {
 	Pause
 	Now bool `json:"now,omitempty"`

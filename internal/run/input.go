@@ -13,7 +13,8 @@ type Input struct {
 	Trigger Trigger    `json:"trigger"`
 	// Params are passed to all notebooks of the run. They override all other settings.
 	Params map[string]string `json:"params,omitempty"`
-	// Hold makes a task that has used up its tries wait for an operator's decision instead of failing.
+	// Hold makes a task that has used up its tries wait for an operator's decision instead of
+	// failing.
 	Hold bool `json:"hold,omitempty"`
 	// RerunTasks makes the run a rerun: these tasks run again, the others keep the results that the
 	// ledger has of the date. Without it all tasks run.
@@ -29,10 +30,12 @@ type Input struct {
 	Tags        []string `json:"tags,omitempty"`
 }
 
-// Result is the result of a successful run. Its status and the ledger have the outcomes of the tasks.
+// Result is the result of a successful run. Its status and the ledger have the outcomes of the
+// tasks.
 type Result struct {
 	Date dates.Date `json:"date"`
-	// Partial reports whether the run saw the date before it was over; Until is up to when it saw it.
+	// Partial reports whether the run saw the date before it was over; Until is up to when it saw
+	// it.
 	Partial bool      `json:"partial"`
 	Until   time.Time `json:"until"`
 }

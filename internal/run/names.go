@@ -34,7 +34,7 @@ const (
 
 	// PoolQuery returns the PoolState of a pool.
 	PoolQuery = "pool"
-	// PoolSignal carries a SlotMessage to a pool. Requests and releases share one signal so that they
-	// arrive in the order in which they were sent.
+	// PoolSignal carries a SlotMessage to a pool. Requests and releases share one signal so that
+	// they arrive in the order in which they were sent.
 	PoolSignal = "slot"
 )

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// OnFailure is what a range does when dates fail: "continue", "stop", or "max=N" to stop after N failures.
+// OnFailure is what a range does when dates fail: "continue", "stop", or "max=N" to stop after N
+// failures.
 type OnFailure string
 
 const (

@@ -16,14 +16,16 @@ type Outcome struct {
 	// Link is the page of the Databricks run, JobRunID its id.
 	Link     string `json:"link,omitempty"`
 	JobRunID int64  `json:"jobRunId,omitempty"`
-	// Notebook is the path of the notebook that ran; NotebookHash is the SHA-256 of its source, in hex.
+	// Notebook is the path of the notebook that ran; NotebookHash is the SHA-256 of its source, in
+	// hex.
 	Notebook     string `json:"notebook,omitempty"`
 	NotebookHash string `json:"notebookHash,omitempty"`
 	// Until is up to when the task saw the date's data, for a task that reads the source; Partial
 	// reports whether the date was not over then.
 	Until   time.Time `json:"until,omitzero"`
 	Partial bool      `json:"partial,omitempty"`
-	// SkipRest skips everything downstream of the task, whatever the trigger rules: a short circuit.
+	// SkipRest skips everything downstream of the task, whatever the trigger rules: a short
+	// circuit.
 	SkipRest bool `json:"skipRest,omitempty"`
 	// SkipChildren skips these direct children: a branch.
 	SkipChildren []string `json:"skipChildren,omitempty"`

@@ -31,10 +31,11 @@ type SlotMessage struct {
 	TaskQueue string `json:"taskQueue"`
 	// Release returns the slot, or withdraws the request for it.
 	Release bool `json:"release,omitempty"`
-	// Held reports that the slot was granted already, to a pool that may have been terminated since.
+	// Held reports that the slot was granted already, to a pool that may have been terminated
+	// since.
 	Held bool `json:"held,omitempty"`
-	// Reserve announces that the slot will be requested soon: the pool does not grant it to tries of
-	// lower priority until then.
+	// Reserve reserves the slot for a request that comes soon: the pool does not grant it to tries
+	// of lower priority until then.
 	Reserve bool `json:"reserve,omitempty"`
 }
 
@@ -43,7 +44,8 @@ type ReserveInput struct {
 	Messages []SlotMessage `json:"messages"`
 }
 
-// Reservation is a slot that a pool does not grant to tries of lower priority, until that time at most.
+// Reservation is a slot that a pool does not grant to tries of lower priority, until that time at
+// most.
 type Reservation struct {
 	Slot  Slot      `json:"slot"`
 	Until time.Time `json:"until"`

@@ -6,14 +6,16 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
-// MaxParallel is the largest number of dates that a range runs at a time. Temporal limits a workflow to
-// 2,000 pending children and activities; a range that wide would only queue at the pools.
+// MaxParallel is the largest number of dates that a range runs at a time. Temporal limits a
+// workflow to 2,000 pending children and activities; a range that wide would only queue at the
+// pools.
 const MaxParallel = 500
 
 // RangeInput starts a range: it runs the dates From to To, both included.
 type RangeInput struct {
 	DAG string `json:"dag"`
-	// From and To are empty if a Schedule starts the range, which then runs the last date that is over.
+	// From and To are empty if a Schedule starts the range, which then runs the last date that is
+	// over.
 	From dates.Date `json:"from,omitempty"`
 	To   dates.Date `json:"to,omitempty"`
 	// Parallel is how many dates run at a time; 1 by default.
@@ -40,8 +42,8 @@ type RangeResult struct {
 	From  dates.Date `json:"from"`
 	To    dates.Date `json:"to"`
 	Total int        `json:"total"`
-	// Success, Failed and Skipped add up to the dates that are done. Attached counts those among the
-	// first two whose run the range did not start itself.
+	// Success, Failed and Skipped add up to the dates that are done. Attached counts those among
+	// the first two whose run the range did not start itself.
 	Success  int `json:"success"`
 	Failed   int `json:"failed"`
 	Skipped  int `json:"skipped"`
@@ -83,12 +85,13 @@ type InFlight struct {
 	Attached bool `json:"attached,omitempty"`
 }
 
-// Settled reports whether the run exists, so that the range may continue as new without losing the run
-// or starting it twice.
+// Settled reports whether the run exists, so that the range may continue as new without losing the
+// run or starting it twice.
 func (f *InFlight) Settled() bool { return f.RunID != "" || f.Attached }
 
-// Left estimates how long the range still takes at its present width, from the runs that have ended.
-// ok is false if no run has ended yet, and if the range starts no dates because it is paused or stopped.
+// Left estimates how long the range still takes at its present width, from the runs that have
+// ended. ok is false if no run has ended yet, and if the range starts no dates because it is paused
+// or stopped.
 func (p RangeProgress) Left() (left time.Duration, ok bool) {
 	if p.Ran == 0 || p.Parallel == 0 || p.Paused != "" || p.Stopped != "" {
 		return 0, false

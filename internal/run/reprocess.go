@@ -2,8 +2,8 @@ package run
 
 import "fmt"
 
-// Reprocess says which dates of a range run again if they have run before. A date that was seen only in
-// part runs again in any case.
+// Reprocess says which dates of a range run again if they have run before. A date that was seen
+// only in part runs again in any case.
 type Reprocess string
 
 // Airflow's reprocess behaviors.

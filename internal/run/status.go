@@ -13,7 +13,8 @@ type Status struct {
 	Date    dates.Date `json:"date"`
 	State   State      `json:"state"`
 	Trigger Trigger    `json:"trigger"`
-	// Partial reports whether the run saw the date before it was over; Until is up to when it saw it.
+	// Partial reports whether the run saw the date before it was over; Until is up to when it saw
+	// it.
 	Partial    bool              `json:"partial"`
 	Until      time.Time         `json:"until,omitzero"`
 	WorkflowID string            `json:"workflowId"`
@@ -82,7 +83,8 @@ type Try struct {
 	State   State     `json:"state,omitempty"`
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended,omitzero"`
-	// Queued and Granted bound the wait for a slot of the task's pool. They are zero without a pool.
+	// Queued and Granted bound the wait for a slot of the task's pool. They are zero without a
+	// pool.
 	Queued  time.Time `json:"queued,omitzero"`
 	Granted time.Time `json:"granted,omitzero"`
 	// Link is the page of the Databricks run, JobRunID its id.

@@ -1,3 +1,5 @@
+// Package schedule is when a DAG runs: its cron expression, the Temporal Schedule that is made from it, the
+// logical date of each firing, and the dates that are overdue.
 package schedule
 
 import (
@@ -8,36 +10,37 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
-// checkedYears is how far ahead a Schedule's firings are checked: far enough that 29 February comes at least once.
+// checkedYears is how far ahead firings are checked: far enough for a 29 February.
 const checkedYears = 10
 
-// Check refuses a specification under which dates would not be run once each, with the reason and the way out, all that is wrong at once.
-// Firings are checked for the ten years after now.
+// Check returns all reasons why the specification would not run each date once, and what to do
+// about them. It checks the firings of the next ten years.
 //
-// due is how long after its end a date must have been run, zero if there is no such time: a Schedule that fires later would make each date
+// deadline is dag.Definition.Deadline, or zero: a Schedule that fires later would make each date
 // overdue.
-func (s Spec) Check(due time.Duration, now time.Time) error {
+func (s Spec) Check(deadline time.Duration, now time.Time) error {
 	tab, err := s.parse()
 	if err != nil {
 		return err
 	}
 	var errs []error
-	refuse := func(format string, args ...any) {
+	reject := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("cron %q: "+format, append([]any{s.Cron}, args...)...))
 	}
 	if tab.fields.Dom&anyValue == 0 && tab.fields.Dow&anyValue == 0 {
-		refuse("it restricts both the day of the month and the day of the week: cron fires on days that are either, Temporal on days that are both; give one of them as *")
+		reject("it restricts both the day of the month and the day of the week: cron fires on days that are either, Temporal on days that are both; give one of them as *")
 	}
 	if _, _, once := tab.ofDay(); !once {
-		refuse("it fires more than once a day, and a logical date is one day and has one run; give one hour and one minute, for example %q", Default.Cron)
+		reject("it fires more than once a day, but a logical date is one day and has one run; give one hour and one minute, for example %q", Default.Cron)
 	} else if len(errs) == 0 {
-		errs = append(errs, tab.checkFirings(s, due, now)...)
+		errs = append(errs, tab.checkFirings(s, deadline, now)...)
 	}
 	return errors.Join(errs...)
 }
 
-// checkFirings looks at each firing of the next years: that its time is there once, and that each date comes once.
-func (c crontab) checkFirings(s Spec, due time.Duration, now time.Time) []error {
+// checkFirings checks that the time of each firing exists once that day, and that each date has one
+// firing.
+func (c crontab) checkFirings(s Spec, deadline time.Duration, now time.Time) []error {
 	var found firingFaults
 	hour, minute, _ := c.ofDay()
 	local := now.In(c.zone)
@@ -49,25 +52,26 @@ func (c crontab) checkFirings(s Spec, due time.Duration, now time.Time) []error 
 		}
 		f := dailyFiring{day: at, moment: time.Date(at.Year(), at.Month(), at.Day(), hour, minute, 0, 0, c.zone)}
 		f.date = LogicalDate(f.moment)
-		found.look(f, last, due, hour, minute)
+		found.check(f, last, deadline, hour, minute)
 		last = &f
 	}
 	if last == nil {
-		return []error{fmt.Errorf("cron %q: it does not fire within the next %d years: give days that there are", s.Cron, checkedYears)}
+		return []error{fmt.Errorf("cron %q: it does not fire within the next %d years: give days that exist", s.Cron, checkedYears)}
 	}
-	return found.errors(s, due, fmt.Sprintf("%02d:%02d", hour, minute))
+	return found.errors(s, deadline, fmt.Sprintf("%02d:%02d", hour, minute))
 }
 
-// dailyFiring is the firing of one day of the zone's calendar. The day is kept as its midnight in UTC.
+// dailyFiring is the firing on one day of the zone's calendar. day is midnight UTC of that day.
 type dailyFiring struct {
 	day, moment time.Time
 	date        dates.Date
 }
 
-// firingFaults are the first firing of each kind that goes wrong.
+// firingFaults holds the first faulty firing of each kind.
 type firingFaults struct{ gap, overlap, twice, jump, late *dailyFiring }
 
-func (found *firingFaults) look(f dailyFiring, last *dailyFiring, due time.Duration, hour, minute int) {
+// check records the faults of a firing; last is the firing before it.
+func (found *firingFaults) check(f dailyFiring, last *dailyFiring, deadline time.Duration, hour, minute int) {
 	first := func(into **dailyFiring, is bool) {
 		if is && *into == nil {
 			*into = &f
@@ -77,7 +81,7 @@ func (found *firingFaults) look(f dailyFiring, last *dailyFiring, due time.Durat
 	overlap := !gap && comesTwice(f.moment)
 	first(&found.gap, gap)
 	first(&found.overlap, overlap)
-	first(&found.late, due > 0 && !f.moment.Before(f.date.End().Add(due)))
+	first(&found.late, deadline > 0 && !f.moment.Before(f.date.End().Add(deadline)))
 	if last == nil || gap || overlap {
 		return
 	}
@@ -86,7 +90,7 @@ func (found *firingFaults) look(f dailyFiring, last *dailyFiring, due time.Durat
 	first(&found.jump, logical > days)
 }
 
-// comesTwice says that clocks are set back over this time: the zone's clocks show it once before and once after.
+// comesTwice reports whether clocks are set back over this time, so that they show it twice.
 func comesTwice(at time.Time) bool {
 	_, offset := at.Zone()
 	wall := at.Add(time.Duration(offset) * time.Second)
@@ -104,10 +108,10 @@ func comesTwice(at time.Time) bool {
 	return false
 }
 
-func (found *firingFaults) errors(s Spec, due time.Duration, clock string) []error {
-	const out = "take the time zone UTC, or another hour"
+func (found *firingFaults) errors(s Spec, deadline time.Duration, clock string) []error {
+	const out = "choose the time zone UTC, or another hour"
 	var errs []error
-	refuse := func(f *dailyFiring, format string, args ...any) {
+	reject := func(f *dailyFiring, format string, args ...any) {
 		if f != nil {
 			errs = append(errs, fmt.Errorf("cron %q in %s: "+format, append([]any{s.Cron, s.zone()}, args...)...))
 		}
@@ -118,18 +122,18 @@ func (found *firingFaults) errors(s Spec, due time.Duration, clock string) []err
 		}
 		return f.day.Format(time.DateOnly)
 	}
-	refuse(found.gap, "on %s clocks are set forward over %s, so that it would not fire and the date would have no run; %s", day(found.gap), clock, out)
-	refuse(found.overlap, "on %s clocks are set back over %s, so that it would fire twice; %s", day(found.overlap), clock, out)
+	reject(found.gap, "on %s clocks are set forward over %s, so that it would not fire and the date would have no run; %s", day(found.gap), clock, out)
+	reject(found.overlap, "on %s clocks are set back over %s, so that it would fire twice; %s", day(found.overlap), clock, out)
 	if found.twice != nil {
-		refuse(found.twice, "the firing of %s would be for %s, as the one before: with the change of the clocks it moves over midnight UTC, where logical dates end; %s", day(found.twice), found.twice.date, out)
+		reject(found.twice, "the firing of %s would run %s, as the one before: the change of the clocks moves it across midnight UTC, where logical dates end; %s", day(found.twice), found.twice.date, out)
 	}
 	if found.jump != nil {
-		refuse(found.jump, "the firing of %s would be for %s, and %s would have no run: with the change of the clocks it moves over midnight UTC, where logical dates end; %s",
+		reject(found.jump, "the firing of %s would run %s, and %s would have no run: the change of the clocks moves it across midnight UTC, where logical dates end; %s",
 			day(found.jump), found.jump.date, found.jump.date.Add(-1), out)
 	}
 	if found.late != nil {
-		refuse(found.late, "it fires at %s UTC, but a date is due %s after its end, so that each would be overdue before it runs; take an earlier hour, or give the DAG a later Due",
-			found.late.moment.UTC().Format("15:04"), due)
+		reject(found.late, "it fires at %s UTC, but the deadline of a date is %s after its end, so that each would be overdue before it runs; choose an earlier hour, or give the DAG a later Deadline",
+			found.late.moment.UTC().Format("15:04"), deadline)
 	}
 	return errs
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/pinflow/pinflow/internal/search"
 )
 
-// MaxFirings is the largest number of firings that Temporal lists at a time (maxListMatchingTimesCount in
-// its scheduler).
+// MaxFirings is the largest number of firings that Temporal lists at a time
+// (maxListMatchingTimesCount in its scheduler).
 const MaxFirings = 1000
 
 // Temporal is what this package needs of Temporal; client.Client satisfies it.
@@ -32,8 +32,8 @@ type Firing struct {
 	Date dates.Date `json:"date"`
 }
 
-// Firings returns the firings of a DAG's Schedule after from and up to to, at most MaxFirings, by its
-// present specification and whether or not it was paused then.
+// Firings returns the firings of a DAG's Schedule after from and up to to, at most MaxFirings, by
+// its present specification and whether or not it was paused then.
 func Firings(ctx context.Context, temporal Temporal, namespace, dag string, from, to time.Time) ([]Firing, error) {
 	answer, err := temporal.WorkflowService().ListScheduleMatchingTimes(ctx, &workflowservice.ListScheduleMatchingTimesRequest{
 		Namespace: namespace, ScheduleId: run.ScheduleID(dag), StartTime: timestamppb.New(from), EndTime: timestamppb.New(to),
@@ -53,9 +53,9 @@ func Firings(ctx context.Context, temporal Temporal, namespace, dag string, from
 // Past returns the firings of a DAG's Schedule that should have happened: after since and after its
 // creation, up to now. info is Temporal's description of the Schedule.
 //
-// Temporal knows the present specification, not earlier ones. A Schedule that was created at 03:00 to fire
-// at midnight, and now fires at 06:00, seems to have missed a firing on its first morning; such a date,
-// from before the day of the creation, is left out.
+// Temporal knows the present specification, not earlier ones. A Schedule that was created at 03:00
+// to fire at midnight, and now fires at 06:00, seems to have missed a firing on its first morning;
+// such a date, from before the day of the creation, is left out.
 func Past(ctx context.Context, temporal Temporal, namespace, dag string, info client.ScheduleInfo, since, now time.Time) ([]Firing, error) {
 	if info.CreatedAt.After(since) {
 		since = info.CreatedAt

@@ -34,9 +34,9 @@ type Report struct {
 	Overdue []OverdueDate
 }
 
-// Overdue finds the overdue dates of a DAG among those for which its Schedule fired after since. Dates
-// before the creation of the Schedule are not expected. Dates for which it was paused are: a pause stops
-// runs from starting, it does not say that their results are not missed.
+// Overdue finds the overdue dates of a DAG among those for which its Schedule fired after since.
+// Dates before the creation of the Schedule are not expected. Dates for which it was paused are: a
+// pause stops runs from starting, but their results are still due.
 func (l Lookout) Overdue(ctx context.Context, definition dag.Definition, since, now time.Time) (Report, error) {
 	description, err := l.Temporal.ScheduleClient().GetHandle(ctx, run.ScheduleID(definition.Name)).Describe(ctx)
 	if errors.As(err, new(*serviceerror.NotFound)) {

@@ -2,7 +2,6 @@ package schedule
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -18,24 +18,23 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
-	"github.com/pinflow/pinflow/workflows"
 )
 
-// server is a Temporal with one Schedule that fires each midnight, and some runs.
+// server is a Temporal with one daily Schedule and some open runs.
 type server struct {
 	workflowservice.WorkflowServiceClient
 	exists  bool
-	hour    int // at which it fires
-	paused  string
+	hour    int    // at which the Schedule fires
+	paused  string // why it is paused
 	created time.Time
 	updated time.Time
-	going   map[dates.Date]run.State
-	asked   string
+	open    map[dates.Date]run.State
+	query   string // the last list filter
 	err     error
 }
 
@@ -43,7 +42,7 @@ func (s *server) ScheduleClient() client.ScheduleClient { return handle{s: s} }
 
 func (s *server) WorkflowService() workflowservice.WorkflowServiceClient { return s }
 
-// handle is the way to the Schedule.
+// handle is the client of the Schedule.
 type handle struct {
 	client.ScheduleClient
 	client.ScheduleHandle
@@ -62,7 +61,7 @@ func (h handle) Describe(context.Context) (*client.ScheduleDescription, error) {
 	}, s.err
 }
 
-// ListScheduleMatchingTimes answers one time too many at the start, as the server includes it.
+// ListScheduleMatchingTimes includes the start of the span, as the real server does.
 func (s *server) ListScheduleMatchingTimes(_ context.Context, r *workflowservice.ListScheduleMatchingTimesRequest, _ ...grpc.CallOption) (*workflowservice.ListScheduleMatchingTimesResponse, error) {
 	answer := &workflowservice.ListScheduleMatchingTimesResponse{}
 	for at := r.GetStartTime().AsTime().Truncate(24 * time.Hour).Add(time.Duration(s.hour) * time.Hour); !at.After(r.GetEndTime().AsTime()); at = at.Add(24 * time.Hour) {
@@ -72,9 +71,9 @@ func (s *server) ListScheduleMatchingTimes(_ context.Context, r *workflowservice
 }
 
 func (s *server) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
-	s.asked = r.GetQuery()
+	s.query = r.GetQuery()
 	page := &workflowservice.ListWorkflowExecutionsResponse{}
-	for date, state := range s.going {
+	for date, state := range s.open {
 		fields := map[string]*commonpb.Payload{}
 		for key, value := range map[string]any{"PinflowDate": date.Start(), "PinflowState": state} {
 			payload, err := converter.GetDefaultDataConverter().ToPayload(value)
@@ -83,76 +82,66 @@ func (s *server) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflow
 			}
 			fields[key] = payload
 		}
-		page.Executions = append(page.Executions, &workflowpb.WorkflowExecutionInfo{SearchAttributes: &commonpb.SearchAttributes{IndexedFields: fields}})
+		page.Executions = append(page.Executions, &workflowpb.WorkflowExecutionInfo{
+			Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, SearchAttributes: &commonpb.SearchAttributes{IndexedFields: fields},
+		})
 	}
 	return page, nil
 }
 
-// ledger is a bucket with the ledger entries of some dates.
-type fakeLedger struct {
-	bucket.Objects
-	states map[dates.Date]string
-}
-
-func (l fakeLedger) List(_ context.Context, list bucket.ListInput) (all []bucket.Object, _ error) {
-	for day := dates.Date("2022-10-01"); day < "2022-11-01"; day = day.Add(1) {
-		key := list.Prefix + string(day) + ".json"
-		if _, ok := l.states[day]; ok && key > list.After && key < list.Before {
-			all = append(all, bucket.Object{Key: key})
-		}
-	}
-	return all, nil
-}
-
-func (l fakeLedger) Get(_ context.Context, key string) ([]byte, error) {
-	date := dates.Date(key[len("runs/pinterest-daily/") : len(key)-len(".json")])
-	return json.Marshal(ledger.Entry{Date: date, State: l.states[date]})
-}
+// dagName is the name of the DAG in all tests of this package.
+const dagName = "daily"
 
 var (
-	named = dag.Definition{Name: workflows.DailyName, Deadline: 6 * time.Hour}
+	named = dag.Definition{Name: dagName, Deadline: 6 * time.Hour}
 	now   = time.Date(2022, 10, 19, 6, 30, 0, 0, time.UTC)
 	week  = now.AddDate(0, 0, -7)
 )
 
-// look says which dates are overdue, and how far they are.
-func look(t *testing.T, s *server, states map[dates.Date]string) (said []string, report Report) {
-	report, err := Lookout{Temporal: s, Namespace: "default", Ledger: &ledger.Ledger{Objects: fakeLedger{states: states}}}.Overdue(t.Context(), named, week, now)
+// look returns the overdue dates with the states of their runs. The ledger has entries with those
+// states.
+func look(t *testing.T, s *server, states map[dates.Date]run.State) (overdue []string, report Report) {
+	entries := &ledger.Ledger{Objects: buckettest.New()}
+	for date, state := range states {
+		require.NoError(t, entries.Write(t.Context(), ledger.Entry{Status: run.Status{DAG: dagName, Date: date, State: state}}))
+	}
+	report, err := Lookout{Temporal: s, Namespace: "default", Ledger: entries}.Overdue(t.Context(), named, week, now)
 	require.NoError(t, err)
 	for _, o := range report.Overdue {
-		said = append(said, fmt.Sprintf("%s %s", o.Date, o.State))
+		overdue = append(overdue, fmt.Sprintf("%s %s", o.Date, o.State))
 	}
-	return said, report
+	return overdue, report
 }
 
 func TestLookout_FindsDatesThatNeverStartedAndRunsThatHang(t *testing.T) {
-	s := &server{exists: true, created: now.AddDate(0, -1, 0), going: map[dates.Date]run.State{"2022-10-17": run.Held}}
-	said, report := look(t, s, map[dates.Date]string{"2022-10-12": "success", "2022-10-13": "failed", "2022-10-14": "success", "2022-10-16": "success"})
-	require.Equal(t, []string{"2022-10-15 none", "2022-10-17 held", "2022-10-18 none"}, said)
+	s := &server{exists: true, created: now.AddDate(0, -1, 0), open: map[dates.Date]run.State{"2022-10-17": run.Held}}
+	overdue, report := look(t, s, map[dates.Date]run.State{"2022-10-12": run.Success, "2022-10-13": run.Failed, "2022-10-14": run.Success, "2022-10-16": run.Success})
+	require.Equal(t, []string{"2022-10-15 none", "2022-10-17 held", "2022-10-18 none"}, overdue)
 	require.True(t, report.Scheduled)
 	require.Empty(t, report.Paused)
-	require.Contains(t, s.asked, "BETWEEN '2022-10-12T00:00:00Z' AND '2022-10-18T00:00:00Z' AND ExecutionStatus = 'Running'")
+	require.Contains(t, s.query, "PinflowDate >= '2022-10-12T00:00:00Z' AND PinflowDate <= '2022-10-18T00:00:00Z' AND ExecutionStatus = 'Running'")
 }
 
-func TestLookout_ExpectsNothingOfBeforeTheScheduleWasCreated(t *testing.T) {
+func TestLookout_ExpectsNoDatesFromBeforeTheSchedule(t *testing.T) {
 	s := &server{exists: true, created: time.Date(2022, 10, 17, 12, 0, 0, 0, time.UTC)}
-	said, _ := look(t, s, nil)
-	require.Equal(t, []string{"2022-10-17 none", "2022-10-18 none"}, said, "its first firing was for the 17th")
+	overdue, _ := look(t, s, nil)
+	require.Equal(t, []string{"2022-10-17 none", "2022-10-18 none"}, overdue, "its first firing was for the 17th")
 	s.created = time.Date(2022, 10, 17, 0, 0, 0, 0, time.UTC).Add(-time.Minute) // it fires a minute later, for the 16th
-	said, _ = look(t, s, nil)
-	require.Equal(t, []string{"2022-10-16 none", "2022-10-17 none", "2022-10-18 none"}, said)
+	overdue, _ = look(t, s, nil)
+	require.Equal(t, []string{"2022-10-16 none", "2022-10-17 none", "2022-10-18 none"}, overdue)
 	s.created = now.Add(-time.Hour)
-	said, report := look(t, s, nil)
-	require.Empty(t, said)
+	overdue, report := look(t, s, nil)
+	require.Empty(t, overdue)
 	require.True(t, report.Scheduled)
-	said, report = look(t, &server{}, nil)
-	require.Empty(t, said)
+	overdue, report = look(t, &server{}, nil)
+	require.Empty(t, overdue)
 	require.False(t, report.Scheduled, "no Schedule, no expectation")
 }
 
-// The Schedule was created at three in the morning of the 16th. If it fires at six, its first date is the 15th; but if it has been changed since,
-// it may have fired at midnight on its first day, and then nobody ever expected the 15th.
-func TestPast_DoesNotGuessWhatAnEarlierSpecificationSaid(t *testing.T) {
+// The Schedule was created at 03:00 on the 16th. If it fires at 06:00, its first date is the 15th.
+// If it was changed since, it may have fired at midnight before, and then its first date is the
+// 16th.
+func TestPast_LeavesOutADateThatAnEarlierSpecificationMayNotHaveFired(t *testing.T) {
 	created := time.Date(2022, 10, 16, 3, 0, 0, 0, time.UTC)
 	for name, row := range map[string]struct {
 		hour    int
@@ -165,7 +154,7 @@ func TestPast_DoesNotGuessWhatAnEarlierSpecificationSaid(t *testing.T) {
 		"changed days later":           {6, created.AddDate(0, 0, 2), "2022-10-16"},
 	} {
 		info := client.ScheduleInfo{CreatedAt: created, LastUpdateAt: row.updated}
-		firings, err := Past(t.Context(), &server{hour: row.hour}, "default", workflows.DailyName, info, week, now)
+		firings, err := Past(t.Context(), &server{hour: row.hour}, "default", dagName, info, week, now)
 		require.NoError(t, err)
 		require.Equal(t, row.first, firings[0].Date, name)
 	}
@@ -173,12 +162,12 @@ func TestPast_DoesNotGuessWhatAnEarlierSpecificationSaid(t *testing.T) {
 
 func TestLookout_ExpectsTheDatesOfAPausedSchedule(t *testing.T) {
 	s := &server{exists: true, created: now.AddDate(0, 0, -2), paused: "holiday"}
-	said, report := look(t, s, nil)
-	require.Equal(t, []string{"2022-10-17 none", "2022-10-18 none"}, said)
+	overdue, report := look(t, s, nil)
+	require.Equal(t, []string{"2022-10-17 none", "2022-10-18 none"}, overdue)
 	require.Equal(t, "holiday", report.Paused)
 }
 
-func TestLookout_FailsIfItCannotAsk(t *testing.T) {
-	_, err := Lookout{Temporal: &server{exists: true, err: errors.New("no answer")}, Ledger: &ledger.Ledger{Objects: fakeLedger{}}}.Overdue(t.Context(), named, week, now)
+func TestLookout_ReportsAnUnreachableTemporal(t *testing.T) {
+	_, err := Lookout{Temporal: &server{exists: true, err: errors.New("no answer")}, Ledger: &ledger.Ledger{Objects: buckettest.New()}}.Overdue(t.Context(), named, week, now)
 	require.ErrorContains(t, err, "no answer")
 }

@@ -12,17 +12,19 @@ import (
 	"github.com/pinflow/pinflow/internal/search"
 )
 
-// CatchupWindow is how late a firing may happen after an outage of Temporal: less than a day, so that the
-// last firing is made up for and older ones remain gaps, which an operator fills.
+// CatchupWindow is how late a firing may happen after an outage of Temporal: less than a day, so
+// that the last firing is made up for and older ones remain gaps, which an operator fills.
 const CatchupWindow = 24*time.Hour - time.Minute
 
-// Options returns the Schedule of a DAG: each firing starts a range of one date, the last that is over. The
-// error is that of a specification that cannot be parsed; Spec.Check finds those that should not be used.
+// Options returns the Schedule of a DAG: each firing starts a range of one date, the last that is
+// over. The error is that of a specification that cannot be parsed; Spec.Check finds those that
+// should not be used.
 //
-// Temporal gets the specification as a calendar, not as a cron expression: it would keep neither the text
-// nor the meaning of an expression, and the Schedule could not be compared exactly. There is no jitter,
-// because the boundary between two dates is fixed when the date ends. Firings overlap: a date that hangs
-// must not cost the next date its run, and pools keep their writes apart.
+// Temporal gets the specification as a calendar, not as a cron expression: it would keep neither
+// the text nor the meaning of an expression, and the Schedule could not be compared exactly. There
+// is no jitter, because the boundary between two dates is fixed when the date ends. Firings
+// overlap: a date that hangs must not cost the next date its run, and pools keep their writes
+// apart.
 func Options(dag string, spec Spec) (client.ScheduleOptions, error) {
 	tab, err := spec.parse()
 	if err != nil {

@@ -21,13 +21,13 @@ type OverdueDate struct {
 	Partial bool `json:"partial,omitempty"`
 }
 
-// Overdue returns the expected dates whose deadline has passed and whose run has not ended: it hangs, waits
-// for a decision, or never started. The deadline counts from the end of the date; a DAG without one has no
-// overdue dates.
+// Overdue returns the expected dates whose deadline has passed and whose run has not ended: it
+// hangs, waits for a decision, or never started. The deadline counts from the end of the date; a
+// DAG without one has no overdue dates.
 //
-// A run has ended, well or badly, when the ledger has an entry of the date that is not partial. A failed
-// date is not overdue, and neither is one that runs again after it had ended. A run that was terminated has
-// left no entry: its date is overdue.
+// A run has ended, well or badly, when the ledger has an entry of the date that is not partial. A
+// failed date is not overdue, and neither is one that runs again after it had ended. A run that was
+// terminated has left no entry: its date is overdue.
 //
 // running holds the states of the open runs.
 func Overdue(definition dag.Definition, expected []dates.Date, entries []ledger.Entry, running map[dates.Date]run.State, now time.Time) []OverdueDate {

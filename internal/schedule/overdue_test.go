@@ -10,21 +10,20 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
-	"github.com/pinflow/pinflow/workflows"
 )
 
 func TestOverdue_IsADateWhoseRunHasNotEndedByItsDeadline(t *testing.T) {
 	const date = dates.Date("2022-10-18")
 	sixth := time.Date(2022, 10, 19, 6, 0, 0, 0, time.UTC)
 	entry := func(state run.State, partial bool) *ledger.Entry {
-		return &ledger.Entry{Date: date, State: string(state), Partial: partial}
+		return &ledger.Entry{Status: run.Status{Date: date, State: state, Partial: partial}}
 	}
 	for name, row := range map[string]struct {
-		due   time.Duration
-		entry *ledger.Entry
-		going run.State
-		now   time.Time
-		want  string // empty: not overdue
+		due     time.Duration
+		entry   *ledger.Entry
+		running run.State
+		now     time.Time
+		want    string // empty: not overdue
 	}{
 		"never started":               {6 * time.Hour, nil, "", sixth, "none"},
 		"a moment before it is due":   {6 * time.Hour, nil, "", sixth.Add(-1), ""},
@@ -41,15 +40,15 @@ func TestOverdue_IsADateWhoseRunHasNotEndedByItsDeadline(t *testing.T) {
 		"the rest of it is being run": {6 * time.Hour, entry(run.Success, true), run.Running, sixth, "running partial"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			going := map[dates.Date]run.State{}
-			if row.going != "" {
-				going[date] = row.going
+			running := map[dates.Date]run.State{}
+			if row.running != "" {
+				running[date] = row.running
 			}
 			var entries []ledger.Entry
 			if row.entry != nil {
 				entries = append(entries, *row.entry)
 			}
-			got := Overdue(dag.Definition{Name: workflows.DailyName, Deadline: row.due}, []dates.Date{date}, entries, going, row.now)
+			got := Overdue(dag.Definition{Name: dagName, Deadline: row.due}, []dates.Date{date}, entries, running, row.now)
 			if row.want == "" {
 				require.Empty(t, got)
 				return
@@ -61,14 +60,14 @@ func TestOverdue_IsADateWhoseRunHasNotEndedByItsDeadline(t *testing.T) {
 				state += " partial"
 			}
 			require.Equal(t, row.want, state)
-			require.NotEmpty(t, got[0].Says())
+			require.NotEmpty(t, got[0].Reason())
 		})
 	}
 }
 
 func TestOverdue_LooksAtTheExpectedDatesAlone(t *testing.T) {
-	named := dag.Definition{Name: workflows.DailyName, Deadline: time.Hour}
-	entries := []ledger.Entry{{Date: "2022-10-16", State: "success"}}
+	named := dag.Definition{Name: dagName, Deadline: time.Hour}
+	entries := []ledger.Entry{{Status: run.Status{Date: "2022-10-16", State: run.Success}}}
 	expected := []dates.Date{"2022-10-18", "2022-10-16", "2022-10-14"} // not the 15th and 17th: nothing fires for them
 	got := Overdue(named, expected, entries, nil, time.Date(2022, 10, 19, 0, 30, 0, 0, time.UTC))
 	require.Equal(t, []OverdueDate{{Date: "2022-10-14", Deadline: time.Date(2022, 10, 15, 1, 0, 0, 0, time.UTC), State: run.None}}, got, "the 18th is due half an hour later")

@@ -12,11 +12,11 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// Spec says when a DAG's Schedule fires.
+// Spec is when a DAG's Schedule fires.
 type Spec struct {
 	// Cron is five fields: minute, hour, day of the month, month, day of the week (0 is Sunday).
 	Cron string
-	// TimeZone is the zone of Cron, as the IANA names it; UTC if empty.
+	// TimeZone is the IANA name of the time zone of Cron; UTC if empty.
 	TimeZone string
 }
 
@@ -25,7 +25,7 @@ var Default = Spec{Cron: "0 0 * * *", TimeZone: "UTC"}
 
 func (s Spec) String() string { return s.Cron + " (" + s.zone() + ")" }
 
-// Daily says that it fires every day, so that each date has its run.
+// Daily reports whether the Schedule fires every day, so that each date has a run.
 func (s Spec) Daily() bool {
 	tab, err := s.parse()
 	if err != nil {
@@ -45,16 +45,16 @@ func (s Spec) zone() string {
 	return s.TimeZone
 }
 
-// crontab is a cron expression in its zone, read.
+// crontab is a parsed cron expression and its time zone.
 type crontab struct {
 	fields cron.SpecSchedule // a bit for each value of each field
 	zone   *time.Location
 }
 
-// anyValue is the bit by which the cron parser marks a field that was given as * or ?.
+// anyValue is the bit that the cron parser sets in a field that is * or ?.
 const anyValue = 1 << 63
 
-// parse reads the expression and its zone, and reports all that is wrong with them at once.
+// parse parses the expression and its time zone. The error has all mistakes.
 func (s Spec) parse() (crontab, error) {
 	zone, zoneErr := s.location()
 	if err := errors.Join(s.dialect(), zoneErr); err != nil {
@@ -71,42 +71,44 @@ func (s Spec) parse() (crontab, error) {
 	return crontab{*fields, zone}, nil
 }
 
-// location is the zone. The machine's own is refused: it would be another one on Temporal's machines.
+// location returns the time zone. It rejects Local, which can be another zone on Temporal's
+// machines.
 func (s Spec) location() (*time.Location, error) {
 	zone, err := time.LoadLocation(s.zone())
 	if err != nil || s.zone() == "Local" {
-		return nil, fmt.Errorf("time zone %q is unknown: write it as the IANA names it, for example UTC or Europe/London", s.TimeZone)
+		return nil, fmt.Errorf("time zone %q is unknown: use an IANA name, for example UTC or Europe/London", s.TimeZone)
 	}
 	return zone, nil
 }
 
-// lastDay is a day of the week with an L, as in 5L. No name of a day ends in L.
+// lastDay matches a day of the week with an L, as in 5L. No name of a day ends in L.
 var lastDay = regexp.MustCompile(`(?i)(^|[\d,-])L\b`)
 
-// dialect refuses what other programs write into cron expressions, and Temporal does not read or reads as something else.
+// dialect rejects extensions of cron that Temporal does not support or understands differently.
 func (s Spec) dialect() error {
 	fields := strings.Fields(s.Cron)
-	refuse := func(format string, args ...any) error {
+	reject := func(format string, args ...any) error {
 		return fmt.Errorf("cron %q: "+format, append([]any{s.Cron}, args...)...)
 	}
 	switch {
 	case len(fields) > 0 && strings.HasPrefix(fields[0], "@"):
-		return refuse("%s is not read: write the five fields, for example %q for @daily", fields[0], Default.Cron)
+		return reject("%s is not supported: write the five fields, for example %q for @daily", fields[0], Default.Cron)
 	case strings.Contains(s.Cron, "TZ="):
-		return refuse("the time zone is a setting of its own: PINFLOW_SCHEDULE_TIMEZONE or --timezone")
+		return reject("the time zone is a separate setting: PINFLOW_SCHEDULE_TIMEZONE or --timezone")
 	case len(fields) == 6 || len(fields) == 7:
-		return refuse("it has %d fields: leave out seconds and years, a daily run needs minute, hour, day of the month, month, day of the week", len(fields))
+		return reject("it has %d fields: leave out seconds and years; a daily run has minute, hour, day of the month, month, day of the week", len(fields))
 	case len(fields) != 5:
-		return refuse("it has %d fields: it needs minute, hour, day of the month, month, day of the week, for example %q", len(fields), Default.Cron)
+		return reject("it has %d fields: want minute, hour, day of the month, month, day of the week, for example %q", len(fields), Default.Cron)
 	case strings.ContainsAny(strings.ToUpper(fields[2]), "LW"):
-		return refuse("L and W (last day, nearest weekday) are not read by Temporal: run each day, or on a day that each month has")
+		return reject("Temporal does not support L and W (last day, nearest weekday): run each day, or on a day that each month has")
 	case strings.Contains(s.Cron, "#") || lastDay.MatchString(fields[4]):
-		return refuse("# and L (a weekday's place in the month) are not read by Temporal: run each week or each day")
+		return reject("Temporal does not support # and L (the n-th weekday of a month): run each week or each day")
 	}
 	return nil
 }
 
-// calendar is the expression as Temporal takes it. It fires at the same times if the expression was checked.
+// calendar returns the expression in Temporal's form. If Check has accepted it, it fires at the
+// same times.
 func (c crontab) calendar() client.ScheduleCalendarSpec {
 	return client.ScheduleCalendarSpec{
 		Second:     []client.ScheduleRange{{Start: 0}},
@@ -118,7 +120,8 @@ func (c crontab) calendar() client.ScheduleCalendarSpec {
 	}
 }
 
-// valueRanges are the values of a field as few ranges: one with a step where the distances are equal, else one for each run of neighbours.
+// valueRanges returns the values of a field as ranges: one range with a step if the distances are
+// equal, otherwise one range for each sequence of neighbours.
 func valueRanges(set uint64, first, last int) []client.ScheduleRange {
 	var values []int
 	for v := first; v <= last; v++ {
@@ -140,7 +143,7 @@ func valueRanges(set uint64, first, last int) []client.ScheduleRange {
 	return all
 }
 
-// evenStep is the distance between neighbours if it is the same everywhere.
+// evenStep returns the distance between neighbours; ok is false if it varies.
 func evenStep(values []int) (step int, ok bool) {
 	if len(values) < 3 {
 		return 1, len(values) == 1
@@ -154,12 +157,12 @@ func evenStep(values []int) (step int, ok bool) {
 	return step, true
 }
 
-// ofDay is the one time of the day at which it fires; ok is false if there are several.
+// ofDay returns the time of the day; ok is false if there are several.
 func (c crontab) ofDay() (hour, minute int, ok bool) {
 	return bits.TrailingZeros64(c.fields.Hour), bits.TrailingZeros64(c.fields.Minute), bits.OnesCount64(c.fields.Hour&^anyValue)*bits.OnesCount64(c.fields.Minute&^anyValue) == 1
 }
 
-// on says whether it fires on that day of the calendar.
+// on reports whether it fires on that day.
 func (c crontab) on(year int, month time.Month, day int) bool {
 	weekday := time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Weekday()
 	return c.fields.Month&(1<<month) != 0 && c.fields.Dom&(1<<day) != 0 && c.fields.Dow&(1<<weekday) != 0

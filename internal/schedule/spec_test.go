@@ -14,19 +14,18 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/pinflow/pinflow/internal/run"
-	"github.com/pinflow/pinflow/workflows"
 )
 
 func TestSchedule_FiresAtMidnightUTCWithoutJitter(t *testing.T) {
-	s, err := Options(workflows.DailyName, Default)
+	s, err := Options(dagName, Default)
 	require.NoError(t, err)
-	require.Equal(t, workflows.DailyName, s.ID)
+	require.Equal(t, dagName, s.ID)
 	require.Equal(t, "UTC", s.Spec.TimeZoneName)
 	require.Len(t, s.Spec.Calendars, 1)
 	require.Zero(t, s.Spec.Jitter)
 	require.Less(t, s.CatchupWindow, 24*time.Hour)
 	require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_ALLOW_ALL, s.Overlap)
-	require.Equal(t, workflows.DailyName+"-scheduled-2022-10-19T00:00:00Z", run.ScheduledRangeID(workflows.DailyName, time.Date(2022, 10, 19, 0, 0, 0, 500, time.UTC)))
+	require.Equal(t, dagName+"-scheduled-2022-10-19T00:00:00Z", run.ScheduledRangeID(dagName, time.Date(2022, 10, 19, 0, 0, 0, 500, time.UTC)))
 }
 
 func TestSchedule_TakesTheCronExpressionAsACalendar(t *testing.T) {
@@ -48,7 +47,7 @@ func TestSchedule_TakesTheCronExpressionAsACalendar(t *testing.T) {
 		"  5   1 31 1-12 0-6  ": {Minute: at(5), Hour: at(1), DayOfMonth: at(31), Month: every(1, 12), DayOfWeek: every(0, 6)},
 	} {
 		t.Run(cron, func(t *testing.T) {
-			s, err := Options(workflows.DailyName, Spec{Cron: cron})
+			s, err := Options(dagName, Spec{Cron: cron})
 			require.NoError(t, err)
 			want.Second = []client.ScheduleRange{{Start: 0}}
 			want.Comment = s.Spec.Calendars[0].Comment
@@ -81,18 +80,18 @@ func TestScheduleSpec_RefusesWhatTemporalReadsOtherwiseThanCron(t *testing.T) {
 			"on 2027-03-28 clocks are set forward over 02:30", "no run", "on 2027-10-31 clocks are set back over 02:30", "twice", "UTC, or another hour"}},
 		"a gap at midnight":    {"0 0 * * *", "Africa/Cairo", 0, []string{"on 2027-04-30 clocks are set forward over 00:00"}},
 		"an overlap of 30 min": {"45 1 * * *", "Australia/Lord_Howe", 0, []string{"on 2027-04-04 clocks are set back over 01:45"}},
-		"moves over midnight":  {"30 19 * * *", "America/New_York", 0, []string{"the firing of 2027-03-14 would be for 2027-03-13, as the one before", "the firing of 2027-11-07 would be for 2027-11-07, and 2027-11-06 would have no run", "midnight UTC"}},
+		"moves over midnight":  {"30 19 * * *", "America/New_York", 0, []string{"the firing of 2027-03-14 would run 2027-03-13, as the one before", "the firing of 2027-11-07 would run 2027-11-07, and 2027-11-06 would have no run", "midnight UTC"}},
 		"many a day":           {"0 */6 * * *", "UTC", 0, []string{"more than once a day", "one run"}},
 		"two minutes":          {"0,30 2 * * *", "UTC", 0, []string{"more than once a day"}},
 		"all at once":          {"* 2 1 * 1", "Europe/Berlin", 0, []string{"both the day of the month", "more than once a day"}},
 		"never":                {"0 0 31 2 *", "UTC", 0, []string{"does not fire within the next 10 years"}},
-		"after it is due":      {"0 8 * * *", "UTC", 6 * time.Hour, []string{"it fires at 08:00 UTC", "due 6h0m0s after its end", "earlier hour"}},
-		"due in winter only":   {"30 7 * * *", "Europe/Berlin", 6 * time.Hour, []string{"it fires at 06:30 UTC"}},
+		"after the deadline":   {"0 8 * * *", "UTC", 6 * time.Hour, []string{"it fires at 08:00 UTC", "deadline of a date is 6h0m0s after its end", "earlier hour"}},
+		"late in winter only":  {"30 7 * * *", "Europe/Berlin", 6 * time.Hour, []string{"it fires at 06:30 UTC"}},
 		"seconds":              {"0 0 0 * * *", "UTC", 0, []string{"6 fields", "leave out seconds"}},
 		"too few":              {"0 0 * *", "UTC", 0, []string{"4 fields"}},
 		"nothing":              {"", "UTC", 0, []string{"0 fields", "0 0 * * *"}},
-		"@daily":               {"@daily", "UTC", 0, []string{"@daily is not read", `"0 0 * * *"`}},
-		"@every":               {"@every 24h", "UTC", 0, []string{"@every is not read"}},
+		"@daily":               {"@daily", "UTC", 0, []string{"@daily is not supported", `"0 0 * * *"`}},
+		"@every":               {"@every 24h", "UTC", 0, []string{"@every is not supported"}},
 		"last day":             {"0 0 L * *", "UTC", 0, []string{"L and W"}},
 		"nearest weekday":      {"0 0 15W * *", "UTC", 0, []string{"L and W"}},
 		"last Friday":          {"0 0 * * 5L", "UTC", 0, []string{"# and L"}},
@@ -102,7 +101,7 @@ func TestScheduleSpec_RefusesWhatTemporalReadsOtherwiseThanCron(t *testing.T) {
 		"no such hour":         {"0 24 * * *", "UTC", 0, []string{"above maximum (23)", "the fields are minute, hour"}},
 		"no such zone":         {"0 0 * * *", "Europe/Atlantis", 0, []string{`time zone "Europe/Atlantis" is unknown`, "IANA"}},
 		"the machine's zone":   {"0 0 * * *", "Local", 0, []string{`time zone "Local" is unknown`}},
-		"cron and zone":        {"@daily", "Europe/Atlantis", 0, []string{"@daily is not read", "Europe/Atlantis"}},
+		"cron and zone":        {"@daily", "Europe/Atlantis", 0, []string{"@daily is not supported", "Europe/Atlantis"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := Spec{Cron: row.cron, TimeZone: row.zone}.Check(row.due, now)
@@ -118,7 +117,8 @@ func TestScheduleSpec_RefusesWhatTemporalReadsOtherwiseThanCron(t *testing.T) {
 	}
 }
 
-// Whatever the hour and the zone, the date of a firing is the last one that is over: a run of it is never partial.
+// Whatever the hour and the zone, a firing runs the last date that is over, so that its run is not
+// partial.
 func TestLogicalDate_IsTheLastDateThatIsOver(t *testing.T) {
 	for firing, want := range map[string]string{
 		"2022-10-19T00:00:00Z":      "2022-10-18",
@@ -140,7 +140,7 @@ func TestLogicalDate_IsTheLastDateThatIsOver(t *testing.T) {
 	}
 }
 
-func TestScheduleSpec_SaysWhetherEachDateHasItsRun(t *testing.T) {
+func TestSpec_DailyReportsWhetherEachDateHasARun(t *testing.T) {
 	for cron, want := range map[string]bool{
 		"0 0 * * *": true, "30 2 1-31 1-12 0-6": true, "0 0 * * 1-5": false, "0 0 */2 * *": false, "0 0 * 1 *": false, "@daily": false,
 	} {
@@ -148,8 +148,9 @@ func TestScheduleSpec_SaysWhetherEachDateHasItsRun(t *testing.T) {
 	}
 }
 
-// What is given to Temporal fires on the days on which cron would: of any expression that the check lets through.
-func TestScheduleSpec_FiresOnTheDaysOfCron(t *testing.T) {
+// For every expression that Check accepts, Temporal's calendar fires on the days on which cron
+// would.
+func TestSpec_FiresOnTheDaysOfCron(t *testing.T) {
 	values := func(t *rapid.T, name string, first, last int) string {
 		var texts []string
 		for _, v := range rapid.SliceOfNDistinct(rapid.IntRange(first, last), 1, 6, rapid.ID).Draw(t, name) {
@@ -175,7 +176,7 @@ func TestScheduleSpec_FiresOnTheDaysOfCron(t *testing.T) {
 		}
 		want, err := cron.ParseStandard(spec.Cron)
 		require.NoError(t, err)
-		made, err := Options(workflows.DailyName, spec)
+		made, err := Options(dagName, spec)
 		require.NoError(t, err)
 		calendar := made.Spec.Calendars[0]
 		for range 800 {
@@ -190,7 +191,7 @@ func TestScheduleSpec_FiresOnTheDaysOfCron(t *testing.T) {
 	})
 }
 
-// includes is how Temporal reads ranges.
+// includes reports whether Temporal's ranges include a value.
 func includes(ranges []client.ScheduleRange, value int) bool {
 	for _, r := range ranges {
 		if value >= r.Start && value <= max(r.Start, r.End) && (value-r.Start)%max(1, r.Step) == 0 {

@@ -1,5 +1,5 @@
-// Package search is how runs are found in Temporal's visibility store: the search attributes, and the list
-// filters over them.
+// Package search is how runs are found in Temporal's visibility store: the search attributes, and
+// the list filters over them.
 package search
 
 import (
@@ -41,8 +41,8 @@ func Attributes() []Attribute {
 	return all
 }
 
-// RunAttributes returns the search attributes with which a run starts. Setting them later would cost an
-// event.
+// RunAttributes returns the search attributes with which a run starts. Setting them later would
+// cost an event.
 func RunAttributes(in run.Input) temporal.SearchAttributes {
 	attributes := []temporal.SearchAttributeUpdate{
 		DAG.ValueSet(in.DAG),
@@ -56,8 +56,8 @@ func RunAttributes(in run.Input) temporal.SearchAttributes {
 	return temporal.NewSearchAttributes(attributes...)
 }
 
-// RangeAttributes returns the search attributes of a range. A range has no date, so that a search for a
-// date finds runs only.
+// RangeAttributes returns the search attributes of a range. A range has no date, so that a search
+// for a date finds runs only.
 func RangeAttributes(dag string, trigger run.Trigger) temporal.SearchAttributes {
 	return temporal.NewSearchAttributes(DAG.ValueSet(dag), Trigger.ValueSet(string(trigger)))
 }

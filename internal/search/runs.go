@@ -19,8 +19,8 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// pageSize is how many workflows one request lists: a page of 1,000 can take a small server longer than
-// a request may.
+// pageSize is how many workflows one request lists: a page of 1,000 can take a small server longer
+// than a request may.
 const pageSize = 100
 
 // States of workflows that closed without recording a state of their own.
@@ -39,7 +39,8 @@ type Lister interface {
 type Run struct {
 	// Date is empty for a range.
 	Date dates.Date `json:"date"`
-	// State is the state of the workflow. While it is running it is that of the run: running or held.
+	// State is the state of the workflow. While it is running it is that of the run: running or
+	// held.
 	State      run.State   `json:"state"`
 	Trigger    run.Trigger `json:"trigger"`
 	Partial    bool        `json:"partial"`
@@ -165,7 +166,7 @@ func attribute(fields map[string]*commonpb.Payload, key temporal.SearchAttribute
 	return nil
 }
 
-// StateOf returns the state that a workflow's status stands for.
+// StateOf returns the state for the status of a workflow.
 func StateOf(status enumspb.WorkflowExecutionStatus) run.State {
 	switch status {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:

@@ -22,8 +22,9 @@ func prefix(dag string, date dates.Date) string {
 	return "logs/" + dag + "/" + string(date) + "/"
 }
 
-// Name identifies the log of one attempt of one activity that worked for a try of a task. Each attempt has
-// an object of its own: S3 cannot append, and two attempts must never write to the same object.
+// Name identifies the log of one attempt of one activity that worked for a try of a task. Each
+// attempt has an object of its own: S3 cannot append, and two attempts must never write to the same
+// object.
 type Name struct {
 	DAG  string
 	Date dates.Date
@@ -31,7 +32,8 @@ type Name struct {
 	RunID string
 	Task  string
 	Try   int
-	// Activity is the type of the activity, ActivityID its id in the workflow. Attempt counts from 1.
+	// Activity is the type of the activity, ActivityID its id in the workflow. Attempt counts from
+	// 1.
 	Activity   string
 	ActivityID string
 	Attempt    int
@@ -40,7 +42,8 @@ type Name struct {
 // extension ends the names of logs, which hold one JSON object a line.
 const extension = ".jsonl"
 
-// Key returns the key of the log's object: logs/<dag>/<date>/<run id>/<task>/try-<n>/<activity>….jsonl.
+// Key returns the key of the log's object: logs/<dag>/<date>/<run
+// id>/<task>/try-<n>/<activity>….jsonl.
 func (l Name) Key() string {
 	return fmt.Sprintf("%s%s/%s/try-%d/%s-%s-%d%s", prefix(l.DAG, l.Date), keyPart(l.RunID), keyPart(l.Task), l.Try,
 		keyPart(l.Activity), keyPart(l.ActivityID), l.Attempt, extension)
@@ -100,8 +103,8 @@ type Line struct {
 	Raw  json.RawMessage
 }
 
-// Lines returns the lines of logs, merged by time. Lines of the same time keep their order. A line that is
-// not a JSON object is left out: only a broken write leaves one.
+// Lines returns the lines of logs, merged by time. Lines of the same time keep their order. A line
+// that is not a JSON object is left out: only a broken write leaves one.
 func (t *Reader) Lines(ctx context.Context, logs []Object) ([]Line, error) {
 	parts := make([][]Line, len(logs))
 	group, ctx := errgroup.WithContext(ctx)

@@ -1,46 +1,31 @@
 package tasklog
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/internal/bucket"
-	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 )
 
-// logObjects is a bucket that holds logs.
-type logObjects struct {
-	bucket.Objects
-	bodies map[string]string
-	fault  error
-}
-
-func (o *logObjects) List(_ context.Context, list bucket.ListInput) (found []bucket.Object, _ error) {
-	for key, body := range o.bodies {
-		if strings.HasPrefix(key, list.Prefix) {
-			found = append(found, bucket.Object{Key: key, Size: int64(len(body))})
-		}
+// newReader returns a reader of a bucket that holds these logs, by key.
+func newReader(t *testing.T, logs map[string]string) (*Reader, *buckettest.Memory) {
+	t.Helper()
+	objects := buckettest.New()
+	for key, body := range logs {
+		require.NoError(t, objects.Put(t.Context(), bucket.PutInput{Key: key, Body: []byte(body)}))
 	}
-	return found, nil
-}
-
-func (o *logObjects) Get(_ context.Context, key string) ([]byte, error) {
-	body, ok := o.bodies[key]
-	if !ok {
-		return nil, errors.Join(o.fault, bucket.ErrNotFound)
-	}
-	return []byte(body), o.fault
+	return &Reader{Objects: objects}, objects
 }
 
 var waitLog = Name{
 	DAG: "pinterest-daily", Date: "2022-10-18", RunID: "0199-ab", Task: "clean_pin", Try: 2, Activity: "WaitNotebook", ActivityID: "23", Attempt: 3,
 }
 
-func TestTaskLog_KeyNamesTheAttemptAndIsReadBack(t *testing.T) {
+func TestName_KeyIdentifiesTheAttempt(t *testing.T) {
 	require.Equal(t, "logs/pinterest-daily/2022-10-18/0199-ab/clean_pin/try-2/WaitNotebook-23-3.jsonl", waitLog.Key())
 	read, ok := parseKey("pinterest-daily", "2022-10-18", waitLog.Key())
 	require.True(t, ok)
@@ -62,37 +47,50 @@ func TestTaskLog_KeyNamesTheAttemptAndIsReadBack(t *testing.T) {
 	}
 }
 
-func TestTaskLogs_MergeLinesByTime(t *testing.T) {
+func TestReader_MergesLinesByTime(t *testing.T) {
 	start := waitLog
 	start.Activity, start.ActivityID, start.Attempt = "StartNotebook", "17", 1
-	objects := &logObjects{bodies: map[string]string{
+	logs, objects := newReader(t, map[string]string{
 		start.Key():   "{\"time\":\"2022-10-19T00:00:01Z\",\"msg\":\"a\"}\n{\"time\":\"2022-10-19T00:00:04Z\",\"msg\":\"d\"}\n",
 		waitLog.Key(): "{\"time\":\"2022-10-19T00:00:02Z\",\"msg\":\"b\"}\n{\"time\":\"2022-10-19T00:00:02Z\",\"msg\":\"c\"}\nbroken\n",
 		"logs/pinterest-daily/2022-10-17/r/load/try-1/LandPartition-5-1.jsonl": "{}\n",
-	}}
-	logs := Reader{Objects: objects}
-	listed, err := logs.List(t.Context(), "pinterest-daily", dates.Date("2022-10-18"))
-	require.NoError(t, err)
-	require.Len(t, listed, 2, "the logs of that date")
-	lines, err := logs.Lines(t.Context(), listed)
-	require.NoError(t, err)
-	var said []string
-	for _, line := range lines {
-		said = append(said, string(line.Raw[len(`{"time":"2022-10-19T00:00:01Z","msg":"`)]))
-	}
-	require.Equal(t, []string{"a", "b", "c", "d"}, said)
-	require.Equal(t, waitLog, lines[1].Log)
-
-	delete(objects.bodies, waitLog.Key())
-	lines, err = logs.Lines(t.Context(), listed)
-	require.NoError(t, err, "an object that has gone since is no error")
-	require.Len(t, lines, 2)
-}
-
-func TestTaskLogs_TellAFaultOfTheBucket(t *testing.T) {
-	logs := Reader{Objects: &logObjects{bodies: map[string]string{waitLog.Key(): ""}, fault: errors.New("refused")}}
+		"logs/pinterest-daily/2022-10-18/notes.txt":                            "not a log",
+	})
 	listed, err := logs.List(t.Context(), "pinterest-daily", "2022-10-18")
 	require.NoError(t, err)
+	require.Len(t, listed, 2, "the logs of that date")
+	require.EqualValues(t, len(objects.Body(start.Key())), listed[0].Size)
+	lines, err := logs.Lines(t.Context(), listed)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b", "c", "d"}, messages(t, lines))
+	require.Equal(t, waitLog, lines[1].Log)
+
+	objects.Delete(waitLog.Key())
+	lines, err = logs.Lines(t.Context(), listed)
+	require.NoError(t, err, "a log that was deleted since it was listed is no error")
+	require.Equal(t, []string{"a", "d"}, messages(t, lines))
+}
+
+func messages(t *testing.T, lines []Line) []string {
+	t.Helper()
+	all := make([]string, len(lines))
+	for i, line := range lines {
+		var fields struct {
+			Msg string `json:"msg"`
+		}
+		require.NoError(t, json.Unmarshal(line.Raw, &fields))
+		all[i] = fields.Msg
+	}
+	return all
+}
+
+func TestReader_ReportsErrorsOfTheBucket(t *testing.T) {
+	logs, objects := newReader(t, map[string]string{waitLog.Key(): ""})
+	listed, err := logs.List(t.Context(), "pinterest-daily", "2022-10-18")
+	require.NoError(t, err)
+	objects.FailBefore(func(string, string) error { return errors.New("503 SlowDown") })
 	_, err = logs.Lines(t.Context(), listed)
-	require.ErrorContains(t, err, "refused")
+	require.ErrorContains(t, err, "503 SlowDown")
+	_, err = logs.List(t.Context(), "pinterest-daily", "2022-10-18")
+	require.ErrorContains(t, err, "503 SlowDown")
 }

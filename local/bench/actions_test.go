@@ -12,7 +12,6 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
-	"github.com/pinflow/pinflow/workflows"
 )
 
 // kind is what events of one type are for, and how many actions Temporal Cloud counts for each, after its page "Temporal Cloud Actions"
@@ -87,7 +86,7 @@ func (w world) pools(b *testing.B) (ids []string) {
 		for _, execution := range answer.Executions {
 			ids = append(ids, execution.Execution.WorkflowId)
 		}
-		return len(ids) == len(workflows.Pools)
+		return len(ids) == len(shape)
 	})
 	return ids
 }

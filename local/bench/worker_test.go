@@ -24,11 +24,11 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// The DAGs of the benchmarks have the daily DAG's shape: one task, three side by side, one.
+// The DAGs of the benchmarks: one task, three in parallel, one.
 const (
 	noopDAG   = "noop"   // each task is one activity that does nothing
-	pooledDAG = "pooled" // as noop, each task in a pool of its own, as in the daily DAG
-	parkedDAG = "parked" // as noop, but the first task waits until it is told to go on
+	pooledDAG = "pooled" // as noop, each task in a pool of its own,
+	parkedDAG = "parked" // as noop, but the first task waits for a signal
 )
 
 const (
@@ -44,10 +44,10 @@ var noopOptions = workflow.ActivityOptions{StartToCloseTimeout: time.Minute}
 
 func (noop) Effects() dag.Effects { return dag.Effects{} }
 
-func (noop) Run(ctx workflow.Context, try workflows.TaskInstance) (workflows.Outcome, error) {
+func (noop) Run(ctx workflow.Context, try workflows.TaskInstance) (run.Outcome, error) {
 	options := noopOptions
 	options.Summary = try.Task
-	return workflows.Outcome{}, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), noopName).Get(ctx, nil)
+	return run.Outcome{}, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), noopName).Get(ctx, nil)
 }
 
 // parked is an operator that waits for a signal.
@@ -55,15 +55,24 @@ type parked struct{}
 
 func (parked) Effects() dag.Effects { return dag.Effects{} }
 
-func (parked) Run(ctx workflow.Context, _ workflows.TaskInstance) (workflows.Outcome, error) {
+func (parked) Run(ctx workflow.Context, _ workflows.TaskInstance) (run.Outcome, error) {
 	workflow.GetSignalChannel(ctx, goOn).Receive(ctx, nil)
-	return workflows.Outcome{}, nil
+	return run.Outcome{}, nil
 }
 
-// dag is the daily DAG's shape with other operators, with or without its pools.
+// shape is the shape of the benchmarks' DAGs: that of a daily DAG, each task with a pool of its own.
+var shape = dag.DAG{
+	{ID: "load", Pool: "load"},
+	{ID: "clean_pin", After: dag.Tasks{"load"}, Pool: "clean_pin"},
+	{ID: "clean_geo", After: dag.Tasks{"load"}, Pool: "clean_geo"},
+	{ID: "clean_user", After: dag.Tasks{"load"}, Pool: "clean_user"},
+	{ID: "query", After: dag.Tasks{"clean_pin", "clean_geo", "clean_user"}, Pool: "query"},
+}
+
+// benchDAG returns a DAG of the shape, with or without its pools.
 func benchDAG(first, others workflows.Operator, pools bool) dag.DAG {
 	var d dag.DAG
-	for i, t := range workflows.Daily {
+	for i, t := range shape {
 		task := dag.Task{ID: t.ID, After: t.After, Do: others}
 		if i == 0 {
 			task.Do = first
@@ -76,16 +85,23 @@ func benchDAG(first, others workflows.Operator, pools bool) dag.DAG {
 	return d
 }
 
-var catalog = dag.Catalog{
-	DAGs: []dag.Definition{
-		{Name: noopDAG, DAG: benchDAG(noop{}, noop{}, false)},
-		{Name: pooledDAG, DAG: benchDAG(noop{}, noop{}, true)},
-		{Name: parkedDAG, DAG: benchDAG(parked{}, noop{}, false)},
-	},
-	Pools: workflows.Pools,
+// benchPools returns a pool of one slot for each task.
+func benchPools() []dag.Pool {
+	var pools []dag.Pool
+	for _, t := range shape {
+		pools = append(pools, dag.Pool{Name: t.Pool, Slots: 1})
+	}
+	return pools
 }
 
-// byHand is what somebody would write without a DAG: the same five activities in the same order, three of them side by side.
+var catalog = dag.NewCatalog(
+	dag.Definition{Name: noopDAG, DAG: benchDAG(noop{}, noop{}, false)},
+	dag.Definition{Name: pooledDAG, DAG: benchDAG(noop{}, noop{}, true), Pools: benchPools()},
+	dag.Definition{Name: parkedDAG, DAG: benchDAG(parked{}, noop{}, false)},
+)
+
+// byHand is the same work without a DAG: the same five activities in the same order, three of them in
+// parallel.
 func byHand(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, noopOptions)
 	if err := workflow.ExecuteActivity(ctx, noopName).Get(ctx, nil); err != nil {
@@ -142,7 +158,7 @@ func workUntil(ctx context.Context, address string) error {
 	workflows.Register(w, catalog)
 	w.RegisterWorkflowWithOptions(byHand, workflow.RegisterOptions{Name: handWritten})
 	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: noopName})
-	w.RegisterActivity(&ledger.Ledger{Objects: files{entries}})
+	w.RegisterActivity(&activities.Ledger{Ledger: &ledger.Ledger{Objects: files{entries}}})
 	w.RegisterActivity(&activities.Pools{Client: c})
 	w.RegisterActivity(&activities.Runs{Client: c})
 	if err := w.Start(); err != nil {
@@ -156,7 +172,7 @@ func workUntil(ctx context.Context, address string) error {
 // files is the ledger's bucket as a directory: on disk, so that entries do not count as the worker's memory, and without S3's latency.
 type files struct{ dir string }
 
-var errNotNeeded = errors.New("the ledger does not ask for this")
+var errNotNeeded = errors.New("the ledger does not use this")
 
 func (f files) URI(key string) string { return filepath.Join(f.dir, filepath.FromSlash(key)) }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/pinflow/pinflow/local/engine"
 )
 
-// The Kafka Connect S3 sink wrote bare values, one or many an object: their place is the object's name.
+// The Kafka Connect S3 sink wrote bare values, one or many an object: their place is the object's
+// name.
 func TestLoad_TakesBareValues(t *testing.T) {
 	const pin = `"unique_id":"00000000-0000-4000-8000-000000000001","follower_count":"1k","category":"art"}`
 	objects := store{

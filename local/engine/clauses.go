@@ -13,8 +13,8 @@ func dropSchemaWord(toks []token) []token {
 	return append(append([]token(nil), toks[:k]...), toks[k+1:]...)
 }
 
-// dropTableClauses takes out of CREATE TABLE what says how Delta keeps it: USING, CLUSTER BY, PARTITIONED BY, COMMENT, TBLPROPERTIES, LOCATION.
-// They stand between the name or the columns and AS.
+// dropTableClauses removes the clauses of Delta from CREATE TABLE: USING, CLUSTER BY, PARTITIONED
+// BY, COMMENT, TBLPROPERTIES, LOCATION. They are between the name or the columns and AS.
 func dropTableClauses(toks []token) []token {
 	if !isCreateTable(toks) {
 		return toks
@@ -53,7 +53,7 @@ func isCreateTable(toks []token) bool {
 	return at(toks, i).upper() == "TABLE"
 }
 
-// clauseEnd returns the index behind the clause that starts at i, or i if none does.
+// clauseEnd returns the index after the clause that starts at i, or i if none does.
 func clauseEnd(toks []token, i int) int {
 	switch toks[i].upper() {
 	case "USING", "COMMENT", "LOCATION": // one word or literal follows
@@ -70,7 +70,8 @@ func clauseEnd(toks []token, i int) int {
 	return i
 }
 
-// replaceWhere takes INSERT INTO t REPLACE WHERE condition query apart: on Databricks it replaces the rows of the condition in one step.
+// replaceWhere splits INSERT INTO t REPLACE WHERE condition query, which on Databricks replaces the
+// rows of the condition atomically.
 func replaceWhere(toks []token) (target, condition, query []token, ok bool) {
 	i := skip(toks, 0)
 	if at(toks, i).upper() != "INSERT" || at(toks, i+1).upper() != "INTO" {

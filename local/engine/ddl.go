@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// duckTypes are the types that DuckDB's JSON functions spell otherwise than Databricks.
+// duckTypes maps types of Databricks to those of DuckDB's JSON functions.
 var duckTypes = map[string]string{"STRING": "VARCHAR", "INT": "INTEGER", "LONG": "BIGINT"}
 
-// jsonStructure turns the schema argument of from_json, in Databricks' DDL, into the JSON structure that DuckDB's json_transform takes:
-// `a STRING, b ARRAY<INT>` becomes {"a":"VARCHAR","b":["INTEGER"]}.
+// jsonStructure converts the schema argument of from_json, in Databricks' DDL, to the JSON
+// structure of DuckDB's json_transform: `a STRING, b ARRAY<INT>` becomes
+// {"a":"VARCHAR","b":["INTEGER"]}.
 func jsonStructure(ddl string) (string, error) {
 	p := &ddlParser{}
 	for _, t := range tokens(ddl) {
@@ -121,7 +122,7 @@ func (p *ddlParser) fields() (string, error) {
 	}
 }
 
-// unquoteName takes the backticks off a name.
+// unquoteName removes the backticks of a name.
 func unquoteName(name string) string {
 	if !strings.HasPrefix(name, "`") {
 		return name
@@ -133,6 +134,6 @@ func quoteJSON(s string) string {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(s) // a string has a JSON form, and a buffer takes it
+	_ = encoder.Encode(s) // neither a string nor a buffer fails
 	return strings.TrimSpace(b.String())
 }

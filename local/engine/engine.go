@@ -1,5 +1,5 @@
-// Package engine runs Databricks SQL notebooks on DuckDB: the notebooks' cells and statements, the few spellings in which the two
-// dialects differ (see rewriter), and read_files over an object store.
+// Package engine runs Databricks SQL notebooks on DuckDB: their cells and statements, the
+// constructs in which the two dialects differ (see rewriter), and read_files over an object store.
 package engine
 
 import (
@@ -15,28 +15,29 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// Options say where the tables are and how much the engine may take.
+// Options configures an engine.
 type Options struct {
 	// Path is the database file; empty keeps the tables in memory.
 	Path string
 	// Objects is the store behind the paths that notebooks read.
 	Objects ObjectStore
-	// MemoryLimit is DuckDB's, as in 2GB; what does not fit goes to disk beside the file. Empty means 2GB.
+	// MemoryLimit is DuckDB's memory_limit; 2GB by default. DuckDB spills to disk beside the file.
 	MemoryLimit string
-	// Threads is how many cores a statement may use; 0 means all.
+	// Threads is how many cores a statement may use; all by default.
 	Threads int
 }
 
-// Engine runs notebooks and statements. It is safe for concurrent use; each call is a session of its own.
+// Engine runs notebooks and statements. It is safe for concurrent use; each call is a session of
+// its own.
 type Engine struct {
 	db      *sql.DB
 	objects ObjectStore
 }
 
-// Open opens or makes the database.
+// Open opens the database, which it creates if necessary.
 func Open(ctx context.Context, o Options) (*Engine, error) {
 	settings := url.Values{
-		// An extension would be downloaded; json, parquet and icu are built in.
+		// Extensions would be downloaded; json, parquet and icu are built in.
 		"autoinstall_known_extensions": {"false"},
 		"autoload_known_extensions":    {"false"},
 		"preserve_insertion_order":     {"false"},
@@ -71,16 +72,17 @@ func (e *Engine) Close() error { return e.db.Close() }
 // Query is one statement of Databricks SQL.
 type Query struct {
 	SQL string
-	// Catalog and Schema are where unqualified names are looked for; a catalog is not known here, and is ignored.
+	// Schema is the schema of unqualified names. Catalog is ignored: this engine has none.
 	Catalog, Schema string
 	// Params are the values of named parameters.
 	Params map[string]string
-	// RowLimit cuts the result; 0 means all rows.
+	// RowLimit limits the rows of the result; 0 is no limit.
 	RowLimit int64
 }
 
-// RunNotebook runs the statements of a notebook, one after the other, and returns the result of the last. The first statement that fails
-// ends the run with a *StatementError. When ctx ends, the running statement is interrupted and ctx's error returned.
+// RunNotebook runs the statements of a notebook in order and returns the result of the last one. It
+// ends with a *StatementError at the first failed statement. When ctx ends, the running statement
+// is interrupted and the error is ctx's.
 func (e *Engine) RunNotebook(ctx context.Context, source string, params map[string]string) (*Table, error) {
 	statements, err := splitNotebook(source)
 	if err != nil {
@@ -100,7 +102,8 @@ func (e *Engine) RunNotebook(ctx context.Context, source string, params map[stri
 	return last, nil
 }
 
-// Query runs one statement and returns its result. A failure is a *StatementError.
+// Query runs one statement and returns its result. The error of a failed statement is a
+// *StatementError.
 func (e *Engine) Query(ctx context.Context, q Query) (*Table, error) {
 	statements := splitStatements(q.SQL)
 	if len(statements) != 1 {
@@ -124,7 +127,8 @@ func (e *Engine) Query(ctx context.Context, q Query) (*Table, error) {
 	return table, nil
 }
 
-// StatementError is a statement that failed: where it stands (cell and statement count from 1), its text, and what the engine said.
+// StatementError is the error of a failed statement: its place (cell and statement count from 1),
+// its text, and the engine's message.
 type StatementError struct {
 	Cell, Statement int
 	SQL, Message    string
@@ -137,7 +141,7 @@ func (e *StatementError) Error() string {
 	return fmt.Sprintf("cell %d, statement %d: %s\n\n%s", e.Cell, e.Statement, e.Message, e.SQL)
 }
 
-// failed is the error of a statement, or of the caller who gave up.
+// failed returns the error of a statement, or that of ctx.
 func failed(ctx context.Context, st statement, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

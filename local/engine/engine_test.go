@@ -27,7 +27,7 @@ func TestRunNotebook_NothingIsReadWhereNothingHasLanded(t *testing.T) {
 	require.ErrorContains(t, err, "PATH_NOT_FOUND")
 }
 
-// signalling is a store that tells when a notebook has come to reading it.
+// signalling is a store that signals when a notebook reads it.
 type signalling struct {
 	store
 	reached func()

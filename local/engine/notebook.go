@@ -11,13 +11,14 @@ const notebookHeader = "-- Databricks notebook source"
 
 var cellBorder = regexp.MustCompile(`(?m)^-- COMMAND -+[ \t\r]*$`)
 
-// statement is one SQL statement of a notebook, without comments, and where it stands: cell and statement count from 1.
+// statement is a SQL statement of a notebook without comments. cell and number count from 1.
 type statement struct {
 	cell, number int
 	toks         []token
 }
 
-// splitNotebook returns the statements of a notebook in source format. Markdown cells are left out; other languages are refused.
+// splitNotebook returns the statements of a notebook in source format. It leaves out Markdown cells
+// and rejects other languages.
 func splitNotebook(source string) ([]statement, error) {
 	source = strings.ReplaceAll(source, "\r\n", "\n")
 	header, body, _ := strings.Cut(source, "\n")
@@ -28,7 +29,7 @@ func splitNotebook(source string) ([]statement, error) {
 	for i, cell := range cellBorder.Split(body, -1) {
 		language, magic := magicLanguage(cell)
 		if magic && language != "md" && language != "sql" {
-			return nil, errors.New("cell in " + language + ": only SQL and Markdown cells run here")
+			return nil, errors.New("cell in " + language + ": this engine runs only SQL and Markdown cells")
 		}
 		if magic && language == "md" {
 			continue

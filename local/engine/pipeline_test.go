@@ -124,7 +124,8 @@ func toJSON(t require.TestingT, e reference.Expected) string {
 	return string(b)
 }
 
-// wireRecords are the real records where they are, else generated ones, in the order in which they were sent.
+// wireRecords are the real records where they are, else generated ones, in the order in which they
+// were sent.
 func wireRecords(t testing.TB, date string) []reference.Record {
 	lines := reference.Generate(100, 1300)
 	if dir := reference.SharedPosts(); dir != "" {
@@ -195,8 +196,8 @@ func TestNotebooks_InvalidFollowersCanBeKept(t *testing.T) {
 	requireSame(t, reference.Answers(records, reference.Options{KeepInvalidFollowers: true}), read(t.Context(), t, e))
 }
 
-// The property: whatever the records, however they are spread over partitions and dates, and in whatever order the dates run, the SQL and the
-// reference agree.
+// The property: whatever the records, however they are spread over partitions and dates, and in
+// whatever order the dates run, the SQL and the reference agree.
 func TestNotebooks_AgreeWithTheReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lines := reference.Generate(rapid.Uint64().Draw(t, "seed"), rapid.IntRange(1, 120).Draw(t, "posts"))

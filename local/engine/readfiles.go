@@ -15,28 +15,31 @@ import (
 
 // Object is one object of a store.
 type Object struct {
-	// URI is its full name, as in s3://bucket/key.
+	// URI is the address, as in s3://bucket/key.
 	URI string
 	// Size is in bytes.
 	Size     int64
 	Modified time.Time
 }
 
-// ObjectStore is where read_files reads.
+// ObjectStore is the store that read_files reads.
 type ObjectStore interface {
-	// List returns the objects that a pattern matches, sorted by URI. * stands for any characters but the slash.
+	// List returns the objects that a pattern matches, sorted by URI. * matches any characters
+	// but the slash.
 	List(ctx context.Context, pattern string) ([]Object, error)
 	// Read returns the content of an object.
 	Read(ctx context.Context, uri string) ([]byte, error)
 }
 
-// readAhead is how many objects are fetched side by side. It bounds the memory: an object is at most some megabytes.
+// readAhead is how many objects are fetched at a time. It limits the memory: an object has at most
+// some megabytes.
 const readAhead = 4
 
 func readTable(n int) string { return fmt.Sprintf("temp.main._read_files_%d", n) }
 
-// readFiles makes a temporary table of the objects that the pattern matches: a row a line, or a row an object if wholeText.
-// The relation that it returns has the columns that Databricks gives: value, and _metadata. No object is an error, as there.
+// readFiles creates a temporary table of the objects that the pattern matches, with a row for each
+// line, or for each object with wholeText. The relation that it returns has Databricks' columns
+// value and _metadata. As on Databricks, no match is an error.
 func (s *session) readFiles(ctx context.Context, pattern string, wholeText bool) (string, error) {
 	if s.engine.objects == nil {
 		return "", errors.New("read_files: this engine has no object store")
@@ -59,7 +62,7 @@ func (s *session) readFiles(ctx context.Context, pattern string, wholeText bool)
 	return "(SELECT value, struct_pack(file_path := file_path, file_name := file_name, file_size := file_size, file_modification_time := modified) AS _metadata FROM " + table + ")", nil
 }
 
-// fill appends the objects, fetched side by side, one after the other.
+// fill fetches the objects in parallel and appends them in order.
 func (s *session) fill(ctx context.Context, conn driver.Conn, objects []Object, wholeText bool) error {
 	appender, err := duckdb.NewAppender(conn, "temp", "main", fmt.Sprintf("_read_files_%d", s.reads))
 	if err != nil {
@@ -122,7 +125,7 @@ func appendObject(appender *duckdb.Appender, object Object, content []byte, whol
 	return nil
 }
 
-// validUTF8 replaces what is no UTF-8 by U+FFFD, as Databricks does: DuckDB would refuse the whole file.
+// validUTF8 replaces invalid UTF-8 by U+FFFD, as Databricks does; DuckDB would reject the file.
 func validUTF8(value []byte) string {
 	if utf8.Valid(value) {
 		return string(value)

@@ -5,15 +5,17 @@ import (
 	"strings"
 )
 
-// rewriter turns one statement of Databricks SQL into DuckDB's. It works on tokens and knows the constructs in which the two differ;
-// what both spell alike passes through, and what DuckDB does not know is refused by DuckDB itself.
+// rewriter converts a statement of Databricks SQL to DuckDB's. It works on tokens and rewrites the
+// constructs in which the two differ. Everything else passes unchanged, and DuckDB rejects what it
+// does not support.
 type rewriter struct {
 	params map[string]string
-	// readFiles makes the objects behind a path pattern a relation, and returns its name.
+	// readFiles loads the objects of a path pattern and returns the name of the relation.
 	readFiles func(pattern string, wholeText bool) (string, error)
 }
 
-// rule rewrites what starts at toks[i]. It returns the SQL in place of it and the index behind it; ok is false if the rule does not apply.
+// rule rewrites the construct at toks[i]. It returns the new SQL and the index after the construct;
+// ok is false if the rule does not apply.
 type rule func(r *rewriter, toks []token, i int) (sql string, next int, ok bool, err error)
 
 // ruleOf returns the rule for calls of a function, or nil if both dialects have it.
@@ -35,15 +37,16 @@ func ruleOf(function string) rule {
 	return nil
 }
 
-// prelude defines, for each session, the functions that DuckDB does not have. from_json is permissive, as on Databricks: text that is not
-// JSON gives NULL, never an error. (DuckDB's TRY would do it too, at twice the time.)
+// prelude defines the functions that DuckDB does not have, for each session. As on Databricks,
+// from_json returns NULL for text that is not JSON. (DuckDB's TRY takes twice the time.)
 var prelude = []string{
 	"SET TimeZone = 'UTC'",
 	"CREATE OR REPLACE TEMP MACRO from_json(value, structure) AS CASE WHEN json_valid(value) THEN json_transform(value, structure) END",
 	"CREATE OR REPLACE TEMP MACRO regexp_like(s, p) AS regexp_matches(s, p)",
 }
 
-// rewrite returns the statements, to be run in one transaction, that do in DuckDB what the statement does on Databricks.
+// rewrite returns the statements of DuckDB, for one transaction, that do what the statement does on
+// Databricks.
 func (r *rewriter) rewrite(toks []token) ([]string, error) {
 	toks = dropTableClauses(dropSchemaWord(toks))
 	if target, condition, query, ok := replaceWhere(toks); ok {
@@ -65,7 +68,7 @@ func (r *rewriter) each(statements ...[]token) ([]string, error) {
 	return all, nil
 }
 
-// expression rewrites a run of tokens.
+// expression rewrites a sequence of tokens.
 func (r *rewriter) expression(toks []token) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(toks); {
@@ -108,7 +111,7 @@ func (r *rewriter) parameter(t token) (string, error) {
 	return value, nil
 }
 
-// identifier folds IDENTIFIER('catalog.' || :schema) to quoted names.
+// identifier evaluates IDENTIFIER('catalog.' || :schema) to quoted names.
 func (r *rewriter) identifier(toks []token, i int) (string, int, bool, error) {
 	args, next, ok := call(toks, i)
 	if !ok || len(args) != 1 {
@@ -125,7 +128,7 @@ func (r *rewriter) identifier(toks []token, i int) (string, int, bool, error) {
 	return strings.Join(parts, "."), next, true, nil
 }
 
-// fromJSON translates the schema literal, and drops the options: DuckDB takes neither single quotes nor other leniency.
+// fromJSON converts the schema literal and drops the options: DuckDB parses strict JSON only.
 func (r *rewriter) fromJSON(toks []token, i int) (string, int, bool, error) {
 	args, next, ok := call(toks, i)
 	if !ok || len(args) < 2 {
@@ -146,7 +149,8 @@ func (r *rewriter) fromJSON(toks []token, i int) (string, int, bool, error) {
 	return "from_json(" + value + ", " + quoteString(structure) + ")", next, true, nil
 }
 
-// posexplode(c) AS (p, v), a generator in the select list, becomes two expressions that DuckDB unnests side by side.
+// posexplode(c) AS (p, v), a generator in the select list, becomes two expressions that DuckDB
+// unnests in parallel.
 func (r *rewriter) posexplode(toks []token, i int) (string, int, bool, error) {
 	args, next, ok := call(toks, i)
 	if !ok || len(args) != 1 || at(toks, next).upper() != "AS" {
@@ -209,7 +213,7 @@ func (r *rewriter) readFilesCall(toks []token, i int) (string, int, bool, error)
 		options[name] = value
 	}
 	if options["format"] != "text" {
-		return "", 0, false, fmt.Errorf("read_files: format %q: only 'text' is read here", options["format"])
+		return "", 0, false, fmt.Errorf("read_files: format %q: this engine reads only 'text'", options["format"])
 	}
 	pattern, err := r.constant(args[0])
 	if err != nil {
@@ -235,10 +239,10 @@ func (r *rewriter) option(arg []token) (name, value string, err error) {
 	return "", "", fmt.Errorf("%q is not of the form name => value", text(arg))
 }
 
-// constant folds 'a' || :b || 'c' to its value.
+// constant evaluates 'a' || :b || 'c'.
 func (r *rewriter) constant(toks []token) (string, error) {
 	var b strings.Builder
-	operand := true // what has to come next
+	operand := true // whether an operand is next
 	for _, t := range toks {
 		if t.kind == space {
 			continue

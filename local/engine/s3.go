@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// S3Options say where an S3 server is, and with which key it is read.
+// S3Options configures the S3 server.
 type S3Options struct{ Endpoint, Region, AccessKey, SecretKey string }
 
 // s3Store reads s3://bucket/key.
@@ -30,7 +30,7 @@ func NewS3Store(_ context.Context, o S3Options) (ObjectStore, error) {
 	})}, nil
 }
 
-// List asks for the keys that begin with the pattern's fixed part, and keeps those that match.
+// List lists the keys with the fixed start of the pattern and returns those that match.
 func (s *s3Store) List(ctx context.Context, pattern string) ([]Object, error) {
 	bucket, key, err := splitURI(pattern)
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *s3Store) List(ctx context.Context, pattern string) ([]Object, error) {
 	return objects, nil
 }
 
-// Read returns an object's content.
+// Read returns the content of an object.
 func (s *s3Store) Read(ctx context.Context, uri string) ([]byte, error) {
 	bucket, key, err := splitURI(uri)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *s3Store) Read(ctx context.Context, uri string) ([]byte, error) {
 	return io.ReadAll(object.Body)
 }
 
-// splitURI takes s3://bucket/key apart; s3a:// is Hadoop's name for the same.
+// splitURI splits s3://bucket/key; s3a:// is Hadoop's name for the same.
 func splitURI(uri string) (bucket, key string, err error) {
 	scheme, rest, _ := strings.Cut(uri, "://")
 	bucket, key, ok := strings.Cut(rest, "/")

@@ -6,12 +6,12 @@ import (
 	"fmt"
 )
 
-// session is one connection, with its own schema, temporary views and files read.
+// session is one connection, with its own schema, temporary views and files.
 type session struct {
 	engine *Engine
 	conn   *sql.Conn
 	params map[string]string
-	reads  int // how many relations read_files has made
+	reads  int // how many relations read_files has created
 }
 
 func (e *Engine) newSession(ctx context.Context, params map[string]string) (*session, error) {
@@ -29,9 +29,9 @@ func (e *Engine) newSession(ctx context.Context, params map[string]string) (*ses
 	return s, nil
 }
 
-func (s *session) close() { _ = s.conn.Close() } // nothing is left to be written
+func (s *session) close() { _ = s.conn.Close() } // nothing is left to write
 
-// run runs one statement. One that becomes several in DuckDB runs in a transaction, so that it is done whole or not at all.
+// run runs one statement. If it becomes several in DuckDB, they run in a transaction.
 func (s *session) run(ctx context.Context, toks []token, rowLimit int64) (*Table, error) {
 	first := s.reads + 1
 	r := &rewriter{params: s.params, readFiles: func(pattern string, wholeText bool) (string, error) {
@@ -58,9 +58,9 @@ func (s *session) run(ctx context.Context, toks []token, rowLimit int64) (*Table
 	return nil, tx.Commit()
 }
 
-// forget drops the files that a statement has read.
+// forget drops the files that a statement read.
 func (s *session) forget(first int) {
 	for n := first; n <= s.reads; n++ {
-		_, _ = s.conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+readTable(n)) // the session's end drops it at the latest
+		_, _ = s.conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+readTable(n)) // otherwise the end of the session drops it
 	}
 }

@@ -12,20 +12,21 @@ import (
 // Table is the result of a statement.
 type Table struct {
 	Columns []Column
-	// Rows hold a value a column: nil, int64, float64, string, bool, time.Time, or []any of those.
+	// Rows holds a value for each column: nil, int64, float64, string, bool, time.Time, or []any of
+	// those.
 	Rows [][]any
 }
 
-// Column is one column of a result. Type is Databricks' name of its type, as in ARRAY<DOUBLE>.
+// Column is a column of a result. Type is its type in Databricks, for example ARRAY<DOUBLE>.
 type Column struct{ Name, Type string }
 
-// query runs a statement of DuckDB's and reads at most limit rows of its result; 0 reads all.
+// query runs a statement on DuckDB and reads at most limit rows; 0 is no limit.
 func query(ctx context.Context, conn *sql.Conn, statement string, limit int64) (*Table, error) {
 	rows, err := conn.QueryContext(ctx, statement)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }() // rows.Err has told what went wrong
+	defer func() { _ = rows.Close() }() // rows.Err has the error
 	types, err := rows.ColumnTypes()
 	if err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func query(ctx context.Context, conn *sql.Conn, statement string, limit int64) (
 	return table, rows.Err()
 }
 
-// databricksTypes are DuckDB's types that Databricks names otherwise.
+// databricksTypes maps types of DuckDB to those of Databricks.
 var databricksTypes = map[string]string{
 	"VARCHAR": "STRING", "INTEGER": "INT", "HUGEINT": "DECIMAL(38,0)", "UBIGINT": "DECIMAL(20,0)", "BLOB": "BINARY", "REAL": "FLOAT",
 	"TIMESTAMPTZ": "TIMESTAMP", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
@@ -66,7 +67,7 @@ func databricksType(duck string) string {
 	return duck
 }
 
-// plain turns the driver's value into one of those that Table documents.
+// plain converts a value of the driver to one of the types in Table.
 func plain(value any) any {
 	switch v := value.(type) {
 	case int8:

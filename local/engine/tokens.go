@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// kind is what a token is.
+// kind is the kind of a token.
 type kind int
 
 const (
@@ -18,13 +18,13 @@ const (
 	operator
 )
 
-// token is a piece of SQL as it stands in the text.
+// token is a piece of SQL, unchanged.
 type token struct {
 	kind kind
 	text string
 }
 
-// upper is the token for comparing with a keyword; a token that is no word stands for itself.
+// upper returns a word in upper case, for comparison with keywords; other tokens unchanged.
 func (t token) upper() string {
 	if t.kind == word {
 		return strings.ToUpper(t.text)
@@ -32,7 +32,7 @@ func (t token) upper() string {
 	return t.text
 }
 
-// lexer holds a group a kind, in the order in which they are tried. Everything matches: the last group takes any character.
+// lexer has a group for each kind, in order. The last group matches any character.
 var lexer = regexp.MustCompile(`(?s)` +
 	`^(?:(\s+|--[^\n]*|/\*.*?\*/)` +
 	`|([rR]'[^']*'|[rR]"[^"]*"|'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")` +
@@ -42,7 +42,7 @@ var lexer = regexp.MustCompile(`(?s)` +
 	`|([A-Za-z_]\w*)` +
 	`|(=>|::|<=>|<=|>=|<>|!=|==|\|\||->|.))`)
 
-// tokens splits SQL. The texts of the tokens, one after the other, are the SQL again.
+// tokens splits SQL. The texts of the tokens add up to the SQL.
 func tokens(sql string) []token {
 	var all []token
 	for len(sql) > 0 {
@@ -55,7 +55,7 @@ func tokens(sql string) []token {
 			}
 		}
 		t := token{k, sql[:end]}
-		// a::b is a cast and struct:field a path: a parameter stands after neither a word nor a bracket nor a colon
+		// a::b is a cast and struct:field a path: a parameter does not follow a word, a bracket or a colon.
 		if k == parameter && len(all) > 0 {
 			if last := all[len(all)-1]; last.kind == word || last.kind == quotedName || last.text == ")" || last.text == "]" || last.text == ":" {
 				t, end = token{operator, ":"}, 1
@@ -67,7 +67,7 @@ func tokens(sql string) []token {
 	return all
 }
 
-// text puts tokens together again.
+// text joins tokens.
 func text(toks []token) string {
 	var b strings.Builder
 	for _, t := range toks {
@@ -76,7 +76,7 @@ func text(toks []token) string {
 	return strings.TrimSpace(b.String())
 }
 
-// skip returns the index of the first token at or after i that is no space.
+// skip returns the index of the first token at or after i that is not a space.
 func skip(toks []token, i int) int {
 	for i < len(toks) && toks[i].kind == space {
 		i++
@@ -84,7 +84,7 @@ func skip(toks []token, i int) int {
 	return i
 }
 
-// at returns the first token at or after i that is no space; the zero token stands for the end.
+// at returns the first token at or after i that is no space; the zero token is the end.
 func at(toks []token, i int) token {
 	if i = skip(toks, i); i < len(toks) {
 		return toks[i]
@@ -93,7 +93,7 @@ func at(toks []token, i int) token {
 }
 
 // call reads the arguments of a function whose name is toks[i]: their tokens, and the index after the closing bracket.
-// ok is false if no bracket follows, or if none closes it.
+// ok is false without an opening and a closing bracket.
 func call(toks []token, i int) (args [][]token, next int, ok bool) {
 	if at(toks, i+1).text != "(" {
 		return nil, 0, false
@@ -124,11 +124,11 @@ func call(toks []token, i int) (args [][]token, next int, ok bool) {
 	return nil, 0, false
 }
 
-// escapes are Databricks' in string literals; others stand for the character itself.
+// escapes maps the escape sequences of string literals; others are the character itself.
 // https://docs.databricks.com/aws/en/sql/language-manual/data-types/string-type
 var escapes = map[byte]string{'n': "\n", 't': "\t", 'r': "\r", '0': "\x00", 'b': "\b", 'Z': "\x1a", '%': `\%`, '_': `\_`}
 
-// stringValue is the value of a string literal.
+// stringValue returns the value of a string literal.
 func stringValue(literal string) string {
 	if literal[0] == 'r' || literal[0] == 'R' {
 		return literal[2 : len(literal)-1]

@@ -67,8 +67,8 @@ func TestEmulation_ArrivesWholeAndInOrderThoughTheGatewayIsKilled(t *testing.T) 
 	}
 }
 
-// requireVersions checks that all versions are there, and that within a key the first copies of them count up, and the last ones too:
-// what is repeated is repeated in order.
+// requireVersions checks that all versions are there, and that within a key the first copies of
+// them count up, and the last ones too: what is repeated is repeated in order.
 func requireVersions(t *testing.T, records []*kgo.Record, n int) {
 	t.Helper()
 	seen := map[int]bool{}

@@ -52,7 +52,8 @@ type process struct {
 	logs  *bytes.Buffer
 }
 
-// startGateway starts the gateway on an address, "127.0.0.1:0" for one that is free, and waits until it is healthy.
+// startGateway starts the gateway on an address, "127.0.0.1:0" for one that is free, and waits
+// until it is healthy.
 func startGateway(t testing.TB, brokers []string, address string) *process {
 	t.Helper()
 	program, err := gatewayProgram()

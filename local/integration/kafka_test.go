@@ -1,4 +1,5 @@
-// Package integration tests Pinflow's clients and programs against the embedded systems, below the whole stack.
+// Package integration tests Pinflow's clients and programs against the embedded systems, below the
+// whole stack.
 package integration
 
 import (
@@ -13,7 +14,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
-// patience bounds every wait; it is not an expectation of speed.
+// patience limits every wait; it is not an expectation of speed.
 const patience = time.Minute
 
 const topic = "pinflow.pin"
@@ -45,7 +46,8 @@ func deadline(t *testing.T) context.Context {
 	return ctx
 }
 
-// readAll reads n records of the topic with another client than the one under test; a partition's records are in the order of its log.
+// readAll reads n records of the topic with another client than the one under test; a partition's
+// records are in the order of its log.
 func readAll(t *testing.T, cluster *kfake.Cluster, n int) []*kgo.Record {
 	t.Helper()
 	return readRecords(t, cluster, topic, n)

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
@@ -81,7 +82,8 @@ func TestProduce_PutsAKeyWhereKafkasOwnClientsPutIt(t *testing.T) {
 	}
 }
 
-// requireOrdered checks that within each key the first copies of the values count up, and that no value is missing.
+// requireOrdered checks that within each key the first copies of the values count up, and that no
+// value is missing.
 func requireOrdered(t *testing.T, records []*kgo.Record, n int) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -123,7 +125,7 @@ func TestProduce_KeepsTheOrderOfAKeyFromCallToCall(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	require.Equal(t, callers*calls*records, count(t, cluster), "without faults nothing stands twice")
+	require.Equal(t, callers*calls*records, count(t, cluster), "without faults nothing is duplicated")
 	requireOrdered(t, readAll(t, cluster, callers*calls*records), callers*calls*records)
 }
 
@@ -172,7 +174,7 @@ func TestProduce_ASingleRefusedRecordHarmsNoOther(t *testing.T) {
 	require.NoError(t, err)
 	for i, ack := range acks {
 		if i == 42 {
-			require.Equal(t, kafka.FaultRecord, kafka.Classify(ack.Err))
+			require.Equal(t, fault.Invalid, fault.KindOf(kafka.Classify(ack.Err)))
 			continue
 		}
 		require.NoError(t, ack.Err, "record %d", i)

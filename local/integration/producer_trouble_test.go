@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
@@ -30,7 +31,7 @@ func TestProduce_LosesNothingWhenConnectionsAreCutAndLeadersMove(t *testing.T) {
 			for partition := range int32(3) {
 				require.NoError(t, cluster.MoveTopicPartition(topic, partition, int32(call)%3))
 			}
-		case 4: // the broker writes the records and says that it does not know
+		case 4: // the broker writes the records and returns an unknown error
 			cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicasAfterAppend, Count: 1})
 		case 5:
 			cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.UnknownTopicOrPartition, Count: 1})
@@ -78,8 +79,8 @@ func TestProduce_SaysWhenNoBrokerAnswers(t *testing.T) {
 	require.ErrorIs(t, err, kafka.ErrUnreachable)
 	acks, err = known.Produce(deadline(t), topic, messages(1, 2, 1))
 	require.NoError(t, err, "the topic is known, so its records are tried")
-	require.Equal(t, kafka.FaultTransient, kafka.Classify(acks[0].Err))
-	require.Equal(t, kafka.FaultTransient, kafka.Classify(acks[1].Err))
+	require.Equal(t, fault.Unreachable, fault.KindOf(kafka.Classify(acks[0].Err)))
+	require.Equal(t, fault.Unreachable, fault.KindOf(kafka.Classify(acks[1].Err)))
 	require.Error(t, acks[0].Err)
 }
 

@@ -1,4 +1,5 @@
-// Package kafka runs a Kafka broker inside this process: franz-go's kfake, which speaks the real wire protocol and keeps its records on disk.
+// Package kafka runs a Kafka broker inside this process: franz-go's kfake, with the real wire
+// protocol and its records on disk.
 package kafka
 
 import (
@@ -13,8 +14,8 @@ import (
 // Broker is a running broker, a cluster of one.
 type Broker struct{ cluster *kfake.Cluster }
 
-// Start starts a broker on 127.0.0.1 with its records under dir. What it has acknowledged survives a kill of the process:
-// it is in the operating system's page cache by then, as with Kafka itself.
+// Start starts a broker on 127.0.0.1 with its records under dir. Acknowledged records survive a
+// kill of the process: as with Kafka itself, they are in the page cache of the operating system.
 func Start(port int, dir string, logOutput io.Writer) (*Broker, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -24,7 +25,7 @@ func Start(port int, dir string, logOutput io.Writer) (*Broker, error) {
 		kfake.Ports(port),
 		kfake.ClusterID("pinflow-local"),
 		kfake.DataDir(dir),
-		// A topic that nobody made is a mistake in a name; Kafka's own default would hide it.
+		// An unknown topic is a mistake in a name, which Kafka's default of creating it would hide.
 		kfake.BrokerConfigs(map[string]string{"auto.create.topics.enable": "false"}),
 		kfake.WithLogger(kfake.BasicLogger(logOutput, kfake.LogLevelWarn)),
 	)
@@ -35,5 +36,5 @@ func Start(port int, dir string, logOutput io.Writer) (*Broker, error) {
 	return &Broker{cluster}, nil
 }
 
-// Stop stops the broker and writes what is left to disk.
+// Stop stops the broker and flushes its records to disk.
 func (b *Broker) Stop() { b.cluster.Close() }

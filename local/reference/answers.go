@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// Expected is what the pipeline must answer: rows of the cleaned tables, quarantined records by `topic:reason`, and each answer's rows.
+// Expected is the result that the pipeline must have: rows of the cleaned tables, quarantined
+// records by `topic:reason`, and the rows of each answer.
 type Expected struct {
 	Rows     map[string]int     `json:"rows"`
 	Rejected map[string]int     `json:"rejected"`
 	Answers  map[string][][]any `json:"answers"`
 }
 
-// Answers cleans the records and answers the eight questions. The records may stand in any order.
+// Answers cleans the records and answers the eight questions. The records may be in any order.
 func Answers(records []Record, o Options) Expected {
 	out := Expected{Rows: map[string]int{}, Rejected: map[string]int{}, Answers: map[string][][]any{}}
 	tables := map[string]map[int64]row{"pin": {}, "geo": {}, "user": {}}
@@ -48,7 +49,7 @@ func (c counter[G, I]) add(group G, item I) {
 	c[group][item]++
 }
 
-// top returns, for each group, its items with the highest value; ties are all kept.
+// top returns, for each group, all items with the highest value.
 func top[G, I cmp.Ordered](groups map[G]map[I]int64) [][]any {
 	rows := [][]any{}
 	for _, group := range sortedKeys(groups) {
@@ -183,7 +184,8 @@ func answerByUser(answers map[string][][]any, pins, users map[int64]row) {
 	answers["median_followers_by_joining_year_and_age_group"] = both
 }
 
-// joined counts users by the year of joining; a user is a distinct name, age and date of joining.
+// joined counts users by the year in which they joined; a user is a distinct name, age and date of
+// joining.
 func joined(users map[int64]row) [][]any {
 	type user struct {
 		name string

@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// Options are the parameters of cleaning.
+// Options holds the parameters of cleaning.
 type Options struct {
-	// KeepInvalidFollowers keeps posts with a follower count that cannot be read, without it (invalid_followers=null).
+	// KeepInvalidFollowers keeps posts with an invalid follower count, without the count
+	// (invalid_followers=null).
 	KeepInvalidFollowers bool
 }
 
-// row is a cleaned record, in the fields that the answers need. A nil pointer is NULL.
+// row holds the fields of a cleaned record that the answers need. A nil pointer is NULL.
 type row struct {
 	ind       int64
 	followers *int64
@@ -36,7 +37,7 @@ var (
 	moment    = regexp.MustCompile(`\A[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}\z`)
 )
 
-// clean judges one element: the row, or the first reason that applies.
+// clean returns the row of an element, or the first reason to reject it.
 func clean(e element, o Options) (row, string) {
 	switch e.Kind {
 	case "pin":
@@ -108,7 +109,7 @@ func cleanUser(f map[string]string) (row, string) {
 	return row{ind: integer(ind), userName: first + " " + last, age: int(integer(f["age"])), moment: at}, ""
 }
 
-// known returns a text, or nil if it is absent, blank, or one of the whole values that stand for nothing.
+// known returns a text, or nil if it is absent, blank, or one of the values for missing data.
 func known(f map[string]string, field string, nothing ...string) *string {
 	text, ok := f[field]
 	if !ok || blank(text) || slices.Contains(nothing, text) {
@@ -118,7 +119,7 @@ func known(f map[string]string, field string, nothing ...string) *string {
 }
 
 func integer(digits string) int64 {
-	n, _ := strconv.ParseInt(digits, 10, 64) // a regular expression has let only 18 digits through
+	n, _ := strconv.ParseInt(digits, 10, 64) // a regular expression limits it to 18 digits
 	return n
 }
 

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Generate returns n posts as wire records of the three topics, in the order in which they were sent: dirty as real ones are, and with some
-// that are hostile. The same seed gives the same records.
+// Generate returns n posts as records of the three topics, in the order in which they were sent:
+// with the faults of real records, and some hostile ones. The same seed gives the same records.
 func Generate(seed uint64, n int) map[string][]string {
 	g := &generator{rand.New(rand.NewPCG(seed, 1))}
 	lines := map[string][]string{}
 	for range n {
-		ind := g.IntN(max(2, n*2/3)) // some posts are sent again, and changed
+		ind := g.IntN(max(2, n*2/3)) // some posts are sent again with changes
 		lines["pin"] = append(lines["pin"], g.wire(g.pin(ind), "pin"))
 		lines["geo"] = append(lines["geo"], g.wire(g.geo(ind), "geo"))
 		lines["user"] = append(lines["user"], g.wire(g.user(ind), "user"))
@@ -25,7 +25,7 @@ type generator struct{ *rand.Rand }
 
 func (g *generator) of(choices ...any) any { return choices[g.IntN(len(choices))] }
 
-// odd returns one of the values now and then, else the usual one.
+// odd returns the usual value, and sometimes one of the others.
 func (g *generator) odd(usual any, values ...any) any {
 	if g.IntN(25) == 0 {
 		return g.of(values...)
@@ -71,11 +71,11 @@ func (g *generator) moment(from, to int) string {
 	return fmt.Sprintf("%d-%02d-%02d%s%02d:%02d:%02d", from+g.IntN(to-from), 1+g.IntN(12), 1+g.IntN(28), g.of(" ", "T"), g.IntN(24), g.IntN(60), g.IntN(60))
 }
 
-// wire writes a record as it is sent, and spoils some.
+// wire encodes a record, and corrupts some.
 func (g *generator) wire(record map[string]any, kind string) string {
 	b, err := json.Marshal(record)
 	if err != nil {
-		panic(err) // the generator makes nothing that JSON has no form for
+		panic(err) // all generated values have a JSON form
 	}
 	text := string(b)
 	switch g.IntN(60) {

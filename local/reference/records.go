@@ -1,5 +1,5 @@
-// Package reference is a second implementation of cleaning and answers, in plain Go from the contract, apart from the SQL of the notebooks.
-// Only tests use it: where both agree, a mistake would have to be in both.
+// Package reference implements cleaning and answers a second time, in Go by the contract, for tests
+// of the SQL notebooks: a mistake would have to be in both implementations.
 package reference
 
 import (
@@ -15,9 +15,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Record is one Kafka record with its place.
+// Record is a Kafka record with its topic, partition and offset.
 type Record struct {
-	Kind      string // pin, geo or user: of the topic, whatever the record is
+	Kind      string // pin, geo or user: that of the topic, whatever the record is
 	Date      string // logical date that it landed in
 	Partition int
 	Offset    int64
@@ -25,15 +25,16 @@ type Record struct {
 	Value     []byte
 }
 
-// element is one record to be judged: the whole value, or an element of an array that holds an object.
+// element is a record to clean: the whole value, or an element of an array with an object.
 type element struct {
 	Record
 	index int
-	// fields are those of a JSON object; nil if the element is anything else. A field that is null is absent.
+	// fields holds the fields of a JSON object without nulls; nil if the element is not an object.
 	fields map[string]string
 }
 
-// later orders elements by which stands: the later date, then timestamp, offset, partition, element.
+// later orders elements by date, then timestamp, offset, partition and element: the last one
+// counts.
 func later(a, b element) int {
 	return cmp.Or(strings.Compare(a.Date, b.Date), cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.Offset, b.Offset),
 		cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.index, b.index))
@@ -56,11 +57,12 @@ func elements(r Record) []element {
 	return all
 }
 
-// maxDepth is how deep a value may be nested to count as JSON.
+// maxDepth is the maximum nesting of a value that counts as JSON.
 const maxDepth = 512
 
-// Strict says whether the value is JSON that every engine reads alike: RFC 8259 with I-JSON's rules (no duplicate names, no lone
-// surrogates, valid UTF-8, numbers within double), at most 512 deep.
+// Strict reports whether the value is JSON that every engine reads in the same way: RFC 8259 with
+// the rules of I-JSON (no duplicate names, no lone surrogates, valid UTF-8, numbers within double),
+// nested at most 512 deep.
 func Strict(value []byte) bool {
 	decoder := jsontext.NewDecoder(bytes.NewReader(value))
 	for {
@@ -79,7 +81,7 @@ func Strict(value []byte) bool {
 	}
 }
 
-// tops counts the values that stand one after the other.
+// tops counts the top-level values.
 func tops(value []byte) int {
 	decoder := jsontext.NewDecoder(bytes.NewReader(value))
 	for n := 0; ; n++ {
@@ -107,7 +109,8 @@ func array(value jsontext.Value) (items []jsontext.Value, holdsObject bool) {
 	return items, holdsObject
 }
 
-// object returns the fields of a JSON object as texts: a string's text, anything else as its compact JSON.
+// object returns the fields of a JSON object as texts: the text of a string, the compact JSON of
+// other values.
 func object(value jsontext.Value) map[string]string {
 	if value.Kind() != '{' {
 		return nil
@@ -144,7 +147,7 @@ func object(value jsontext.Value) map[string]string {
 	return fields
 }
 
-// blank says that a text has no character but white space; U+00A0 counts as such.
+// blank reports whether a text is only white space, including U+00A0.
 func blank(text string) bool {
 	return strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }) == ""
 }

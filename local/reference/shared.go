@@ -6,8 +6,9 @@ import (
 	"runtime"
 )
 
-// SharedPosts returns the directory of real wire records with their expected answers, or "" where there is none, as in a user's clone.
-// PINFLOW_SHARED names the directory above it; by default it is looked for beside the checkout.
+// SharedPosts returns the directory of real records with their expected answers, or "" if it does
+// not exist, as in a user's clone. PINFLOW_SHARED is its parent directory, by default beside the
+// checkout.
 func SharedPosts() string {
 	shared := os.Getenv("PINFLOW_SHARED")
 	if shared == "" {

@@ -2,5 +2,5 @@ package s3
 
 import "syscall"
 
-// ownGroup keeps Ctrl-C on the terminal from the server: the stack ends it after those that use it.
+// ownGroup shields the server from Ctrl-C: the stack stops it after its clients.
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -1,4 +1,5 @@
-// Package s3 runs an S3 server, versitygw on a directory, in a process of its own: it changes the working directory, and allows one instance a process.
+// Package s3 runs an S3 server, versitygw on a directory, in a process of its own, because it
+// changes the working directory and allows one instance per process.
 package s3
 
 import (
@@ -20,8 +21,8 @@ import (
 // Subcommand is the hidden command of this program that runs Serve.
 const Subcommand = "s3"
 
-// shutdownLimit is how long requests may take to end. The server waits for idle connections too, and for ever;
-// what it has acknowledged is on disk.
+// shutdownLimit is how long Stop waits: the server would wait for idle connections for ever.
+// Everything that it has acknowledged is on disk.
 const shutdownLimit = time.Second
 
 const (
@@ -31,13 +32,15 @@ const (
 	envSecret  = "PINFLOW_LOCAL_S3_SECRET_KEY"
 
 	healthPath = "/healthz"
-	// maxCopy is S3's limit for a copy in one request: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+	// maxCopy is S3's limit for a copy in one request:
+	// https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 	maxCopy = 5 << 30
-	// maxParts is S3's limit for a multipart upload: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+	// maxParts is S3's limit for a multipart upload:
+	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 	maxParts = 10_000
 )
 
-// Options say where the server listens, where its buckets are, and which key it accepts.
+// Options configures the server.
 type Options struct {
 	Address              string
 	Dir                  string
@@ -45,7 +48,7 @@ type Options struct {
 	Region               string
 }
 
-// Process is the running server.
+// Process is a running server.
 type Process struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
@@ -53,7 +56,8 @@ type Process struct {
 	err   error
 }
 
-// Start starts this program again as the server. It ends with this process, even if that is killed: its standard input ends then.
+// Start starts this program again as the server. The server ends with this process, even if this
+// one is killed, because its standard input ends then.
 func Start(o Options, log io.Writer) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -99,12 +103,12 @@ func (p *Process) waitHealthy(address string) error {
 // Done is closed when the server has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Stop ends the server and waits for that.
+// Stop stops the server and waits until it has ended.
 func (p *Process) Stop() {
 	p.stdin.Close()
 	select {
 	case <-p.done:
-	case <-time.After(5 * time.Second): // an upload that hangs; its client sees the connection end
+	case <-time.After(5 * time.Second): // an upload hangs; its connection is closed
 		_ = p.cmd.Process.Kill()
 		<-p.done
 	}
@@ -146,8 +150,8 @@ func Serve(ctx context.Context, stdin io.Reader) error {
 	})
 }
 
-// metadata keeps the objects' metadata in extended attributes, or beside the buckets on a file system without them.
-// The choice is made once: files of both kinds would lose each other's.
+// metadata keeps the metadata of objects in extended attributes, or beside the buckets if the file
+// system has none. It keeps the choice of the first start, because with a mixture metadata would be lost.
 func metadata(dir, buckets string) (meta.MetadataStorer, error) {
 	sidecar := filepath.Join(dir, "metadata")
 	if _, err := os.Stat(sidecar); err == nil || (meta.XattrMeta{}).Test(buckets) != nil {

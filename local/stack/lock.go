@@ -9,14 +9,14 @@ import (
 	"syscall"
 )
 
-// InUseError says that another stack runs on the same directory.
+// InUseError is the error of a directory that another stack uses.
 type InUseError struct{ Dir, PID string }
 
 func (e *InUseError) Error() string {
 	return fmt.Sprintf("another stack (process %s) runs on the data directory %s: end it, or choose another directory with --data (DATA=dir of make)", e.PID, e.Dir)
 }
 
-// lock keeps a second stack from the same directory. The kernel drops the lock when the process ends, however it ends.
+// lock locks the directory against other stacks. The kernel releases the lock when the process ends.
 func lock(dir string) (*os.File, error) {
 	file, err := os.OpenFile(filepath.Join(dir, "stack.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/spf13/pflag"
+
+	"github.com/pinflow/pinflow/internal/config"
 )
 
 const loopback = "127.0.0.1"
@@ -76,21 +78,24 @@ func (p *Ports) Flags(flags *pflag.FlagSet) {
 
 // Resolve gives each port that no flag has set its variable of the environment, or its default with the offset.
 func (p *Ports) Resolve(getenv func(string) string) error {
+	if err := config.CheckPortOffset(p.Offset); err != nil {
+		return fmt.Errorf("--port-offset %w", err)
+	}
 	var errs []error
 	for _, part := range p.parts() {
-		if *part.set != 0 {
-			continue
-		}
-		*part.set = part.port + p.Offset
-		if text := getenv(part.env); text != "" {
+		if text := getenv(part.env); *part.set == 0 && text != "" {
 			port, err := strconv.Atoi(text)
-			if err != nil || port < 1 {
-				errs = append(errs, fmt.Errorf("%s=%q is not a port", part.env, text))
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s=%q: want a port, 1 to 65535", part.env, text))
+				continue
 			}
 			*part.set = port
 		}
-		if *part.set > 65535 {
-			errs = append(errs, fmt.Errorf("%s: there is no port %d; choose a smaller --port-offset", part.name, *part.set))
+		if *part.set == 0 {
+			*part.set = part.port + p.Offset
+		}
+		if *part.set < 1 || *part.set > 65535 {
+			errs = append(errs, fmt.Errorf("%s: port %d: want 1 to 65535", part.name, *part.set))
 		}
 	}
 	return errors.Join(errs...)

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/pinflow/pinflow/internal/config"
 )
 
 // The fixed names and secrets of the embedded stack. It listens on loopback only.
@@ -17,17 +19,11 @@ const (
 	apiKey      = "local-key"
 	bucket      = "pinflow"
 	namespace   = "default"
-
-	gatewayPort = 8082
-	workerPort  = 9464
 )
-
-// settingsFile is where the other programs find the running stack.
-const settingsFile = "stack.env"
 
 // writeSettings writes the stack's addresses under the names of .env.example, in one step: a reader sees all of the file or none.
 func writeSettings(dir string, p Ports, workspaceURL string) error {
-	gateway, worker := address(gatewayPort+p.Offset), address(workerPort+p.Offset)
+	gateway, worker := address(config.GatewayPort+p.Offset), address(config.WorkerPort+p.Offset)
 	var b strings.Builder
 	b.WriteString("# Written by the embedded stack while it runs.\n")
 	for _, setting := range [][2]string{
@@ -51,7 +47,7 @@ func writeSettings(dir string, p Ports, workspaceURL string) error {
 	} {
 		fmt.Fprintf(&b, "%s=%s\n", setting[0], setting[1])
 	}
-	file := filepath.Join(dir, settingsFile)
+	file := filepath.Join(dir, config.StackFile)
 	if err := os.WriteFile(file+".new", []byte(b.String()), 0o600); err != nil {
 		return err
 	}

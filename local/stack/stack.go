@@ -15,6 +15,8 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/search"
 	"github.com/pinflow/pinflow/local/kafka"
 	"github.com/pinflow/pinflow/local/s3"
 	"github.com/pinflow/pinflow/local/temporal"
@@ -27,21 +29,25 @@ const retention = 30 * 24 * time.Hour
 // startLimit bounds the start of all parts: what is not up by then will not come up.
 const startLimit = 2 * time.Minute
 
-// searchAttributes are those that Pinflow's workflows set. `starter setup` adds them to a namespace without them, so here they only save a step.
-var searchAttributes = map[string]enumspb.IndexedValueType{
-	"PinflowDag":     enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-	"PinflowDate":    enumspb.INDEXED_VALUE_TYPE_DATETIME,
-	"PinflowState":   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-	"PinflowTrigger": enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-	"PinflowPartial": enumspb.INDEXED_VALUE_TYPE_BOOL,
-	"PinflowTags":    enumspb.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+// searchAttributes returns those that Pinflow's workflows set. `starter setup` would create them, too; here
+// they save a step.
+func searchAttributes() map[string]enumspb.IndexedValueType {
+	all := map[string]enumspb.IndexedValueType{}
+	for _, attribute := range search.Attributes() {
+		all[attribute.Name] = attribute.Type
+	}
+	return all
 }
 
-// Options say where the stack keeps its state, where it listens, and where it says how far it is.
+// Options configure the stack.
 type Options struct {
-	Data     string
-	Ports    Ports
+	// Data is the directory of its state.
+	Data  string
+	Ports Ports
+	// Progress is where the stack reports its start.
 	Progress io.Writer
+	// Announce lets `starter` find the stack from any directory, through the user's state directory.
+	Announce bool
 }
 
 // stack is the parts that have started so far, in that order.
@@ -69,7 +75,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer held.Close()
 	// A stack that was killed could not remove its settings; they must not be taken for this one's.
-	settings := filepath.Join(o.Data, settingsFile)
+	settings := filepath.Join(o.Data, config.StackFile)
 	if err := os.Remove(settings); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -92,6 +98,12 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { s.note("remove the settings", os.Remove(settings)) }()
+	if o.Announce {
+		withdraw, err := config.AnnounceStack(o.Data)
+		if s.note("announce the stack", err); err == nil { // without it, PINFLOW_STACK still finds the stack
+			defer func() { s.note("withdraw the announcement", withdraw()) }()
+		}
+	}
 	s.say("ready: settings in %s", settings)
 	select {
 	case <-ctx.Done():
@@ -122,7 +134,7 @@ func (s *stack) start(ctx context.Context, log io.Writer) (string, error) {
 
 func (s *stack) startTemporal(ctx context.Context) error {
 	server, err := temporal.Start(temporal.Options{
-		IP: loopback, Port: s.Ports.Temporal, Namespaces: []string{namespace}, Retention: retention, SearchAttributes: searchAttributes,
+		IP: loopback, Port: s.Ports.Temporal, Namespaces: []string{namespace}, Retention: retention, SearchAttributes: searchAttributes(),
 		DatabaseFile: filepath.Join(s.Data, "temporal", temporal.DatabaseName()),
 		LogFile:      filepath.Join(s.Data, "logs", "temporal.log"), LogLevel: "warn",
 	})

@@ -12,8 +12,9 @@ import (
 	"go.temporal.io/server/common/primitives"
 )
 
-// WaitSchedules returns when the server can answer about the namespace's schedules. They are workflows that a worker inside the server runs,
-// which comes up some moments after the frontend. A question that is asked before waits in vain, and until its caller's patience ends.
+// WaitSchedules returns when the server can describe the namespace's Schedules. They are workflows
+// of a worker inside the server, which starts some moments after the frontend; earlier requests
+// would hang until their timeout.
 func WaitSchedules(ctx context.Context, address, namespace string) error {
 	c, err := client.NewLazyClient(client.Options{HostPort: address, Namespace: namespace})
 	if err != nil {
@@ -33,7 +34,7 @@ func WaitSchedules(ctx context.Context, address, namespace string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the server's own worker for namespace %s does not come up: %w", namespace, ctx.Err())
+			return fmt.Errorf("the server's own worker for namespace %s did not start: %w", namespace, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

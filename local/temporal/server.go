@@ -30,39 +30,42 @@ import (
 
 const loopback = "127.0.0.1"
 
-// Options say where the server listens and what it keeps.
+// Options configures the server.
 type Options struct {
-	// IP and Port are of the frontend, which clients dial.
+	// IP and Port are those of the frontend, to which clients connect.
 	IP   string
 	Port int
 	// DatabaseFile is the SQLite file; empty keeps everything in memory.
 	DatabaseFile string
-	// Namespaces are made if they are not there.
+	// Namespaces holds the namespaces to create.
 	Namespaces []string
-	// Retention is how long the namespaces keep closed workflows; 0 is the server's default of one day.
+	// Retention is the retention of the namespaces; the server's default of one day by default.
 	Retention time.Duration
-	// SearchAttributes are given to the namespaces when they are made.
+	// SearchAttributes holds the search attributes of new namespaces.
 	SearchAttributes map[string]enumspb.IndexedValueType
 	// DynamicConfig overrides DefaultDynamicConfig by key.
 	DynamicConfig dynamicconfig.StaticClient
-	// LogFile takes the log; empty is standard error. LogLevel is debug, info, warn, error or fatal.
+	// LogFile is the file of the log; standard error by default. LogLevel is debug, info, warn,
+	// error or fatal.
 	LogFile, LogLevel string
 }
 
-// DatabaseName is the file name of a database of this server. The server's minor version is part of it, because its schema is not migrated:
-// a newer server starts with a new file and leaves the old one untouched.
+// DatabaseName is the file name of the server's database. It contains the server's minor version,
+// because the schema is not migrated: a newer server creates a new file and leaves the old one
+// untouched.
 func DatabaseName() string {
 	version := strings.Split(headers.ServerVersion, ".")
 	return "temporal-" + strings.Join(version[:2], ".") + ".db"
 }
 
-// DefaultDynamicConfig makes one process on SQLite quick. The server's defaults are for a cluster: its queue processors may poll the
-// database 20 times a second, which alone costs 50 ms a workflow task. And they keep the tasks that they have done until the next checkpoint,
-// 30 s later, and go through all of them whenever a task is added: the busier the server, the slower each workflow.
+// DefaultDynamicConfig makes the server fast in one process on SQLite. The defaults are for a
+// cluster: queue processors poll the database at most 20 times a second, which adds 50 ms to each
+// workflow task. They also keep completed tasks until the next checkpoint, 30 s later, and iterate
+// over them for each new task, so that a busy server becomes slow.
 func DefaultDynamicConfig() dynamicconfig.StaticClient {
 	c := dynamicconfig.StaticClient{}
 	for key, value := range map[string]any{
-		"frontend.enableServerVersionCheck":              false, // asks a server of the vendor's
+		"frontend.enableServerVersionCheck":              false, // would contact a server of the vendor
 		"history.transferProcessorMaxPollRPS":            2000,
 		"history.timerProcessorMaxPollRPS":               2000,
 		"history.visibilityProcessorMaxPollRPS":          2000,
@@ -75,7 +78,7 @@ func DefaultDynamicConfig() dynamicconfig.StaticClient {
 		"matching.numTaskqueueReadPartitions":            1,
 		"matching.numTaskqueueWritePartitions":           1,
 		"system.namespaceCacheRefreshInterval":           200 * time.Millisecond,
-		"system.forceSearchAttributesCacheRefreshOnRead": true, // so that a new search attribute can be used at once
+		"system.forceSearchAttributesCacheRefreshOnRead": true, // new search attributes are usable at once
 	} {
 		c[dynamicconfig.MakeKey(key)] = value
 	}
@@ -85,7 +88,7 @@ func DefaultDynamicConfig() dynamicconfig.StaticClient {
 // Server is a running Temporal server.
 type Server struct{ server temporal.Server }
 
-// Start starts the server and returns when it takes requests.
+// Start starts the server and returns when it accepts requests.
 func Start(o Options) (*Server, error) {
 	sql := o.database()
 	if err := o.prepare(sql); err != nil {
@@ -114,11 +117,12 @@ func Start(o Options) (*Server, error) {
 	return &Server{server}, nil
 }
 
-// Stop stops the server. What it has acknowledged is in the database before.
+// Stop stops the server. Everything that it has acknowledged is in the database.
 func (s *Server) Stop() error { return s.server.Stop() }
 
-// database configures SQLite: the write-ahead log with synchronous NORMAL loses nothing when the process is killed. The names are those of
-// the pragmas: SQLite passes over a pragma that it does not know, and would sync a journal with every transaction.
+// database configures SQLite: the write-ahead log with synchronous NORMAL loses nothing when the
+// process is killed. SQLite ignores unknown pragmas, so a wrong name here would sync a journal in
+// every transaction.
 func (o Options) database() *config.SQL {
 	sql := &config.SQL{PluginName: sqlite.PluginName, DatabaseName: o.DatabaseFile, ConnectAttributes: map[string]string{}}
 	if o.DatabaseFile == "" {
@@ -128,12 +132,13 @@ func (o Options) database() *config.SQL {
 	}
 	sql.ConnectAttributes["mode"] = "rwc"
 	sql.ConnectAttributes["journal_mode"], sql.ConnectAttributes["synchronous"] = "wal", "normal"
-	// Nobody else opens the file, so its lock is taken once instead of with every transaction; pages of some ten thousand runs stay in memory.
+	// No other process opens the file, so that it is locked once instead of in every transaction.
+	// The cache holds the pages of some ten thousand runs.
 	sql.ConnectAttributes["locking_mode"], sql.ConnectAttributes["cache_size"] = "exclusive", "-65536" // KiB
 	return sql
 }
 
-// prepare makes the database, if there is none, and the namespaces.
+// prepare creates the database and the namespaces if they do not exist.
 func (o Options) prepare(sql *config.SQL) error {
 	if _, err := os.Stat(o.DatabaseFile); o.DatabaseFile != "" && errors.Is(err, fs.ErrNotExist) {
 		if err := createDatabase(o.DatabaseFile); err != nil {
@@ -154,7 +159,8 @@ func (o Options) prepare(sql *config.SQL) error {
 	return sqliteschema.CreateNamespaces(sql, namespaces...)
 }
 
-// createDatabase writes the schema under another name first, so that a process that is killed half way leaves no half database.
+// createDatabase creates the schema under another name first, so that a killed process leaves no
+// incomplete database.
 func createDatabase(file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
@@ -171,7 +177,8 @@ func createDatabase(file string) error {
 	return os.Rename(unfinished, file)
 }
 
-// config is the server's: one shard, all services in this process, no archival, no metrics, no authorization; loopback only.
+// config returns the configuration of the server: one shard, all services in this process, no
+// archival, no metrics, no authorization; loopback only.
 func (o Options) config(sql *config.SQL, services map[string]config.Service) *config.Config {
 	frontend := o.address()
 	disabled := config.ArchivalNamespaceDefaults{
@@ -199,7 +206,7 @@ func (o Options) config(sql *config.SQL, services map[string]config.Service) *co
 
 func (o Options) address() string { return o.IP + ":" + strconv.Itoa(o.Port) }
 
-// services are the server's four, all in this process. Only the frontend's port matters to others.
+// services returns the server's four services. Only the port of the frontend is for clients.
 func (o Options) services() map[string]config.Service {
 	internal := func() config.Service {
 		return config.Service{RPC: config.RPC{GRPCPort: freeport.MustGetFreePort(), BindOnLocalHost: true}}
@@ -210,8 +217,9 @@ func (o Options) services() map[string]config.Service {
 	}
 }
 
-// hosts says that each service has one host, in place of the gossip by which a cluster's hosts find each other. After a restart the gossip
-// waits for the hosts of the last process, which are still in the database: the server's own workers then start a minute late.
+// hosts replaces the gossip between the hosts of a cluster: each service has one host. After a
+// restart the gossip would wait for the hosts of the last process, which are still in the database,
+// and the server's own workers would start a minute late.
 func hosts(services map[string]config.Service) map[primitives.ServiceName]static.Hosts {
 	all := map[primitives.ServiceName]static.Hosts{}
 	for name, service := range services {

@@ -9,8 +9,9 @@ import (
 	"go.temporal.io/server/common/testing/freeport"
 )
 
-// Without the write-ahead log each transaction syncs a journal of its own: the server would do a fifth of the work in the same time.
-// SQLite does not tell of a setting whose name it does not know, so the file itself is asked.
+// Without the write-ahead log each transaction syncs a journal of its own: the server would do a
+// fifth of the work in the same time. SQLite ignores a setting whose name it does not
+// know, so the file itself is asked.
 func TestServer_KeepsAWriteAheadLog(t *testing.T) {
 	file := filepath.Join(t.TempDir(), DatabaseName())
 	server, err := Start(Options{IP: loopback, Port: freeport.MustGetFreePort(), DatabaseFile: file, Namespaces: []string{"default"}, LogLevel: "fatal"})

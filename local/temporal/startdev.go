@@ -12,9 +12,9 @@ import (
 	"go.temporal.io/server/common/dynamicconfig"
 )
 
-// NewServerCommand returns `server start-dev`, with the arguments of the Temporal CLI that test suites and scripts use.
-// So this program can stand where the Temporal CLI is asked for, as in the Go SDK's testsuite.StartDevServer.
-// run is called with the options and must block until the server shall end.
+// NewServerCommand returns `server start-dev` with the arguments of the Temporal CLI that test
+// suites and scripts use, so that this program can replace the Temporal CLI, for example in the Go
+// SDK's testsuite.StartDevServer. run gets the options and must block until the server is to stop.
 func NewServerCommand(run func(cmd *cobra.Command, o Options, ui *UIOptions) error) *cobra.Command {
 	var (
 		o                            = Options{LogLevel: "error"}
@@ -83,7 +83,8 @@ func parseSearchAttributes(pairs []string) (map[string]enumspb.IndexedValueType,
 	return attributes, errors.Join(errs...)
 }
 
-// parseDynamicConfig reads KEY=JSON. Whole numbers become int, the only type that the server takes for its integer settings.
+// parseDynamicConfig parses KEY=JSON. Whole numbers become int, the only type that the server
+// accepts for integer settings.
 func parseDynamicConfig(pairs []string) (dynamicconfig.StaticClient, error) {
 	settings := dynamicconfig.StaticClient{}
 	var errs []error

@@ -14,7 +14,7 @@ import (
 	"github.com/temporalio/ui-server/v2/server/server_options"
 )
 
-// UIOptions say where the Web UI listens, and which frontend and namespace it shows.
+// UIOptions configures the Web UI.
 type UIOptions struct {
 	IP        string
 	Port      int
@@ -25,21 +25,21 @@ type UIOptions struct {
 // UI is a running Web UI.
 type UI struct{ server *server.Server }
 
-// StartUI starts the Web UI. It does not need the Temporal server to be up yet.
+// StartUI starts the Web UI. The Temporal server need not be running yet.
 func StartUI(o UIOptions) *UI {
 	ui := server.NewServer(server_options.WithConfigProvider(&config.Config{
 		TemporalGRPCAddress: o.Frontend, Host: o.IP, Port: o.Port, EnableUI: true, DefaultNamespace: o.Namespace,
 		CORS:             config.CORS{CookieInsecure: true}, // plain HTTP on loopback
 		DisableNewsFetch: true, HideLogs: true,
 	}))
-	go func() { _ = ui.Start() }() // it ends the process if it cannot listen, which is why the port is checked before
+	go func() { _ = ui.Start() }() // it ends the process if it cannot listen, so that the port is checked before
 	return &UI{ui}
 }
 
 // Stop stops the Web UI.
 func (u *UI) Stop() { u.server.Stop() }
 
-// WaitUI returns when the Web UI answers.
+// WaitUI returns when the Web UI responds.
 func WaitUI(ctx context.Context, ip string, port int) error {
 	url := "http://" + net.JoinHostPort(ip, strconv.Itoa(port)) + "/healthz"
 	for {
@@ -55,7 +55,7 @@ func WaitUI(ctx context.Context, ip string, port int) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("the Web UI does not answer at %s", url), ctx.Err())
+			return errors.Join(fmt.Errorf("the Web UI does not respond at %s", url), ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// authorize checks the personal access token, sent as a bearer token or as the password of the user "token".
-// The service answers a wrong token with 403, not 401; 401 is for a request without credentials. In both, error_code is a number.
+// authorize checks the personal access token, which is a bearer token or the password of the user
+// "token". As in the service, a wrong token gets 403, and only a request without credentials 401.
+// In both, error_code is a number.
 func (s *Server) authorize(r *http.Request) *apiError {
 	token, ok := bearerToken(r)
 	if !ok {

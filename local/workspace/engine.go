@@ -10,17 +10,18 @@ import (
 	"github.com/pinflow/pinflow/local/engine"
 )
 
-// Engine runs SQL for the workspace; [engine.Engine] is one. Each call is a session of its own. When ctx ends, the running statement is
-// interrupted and the call returns.
+// Engine runs SQL for the workspace; [engine.Engine] satisfies it. Each call is a session of its
+// own. When ctx ends, the running statement is interrupted and the call returns.
 type Engine interface {
-	// RunNotebook runs a Databricks SQL notebook in source format and returns the result of its last statement, which may be nil.
-	// A statement that fails comes back as *engine.StatementError.
+	// RunNotebook runs a Databricks SQL notebook in source format and returns the result of its
+	// last statement, which may be nil. The error of a failed statement is an
+	// *engine.StatementError.
 	RunNotebook(ctx context.Context, source string, params map[string]string) (*engine.Table, error)
-	// Query runs one statement. A statement that fails comes back as *engine.StatementError.
+	// Query runs one statement. The error of a failed statement is an *engine.StatementError.
 	Query(ctx context.Context, q engine.Query) (*engine.Table, error)
 }
 
-// guarded is an engine whose panics are errors: one statement must not end the process that all runs share.
+// guarded turns panics of an engine into errors: a statement must not end the process of all runs.
 type guarded struct {
 	Engine
 	log *slog.Logger
@@ -43,7 +44,7 @@ func (g guarded) recover(err *error) {
 	}
 }
 
-// S3Options says where the object store is that s3:// paths in notebooks lead to.
+// S3Options configures the object store behind s3:// paths.
 type S3Options struct {
 	Endpoint  string
 	Region    string
@@ -51,7 +52,7 @@ type S3Options struct {
 	SecretKey string
 }
 
-// openEngine opens the SQL engine that keeps its tables in dir.
+// openEngine opens the SQL engine with its tables in dir.
 func openEngine(ctx context.Context, o Options, dir string) (*engine.Engine, error) {
 	objects, err := engine.NewS3Store(ctx, engine.S3Options{
 		Endpoint:  o.S3.Endpoint,

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// startWithEngine serves a workspace with the real SQL engine, which keeps its tables in dir. Nothing listens at the object store's address: these
-// tests read no objects.
+// startWithEngine serves a workspace with the real SQL engine, which keeps its tables in dir.
+// Nothing listens at the object store's address: these tests read no objects.
 func startWithEngine(t *testing.T, dir string) *testWorkspace {
 	return serve(t, Options{
 		DataDir: dir, MemoryLimit: "512MB", Threads: 2, DrainTimeout: time.Millisecond,

@@ -7,17 +7,18 @@ import (
 	"net/http"
 )
 
-// apiError is an error as the service sends it: a status, an error_code and a message.
+// apiError is an error of the API: a status, an error_code and a message.
 type apiError struct {
 	status int
-	// code is a text everywhere but in authentication errors, where the service sends the status as a number.
+	// code is a text, except in authentication errors, where it is the status as a number.
 	code    any
 	message string
 }
 
 func (e *apiError) Error() string { return fmt.Sprintf("%v: %s", e.code, e.message) }
 
-// body is the error's JSON. Clients read error_code and message; the request id in details is what support asks for.
+// body returns the JSON of the error. Clients read error_code and message; details has the request
+// id.
 func (e *apiError) body(requestID string) any {
 	return struct {
 		ErrorCode any              `json:"error_code"`
@@ -46,7 +47,8 @@ func badRequest(format string, args ...any) *apiError {
 	return &apiError{http.StatusBadRequest, "BAD_REQUEST", fmt.Sprintf(format, args...)}
 }
 
-// runMissing is what the Jobs API answers for a run that is not there: a 400. The SDK knows the text and turns it into ErrResourceDoesNotExist.
+// runMissing is the error of the Jobs API for a run that does not exist: a 400. The SDK recognizes
+// the text and returns ErrResourceDoesNotExist.
 func runMissing(runID int64) *apiError {
 	return invalidParameter("Run %d does not exist.", runID)
 }
@@ -55,8 +57,8 @@ func endpointMissing(method, path string) *apiError {
 	return &apiError{http.StatusNotFound, "ENDPOINT_NOT_FOUND", fmt.Sprintf("No API found for '%s %s'", method, path)}
 }
 
-// asAPIError turns any error of a handler into what goes over the wire. Errors that are not ours say what failed, as this workspace has no
-// secrets to hide from the person who runs it.
+// asAPIError returns the error of the API for any error of a handler. Unexpected errors keep their
+// text: this workspace has no secrets from its user.
 func asAPIError(err error) *apiError {
 	var e *apiError
 	if errors.As(err, &e) {

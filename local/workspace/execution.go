@@ -13,7 +13,7 @@ import (
 	"github.com/pinflow/pinflow/local/engine"
 )
 
-// execution is a run in progress. mu guards the run; every change under it is saved before it can be seen.
+// execution is an active run. mu guards the run; every change is saved before it becomes visible.
 type execution struct {
 	runner *runner
 	cancel context.CancelCauseFunc
@@ -33,13 +33,13 @@ func (x *execution) update(change func(r *run, now int64)) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	change(x.run, x.runner.now().UnixMilli())
-	// A state that cannot be saved must not stop the run; the next change saves it again.
+	// A failed save must not stop the run; the next change saves the state again.
 	if err := x.runner.store.save(context.Background(), x.run); err != nil {
-		x.runner.log.Error("the state of a run could not be saved", "run_id", x.run.ID, "error", err)
+		x.runner.log.Error("the state of a run was not saved", "run_id", x.run.ID, "error", err)
 	}
 }
 
-// perform runs the tasks in the order of their dependencies, side by side where they allow it.
+// perform runs the tasks in the order of their dependencies, in parallel where possible.
 func (x *execution) perform(ctx context.Context) {
 	defer x.runner.forget(x.run)
 	defer x.cancel(nil)
@@ -65,7 +65,7 @@ func (x *execution) perform(ctx context.Context) {
 	x.runner.log.Info("run ended", "run_id", x.run.ID, "run_name", x.run.Name, "result", x.run.Outcome.Result, "message", x.run.Outcome.Message)
 }
 
-// performTask waits for the tasks before it, for a slot, and runs the notebook.
+// performTask waits for the parents and for a slot, and runs the notebook.
 func (x *execution) performTask(t *taskRun) {
 	parents := x.waitForParents(t)
 	ctx := x.tasks[t.ID].ctx
@@ -97,7 +97,8 @@ func (x *execution) performTask(t *taskRun) {
 	x.runNotebook(ctx, t)
 }
 
-// waitForParents waits until the tasks that t depends on have ended, or t is to stop. It returns how those ended that did.
+// waitForParents waits until the parents of t have ended, or t is cancelled. It returns the
+// outcomes of those that have ended.
 func (x *execution) waitForParents(t *taskRun) []outcome {
 	var outcomes []outcome
 	for _, dependency := range t.Spec.DependsOn {
@@ -163,7 +164,7 @@ func (x *execution) endTask(t *taskRun, o outcome, message, trace string) {
 	})
 }
 
-// requestCancel shows the run, or one task of it, as TERMINATING and interrupts it.
+// requestCancel sets the run, or one task of it, to TERMINATING and interrupts it.
 func (x *execution) requestCancel(runID int64) {
 	ended := false
 	x.update(func(r *run, _ int64) {
@@ -197,7 +198,7 @@ func stoppedOutcome(cause error) outcome {
 	return internalError("The workspace was stopped while the run was in progress. Submit the run again under a new idempotency token.")
 }
 
-// errorText is a run output's error: what the engine says of the failing statement, without the statement.
+// errorText returns the error of a run output: the engine's message, without the statement.
 func errorText(err error) string {
 	var failed *engine.StatementError
 	if errors.As(err, &failed) {
@@ -206,7 +207,8 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// errorTrace is a run output's trace: where in the notebook the failing statement is, the statement and the error.
+// errorTrace returns the trace of a run output: the place of the failed statement in the notebook,
+// the statement and the error.
 func errorTrace(path string, err error) string {
 	var failed *engine.StatementError
 	if !errors.As(err, &failed) {

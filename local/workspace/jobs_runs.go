@@ -10,13 +10,14 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 )
 
-// How many runs a page of runs/list holds (Jobs API, runs/list: 20 by default, at most 25; a limit of 0 means the maximum).
+// The number of runs in a page of runs/list (Jobs API, runs/list: 20 by default, at most 25; a
+// limit of 0 means the maximum).
 const (
 	defaultPage = 20
 	maxPage     = 25
 )
 
-// findRun reads the run with an id, or the run that a task run with the id belongs to.
+// findRun returns the run with that id, or the run of the task run with that id.
 func (s *Server) findRun(ctx context.Context, runID int64) (*run, error) {
 	found, err := s.store.find(ctx, runID)
 	if errors.Is(err, errRunMissing) {
@@ -25,7 +26,7 @@ func (s *Server) findRun(ctx context.Context, runID int64) (*run, error) {
 	return found, err
 }
 
-// getRun answers for a job run and for the run of a task alike.
+// getRun returns a job run, or the run of a task.
 func (s *Server) getRun(r *http.Request) (any, error) {
 	q := newQuery(r)
 	id := q.runID()
@@ -42,8 +43,9 @@ func (s *Server) getRun(r *http.Request) (any, error) {
 	return s.wireRun(found), nil
 }
 
-// getRunOutput answers for the run of a task only, as the service does even if the run has a single task. A SQL notebook has no
-// dbutils.notebook.exit, so notebook_output is there but empty, as documented; the last result is on the run's page.
+// getRunOutput returns the output of the run of a task; as in the service, the id of the job run is
+// an error even if it has a single task. A SQL notebook has no dbutils.notebook.exit, so that
+// notebook_output is empty, as documented. The page of the run has the last result.
 func (s *Server) getRunOutput(r *http.Request) (any, error) {
 	q := newQuery(r)
 	id := q.runID()
@@ -66,8 +68,9 @@ func (s *Server) getRunOutput(r *http.Request) (any, error) {
 	return output, nil
 }
 
-// cancelRun asks a run, or the run of a task, to stop and answers at once. The running statement is interrupted; the run shows TERMINATING until it
-// has stopped. A run that has ended stays as it is.
+// cancelRun requests the end of a run, or of the run of a task, and returns at once. The running
+// statement is interrupted; the run is TERMINATING until it has ended. A run that has ended does
+// not change.
 func (s *Server) cancelRun(r *http.Request) (any, error) {
 	var request jobs.CancelRun
 	if err := readBody(r, &request); err != nil {
@@ -105,7 +108,8 @@ func (s *Server) deleteRun(r *http.Request) (any, error) {
 	return struct{}{}, s.store.delete(r.Context(), found.ID)
 }
 
-// listRuns lists job runs, newest first. A page token names the run at the page's edge, so that runs which start meanwhile move nothing.
+// listRuns lists job runs, newest first. A page token names the run at the edge of the page, so
+// that runs that start meanwhile do not shift the pages.
 func (s *Server) listRuns(r *http.Request) (any, error) {
 	q := newQuery(r)
 	expand := q.boolean("expand_tasks")
@@ -124,7 +128,7 @@ func (s *Server) listRuns(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A page that was reached backwards has the page behind it that it was reached from.
+	// Behind a page that was reached backwards is the page that it was reached from.
 	response := jobs.ListRunsResponse{HasMore: more || filter.after != nil}
 	for _, found := range runs {
 		response.Runs = append(response.Runs, s.wireBaseRun(found, expand))
@@ -175,7 +179,7 @@ func pageToken(direction string, edge *run) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %d", direction, edge.Submitted, edge.ID))
 }
 
-// page puts the place that a page token names into the filter.
+// page applies a page token to the filter.
 func (f *listFilter) page(token string) error {
 	if token == "" {
 		return nil

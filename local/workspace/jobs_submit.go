@@ -24,11 +24,13 @@ const (
 
 var taskKeyPattern = regexp.MustCompile(`^[\w-]{1,100}$`)
 
-// submitRun starts a one-time run and answers with its id before it has run. A second request with the same idempotency token gets the
-// id of the first run, whatever else it holds; a token whose run was deleted is an error.
+// submitRun starts a one-time run and returns its id at once. Another request with the same
+// idempotency token gets the id of the first run, whatever its content; a token whose run was
+// deleted is an error.
 //
-// Compute settings (clusters, environments, libraries), access control and notifications are accepted: all runs share the one SQL engine of this
-// workspace. What would change what a run does and is not done here is refused.
+// Compute settings (clusters, environments, libraries), access control and notifications are
+// accepted and ignored: all runs share one SQL engine. Unsupported options that would change what a
+// run does are rejected.
 func (s *Server) submitRun(r *http.Request) (any, error) {
 	var request jobs.SubmitRun
 	if err := readBody(r, &request); err != nil {
@@ -68,7 +70,7 @@ func (s *Server) submit(r *http.Request, request jobs.SubmitRun) (id int64, crea
 		}
 		submitted.Tasks = append(submitted.Tasks, t)
 	}
-	// A run that is stored must also start: a client that goes away must not come between.
+	// A stored run must also start, even if the client disconnects.
 	id, created, err = s.store.submit(context.WithoutCancel(r.Context()), submitted)
 	if err != nil || !created {
 		return id, created, err
@@ -146,7 +148,8 @@ func (s *Server) checkTask(task jobs.SubmitTask) error {
 	return invalidParameter("Invalid run_if %q of task %s: it must be one of %s.", task.RunIf, task.TaskKey, conditionsOfRun)
 }
 
-// checkDependencies refuses dependencies on tasks that are not there, and circles: it takes away tasks without open dependencies until none is left.
+// checkDependencies rejects dependencies on unknown tasks, and cycles: it removes tasks without
+// open dependencies until none is left.
 func checkDependencies(tasks []jobs.SubmitTask) error {
 	open := map[string]bool{}
 	for _, task := range tasks {

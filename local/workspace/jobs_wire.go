@@ -6,7 +6,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 )
 
-// userName is the one user of the workspace: who submits and who runs.
+// userName is the only user of the workspace.
 const userName = "local"
 
 func (s *Server) runPage(r *run) string {
@@ -17,7 +17,8 @@ func (s *Server) taskPage(r *run, t *taskRun) string {
 	return fmt.Sprintf("%s#task-%d", s.runPage(r), t.ID)
 }
 
-// states gives the two objects that say how far a run or task is: the deprecated state and the status.
+// states returns the two objects with the state of a run or task: the deprecated state, and the
+// status.
 func states(p phase, o outcome) (*jobs.RunState, *jobs.RunStatus) {
 	status := &jobs.RunStatus{State: p}
 	if p != phaseTerminated {
@@ -36,7 +37,7 @@ func states(p phase, o outcome) (*jobs.RunState, *jobs.RunStatus) {
 	}, status
 }
 
-// duration is the milliseconds between two times, 0 while one of them is open.
+// duration returns the milliseconds between two times; 0 while one of them is not set.
 func duration(from, to int64) int64 {
 	if from == 0 || to == 0 {
 		return 0
@@ -82,7 +83,7 @@ func (s *Server) wireTasks(r *run) []jobs.RunTask {
 	return tasks
 }
 
-// wireRun is a job run as runs/get shows it.
+// wireRun returns a job run as in runs/get.
 func (s *Server) wireRun(r *run) jobs.Run {
 	state, status := states(r.Phase, r.Outcome)
 	return jobs.Run{
@@ -105,7 +106,7 @@ func (s *Server) wireRun(r *run) jobs.Run {
 	}
 }
 
-// wireTaskRun is the run of one task as runs/get and runs/get-output show it when they are asked for its run id.
+// wireTaskRun returns the run of a task as in runs/get and runs/get-output.
 func (s *Server) wireTaskRun(r *run, t *taskRun) jobs.Run {
 	task := s.wireTask(r, t)
 	shown := s.wireRun(r)
@@ -119,7 +120,7 @@ func (s *Server) wireTaskRun(r *run, t *taskRun) jobs.Run {
 	return shown
 }
 
-// wireBaseRun is a job run as runs/list shows it.
+// wireBaseRun returns a job run as in runs/list.
 func (s *Server) wireBaseRun(r *run, expandTasks bool) jobs.BaseRun {
 	state, status := states(r.Phase, r.Outcome)
 	shown := jobs.BaseRun{

@@ -13,7 +13,8 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/workspace"
 )
 
-// maxNotebook is the largest content that import and export take: 10 MB (Workspace API, import and export, MAX_NOTEBOOK_SIZE_EXCEEDED).
+// maxNotebook limits the content of import and export: 10 MB (Workspace API, import and export,
+// MAX_NOTEBOOK_SIZE_EXCEEDED).
 const maxNotebook = 10 << 20
 
 func pathMissing(p string) *apiError {
@@ -29,7 +30,7 @@ func tooLarge(size int) *apiError {
 		"File size imported is (" + strconv.Itoa(size) + " bytes), exceeded max size (" + strconv.Itoa(maxNotebook) + " bytes)"}
 }
 
-// findObject looks up the object at a path as a client writes it.
+// findObject returns the object at the path of a request.
 func (s *Server) findObject(text string) (object, error) {
 	p, err := cleanPath(text)
 	if err != nil {
@@ -42,8 +43,8 @@ func (s *Server) findObject(text string) (object, error) {
 	return o, err
 }
 
-// importObject stores a notebook (format SOURCE with a language) or what its ending and first line say it is (AUTO). The content comes as base64
-// in JSON, or as a file in a multipart form.
+// importObject stores a notebook (format SOURCE with a language), or a notebook or file by its
+// extension and first line (AUTO). The content is base64 in JSON, or a file in a multipart form.
 func (s *Server) importObject(r *http.Request) (any, error) {
 	request, content, err := readImport(r)
 	if err != nil {
@@ -121,7 +122,8 @@ func readImportForm(r *http.Request) (workspace.Import, []byte, error) {
 	return request, content, err
 }
 
-// exportObject gives a notebook's source or a file's content, as base64 in JSON or, with direct_download, as it is.
+// exportObject returns the source of a notebook or the content of a file: as base64 in JSON, or
+// unchanged with direct_download.
 func (s *Server) exportObject(r *http.Request) (any, error) {
 	q := newQuery(r)
 	text, format, direct := q.text("path"), workspace.ExportFormat(q.text("format")), q.boolean("direct_download")
@@ -164,7 +166,8 @@ func (s *Server) getStatus(r *http.Request) (any, error) {
 	return o.info(), nil
 }
 
-// info is the object as the API shows it. created_at is left out: the directory that keeps the tree does not know it.
+// info returns the object as in the API, without created_at, which the directory of the tree does
+// not have.
 func (o object) info() workspace.ObjectInfo {
 	info := workspace.ObjectInfo{
 		ObjectId:   objectID(o.path),
@@ -182,7 +185,7 @@ func (o object) info() workspace.ObjectInfo {
 	return info
 }
 
-// listObjects lists a directory, or the one object if the path is not a directory.
+// listObjects lists a directory, or the object itself if it is not a directory.
 func (s *Server) listObjects(r *http.Request) (any, error) {
 	q := newQuery(r)
 	modifiedAfter := q.integer("notebooks_modified_after")

@@ -7,8 +7,8 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 )
 
-// outcome is how a run or a task ended. The API says it twice: in the deprecated state object (life cycle and result) and in the status object
-// (code and type); the two do not follow from each other.
+// outcome is the end of a run or task. The API has it twice: in the deprecated state (life cycle
+// and result) and in the status (code and type). Neither follows from the other.
 type outcome struct {
 	LifeCycle jobs.RunLifeCycleState   `json:"life_cycle,omitempty"`
 	Result    jobs.RunResultState      `json:"result,omitempty"`
@@ -30,7 +30,7 @@ var (
 		LifeCycle: jobs.RunLifeCycleStateTerminated, Result: jobs.RunResultStateTimedout,
 		Code: jobs.TerminationCodeCodeCanceled, Type: jobs.TerminationTypeTypeClientError, Message: "Run timed out.",
 	}
-	// workloadFailed is the end of a task whose notebook raised an error; the error itself is in the task's output.
+	// workloadFailed is the end of a task whose notebook failed. Its output has the error.
 	workloadFailed = outcome{
 		LifeCycle: jobs.RunLifeCycleStateTerminated, Result: jobs.RunResultStateFailed,
 		Code: jobs.TerminationCodeCodeRunExecutionError, Type: jobs.TerminationTypeTypeClientError,
@@ -50,7 +50,8 @@ var (
 	}
 )
 
-// notebookMissing is the end of a task whose notebook is not in the workspace. The service finds out when the task starts, not at submission.
+// notebookMissing returns the end of a task whose notebook is not in the workspace. As in the
+// service, that is found when the task starts, not when it is submitted.
 func notebookMissing(path string) outcome {
 	return outcome{
 		LifeCycle: jobs.RunLifeCycleStateInternalError, Result: jobs.RunResultStateFailed,
@@ -59,7 +60,8 @@ func notebookMissing(path string) outcome {
 	}
 }
 
-// notebookUnsupported is the end of a task whose notebook is in a language that a SQL warehouse does not run.
+// notebookUnsupported returns the end of a task whose notebook is in a language that a SQL
+// warehouse does not run.
 func notebookUnsupported(path, language string) outcome {
 	return outcome{
 		LifeCycle: jobs.RunLifeCycleStateInternalError, Result: jobs.RunResultStateFailed,
@@ -68,7 +70,8 @@ func notebookUnsupported(path, language string) outcome {
 	}
 }
 
-// internalError is the end of a run that the workspace, not the notebook, is to blame for. Submitting it again may help.
+// internalError returns the end of a run that failed because of the workspace. Another run may
+// succeed.
 func internalError(message string) outcome {
 	return outcome{
 		LifeCycle: jobs.RunLifeCycleStateInternalError, Result: jobs.RunResultStateFailed,
@@ -76,8 +79,9 @@ func internalError(message string) outcome {
 	}
 }
 
-// rollUp is the outcome of a run whose tasks have all ended: its leaves decide, as the Jobs API documents. A run with a failed leaf shows
-// INTERNAL_ERROR as its deprecated life cycle although its tasks show TERMINATED.
+// rollUp returns the outcome of a run whose tasks have all ended. As the Jobs API documents, the
+// leaves decide. The deprecated life cycle of a run with a failed leaf is INTERNAL_ERROR, although
+// that of its tasks is TERMINATED.
 func rollUp(tasks []*taskRun) outcome {
 	hasChild := map[string]bool{}
 	for _, t := range tasks {
@@ -112,7 +116,8 @@ func rollUp(tasks []*taskRun) outcome {
 	return succeeded
 }
 
-// runFailed names each task that failed by itself; the first of them gives the code. Tasks behind them only say that they did not run.
+// runFailed returns the outcome of a failed run. It names the tasks that failed, not those that
+// could not run; the code is that of the first.
 func runFailed(tasks []*taskRun) outcome {
 	var sentences []string
 	var first *taskRun
@@ -145,8 +150,8 @@ func (o outcome) canceled() bool {
 	return o.Result == jobs.RunResultStateCanceled || o.Result == jobs.RunResultStateUpstreamCanceled
 }
 
-// skipReason decides whether a task runs, given how the tasks that it depends on ended: nil means that it runs.
-// The conditions are those of the API's run_if; empty means ALL_SUCCESS.
+// skipReason returns nil if a task runs, by the outcomes of its parents. The conditions are those
+// of run_if; empty is ALL_SUCCESS.
 func skipReason(condition jobs.RunIf, parents []outcome) *outcome {
 	if len(parents) == 0 {
 		return nil

@@ -2,7 +2,7 @@ package workspace
 
 import (
 	"bytes"
-	_ "embed" // the pages' template
+	_ "embed" // the template of the pages
 	"errors"
 	"html/template"
 	"maps"
@@ -27,7 +27,7 @@ var pages = template.Must(template.New("pages").Funcs(template.FuncMap{
 	"settings": func(params map[string]string) []string { return slices.Sorted(maps.Keys(params)) },
 }).Parse(pagesText))
 
-// page is what a page's template gets. Refresh is set while something on the page is still going on.
+// page is the data of the template. Refresh reloads a page with active runs.
 type page struct {
 	Title   string
 	Refresh bool
@@ -45,7 +45,7 @@ func (s *Server) handlePages(mux *http.ServeMux) {
 	}))
 }
 
-// localOnly keeps the pages, which need no token, from sites that point a name of theirs at this machine: a browser is answered only if it asks
+// localOnly protects the pages, which need no token, from DNS rebinding: it accepts only requests
 // for localhost, an IP address or the configured address.
 func (s *Server) localOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -95,7 +95,7 @@ func (s *Server) showMissing(w http.ResponseWriter, message string) {
 
 func (s *Server) showError(w http.ResponseWriter, err error) {
 	s.log.Error("a page failed", "error", err)
-	s.show(w, http.StatusInternalServerError, "message", page{Title: "Something failed", Message: err.Error()})
+	s.show(w, http.StatusInternalServerError, "message", page{Title: "Internal error", Message: err.Error()})
 }
 
 func (s *Server) show(w http.ResponseWriter, status int, name string, p page) {
@@ -103,7 +103,7 @@ func (s *Server) show(w http.ResponseWriter, status int, name string, p page) {
 	var body bytes.Buffer
 	if err := pages.ExecuteTemplate(&body, name, p); err != nil {
 		s.log.Error("a page failed", "page", name, "error", err)
-		http.Error(w, "The page could not be written.", http.StatusInternalServerError)
+		http.Error(w, "The page cannot be rendered.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -115,7 +115,7 @@ func (s *Server) show(w http.ResponseWriter, status int, name string, p page) {
 	}
 }
 
-// pageTime shows milliseconds since the epoch in UTC, with a dash for none.
+// pageTime formats milliseconds since the epoch in UTC; a dash is none.
 func pageTime(millis int64) string {
 	if millis == 0 {
 		return "–"
@@ -123,7 +123,7 @@ func pageTime(millis int64) string {
 	return time.UnixMilli(millis).UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
-// pageDuration shows how long something took, or has taken so far.
+// pageDuration formats how long something took, or has taken so far.
 func pageDuration(from, to, now int64) string {
 	if from == 0 {
 		return "–"
@@ -138,7 +138,7 @@ func pageDuration(from, to, now int64) string {
 	return took.Round(100 * time.Millisecond).String()
 }
 
-// pageState is the one word for a state: the result of what has ended, the phase of what has not.
+// pageState returns a state in one word: the result if it has ended, the phase otherwise.
 func pageState(p phase, o outcome) string {
 	if p == phaseTerminated {
 		return string(o.Result)

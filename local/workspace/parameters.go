@@ -12,11 +12,12 @@ type parameter struct {
 	Type  string  `json:"type"`
 }
 
-// parameterType holds the types that a parameter may have: the scalar ones, without BINARY and without nested types, as the API documents.
+// parameterType matches the types of parameters: as the API documents, the scalar types without
+// BINARY.
 var parameterType = regexp.MustCompile(`(?i)^(TINYINT|SMALLINT|INT|INTEGER|BIGINT|FLOAT|REAL|DOUBLE|(DECIMAL|NUMERIC)(\(\d{1,2}(, ?\d{1,2})?\))?|BOOLEAN|STRING|DATE|TIMESTAMP(_NTZ)?|VOID)$`)
 
-// bind gives the statement and the texts that the engine takes for its markers. The engine binds texts only, so a marker of another type becomes a
-// cast of the text, and one of NULL a cast of NULL.
+// bind returns the statement and the values of its markers. The engine binds only texts, so that a
+// marker of another type becomes a cast of the text, and NULL a cast of NULL.
 func bind(text string, parameters []parameter) (string, map[string]string, error) {
 	values, casts := map[string]string{}, map[string]string{}
 	seen := map[string]bool{}
@@ -50,8 +51,9 @@ func bind(text string, parameters []parameter) (string, map[string]string, error
 	return replaceMarkers(text, casts), values, nil
 }
 
-// sqlTokens splits SQL as far as markers need it: comments, quoted texts and names, markers, and whatever is none of them. A colon that
-// follows a name, a bracket or another colon is a path or a cast, not a marker; the alternatives before the marker take it away.
+// sqlTokens splits SQL into comments, quoted texts and names, markers, and the rest. A colon after
+// a name, a bracket or another colon is a path or a cast, not a marker: the alternatives before the
+// marker match it.
 var sqlTokens = regexp.MustCompile("(?s)--[^\\n]*|/\\*.*?\\*/|'(?:[^'\\\\]|\\\\.|'')*'|\"(?:[^\"\\\\]|\\\\.|\"\")*\"|`(?:[^`]|``)*`(?:::?)?|[\\w)\\]]+::?|::|:[A-Za-z_]\\w*|.")
 
 func replaceMarkers(text string, replacements map[string]string) string {

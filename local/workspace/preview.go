@@ -2,7 +2,7 @@ package workspace
 
 import "github.com/pinflow/pinflow/local/engine"
 
-// How much of a notebook's last result is kept for the run's page.
+// Limits of the last result of a notebook on the page of its run.
 const (
 	previewRows  = 50
 	previewCell  = 400 // bytes of a cell
@@ -16,7 +16,7 @@ type preview struct {
 	TotalRows int         `json:"total_rows"`
 }
 
-// newPreview keeps the beginning of a table; nil if there is nothing to show.
+// newPreview returns the beginning of a table; nil if it is empty.
 func newPreview(table *engine.Table) *preview {
 	if table == nil || len(table.Columns) == 0 {
 		return nil
@@ -39,7 +39,7 @@ func newPreview(table *engine.Table) *preview {
 	return p
 }
 
-// shorten cuts a text after at most limit bytes, at the end of a character.
+// shorten cuts a text to limit bytes, between characters.
 func shorten(text string, limit int) string {
 	if len(text) <= limit {
 		return text

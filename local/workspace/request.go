@@ -9,11 +9,12 @@ import (
 	"strconv"
 )
 
-// maxBody bounds what a request may hold. The largest documented inputs are a 10 MB notebook in base64 and 16 MiB of query text.
+// maxBody limits the body of a request. The largest documented inputs are a 10 MB notebook in
+// base64 and 16 MiB of query text.
 const maxBody = 36 << 20
 
-// readBody reads a request's JSON into each of targets, so that a caller can read the same body as the SDK's type and, where null and absent
-// differ from zero, as a type of its own.
+// readBody decodes the JSON of a request into each of targets: into the SDK's type and, where null
+// and absent differ from zero, into another one.
 func readBody(r *http.Request, targets ...any) error {
 	data, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
@@ -39,7 +40,8 @@ func readBody(r *http.Request, targets ...any) error {
 	return nil
 }
 
-// query reads a request's query parameters and keeps the first error, so that a handler can read them all and ask once.
+// query reads the query parameters of a request and keeps the first error, so that a handler checks
+// it once.
 type query struct {
 	values url.Values
 	err    error
@@ -81,7 +83,7 @@ func (q *query) boolean(name string) bool {
 	return b
 }
 
-// runID reads the parameter that names a run.
+// runID returns the parameter with the id of a run.
 func (q *query) runID() int64 {
 	id := q.integer("run_id")
 	if id == 0 && q.err == nil {

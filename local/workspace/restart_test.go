@@ -20,7 +20,8 @@ import (
 	"github.com/pinflow/pinflow/local/engine"
 )
 
-// childData makes the test binary a workspace that runs until it is killed: it prints its URL when it serves, and a line when a notebook starts.
+// childData makes the test binary a workspace that runs until it is killed: it prints its URL when
+// it serves, and a line when a notebook starts.
 const childData = "WORKSPACE_TEST_CHILD_DATA"
 
 func TestMain(m *testing.M) {
@@ -120,7 +121,7 @@ func TestStop_LetsRunningNotebooksEnd(t *testing.T) {
 		defer close(stopped)
 		w.stop()
 	}()
-	for refused := false; !refused; { // the stop has begun when nobody listens any more
+	for refused := false; !refused; { // the stop has begun when the port is closed
 		connection, err := net.Dial("tcp", strings.TrimPrefix(w.URL(), "http://"))
 		if refused = err != nil; !refused {
 			require.NoError(t, connection.Close())

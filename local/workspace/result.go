@@ -11,16 +11,18 @@ import (
 	"github.com/pinflow/pinflow/local/engine"
 )
 
-// chunkSize is the bytes of cells after which a result goes on in another chunk. The API leaves it open; clients follow next_chunk_index.
+// chunkSize is the size of the cells in a chunk of a result, in bytes. The API does not define it;
+// clients follow next_chunk_index.
 const chunkSize = 4 << 20
 
-// resultSet is the result of a statement in the form of the wire: texts in chunks.
+// resultSet is the result of a statement as in the API: texts in chunks.
 type resultSet struct {
 	manifest sql.ResultManifest
 	chunks   [][][]*string
 }
 
-// resultData is sql.ResultData with rows that can hold NULL, which the SDK's own type reads as an empty text.
+// resultData is sql.ResultData with rows that can hold NULL, which the SDK's type decodes as an
+// empty text.
 type resultData struct {
 	ChunkIndex            int         `json:"chunk_index"`
 	RowOffset             int64       `json:"row_offset"`
@@ -30,8 +32,8 @@ type resultData struct {
 	DataArray             [][]*string `json:"data_array"`
 }
 
-// newResultSet turns a table into texts, up to the limits, which are nil if there are none. A result above the INLINE limit is an error, unless
-// byte_limit asks for what fits.
+// newResultSet converts a table to texts, up to the limits; nil is no limit. A result above the
+// INLINE limit is an error, unless byte_limit allows a part of it.
 func newResultSet(table *engine.Table, rowLimit, byteLimit *int64) (*resultSet, error) {
 	if table == nil {
 		table = &engine.Table{}
@@ -39,7 +41,7 @@ func newResultSet(table *engine.Table, rowLimit, byteLimit *int64) (*resultSet, 
 	set := &resultSet{manifest: sql.ResultManifest{
 		Format: sql.FormatJsonArray,
 		Schema: resultSchema(table.Columns),
-		// The service sends these also when they are zero.
+		// The service also sends these when they are zero.
 		ForceSendFields: []string{"TotalChunkCount", "TotalRowCount", "Truncated"},
 	}}
 	rows := table.Rows
@@ -81,7 +83,7 @@ func (set *resultSet) add(chunk [][]*string) {
 	set.chunks = append(set.chunks, chunk)
 }
 
-// chunk is one chunk as it is sent; without any rows it is {}.
+// chunk returns one chunk; without rows it is {}.
 func (set *resultSet) chunk(statementID string, index int) any {
 	if index >= len(set.chunks) {
 		return struct{}{}
@@ -112,7 +114,7 @@ func resultSchema(columns []engine.Column) *sql.ResultSchema {
 	for i, c := range columns {
 		info := sql.ColumnInfo{Name: c.Name, Position: i, TypeText: c.Type, TypeName: typeName(c.Type), ForceSendFields: []string{"Position"}}
 		if found := decimalPattern.FindStringSubmatch(c.Type); found != nil {
-			// The pattern admits only short digits, so these cannot fail.
+			// The pattern matches only a few digits, so that these cannot fail.
 			info.TypePrecision, _ = strconv.Atoi(found[1])
 			info.TypeScale, _ = strconv.Atoi(found[2])
 			info.ForceSendFields = append(info.ForceSendFields, "TypeScale")
@@ -124,7 +126,8 @@ func resultSchema(columns []engine.Column) *sql.ResultSchema {
 
 var decimalPattern = regexp.MustCompile(`^DECIMAL\((\d{1,2}), ?(\d{1,2})\)$`)
 
-// typeName is the base type of a Databricks type text. Some integers have another name there than in SQL.
+// typeName returns the base type of a Databricks type. Some integer types have another name in the
+// API than in SQL.
 func typeName(typeText string) sql.ColumnInfoTypeName {
 	base := typeText
 	if end := strings.IndexAny(base, "(< "); end >= 0 {

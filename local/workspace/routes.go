@@ -14,19 +14,20 @@ import (
 	"github.com/pinflow/pinflow/local/engine"
 )
 
-// workspaceID is the workspace's number, which the SDK sends back with each request.
+// workspaceID is the id of the workspace, which the SDK sends with each request.
 const workspaceID = "1"
 
-// handler answers an API call with what goes into the body as JSON, a download, or an error.
+// handler returns the value of the JSON response, a download, or an error.
 type handler func(*http.Request) (any, error)
 
-// download is an answer that is not JSON.
+// download is a response that is not JSON.
 type download struct {
 	name    string
 	content []byte
 }
 
-// routes puts the API, the pages and the health check together. The SDK calls Jobs 2.2; 2.1 has the same requests and answers here.
+// routes returns the API, the pages and the health check. The SDK calls Jobs 2.2; 2.1 is the same
+// here.
 func (s *Server) routes() http.Handler {
 	api := http.NewServeMux()
 	for _, version := range []string{"2.1", "2.2"} {
@@ -60,7 +61,7 @@ func (s *Server) routes() http.Handler {
 	return s.recovered(mux)
 }
 
-// handle puts a handler behind the writing of its answer.
+// handle writes the response of a handler.
 func (s *Server) handle(mux *http.ServeMux, pattern string, h handler) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -88,7 +89,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, e *apiError)
 		level = s.log.Error
 	}
 	id := w.Header().Get("X-Request-Id")
-	level("request refused", "method", r.Method, "path", r.URL.Path, "status", e.status, "error", e, "request_id", id)
+	level("request rejected", "method", r.Method, "path", r.URL.Path, "status", e.status, "error", e, "request_id", id)
 	if e.status == http.StatusUnauthorized || e.status == http.StatusForbidden {
 		w.Header().Set("X-Databricks-Reason-Phrase", e.message)
 	}
@@ -107,7 +108,7 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 	})
 }
 
-// recovered gives each answer its request id and turns a panic into an INTERNAL_ERROR.
+// recovered sets the request id of each response and turns a panic into an INTERNAL_ERROR.
 func (s *Server) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Request-Id", uuid.NewString())
@@ -128,7 +129,7 @@ func unknownEndpoint(r *http.Request) (any, error) {
 	return nil, endpointMissing(r.Method, versionPrefix.ReplaceAllString(r.URL.Path, ""))
 }
 
-// discovery is what the SDK asks before anything else, without credentials.
+// discovery is the SDK's first request, without credentials.
 func (s *Server) discovery(*http.Request) (any, error) {
 	return map[string]any{
 		"host_type":     "workspace",
@@ -142,7 +143,7 @@ func (s *Server) currentUser(*http.Request) (any, error) {
 	return iam.User{Id: workspaceID, UserName: userName, DisplayName: userName, Active: true}, nil
 }
 
-// health asks the store and the engine, so that a workspace which listens but cannot work is not called ready.
+// health checks the store and the engine, too: a workspace that only listens is not ready.
 func (s *Server) health(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 	defer cancel()

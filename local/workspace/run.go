@@ -4,7 +4,8 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 )
 
-// run is a one-time job run as it is stored: what was submitted and how far it is. Times are milliseconds since the epoch, 0 for not yet.
+// run is a stored job run: its submission and its state. Times are milliseconds since the epoch; 0
+// is not set.
 type run struct {
 	ID             int64      `json:"run_id"`
 	JobID          int64      `json:"job_id"`
@@ -18,7 +19,7 @@ type run struct {
 	Tasks          []*taskRun `json:"tasks"`
 }
 
-// taskRun is the run of one task. It has a run id of its own, under which its output is asked for.
+// taskRun is the run of one task. Its run id is that of its output.
 type taskRun struct {
 	ID      int64           `json:"run_id"`
 	Spec    jobs.SubmitTask `json:"spec"`
@@ -31,7 +32,7 @@ type taskRun struct {
 	Preview *preview        `json:"preview,omitempty"`
 }
 
-// phase is how far a run is, as its status object says it: BLOCKED or PENDING, RUNNING, TERMINATING, TERMINATED.
+// phase is the state in a status object: BLOCKED or PENDING, RUNNING, TERMINATING, TERMINATED.
 type phase = jobs.RunLifecycleStateV2State
 
 const (
@@ -46,7 +47,7 @@ func (r *run) active() bool { return r.Phase != phaseTerminated }
 
 func (t *taskRun) active() bool { return t.Phase != phaseTerminated }
 
-// end closes the task with its outcome at a time in milliseconds.
+// end ends the task with an outcome at a time in milliseconds.
 func (t *taskRun) end(o outcome, now int64) {
 	t.Phase, t.Outcome, t.Ended = phaseTerminated, o, now
 }

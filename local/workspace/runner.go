@@ -15,7 +15,8 @@ var (
 	errStopped  = errors.New("the workspace was stopped while the run was in progress")
 )
 
-// runner executes runs: each in goroutines of its own, at most cap(slots) tasks at once over all runs. A task without a slot stays PENDING.
+// runner executes runs: each in goroutines of its own, at most cap(slots) tasks at once over all
+// runs. A task without a slot stays PENDING.
 type runner struct {
 	store  *store
 	tree   *tree
@@ -57,7 +58,8 @@ func (n *runner) start(r *run) {
 	n.work.Go(func() { x.perform(ctx) })
 }
 
-// cancel asks a run, or the run of one task, to stop, and returns at once. A run that has ended keeps its outcome.
+// cancel asks a run, or the run of one task, to stop, and returns at once. A run that has ended
+// keeps its outcome.
 func (n *runner) cancel(runID int64) {
 	n.mu.Lock()
 	x := n.active[runID]
@@ -76,7 +78,8 @@ func (n *runner) forget(r *run) {
 	}
 }
 
-// drain waits until all runs have ended or ctx is done, then interrupts what is left and waits for that.
+// drain waits until all runs have ended or ctx is done, then interrupts what is left and waits for
+// that.
 func (n *runner) drain(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() {

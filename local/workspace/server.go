@@ -13,46 +13,52 @@ import (
 )
 
 const (
-	// runLifetime is how long a run is kept after it has ended: 60 days (Jobs API, runs/get-output).
+	// runLifetime is how long ended runs are kept: 60 days (Jobs API, runs/get-output).
 	runLifetime = 60 * 24 * time.Hour
-	// cleanupInterval is how often expired runs and results are looked for.
+	// cleanupInterval is how often expired runs and results are removed.
 	cleanupInterval = time.Hour
 
 	defaultSlots        = 8
 	defaultDrainTimeout = 10 * time.Second
 )
 
-// Options say where the workspace listens, where it keeps its state and who may use it.
+// Options configures the workspace.
 type Options struct {
-	// Address is where to listen, as in 127.0.0.1:8090. Port 0 takes a free one, which URL then tells.
+	// Address is where to listen, for example 127.0.0.1:8090. Port 0 is a free port, which URL
+	// returns.
 	Address string
-	// DataDir holds all state: runs, notebooks (under workspace/) and the engine's tables. It is made if it is not there. One process at a time.
+	// DataDir holds all state: runs, notebooks (under workspace/) and the engine's tables. New
+	// creates it. Only one process can use it at a time.
 	DataDir string
-	// Token is the personal access token that each API call must bear.
+	// Token is the personal access token of all API calls.
 	Token string
-	// WarehouseID is the id of the one SQL warehouse.
+	// WarehouseID is the id of the only SQL warehouse.
 	WarehouseID string
 	// S3 is the object store behind s3:// paths. Not used if Engine is set.
 	S3 S3Options
-	// PublicURL is the address that links to runs begin with, for a workspace that browsers reach by another address than it listens on.
-	// Empty means the address of the listener.
+	// PublicURL is the start of links to runs, if browsers reach the workspace at another address
+	// than that of the listener, which is the default.
 	PublicURL string
-	// Engine runs SQL. Nil opens an engine of the workspace's own under DataDir. An engine that is given is not closed by the workspace.
+	// Engine runs SQL; by default an engine under DataDir. The workspace does not close a given
+	// engine.
 	Engine Engine
-	// MemoryLimit, as in 4GB, and Threads bound the workspace's own engine; zero values leave it to the engine.
+	// MemoryLimit, for example 4GB, and Threads limit the default engine; zero values are its
+	// defaults.
 	MemoryLimit string
 	Threads     int
-	// MaxConcurrentTasks is how many notebooks run at once, and how many statements beside them; the others wait as PENDING. 0 means 8.
+	// MaxConcurrentTasks is how many notebooks run at a time, and how many statements; the others
+	// are PENDING. 8 by default.
 	MaxConcurrentTasks int
-	// DrainTimeout is how long running notebooks and statements may take to end when the workspace is stopped; then they are interrupted. 0 means 10 s.
+	// DrainTimeout is how long the workspace waits for notebooks and statements when it is stopped,
+	// before it interrupts them. 10 s by default.
 	DrainTimeout time.Duration
-	// Logger takes the workspace's log; nil means slog.Default().
+	// Logger is the log; slog.Default() by default.
 	Logger *slog.Logger
 
 	now func() time.Time
 }
 
-// Server is a workspace. New makes it, Serve runs it.
+// Server is a workspace.
 type Server struct {
 	options     Options
 	log         *slog.Logger
@@ -66,8 +72,9 @@ type Server struct {
 	statements  *statements
 }
 
-// New opens the state under DataDir and the listener, so that a port in use or damaged state is an error here and URL is known. Runs that were in
-// progress when the last process died are ended as failed. The caller must call Serve, which releases everything in the end.
+// New opens the state under DataDir and the listener, so that a port in use and damaged state are
+// errors here. Runs that were active when the last process died end as failed. The caller must call
+// Serve, which releases everything.
 func New(ctx context.Context, o Options) (*Server, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -90,7 +97,7 @@ func (o Options) withDefaults() (Options, error) {
 	case o.DataDir == "":
 		return o, errors.New("the workspace needs a data directory")
 	case o.Token == "":
-		return o, errors.New("the workspace needs a token that its clients must bear")
+		return o, errors.New("the workspace needs a token for its clients")
 	case o.WarehouseID == "":
 		return o, errors.New("the workspace needs the id of its warehouse")
 	}
@@ -116,7 +123,7 @@ func (o Options) withDefaults() (Options, error) {
 
 func (s *Server) open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.options.DataDir, 0o755); err != nil {
-		return fmt.Errorf("make the data directory of the workspace: %w", err)
+		return fmt.Errorf("create the data directory of the workspace: %w", err)
 	}
 	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Address); err != nil {
 		return fmt.Errorf("the workspace cannot listen on %s; is another one running, or is the port in use? %w", s.options.Address, err)
@@ -134,13 +141,13 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.store, err = openStore(ctx, filepath.Join(s.options.DataDir, "runs.sqlite")); err != nil {
 		return err
 	}
-	// Only after the listener and the engine's lock, which prove that no other process is at work on this directory.
+	// After the listener and the lock of the engine: no other process uses the directory then.
 	ended, err := s.store.endInterrupted(ctx, s.now())
 	if err != nil {
 		return err
 	}
 	if ended > 0 {
-		s.log.Warn("runs that were in progress when the workspace died are marked as failed", "runs", ended)
+		s.log.Warn("runs that were active when the workspace died have failed", "runs", ended)
 	}
 	return s.expireRuns(ctx)
 }
@@ -156,7 +163,7 @@ func (s *Server) expireRuns(ctx context.Context) error {
 	return nil
 }
 
-// release closes what is open. It is safe on a half-opened workspace.
+// release closes what is open, also of a workspace that New could not open completely.
 func (s *Server) release() error {
 	var errs []error
 	if s.listener != nil {
@@ -173,7 +180,7 @@ func (s *Server) release() error {
 	return errors.Join(append(errs, s.closeEngine())...)
 }
 
-// URL is the address of the workspace for clients and browsers, without a slash at the end.
+// URL returns the address of the workspace, without a slash at the end.
 func (s *Server) URL() string {
 	if s.options.PublicURL != "" {
 		return s.options.PublicURL
@@ -181,8 +188,9 @@ func (s *Server) URL() string {
 	return "http://" + s.listener.Addr().String()
 }
 
-// Serve answers until ctx ends. Then it takes no more requests, gives running notebooks and statements DrainTimeout to end, interrupts the others
-// (their runs end as failed, with a message that says why) and closes everything. A stop that was asked for returns nil.
+// Serve serves until ctx ends. Then it takes no more requests, waits for notebooks and statements
+// for DrainTimeout, interrupts the others (their runs fail with a message that says so) and closes
+// everything. It returns nil if ctx ended it.
 func (s *Server) Serve(ctx context.Context) error {
 	server := &http.Server{
 		Handler:           s.routes(),
@@ -200,7 +208,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	return errors.Join(err, s.release())
 }
 
-// tend does the regular work until ctx ends or the listener fails.
+// tend removes expired runs and results until ctx ends or the listener fails.
 func (s *Server) tend(ctx context.Context, failed <-chan error) error {
 	ticker := time.NewTicker(cleanupInterval)
 	defer ticker.Stop()
@@ -219,7 +227,7 @@ func (s *Server) tend(ctx context.Context, failed <-chan error) error {
 	}
 }
 
-// drain ends the work side by side, so that a request which waits for a statement and the statement end together.
+// drain ends requests, runs and statements in parallel, because requests wait for statements.
 func (s *Server) drain(ctx context.Context, server *http.Server) {
 	statements := make(chan struct{})
 	go func() {
@@ -227,15 +235,15 @@ func (s *Server) drain(ctx context.Context, server *http.Server) {
 		s.statements.drain(ctx)
 	}()
 	if err := server.Shutdown(ctx); err != nil {
-		s.log.Warn("open requests were cut off", "error", err, "closed", server.Close())
+		s.log.Warn("open requests were closed", "error", err, "closed", server.Close())
 	}
 	s.runner.drain(ctx)
 	<-statements
 }
 
-// Ready waits until the workspace answers, with its store and its engine, or ctx ends.
+// Ready waits until the workspace, its store and its engine respond.
 func (s *Server) Ready(ctx context.Context) error {
-	// The listener is open since New, so that the first request waits for Serve.
+	// New opened the listener, so that the first request waits for Serve.
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.listener.Addr().String()+"/healthz", nil)
 	if err != nil {
 		return err

@@ -14,14 +14,15 @@ import (
 	"github.com/pinflow/pinflow/local/engine"
 )
 
-// How long statements are kept (Statement Execution API): a result is available for one hour after success, then the statement is CLOSED;
-// a statement is forgotten 12 hours after it ended.
+// How long statements are kept (Statement Execution API): a result is available for one hour after
+// success, then the statement is CLOSED; a statement is deleted 12 hours after it ended.
 const (
 	resultLifetime    = time.Hour
 	statementLifetime = 12 * time.Hour
 )
 
-// statements holds the statements of this process. They are not kept over a restart: a client then gets NOT_FOUND and executes again.
+// statements holds the statements of this process. After a restart clients get NOT_FOUND and
+// execute them again.
 type statements struct {
 	engine Engine
 	slots  chan struct{}
@@ -98,7 +99,7 @@ func (n *statements) run(ctx context.Context, request *statementRequest) (*resul
 	}
 	q := engine.Query{SQL: text, Catalog: request.Catalog, Schema: request.Schema, Params: params}
 	if limit := request.given.RowLimit; limit != nil {
-		q.RowLimit = *limit + 1 // one more, to know whether the limit cut anything
+		q.RowLimit = *limit + 1 // one more, to know whether there are more rows
 	}
 	table, err := n.engine.Query(ctx, q)
 	if err != nil {
@@ -109,7 +110,8 @@ func (n *statements) run(ctx context.Context, request *statementRequest) (*resul
 
 var sqlStatePattern = regexp.MustCompile(`SQLSTATE: ([0-9A-Z]{5})`)
 
-// failure is the status of a statement that failed. What the engine says of the SQL is a BAD_REQUEST, whatever the cause, as in the service.
+// failure returns the status of a failed statement. As in the service, every error of the engine is
+// a BAD_REQUEST.
 func failure(err error) sql.StatementStatus {
 	code := sql.ServiceErrorCodeInternalError
 	message := err.Error()
@@ -124,7 +126,7 @@ func failure(err error) sql.StatementStatus {
 	return status
 }
 
-// statementFailed is an error of a statement that the workspace, not the engine, finds.
+// statementFailed returns the status of a statement that failed because of the workspace.
 func statementFailed(format string, args ...any) error {
 	return &engine.StatementError{Message: fmt.Sprintf(format, args...)}
 }
@@ -135,7 +137,7 @@ func (st *statement) end(status sql.StatementStatus, result *resultSet, now time
 	st.status, st.result, st.ended = status, result, now
 }
 
-// response is the statement as it is now, with the first chunk of the result if there is one.
+// response returns the statement, with the first chunk of its result.
 func (st *statement) response() statementResponse {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -161,7 +163,7 @@ func (n *statements) find(id string) *statement {
 	return n.byID[id]
 }
 
-// sweep closes the statements whose results have expired and forgets those that ended long ago.
+// sweep closes statements with expired results and deletes those that ended long ago.
 func (n *statements) sweep() {
 	now := n.now()
 	n.mu.Lock()
@@ -179,7 +181,8 @@ func (n *statements) sweep() {
 	}
 }
 
-// drain waits until all statements have ended or ctx is done, then cancels what is left and waits for that.
+// drain waits until all statements have ended or ctx is done, then cancels what is left and waits
+// for that.
 func (n *statements) drain(ctx context.Context) {
 	release := context.AfterFunc(ctx, n.stop)
 	n.work.Wait()

@@ -21,7 +21,8 @@ const (
 	maxWaitTimeout     = 50 * time.Second
 )
 
-// statementRequest is an execute request with what the SDK's type cannot say: whether limits were given and parameters are NULL.
+// statementRequest is an execute request. Unlike the SDK's type it distinguishes missing limits and
+// NULL parameters.
 type statementRequest struct {
 	sql.ExecuteStatementRequest
 	given struct {
@@ -41,8 +42,8 @@ type statementResponse struct {
 	Result      any                  `json:"result,omitempty"`
 }
 
-// executeStatement runs one statement and waits for it as long as wait_timeout says. A statement that fails is an answer, not an error: HTTP 200
-// with the state FAILED.
+// executeStatement runs one statement and waits for it for wait_timeout. The response to a failed
+// statement is 200 with the state FAILED.
 func (s *Server) executeStatement(r *http.Request) (any, error) {
 	request, err := s.readStatement(r)
 	if err != nil {
@@ -56,7 +57,7 @@ func (s *Server) executeStatement(r *http.Request) (any, error) {
 	defer timer.Stop()
 	select {
 	case <-st.done:
-	case <-r.Context().Done(): // the client has gone; the statement goes on, as documented
+	case <-r.Context().Done(): // as documented, the statement continues after the client has disconnected
 	case <-timer.C:
 		if request.OnWaitTimeout == sql.ExecuteStatementRequestOnWaitTimeoutCancel {
 			st.cancel()
@@ -151,7 +152,7 @@ func (s *Server) getStatementChunk(r *http.Request) (any, error) {
 	return result.chunk(st.id, index), nil
 }
 
-// cancelStatement answers {} whatever the statement's state, and also if there is no such statement.
+// cancelStatement returns {} in any state of the statement, and also if it does not exist.
 func (s *Server) cancelStatement(r *http.Request) (any, error) {
 	if st := s.statements.find(r.PathValue("statement_id")); st != nil {
 		st.cancel()

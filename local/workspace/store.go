@@ -14,12 +14,14 @@ import (
 	_ "modernc.org/sqlite" // the database/sql driver of the store
 )
 
-// store keeps the runs in a SQLite database. Each change of a run is a transaction, so that a kill -9 leaves the last state that was answered.
+// store keeps the runs in a SQLite database. Each change of a run is a transaction, so that a kill
+// -9 loses no state that a client has seen.
 type store struct{ db *sql.DB }
 
 var (
 	errRunMissing = errors.New("no such run")
-	// errTokenDeleted says that the run of an idempotency token was deleted. The API documents an error for it, never a second run.
+	// errTokenDeleted is the error for an idempotency token whose run was deleted: the API
+	// documents an error, and no second run.
 	errTokenDeleted = errors.New("the run with this idempotency token was deleted")
 )
 
@@ -54,7 +56,7 @@ func openStore(ctx context.Context, path string) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the run store %s: %w", path, err)
 	}
-	// One connection makes the transactions follow one another, which is what makes two submits with one token safe.
+	// One connection serializes the transactions, which makes two submits with the same token safe.
 	db.SetMaxOpenConns(1)
 	if _, err := db.ExecContext(ctx, schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the run store %s: %w", path, err), db.Close())
@@ -64,10 +66,11 @@ func openStore(ctx context.Context, path string) (*store, error) {
 
 func (s *store) close() error { return s.db.Close() }
 
-// ping says whether the store answers.
+// ping returns an error if the database does not respond.
 func (s *store) ping(ctx context.Context) error { return s.db.PingContext(ctx) }
 
-// submit stores a new run and gives it and its tasks their ids. If a run with the same token exists, it stores nothing and returns that run's id.
+// submit stores a new run and sets its id and those of its tasks. If a run with the same token
+// exists, it stores nothing and returns that run's id.
 func (s *store) submit(ctx context.Context, r *run) (id int64, created bool, err error) {
 	err = s.transaction(ctx, func(tx *sql.Tx) error {
 		if r.Token != "" {
@@ -131,7 +134,7 @@ func (s *store) save(ctx context.Context, r *run) error {
 	return nil
 }
 
-// find reads a run by its own id or by the run id of one of its tasks. errRunMissing if there is none.
+// find returns a run by its id or by that of one of its tasks, or errRunMissing.
 func (s *store) find(ctx context.Context, runID int64) (*run, error) {
 	var body string
 	err := s.db.QueryRowContext(ctx, `SELECT body FROM runs WHERE run_id = ?1 OR run_id = (SELECT parent_run_id FROM task_runs WHERE run_id = ?1)`, runID).Scan(&body)
@@ -155,7 +158,8 @@ func decodeRun(body string) (*run, error) {
 // cursor is a place in the list of runs, which is ordered by start and id, newest first.
 type cursor struct{ start, id int64 }
 
-// listFilter says which runs to list. before and after are exclusive; with after, the runs next to it are listed, still newest first.
+// listFilter selects the runs to list. before and after are exclusive; with after, the runs next to
+// it are listed, still newest first.
 type listFilter struct {
 	active, completed bool
 	jobID             int64
@@ -164,7 +168,8 @@ type listFilter struct {
 	offset, limit     int
 }
 
-// list gives at most limit runs, newest first, and whether there are more in the direction of the listing.
+// list returns at most limit runs, newest first, and whether there are more in the direction of the
+// listing.
 func (s *store) list(ctx context.Context, f listFilter) (runs []*run, more bool, err error) {
 	where, args := f.where()
 	order := "DESC"
@@ -233,7 +238,7 @@ func scanRuns(rows *sql.Rows) (runs []*run, err error) {
 	return runs, rows.Err()
 }
 
-// delete removes a run and remembers that its token was used.
+// delete deletes a run and keeps its token as used.
 func (s *store) delete(ctx context.Context, runID int64) error {
 	return s.transaction(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE tokens SET deleted = 1 WHERE run_id = ?`, runID); err != nil {
@@ -244,7 +249,7 @@ func (s *store) delete(ctx context.Context, runID int64) error {
 	})
 }
 
-// endInterrupted ends the runs that were active when the last process died, so that nobody waits for them for ever. It returns how many.
+// endInterrupted ends the runs that were active when the last process died, and returns how many.
 func (s *store) endInterrupted(ctx context.Context, now time.Time) (int, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT body FROM runs WHERE end_time = 0`)
 	if err != nil {
@@ -263,7 +268,7 @@ func (s *store) endInterrupted(ctx context.Context, now time.Time) (int, error) 
 	return len(runs), nil
 }
 
-// expire removes the runs that ended before a time, with their tokens. It returns how many runs.
+// expire deletes the runs that ended before a time, with their tokens, and returns how many.
 func (s *store) expire(ctx context.Context, before time.Time) (removed int64, err error) {
 	err = s.transaction(ctx, func(tx *sql.Tx) error {
 		const old = `SELECT run_id FROM runs WHERE end_time > 0 AND end_time < ?`

@@ -53,7 +53,7 @@ func TestSubmit_RefusesWhatItCannotRun(t *testing.T) {
 	}
 	list, err := w.jobs.ListRunsAll(t.Context(), jobs.ListRunsRequest{})
 	require.NoError(t, err)
-	require.Empty(t, list, "a refused request leaves no run behind")
+	require.Empty(t, list, "a rejected request leaves no run behind")
 }
 
 func TestSubmit_BadJSONIsABadRequest(t *testing.T) {

@@ -18,10 +18,11 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/workspace"
 )
 
-// tree keeps the workspace's notebooks and files in a directory, laid out as `databricks workspace export-dir` writes them: a notebook /a/b in
-// SQL is the file a/b.sql whose first line says that it is a notebook. So it can be read and edited with any editor.
+// tree keeps the workspace's notebooks and files in a directory with the layout of `databricks
+// workspace export-dir`, for any editor: a SQL notebook /a/b is the file a/b.sql, whose first line
+// marks it as a notebook.
 //
-// One thing follows that the service does not have: a notebook /a/b in SQL and a file /a/b.sql cannot exist side by side.
+// Unlike in the service, a SQL notebook /a/b and a file /a/b.sql cannot both exist.
 type tree struct {
 	mu   sync.RWMutex
 	root *os.Root
@@ -32,13 +33,14 @@ var (
 	errPathTaken   = errors.New("the path is taken")
 )
 
-// maxName is the bytes of one name of a path: what file systems take, less a notebook's ending.
+// maxName is the maximum length of a name in a path, in bytes: that of file systems, without the
+// extension of a notebook.
 const maxName = 240
 
-// temporary is where files are written before they get their name. It is not part of the tree.
+// temporary is the directory of files that are being written. It is not part of the tree.
 const temporary = ".tmp"
 
-// object is a notebook, a file or a directory of the tree. disk is its place under the root.
+// object is a notebook, a file or a directory of the tree. disk is its path under the root.
 type object struct {
 	path     string
 	kind     workspace.ObjectType
@@ -48,7 +50,7 @@ type object struct {
 	disk     string
 }
 
-// notebookFormat is how a language's notebooks look as source: the file's ending and the first line.
+// notebookFormat is the source format of a language's notebooks: extension and first line.
 type notebookFormat struct {
 	language workspace.Language
 	ending   string
@@ -78,7 +80,7 @@ func formatByEnding(ending string) (notebookFormat, bool) {
 	return notebookFormats[i], true
 }
 
-// openTree opens the tree in dir and makes the folders that each workspace has.
+// openTree opens the tree in dir and creates the standard folders.
 func openTree(dir string) (*tree, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open the workspace tree: %w", err)
@@ -87,7 +89,7 @@ func openTree(dir string) (*tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the workspace tree: %w", err)
 	}
-	// What a killed process left half written is worth nothing.
+	// Files that a killed process did not finish.
 	if err := root.RemoveAll(temporary); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the workspace tree: %w", err), root.Close())
 	}
@@ -101,7 +103,8 @@ func openTree(dir string) (*tree, error) {
 
 func (t *tree) close() error { return t.root.Close() }
 
-// cleanPath checks an absolute workspace path and brings it into one form. /Workspace is another name of the root, as in the service.
+// cleanPath validates and normalizes an absolute workspace path. As in the service, /Workspace is
+// another name of the root.
 func cleanPath(text string) (string, error) {
 	if text == "" {
 		return "", missingField("path")
@@ -128,7 +131,7 @@ func diskPath(p string) string {
 	return strings.TrimPrefix(p, "/")
 }
 
-// find looks a clean path up. errPathMissing if there is nothing.
+// find returns the object at a clean path, or errPathMissing.
 func (t *tree) find(p string) (object, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -160,12 +163,13 @@ func (t *tree) lookup(p string) (object, error) {
 	return object{}, errPathMissing
 }
 
-// isMissing says that there is nothing at a path, also because something on the way to it is not a folder.
+// isMissing reports whether nothing is at a path, also because one of its parents is not a folder.
 func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// describe says which object a regular file is: a notebook if its ending and first line say so, else a file.
+// describe returns the object of a regular file: a notebook by its extension and first line,
+// otherwise a file.
 func (t *tree) describe(disk string, info fs.FileInfo) object {
 	o := object{path: "/" + disk, kind: workspace.ObjectTypeFile, size: info.Size(), modified: info.ModTime(), disk: disk}
 	format, ok := formatByEnding(path.Ext(disk))
@@ -196,7 +200,7 @@ func hasHeader(source []byte, header string) bool {
 	return found && (len(rest) == 0 || rest[0] == '\n' || rest[0] == '\r')
 }
 
-// children lists a directory, sorted by path.
+// children returns the objects in a directory, sorted by path.
 func (t *tree) children(directory object) ([]object, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -227,7 +231,7 @@ func (t *tree) read(o object) ([]byte, error) {
 	return t.root.ReadFile(o.disk)
 }
 
-// notebook reads a notebook by the path that a job gives. errPathMissing if there is no notebook.
+// notebook returns a notebook by the path in a job, or errPathMissing.
 func (t *tree) notebook(text string) (source string, language workspace.Language, err error) {
 	p, err := cleanPath(text)
 	if err != nil {
@@ -244,7 +248,8 @@ func (t *tree) notebook(text string) (source string, language workspace.Language
 	return string(data), o.language, err
 }
 
-// objectID is a number that stays the same as long as the object has its path. 53 bits, so that programs that read JSON numbers as doubles see it whole.
+// objectID returns a number that depends only on the path. It has 53 bits, so that programs that
+// decode JSON numbers as doubles keep it.
 func objectID(p string) int64 {
 	h := fnv.New64a()
 	h.Write([]byte(p))

@@ -10,8 +10,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// writeNotebook stores a notebook at a clean path; writeFile stores a file. errPathMissing if the folder is not there, errPathTaken if
-// something is at the path and may not be overwritten: overwrite replaces only an object of the same kind.
+// writeNotebook stores a notebook at a clean path; writeFile stores a file. It returns
+// errPathMissing if the folder does not exist, and errPathTaken for an existing object: overwrite
+// replaces only an object of the same kind.
 func (t *tree) writeNotebook(p string, format notebookFormat, source []byte, overwrite bool) error {
 	if !hasHeader(source, format.header) {
 		source = append([]byte(format.header+"\n"), source...)
@@ -41,7 +42,7 @@ func (t *tree) write(p, disk string, kind workspace.ObjectType, content []byte, 
 		return err
 	}
 	if _, err := t.root.Stat(disk); err == nil && disk != old.disk {
-		return errPathTaken // another object's file: see the type's comment
+		return errPathTaken // the file of another object: see tree
 	}
 	if err := t.replace(disk, content); err != nil {
 		return err
@@ -52,7 +53,7 @@ func (t *tree) write(p, disk string, kind workspace.ObjectType, content []byte, 
 	return nil
 }
 
-// replace writes a file so that a reader, and a process that starts after a kill, sees the old content or the new one, never a part.
+// replace writes a file atomically, for readers and across a kill of the process.
 func (t *tree) replace(disk string, content []byte) error {
 	draft := path.Join(temporary, uuid.NewString())
 	file, err := t.root.Create(draft)
@@ -69,7 +70,8 @@ func (t *tree) replace(disk string, content []byte) error {
 	return nil
 }
 
-// makeDirectories makes a folder and the folders above it. If something else is in the way, it returns that path with errPathTaken.
+// makeDirectories creates a folder and its parents. If one of them is not a folder, it returns that
+// path with errPathTaken.
 func (t *tree) makeDirectories(p string) (taken string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -89,7 +91,7 @@ func (t *tree) makeDirectories(p string) (taken string, err error) {
 	return "", err
 }
 
-// remove deletes an object, a folder with all that is in it.
+// remove deletes an object; a folder with its content.
 func (t *tree) remove(o object) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

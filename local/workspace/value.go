@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// cellText is a value as JSON_ARRAY holds it: a text, or nil for NULL. Numbers look as Java prints them, times have milliseconds, and an array is
-// a JSON text whose leaves are texts.
+// cellText returns a value as in JSON_ARRAY: a text, or nil for NULL. Numbers have Java's format,
+// times have milliseconds, and an array is JSON text with texts as its leaves.
 func cellText(value any, typeText string) *string {
 	if value == nil {
 		return nil
@@ -54,13 +54,13 @@ func timeText(t time.Time, typeText string) string {
 	return t.UTC().Truncate(time.Millisecond).Format("2006-01-02T15:04:05.000Z")
 }
 
-// nestedText is a JSON text in which each leaf is a text or null.
+// nestedText returns JSON text in which each leaf is a text or null.
 func nestedText(value any, typeText string) string {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(textLeaves(value, typeText)); err != nil {
-		return fmt.Sprint(value) // only texts, arrays and objects are in it, so this cannot be
+		return fmt.Sprint(value) // cannot happen: it has only texts, arrays and objects
 	}
 	return strings.TrimSuffix(out.String(), "\n")
 }
@@ -86,8 +86,8 @@ func textLeaves(value any, typeText string) any {
 	return valueText(value, typeText)
 }
 
-// javaFloat prints a number as Java's Double.toString and Float.toString do, which Spark uses: plain from 0.001 to below 10,000,000, with an
-// exponent outside, always with a digit after the point.
+// javaFloat formats a number like Java's Double.toString and Float.toString, which Spark uses:
+// without exponent from 0.001 to below 10,000,000, and with a digit after the point.
 func javaFloat(f float64, bits int) string {
 	switch {
 	case math.IsNaN(f):

@@ -49,7 +49,8 @@ func (f *fakeEngine) Query(ctx context.Context, q engine.Query) (*engine.Table, 
 	return f.query(ctx, q)
 }
 
-// blocking is an engine call that says when it has started and then waits to be released or interrupted.
+// blocking is an engine call that says when it has started and then waits to be released or
+// interrupted.
 type blocking struct {
 	started  chan string
 	released chan struct{}
@@ -79,7 +80,8 @@ type testWorkspace struct {
 	stop       func()
 }
 
-// startWorkspace serves a workspace until the test ends, or until stop is called. Without an engine of the test it has one that does nothing.
+// startWorkspace serves a workspace until the test ends, or until stop is called. Without an engine
+// of the test it has one that does nothing.
 func startWorkspace(t *testing.T, o Options) *testWorkspace {
 	t.Helper()
 	if o.Engine == nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/pinflow/pinflow/internal/bucket"
 )
 
-// Memory is a bucket in memory. It keeps the contract of bucket.Objects and is safe for concurrent use.
+// Memory is a bucket in memory. It keeps the contract of bucket.Objects and is safe for concurrent
+// use.
 type Memory struct {
 	mu            sync.Mutex
 	objects       map[string]bucket.PutInput
@@ -24,8 +25,9 @@ type Memory struct {
 
 var _ bucket.Objects = (*Memory)(nil)
 
-// Hook decides whether a request fails: with the error that it returns. The request is "get", "head",
-// "put" or "list"; the key is that of the object, or the prefix of a list. A hook may use the bucket.
+// Hook decides whether a request fails: with the error that it returns. The request is "get",
+// "head", "put" or "list"; the key is that of the object, or the prefix of a list. A hook may use
+// the bucket.
 type Hook func(request, key string) error
 
 // New returns an empty bucket.
@@ -38,8 +40,8 @@ func (m *Memory) FailBefore(hook Hook) {
 	m.before = hook
 }
 
-// FailAfter sets the hook that may fail a request after it had its effect, as a lost answer does; nil
-// removes it.
+// FailAfter sets the hook that may fail a request after it had its effect, as a lost answer does;
+// nil removes it.
 func (m *Memory) FailAfter(hook Hook) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -125,7 +127,8 @@ func (m *Memory) List(_ context.Context, list bucket.ListInput) (found []bucket.
 	return found, err
 }
 
-// request calls the hooks around a request. They run without the lock, so that they can use the bucket.
+// request calls the hooks around a request. They run without the lock, so that they can use the
+// bucket.
 func (m *Memory) request(request, key string, do func() error) error {
 	m.mu.Lock()
 	before, after := m.before, m.after

@@ -1,5 +1,6 @@
-// Package databricks is Pinflow's way to a Databricks workspace: the SDK's client, set up, and the part of its Jobs API that
-// the activities need. Host and credentials are read by the SDK itself (DATABRICKS_HOST, DATABRICKS_TOKEN, or any of its other ways).
+// Package databricks is Pinflow's client of a Databricks workspace: the configured client of the
+// SDK, and the part of the Jobs API that the activities use. The SDK itself reads host and
+// credentials, from DATABRICKS_HOST and DATABRICKS_TOKEN or its other sources.
 package databricks
 
 import (
@@ -13,26 +14,27 @@ import (
 )
 
 const (
-	// retrySeconds is how long a client repeats a call that met 429, 503 or a lost connection. The SDK's default of five
-	// minutes leaves an operator before a silent terminal.
+	// retrySeconds is how long a client retries a call after 429, 503 or a lost connection. With
+	// the SDK's default of five minutes a command would hang.
 	retrySeconds = 10
-	// callSeconds limits one request in which nothing moves.
+	// callSeconds limits one request without progress.
 	callSeconds = 30
-	// callsPerSecond keeps one client within what the service allows: 100 jobs/runs/get a second and workspace (Databricks, "Resource
-	// limits", API rate limits). The SDK's default of 15 is one queue for all tasks: some that poll their runs would hold up the start of
-	// the next by a second, and a backfill the daily run. What is too much all the same is answered with 429, and repeated.
+	// callsPerSecond is the limit of the service: 100 jobs/runs/get per second and workspace
+	// (Databricks, "Resource limits", API rate limits). With the SDK's default of 15, tasks that
+	// poll their runs would delay the start of others. Calls beyond the limit get 429 and are
+	// retried.
 	callsPerSecond = 100
 )
 
-// New makes a client of the workspace for people's commands: it repeats a call that meets a passing fault for up to 10 seconds.
-// It fails if the SDK finds no host or credentials. It does not connect yet.
+// New returns a client of the workspace for commands: it retries a call for up to 10 seconds. The
+// error is that the SDK found no host or credentials. New does not connect.
 func New() (*databricks.WorkspaceClient, error) {
 	workspace, err := databricks.NewWorkspaceClient((*databricks.Config)(settings(retrySeconds)))
 	return workspace, explain(err)
 }
 
-// NewStatements makes the client of New for the SQL Statement Execution API alone. The whole client has all of the service's APIs, and is
-// 9 MB of program: a worker that uses three of them holds 5 MB less in memory without it.
+// NewStatements returns a client like New for the SQL Statement Execution API alone. The client of
+// all APIs adds 9 MB to a program; without it a worker needs 5 MB less memory.
 func NewStatements() (sql.StatementExecutionInterface, error) {
 	api, err := client.New(settings(retrySeconds))
 	if err != nil {
@@ -57,5 +59,6 @@ func explain(err error) error {
 	return nil
 }
 
-// The user agent starts with pinflow, by which a workspace's audit log tells Pinflow's calls. The SDK keeps it per process.
+// The user agent starts with pinflow, so that the workspace's audit log identifies the calls. The
+// SDK has one for the process.
 func init() { useragent.WithProduct("pinflow", "0.0.0") }

@@ -11,8 +11,8 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/fault"
 )
 
-// Classify turns an error of the workspace's API into a *fault.Error. It returns errors that are not the
-// API's unchanged.
+// Classify turns an error of the workspace's API into a *fault.Error. It returns errors that are
+// not the API's unchanged.
 func Classify(err error) error {
 	if err == nil || fault.KindOf(err) != fault.Unknown {
 		return err

@@ -10,18 +10,20 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/workspace"
 )
 
-// jobsRetrySeconds ends the SDK's own repetition of a call before its first pause, which is longer. The activity repeats instead:
-// it heartbeats meanwhile, keeps Retry-After, which the SDK does not, and is not held up where a worker is to stop. The SDK
-// takes 0 for its default of five minutes.
+// jobsRetrySeconds disables retries in the SDK: its first pause is longer. The activities retry
+// instead, because they heartbeat meanwhile, respect Retry-After, and end when the worker stops.
+// For the SDK, 0 means its default of five minutes.
 const jobsRetrySeconds = 1
 
-// Jobs is the Jobs API of a workspace, one request a call (and a page). Its errors are the SDK's.
+// Jobs is the Jobs API of a workspace, with one request for each call or page. Its errors are those
+// of the SDK.
 type Jobs struct {
 	api     jobs.JobsInterface
 	sources workspace.WorkspaceInterface
 }
 
-// NewJobs makes a client for the activities. Like New, it fails if the SDK finds no host or credentials, and does not connect yet.
+// NewJobs returns a client for the activities. Its error is that of New, and it does not connect
+// either.
 func NewJobs() (*Jobs, error) {
 	api, err := client.New(settings(jobsRetrySeconds))
 	if err != nil {
@@ -30,7 +32,8 @@ func NewJobs() (*Jobs, error) {
 	return &Jobs{api: jobs.NewJobs(api), sources: workspace.NewWorkspace(api)}, nil
 }
 
-// Submit starts a one-time run, or finds the one with the same idempotency token, and returns its id.
+// Submit starts a one-time run and returns its id; with a known idempotency token, that of the
+// existing run.
 func (j *Jobs) Submit(ctx context.Context, run jobs.SubmitRun) (int64, error) {
 	submitted, err := j.api.Submit(ctx, run)
 	if err != nil {
@@ -44,12 +47,12 @@ func (j *Jobs) GetRun(ctx context.Context, runID int64) (*jobs.Run, error) {
 	return j.api.GetRun(ctx, jobs.GetRunRequest{RunId: runID})
 }
 
-// GetRunOutput returns what a task's run has left: its result, or its error and trace.
+// GetRunOutput returns the output of a task: its result, or its error and trace.
 func (j *Jobs) GetRunOutput(ctx context.Context, runID int64) (*jobs.RunOutput, error) {
 	return j.api.GetRunOutput(ctx, jobs.GetRunOutputRequest{RunId: runID})
 }
 
-// CancelRun asks for a run to end and returns at once.
+// CancelRun requests the end of a run and returns at once.
 func (j *Jobs) CancelRun(ctx context.Context, runID int64) error {
 	_, err := j.api.CancelRun(ctx, jobs.CancelRun{RunId: runID})
 	return err
@@ -60,7 +63,7 @@ func (j *Jobs) ActiveRuns(ctx context.Context) ([]jobs.BaseRun, error) {
 	return j.api.ListRunsAll(ctx, jobs.ListRunsRequest{ActiveOnly: true, RunType: jobs.RunTypeSubmitRun})
 }
 
-// Source returns a notebook's source as the workspace has it.
+// Source returns the source of a notebook in the workspace.
 func (j *Jobs) Source(ctx context.Context, path string) (string, error) {
 	exported, err := j.sources.Export(ctx, workspace.ExportRequest{Path: path, Format: workspace.ExportFormatSource})
 	if err != nil {
@@ -68,7 +71,7 @@ func (j *Jobs) Source(ctx context.Context, path string) (string, error) {
 	}
 	source, err := base64.StdEncoding.DecodeString(exported.Content)
 	if err != nil {
-		return "", fmt.Errorf("the workspace's answer is not base64: %w", err)
+		return "", fmt.Errorf("the response of the workspace is not base64: %w", err)
 	}
 	return string(source), nil
 }

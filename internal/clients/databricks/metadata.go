@@ -11,12 +11,14 @@ import (
 	"github.com/databricks/databricks-sdk-go/useragent"
 )
 
-// metadataTimeout limits the question for a host's metadata, which the SDK asks before the first call.
+// metadataTimeout limits the request for the metadata of a host, which the SDK makes before the
+// first call.
 const metadataTimeout = 5 * time.Second
 
-// askOnce asks for the metadata once a client. The SDK itself asks several times while it sets a client up, and repeats each of them for as
-// long as any other call: a workspace that is down would hold New for minutes. An answer that did not come is no error: the metadata
-// only fills in what the settings leave out (account, cloud, the OAuth address), and the first call tells what is wrong.
+// askOnce requests the metadata once for each client. The SDK requests it several times while it
+// creates a client, with retries, so that New would take minutes for a workspace that is down. A
+// missing response is not an error: the metadata only completes the settings (account, cloud, OAuth
+// address), and the first call reports what is wrong.
 func askOnce(ask func(context.Context, string) (*config.HostMetadata, error)) config.HostMetadataResolver {
 	var once sync.Once
 	var metadata *config.HostMetadata
@@ -26,7 +28,7 @@ func askOnce(ask func(context.Context, string) (*config.HostMetadata, error)) co
 	}
 }
 
-// fetchHostMetadata asks the host itself; nil if it does not know.
+// fetchHostMetadata requests the metadata from the host; nil if the host has none.
 func fetchHostMetadata(ctx context.Context, host string) (*config.HostMetadata, error) {
 	ctx, done := context.WithTimeout(ctx, metadataTimeout)
 	defer done()

@@ -1,5 +1,6 @@
-// Package fault is how clients tell their callers what an error of their system means. Each client has
-// one Classify, which turns the errors that it knows into an Error and returns all others unchanged.
+// Package fault classifies the errors of other systems by what a caller can do about them. Each
+// client has a function Classify, which turns the errors that it knows into an Error and returns
+// all others unchanged.
 package fault
 
 import (
@@ -10,23 +11,24 @@ import (
 	"net/url"
 )
 
-// Kind is what an error means for what to do next.
+// Kind is the kind of a fault: what a caller can do about it.
 type Kind int
 
 // The kinds of faults.
 const (
-	// Unknown is an error that Classify does not know, as one of the caller's own.
+	// Unknown is an error that Classify does not know, for example one of the caller's own.
 	Unknown Kind = iota
-	// Unreachable is a system that did not answer, or that could not serve the request at the moment.
-	// A retry may succeed.
+	// Unreachable is a system that did not answer, or that could not serve the request at the
+	// moment. A retry may succeed.
 	Unreachable
 	// Unauthenticated is a system that rejected the credentials.
 	Unauthenticated
 	// Unauthorized is a system that denied permission.
 	Unauthorized
-	// Unset is a missing setting: the client cannot tell where the system is or who is asking.
+	// Unset is a missing setting: the address of the system, or the credentials.
 	Unset
-	// Missing is something that setup creates and that does not exist: a topic, a bucket, a notebook.
+	// Missing is something that setup creates and that does not exist: a topic, a bucket, a
+	// notebook.
 	Missing
 	// Invalid is a request, or a record, that the system will never accept.
 	Invalid
@@ -35,9 +37,9 @@ const (
 // Error is a classified error of a system.
 type Error struct {
 	Kind Kind
-	// What says what happened, as in "cannot reach Kafka at 127.0.0.1:9092".
+	// What is what happened, as in "cannot reach Kafka at 127.0.0.1:9092".
 	What string
-	// Next says what the reader can do, as in "set PINFLOW_KAFKA_BROKERS".
+	// Next is what the reader can do, as in "set PINFLOW_KAFKA_BROKERS".
 	Next string
 	// Err is the error of the system.
 	Err error
@@ -57,8 +59,8 @@ func KindOf(err error) Kind {
 	return Unknown
 }
 
-// Unusable reports whether the error is of a system that cannot be used from here: it cannot be reached,
-// rejects the caller, or is not configured.
+// Unusable reports whether the error is of a system that cannot be used from here: it cannot be
+// reached, rejects the caller, or is not configured.
 func Unusable(err error) bool {
 	switch KindOf(err) {
 	case Unreachable, Unauthenticated, Unauthorized, Unset:

@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	// layoutAge is how old the list of topics and partitions may grow before it is asked for again, in the background.
-	// New partitions of a topic get records after that time at the latest.
+	// layoutAge is how old the list of topics and partitions may be before it is refreshed in the
+	// background. New partitions of a topic get records after that time at the latest.
 	layoutAge = 5 * time.Second
-	// missPause is the least time between two questions for topics that are not there: a caller with a wrong name
-	// must not keep the brokers busy.
+	// missPause is the minimum time between two refreshes because of unknown topics, so that
+	// callers with a wrong name do not load the brokers.
 	missPause = 200 * time.Millisecond
-	// metadataTimeout limits one question for the layout.
+	// metadataTimeout limits one metadata request.
 	metadataTimeout = 5 * time.Second
 )
 
-// layout is the cluster as it was at one moment: the partition count of each topic.
+// layout holds the number of partitions of each topic at one moment.
 type layout struct {
 	partitions map[string]int
 	asked      time.Time
 }
 
-// infos lists the topics in the order of their names.
+// infos returns the topics in the order of their names.
 func (l *layout) infos() []TopicInfo {
 	infos := make([]TopicInfo, 0, len(l.partitions))
 	for _, name := range slices.Sorted(maps.Keys(l.partitions)) {
@@ -38,12 +38,13 @@ func (l *layout) infos() []TopicInfo {
 	return infos
 }
 
-// cluster knows the topics of a cluster. kafka-go answers metadata requests from a cache that cannot be told to look again,
-// therefore this has connections of its own and drops them, and the cache with them, before it asks.
+// cluster knows the topics of a cluster. kafka-go answers metadata requests from a cache that
+// cannot be refreshed. Therefore cluster has connections of its own and closes them, which drops
+// the cache, before each request.
 type cluster struct {
 	client    *kafkago.Client
 	transport *kafkago.Transport
-	asking    singleflight.Group // who wants the layout at the same time gets the same answer, an error too
+	asking    singleflight.Group // concurrent requests share one response, also an error
 	current   atomic.Pointer[layout]
 }
 
@@ -52,15 +53,16 @@ func newCluster(connection Connection) *cluster {
 	return &cluster{client: connection.client(transport, metadataTimeout), transport: transport}
 }
 
-// partitions returns how many partitions a topic has, or ErrUnknownTopic, or ErrUnreachable. A topic that is known stays known
-// while Kafka is away for a moment; that a topic is missing is asked for after the call began, so a new topic is found at once.
+// partitions returns the number of partitions of a topic, or ErrUnknownTopic, or ErrUnreachable. A
+// known topic stays known while Kafka is unreachable. An unknown topic is looked up after the call
+// began, so that a new topic is found at once.
 func (c *cluster) partitions(ctx context.Context, topic string) (int, error) {
 	began := time.Now()
 	known := c.current.Load()
 	if known != nil {
 		if count, ok := known.partitions[topic]; ok {
 			if began.Sub(known.asked) > layoutAge {
-				c.asking.DoChan("", c.ask) // without an answer the old layout stands, and the next request asks again
+				c.asking.DoChan("", c.ask) // if it fails, the next call tries again
 			}
 			return count, nil
 		}
@@ -76,7 +78,7 @@ func (c *cluster) partitions(ctx context.Context, topic string) (int, error) {
 	return 0, fmt.Errorf("%w: %s", ErrUnknownTopic, topic)
 }
 
-// layoutSince returns the layout as it was at the given moment or later.
+// layoutSince returns a layout that was requested at that moment or later.
 func (c *cluster) layoutSince(ctx context.Context, moment time.Time) (*layout, error) {
 	for {
 		if known := c.current.Load(); known != nil && !known.asked.Before(moment) {
@@ -93,7 +95,7 @@ func (c *cluster) layoutSince(ctx context.Context, moment time.Time) (*layout, e
 	}
 }
 
-// ask gets the layout from the brokers.
+// ask requests the layout from the brokers.
 func (c *cluster) ask() (any, error) {
 	c.transport.CloseIdleConnections()
 	asked := time.Now()

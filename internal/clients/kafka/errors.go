@@ -8,26 +8,26 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/fault"
 )
 
-// Errors that callers tell apart with errors.Is.
+// Errors that callers distinguish with errors.Is.
 var (
-	// ErrUnknownTopic says that the cluster has no such topic.
+	// ErrUnknownTopic is the error for a topic that the cluster does not have.
 	ErrUnknownTopic = errors.New("topic not found")
-	// ErrUnknownPartition says that the topic has no such partition.
+	// ErrUnknownPartition is the error for a partition that the topic does not have.
 	ErrUnknownPartition = errors.New("partition not found")
-	// ErrTooLarge says that a message is larger than MaxMessageBytes.
+	// ErrTooLarge is the error of a message larger than MaxMessageBytes.
 	ErrTooLarge = errors.New("message too large")
-	// ErrUnreachable says that no broker answers.
+	// ErrUnreachable is the error of a request that no broker answered.
 	ErrUnreachable = errors.New("no Kafka broker answers")
-	// ErrClosed says that the producer has been closed.
+	// ErrClosed is the error of a closed producer.
 	ErrClosed = errors.New("the producer is closed")
 )
 
 // invalidRecord is Kafka's INVALID_RECORD (code 87), which kafka-go has no name for.
 const invalidRecord kafkago.Error = 87
 
-// Classify turns an error of a request to Kafka into a *fault.Error. Only a broker's own answer can be
-// final: a refused or lost connection, a time limit and kafka-go's own "topic not found", which it takes
-// from outdated metadata, are fault.Unreachable.
+// Classify turns an error of a request to Kafka into a *fault.Error. Only a broker's own answer can
+// be final: a refused or lost connection, a timeout and kafka-go's own "topic not found", which
+// it takes from outdated metadata, are fault.Unreachable.
 func Classify(err error) error {
 	if err == nil || fault.KindOf(err) != fault.Unknown {
 		return err
@@ -80,8 +80,8 @@ func kindOf(err error) fault.Kind {
 	return fault.Invalid
 }
 
-// passes reports whether a request may succeed when it is repeated with fresh metadata: a topic that a
-// broker does not know may have just been created, or moved.
+// passes reports whether a request may succeed when it is repeated with fresh metadata: a topic
+// that a broker does not know may have just been created, or moved.
 func passes(err error) bool {
 	if err == nil {
 		return false
@@ -90,8 +90,8 @@ func passes(err error) bool {
 	return kind == fault.Unreachable || kind == fault.Missing
 }
 
-// invalidates reports whether the error is about a record, or the size of a batch: the other records of
-// the batch may be accepted.
+// invalidates reports whether the error is about a record, or the size of a batch: the other
+// records of the batch may be accepted.
 func invalidates(err error) bool {
 	var code kafkago.Error
 	if !errors.As(err, &code) {
@@ -104,7 +104,8 @@ func invalidates(err error) bool {
 	return false
 }
 
-// staleLayout reports whether the error can come from outdated metadata, so that a refresh may help.
+// staleLayout reports whether the error can come from outdated metadata, so that a refresh may
+// help.
 func staleLayout(err error) bool {
 	var code kafkago.Error
 	if errors.As(err, &code) {

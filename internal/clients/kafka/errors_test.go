@@ -19,7 +19,7 @@ func TestClassify_OnlyABrokersAnswerIsFinal(t *testing.T) {
 	for _, c := range []struct {
 		err   error
 		kind  fault.Kind
-		stale bool // new metadata may mend it
+		stale bool // whether new metadata can help
 	}{
 		{nil, fault.Unknown, true},
 		{io.EOF, fault.Unreachable, true},

@@ -16,7 +16,7 @@ type laneID struct {
 	partition int
 }
 
-// entry is a message on its way. done is called once, after ack has been filled in.
+// entry is a message that is being delivered. done is called once, after ack has been set.
 type entry struct {
 	ctx     context.Context
 	message *Message
@@ -34,7 +34,7 @@ func (e *entry) fail(err error) {
 	e.done()
 }
 
-// lane is the queue of one partition. It has a goroutine only while there is something to send.
+// lane is the queue of one partition. It has a goroutine only while it is not empty.
 type lane struct {
 	producer *Producer
 	id       laneID
@@ -44,7 +44,7 @@ type lane struct {
 	sending bool
 }
 
-// add queues entries behind those that are there.
+// add appends entries to the queue.
 func (l *lane) add(entries []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -61,14 +61,14 @@ func (l *lane) len() int {
 	return len(l.queue)
 }
 
-// send delivers what is queued, batch after batch, until nothing is left.
+// send delivers batches until the queue is empty.
 func (l *lane) send() {
 	for batch := l.next(); batch != nil; batch = l.next() {
 		l.deliver(batch)
 	}
 }
 
-// next takes the batch that fits one request from the queue's head.
+// next removes the entries that fit into one request from the head of the queue.
 func (l *lane) next() []*entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,8 +89,9 @@ func (l *lane) next() []*entry {
 	return batch
 }
 
-// deliver tries a batch until a broker acknowledges it, refuses it for good, or nobody waits for it any more.
-// A refusal that may be one record's fault is followed down to that record: a batch joins records of different callers.
+// deliver retries a batch until a broker acknowledges it, rejects it for a reason that does not
+// pass, or all its callers have given up. If a single record can be the reason, deliver splits the
+// batch, because it has records of different callers.
 func (l *lane) deliver(batch []*entry) {
 	pause, reason := firstRetry, error(nil)
 	for {
@@ -132,7 +133,8 @@ func (l *lane) deliver(batch []*entry) {
 
 // produce makes one request and returns the offset of the batch's first record.
 func (l *lane) produce(batch []*entry) (int64, error) {
-	// Not the callers' contexts: the batch has many, and a request that is cut off leaves its outcome unknown.
+	// The batch has several callers, and the outcome of an interrupted request is unknown: so not
+	// their contexts.
 	ctx, cancel := context.WithTimeout(context.Background(), l.producer.config.RequestTimeout)
 	defer cancel()
 	now, bytes := time.Now(), 0
@@ -159,7 +161,7 @@ func (l *lane) produce(batch []*entry) (int64, error) {
 	return answer.BaseOffset, nil
 }
 
-// giveUpEnded fails the entries that nobody waits for any more and returns the rest.
+// giveUpEnded fails the entries whose callers have given up, and returns the others.
 func giveUpEnded(batch []*entry, reason error) []*entry {
 	left := batch[:0:0]
 	for _, e := range batch {
@@ -170,11 +172,11 @@ func giveUpEnded(batch []*entry, reason error) []*entry {
 		case reason == nil:
 			e.fail(fmt.Errorf("not sent to Kafka in time: %w", ended))
 		default:
-			e.fail(fmt.Errorf("not acknowledged by Kafka in time, last: %w", reason))
+			e.fail(fmt.Errorf("not acknowledged by Kafka in time; last error: %w", reason))
 		}
 	}
 	return left
 }
 
-// wait pauses. Its callers' loops see for themselves that ctx is done.
+// wait sleeps. Its callers check ctx themselves.
 func wait(ctx context.Context, d time.Duration) { _ = pause.For(ctx, d) }

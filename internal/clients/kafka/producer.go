@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,50 +13,53 @@ import (
 )
 
 const (
-	// maxBatchBytes is the most that a broker takes in one batch unless told otherwise: message.max.bytes, 1 MiB and a
-	// header of the old format (https://kafka.apache.org/documentation/#brokerconfigs_message.max.bytes).
+	// maxBatchBytes is the default of message.max.bytes: 1 MiB and a header of the old format
+	// (https://kafka.apache.org/documentation/#brokerconfigs_message.max.bytes).
 	maxBatchBytes = 1<<20 + 12
-	// batchOverhead is the header of a record batch of format 2, and recordOverhead the most that the format adds to a
-	// record's key and value (https://kafka.apache.org/documentation/#recordbatch): lengths, deltas, attributes.
+	// batchOverhead is the size of the header of a record batch of format 2, recordOverhead the
+	// maximum that the format adds to the key and value of a record
+	// (https://kafka.apache.org/documentation/#recordbatch).
 	batchOverhead  = 61
 	recordOverhead = 24
-	// maxBatchRecords bounds what one refused batch can take with it.
+	// maxBatchRecords limits how many records one rejected batch concerns.
 	maxBatchRecords = 10_000
 
-	// MaxMessageBytes is how large a message's key and value together may be, so that a broker with Kafka's default
-	// settings takes it.
+	// MaxMessageBytes is the maximum size of the key and value of a message together under Kafka's
+	// default settings.
 	MaxMessageBytes = maxBatchBytes - batchOverhead - recordOverhead
 
 	defaultRequestTimeout  = 10 * time.Second
 	defaultDeliveryTimeout = 20 * time.Second
 	firstRetry, lastRetry  = 20 * time.Millisecond, 500 * time.Millisecond
-	// resetPause is the least time between two times that the producer gives up its connections to learn of new leaders.
+	// resetPause is the minimum time between two resets of the connections.
 	resetPause = 50 * time.Millisecond
 )
 
-// AnyPartition leaves the choice of the partition to the producer: by the hash of the key, or in turn if there is no key.
+// AnyPartition makes the producer choose the partition: by the hash of the key, or round robin if
+// there is no key.
 const AnyPartition = -1
 
 // Message is one record to produce. The bytes must not change until Produce has returned.
 type Message struct {
 	// Partition is a partition of the topic, or AnyPartition.
 	Partition int
-	// Key is nil if the record has none. Messages with one key keep their order.
+	// Key is nil if the record has none. Messages with the same key keep their order.
 	Key []byte
 	// Value is nil for a tombstone.
 	Value []byte
 }
 
-// Ack is what became of one message: its place in the log, or why it has none.
+// Ack is the result of one message: its partition and offset, or its error.
 type Ack struct {
 	Partition int
 	Offset    int64
-	// Err is ErrTooLarge, a broker's refusal, or, if no broker acknowledged the message in time, what went wrong last.
-	// In the last case the message may be in the log all the same. Classify tells which.
+	// Err is ErrTooLarge, the rejection of a broker, or the last error if no broker acknowledged
+	// the message in time: then the message may have been written all the same. Classify
+	// distinguishes them.
 	Err error
 }
 
-// Batch tells an observer of one produce request.
+// Batch describes one produce request.
 type Batch struct {
 	Topic     string
 	Partition int
@@ -65,29 +69,32 @@ type Batch struct {
 	Err       error
 }
 
-// ProducerConfig is what a producer needs. Zero values are the defaults.
+// ProducerConfig configures a producer. The zero value of each field is its default.
 type ProducerConfig struct {
 	Connection
-	// RequestTimeout limits one request to a broker: 10 s.
+	// RequestTimeout limits one request to a broker; 10 s by default.
 	RequestTimeout time.Duration
-	// DeliveryTimeout limits how long a message is tried: 20 s.
+	// DeliveryTimeout limits the delivery of a message with all retries; 20 s by default.
 	DeliveryTimeout time.Duration
-	// OnBatch, if not nil, is called after each produce request. It must be quick and safe for concurrent use.
+	// OnBatch, if not nil, is called after each produce request. It must be quick and safe for
+	// concurrent use.
 	OnBatch func(Batch)
 }
 
-// Producer writes messages to Kafka and answers with their offsets once all in-sync replicas have them (acks=all).
+// Producer writes messages to Kafka and returns their offsets once all in-sync replicas have them
+// (acks=all).
 //
-// Delivery is at least once: a request whose answer is lost is repeated, and what it wrote then stands twice.
-// The order of messages within a partition is kept, within a call of Produce and from one call to the next: a partition has one
-// request on its way at a time. What arrives meanwhile joins the next request, which makes batches under load and costs
-// no waiting without. A call blocks until its messages have ended, so what is queued is bounded by what callers hold.
+// Delivery is at least once: a request whose response is lost is retried, which can duplicate its
+// messages. Messages of a partition keep their order, within a call of Produce and from one call to
+// the next, because each partition has one open request at a time. Messages that arrive meanwhile
+// form the next request: batches grow under load, and without load nothing waits. A call blocks
+// until its messages are done, so that the callers limit the queue.
 type Producer struct {
 	config    ProducerConfig
 	cluster   *cluster
 	transport *kafkago.Transport
 	client    *kafkago.Client
-	turn      atomic.Uint32 // of messages without a key
+	turn      atomic.Uint32 // round robin of messages without a key
 
 	resetting sync.Mutex
 	lastReset time.Time
@@ -98,17 +105,13 @@ type Producer struct {
 	calls  sync.WaitGroup
 }
 
-// NewProducer makes a producer. It connects with the first request.
+// NewProducer returns a producer. It connects with the first request.
 func NewProducer(config ProducerConfig) (*Producer, error) {
 	if len(config.Brokers) == 0 {
 		return nil, errors.New("no Kafka brokers: set PINFLOW_KAFKA_BROKERS to host:port, comma-separated")
 	}
-	if config.RequestTimeout == 0 {
-		config.RequestTimeout = defaultRequestTimeout
-	}
-	if config.DeliveryTimeout == 0 {
-		config.DeliveryTimeout = defaultDeliveryTimeout
-	}
+	config.RequestTimeout = cmp.Or(config.RequestTimeout, defaultRequestTimeout)
+	config.DeliveryTimeout = cmp.Or(config.DeliveryTimeout, defaultDeliveryTimeout)
 	transport := config.transport()
 	return &Producer{
 		config:    config,
@@ -121,8 +124,8 @@ func NewProducer(config ProducerConfig) (*Producer, error) {
 
 // Produce writes the messages and returns an Ack for each, in their order.
 //
-// An error means that no message has been sent: ErrUnknownTopic, ErrUnknownPartition, ErrUnreachable or ErrClosed.
-// When ctx ends, messages that no broker has acknowledged are given up.
+// An error means that no message has been sent: ErrUnknownTopic, ErrUnknownPartition,
+// ErrUnreachable or ErrClosed. When ctx ends, messages that no broker has acknowledged fail.
 func (p *Producer) Produce(ctx context.Context, topic string, messages []Message) ([]Ack, error) {
 	if !p.enter() {
 		return nil, ErrClosed
@@ -171,8 +174,8 @@ func (p *Producer) enter() bool {
 	return true
 }
 
-// assign gives each message its partition, as Kafka's own clients do: the one it asks for, that of its key's murmur2 hash,
-// or, for the messages without a key, one for all those of a call, and the next for the next call.
+// assign sets the partition of each message as Kafka's own clients do: the one that it names, that
+// of the murmur2 hash of its key, or round robin for the messages without a key of one call.
 func (p *Producer) assign(messages []Message, acks []Ack, topic string, partitions int) error {
 	all := make([]int, partitions)
 	for i := range all {
@@ -195,7 +198,8 @@ func (p *Producer) assign(messages []Message, acks []Ack, topic string, partitio
 	return nil
 }
 
-// Topics returns the names of the cluster's topics and their partition counts, at most a second old.
+// Topics returns the names of the cluster's topics and their partition counts, at most a second
+// old.
 func (p *Producer) Topics(ctx context.Context) ([]TopicInfo, error) {
 	known, err := p.cluster.layoutSince(ctx, time.Now().Add(-time.Second))
 	if err != nil {
@@ -210,7 +214,7 @@ func (p *Producer) Ping(ctx context.Context) error {
 	return err
 }
 
-// Queued counts the messages that wait until the request before them has been answered.
+// Queued returns the number of messages that wait for an earlier request of their partition.
 func (p *Producer) Queued() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -221,8 +225,8 @@ func (p *Producer) Queued() int {
 	return queued
 }
 
-// Close refuses further calls, waits until those under way have ended, and gives up the connections.
-// It returns the context's error if that ends first.
+// Close rejects further calls, waits for the open ones, and closes the connections. It returns an
+// error if the context ends first.
 func (p *Producer) Close(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
@@ -232,14 +236,14 @@ func (p *Producer) Close(ctx context.Context) error {
 	select {
 	case <-ended:
 	case <-ctx.Done():
-		return fmt.Errorf("messages were still on their way to Kafka: %w", context.Cause(ctx))
+		return fmt.Errorf("closed before all messages were delivered: %w", context.Cause(ctx))
 	}
 	p.transport.CloseIdleConnections()
 	p.cluster.close()
 	return nil
 }
 
-// lane returns the partition's lane, made at its first use.
+// lane returns the lane of a partition, which it creates at its first use.
 func (p *Producer) lane(topic string, partition int) *lane {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -252,8 +256,8 @@ func (p *Producer) lane(topic string, partition int) *lane {
 	return l
 }
 
-// reset makes the next request look for the partitions' leaders anew. kafka-go has no call for it: its picture of the cluster
-// goes with the pool of connections. Requests that are on their way keep theirs.
+// reset makes the next request look up the leaders of partitions again. In kafka-go the metadata
+// belongs to the pool of connections, so reset closes idle ones; open requests are not affected.
 func (p *Producer) reset() {
 	p.resetting.Lock()
 	defer p.resetting.Unlock()

@@ -14,21 +14,22 @@ import (
 const (
 	// readTimeout limits one request of a Reader.
 	readTimeout = 10 * time.Second
-	// fetchWait is how long the broker may hold a fetch for which it has nothing.
+	// fetchWait is how long the broker waits for records before it answers a fetch.
 	fetchWait = 500 * time.Millisecond
-	// chunk is the size of the buffers that the records of a fetch share.
+	// chunk is the size of the buffers that records share.
 	chunk = 256 << 10
 )
 
-// Reader reads topics by offsets, without a consumer group's say. It reads what is committed and stable. Records of aborted
-// transactions are not told from others: no way of kafka-go does that, so topics with transactional producers need another reader.
+// Reader reads committed records of topics by offsets, without a consumer group. It does not filter
+// the records of aborted transactions, because kafka-go cannot: it is not for topics with
+// transactional producers.
 type Reader struct {
 	cluster   *cluster
 	client    *kafkago.Client
 	transport *kafkago.Transport
 }
 
-// NewReader makes a Reader. It connects with the first request.
+// NewReader returns a Reader. It connects with the first request.
 func NewReader(connection Connection) *Reader {
 	transport := connection.transport()
 	return &Reader{cluster: newCluster(connection), client: connection.client(transport, readTimeout), transport: transport}
@@ -40,8 +41,8 @@ func (r *Reader) Close() {
 	r.transport.CloseIdleConnections()
 }
 
-// Partitions asks the cluster how many partitions a topic has. The error for a topic that is missing is ErrUnknownTopic and
-// kafka-go's UnknownTopicOrPartition.
+// Partitions returns the number of partitions of a topic. The error for a topic that does not exist
+// is ErrUnknownTopic and kafka-go's UnknownTopicOrPartition.
 func (r *Reader) Partitions(ctx context.Context, topic string) (int, error) {
 	known, err := r.cluster.layoutSince(ctx, time.Now())
 	if err != nil {
@@ -54,9 +55,9 @@ func (r *Reader) Partitions(ctx context.Context, topic string) (int, error) {
 	return count, nil
 }
 
-// Fetch returns records of a partition from an offset on, in order, and the offset at which to go on. Offsets can be missing
-// between the records, where compaction or transactions have left gaps. If the broker has nothing, next is the offset itself.
-// The records share memory: who keeps one keeps its neighbours.
+// Fetch returns records of a partition from an offset on, in order, and the offset of the next
+// fetch. Compaction and transactions leave gaps between offsets. If there are no records, next is
+// the offset itself. The records share memory: keeping one keeps its neighbours.
 func (r *Reader) Fetch(ctx context.Context, topic string, partition int, offset int64, maxBytes int) (records []kafkago.Message, next int64, err error) {
 	answer, err := r.client.Fetch(ctx, &kafkago.FetchRequest{
 		Topic: topic, Partition: partition, Offset: offset, MinBytes: 1, MaxBytes: int64(maxBytes), MaxWait: fetchWait,
@@ -76,16 +77,16 @@ func (r *Reader) Fetch(ctx context.Context, topic string, partition int, offset 
 	return decoded.records, decoded.next, nil
 }
 
-// refresh forgets what is known of the cluster if the error may come from an old picture of it.
+// refresh drops the metadata if the error can come from outdated metadata.
 func (r *Reader) refresh(err error) {
 	if staleLayout(err) {
 		r.transport.CloseIdleConnections()
 	}
 }
 
-// decoder copies the records of an answer out of kafka-go's pages and finds where to go on.
+// decoder copies the records of a response out of kafka-go's pages and determines the next offset.
 type decoder struct {
-	from    int64 // records before it came only because their batch holds it
+	from    int64 // earlier records are in the response only because they share its batch
 	next    int64
 	records []kafkago.Message
 	spare   []byte
@@ -94,7 +95,7 @@ type decoder struct {
 func (d *decoder) stream(answer protocol.RecordReader) error {
 	stream, ok := answer.(*protocol.RecordStream)
 	if !ok {
-		return d.batch(answer, false) // an answer without batches
+		return d.batch(answer, false) // a response without batches
 	}
 	for _, batch := range stream.Records {
 		_, control := batch.(*protocol.ControlBatch)
@@ -102,15 +103,17 @@ func (d *decoder) stream(answer protocol.RecordReader) error {
 			return err
 		}
 	}
-	// Compaction can take the records at the end of a batch, and kafka-go does not tell how far the batch reached. What was asked
-	// for is then not there, and the offset after it may be: else the same batch would come again for ever.
+	// Compaction can remove the records at the end of a batch, and kafka-go does not return where
+	// the batch ended. The offset after the requested one is tried then: otherwise the same batch
+	// would be returned for ever.
 	if len(stream.Records) > 0 && d.next == d.from {
 		d.next++
 	}
 	return nil
 }
 
-// batch takes the records of one batch. Those of a control batch mark the ends of transactions: they only take up offsets.
+// batch reads the records of one batch. Those of a control batch mark the ends of transactions and
+// only occupy offsets.
 func (d *decoder) batch(batch protocol.RecordReader, control bool) error {
 	for {
 		record, err := batch.ReadRecord()
@@ -158,7 +161,7 @@ func (d *decoder) copy(from protocol.Bytes) ([]byte, error) {
 	return to, err
 }
 
-// release gives the record's pages back to kafka-go's pool.
+// release returns the pages of the record to kafka-go's pool.
 func release(record *protocol.Record) {
 	if record.Key != nil {
 		_ = record.Key.Close()

@@ -11,24 +11,26 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 )
 
-// none stands for an offset that is not there.
+// none is the offset of a partition that has no such record.
 const none = -1
 
-// FirstOffsets returns the first offset that is still there, of each partition; the index is the partition.
+// FirstOffsets returns the first offset of each partition that retention has not deleted, indexed
+// by partition.
 func (r *Reader) FirstOffsets(ctx context.Context, topic string, partitions int) ([]int64, error) {
 	return r.offsets(ctx, topic, partitions, kafkago.FirstOffset, func(p kafkago.PartitionOffsets) int64 { return p.FirstOffset })
 }
 
-// StableOffsets returns the last stable offset of each partition: the offset after the last record that is replicated and not
-// in an open transaction.
+// StableOffsets returns the last stable offset of each partition: the one after the last record
+// that is replicated and not in an open transaction.
 func (r *Reader) StableOffsets(ctx context.Context, topic string, partitions int) ([]int64, error) {
 	return r.offsets(ctx, topic, partitions, kafkago.LastOffset, func(p kafkago.PartitionOffsets) int64 { return p.LastOffset })
 }
 
-// OffsetsAt returns the first stable offset whose record has the time or a later one, of each partition; -1 if there is none.
+// OffsetsAt returns, for each partition, the first stable offset of a record with that time or a
+// later one; -1 if there is none.
 func (r *Reader) OffsetsAt(ctx context.Context, topic string, partitions int, at time.Time) ([]int64, error) {
 	return r.offsets(ctx, topic, partitions, at.UnixMilli(), func(p kafkago.PartitionOffsets) int64 {
-		for offset := range p.Offsets { // one was asked for
+		for offset := range p.Offsets { // the request was for one
 			return offset
 		}
 		return none
@@ -36,20 +38,21 @@ func (r *Reader) OffsetsAt(ctx context.Context, topic string, partitions int, at
 }
 
 const (
-	// offsetAttempts is how often a question for offsets is asked: the first answer of a broker that was restarted, or that has
-	// lost a partition to another, is an error.
+	// offsetAttempts is how often a request for offsets is made: the first response of a broker
+	// that was restarted, or that has lost a partition to another, is an error.
 	offsetAttempts = 4
 	offsetPause    = 50 * time.Millisecond
 )
 
-// offsets asks for one offset of each partition. The timestamp is in milliseconds, or kafka-go's FirstOffset or LastOffset.
+// offsets requests one offset of each partition. The timestamp is in milliseconds, or kafka-go's
+// FirstOffset or LastOffset.
 func (r *Reader) offsets(ctx context.Context, topic string, partitions int, timestamp int64, pick func(kafkago.PartitionOffsets) int64) ([]int64, error) {
 	if timestamp < 0 && timestamp != kafkago.FirstOffset && timestamp != kafkago.LastOffset {
 		timestamp = 0 // Kafka has no records from before 1970, and meanings of its own for negative times
 	}
 	for attempt := 1; ; attempt++ {
 		offsets, err := r.askOffsets(ctx, topic, partitions, timestamp, pick)
-		// kafka-go says Unknown where a broker was not reached.
+		// kafka-go returns Unknown for a broker that it did not reach.
 		passing := passes(err) || errors.Is(err, kafkago.Unknown)
 		if !passing || attempt == offsetAttempts || ctx.Err() != nil {
 			return offsets, err
@@ -86,9 +89,9 @@ const (
 	maxCommitPause = time.Second
 )
 
-// CommitGroup moves a consumer group's offsets forwards; an offset that is further already stays. The group must have no
-// members. A broker that has just started, or a coordinator that moves, refuses for a moment: this goes on trying until
-// the context is done.
+// CommitGroup moves the offsets of a consumer group forward, never back. The group must have no
+// members. It retries until the context is done, because a broker that has just started, and a
+// coordinator that moves, reject commits for a moment.
 func (r *Reader) CommitGroup(ctx context.Context, group, topic string, offsets map[int]int64) error {
 	pause := commitPause
 	for {
@@ -133,7 +136,7 @@ func (r *Reader) commitGroup(ctx context.Context, group, topic string, offsets m
 	return errors.Join(errs...)
 }
 
-// committed returns the offsets that the group has committed of the wanted partitions, where it has any.
+// committed returns the offsets that the group has committed for those partitions.
 func (r *Reader) committed(ctx context.Context, group, topic string, wanted map[int]int64) (map[int]int64, error) {
 	partitions := slices.Collect(maps.Keys(wanted))
 	answer, err := r.client.OffsetFetch(ctx, &kafkago.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: partitions}})
@@ -141,7 +144,7 @@ func (r *Reader) committed(ctx context.Context, group, topic string, wanted map[
 		err = answer.Error
 	}
 	if errors.Is(err, kafkago.GroupIdNotFound) {
-		return nil, nil // its first commit makes the group
+		return nil, nil // the first commit creates the group
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the offsets of group %s: %w", group, err)

@@ -14,17 +14,18 @@ import (
 // adminTimeout limits one request of an Admin.
 const adminTimeout = 15 * time.Second
 
-// LogAppendTime is the topic setting under which the broker stamps records as they arrive. Landing cuts dates by that
-// time, so a producer's clock can not put a record into a date that has been landed already.
+// LogAppendTime is the topic setting with which the broker sets the time of records when they
+// arrive. Landing assigns records to dates by that time, so that the clock of a producer cannot put
+// a record into a date that has already landed.
 var LogAppendTime = map[string]string{"message.timestamp.type": "LogAppendTime"}
 
-// Topic describes a topic that is to exist.
+// Topic is a topic to create.
 type Topic struct {
 	Name       string
 	Partitions int
 	// Replication is the replication factor; 0 is the cluster's default.
 	Replication int
-	// Config are topic settings by their Kafka names.
+	// Config holds topic settings by their Kafka names.
 	Config map[string]string
 }
 
@@ -40,14 +41,14 @@ type Admin struct {
 	client  *kafkago.Client
 }
 
-// NewAdmin makes an Admin. It connects with the first request.
+// NewAdmin returns an Admin. It connects with the first request.
 func NewAdmin(connection Connection) *Admin {
 	return &Admin{cluster: newCluster(connection), client: connection.client(connection.transport(), adminTimeout)}
 }
 
-// CreateTopics creates the topics that are missing, gives all of them their settings, and returns the names of the new ones.
-// Calling it again changes nothing. A topic that exists keeps its partitions, even if more are asked for: with other
-// partitions the keys would move.
+// CreateTopics creates the topics that do not exist, applies the settings to all of them, and
+// returns the names of the new ones. Calling it again changes nothing. An existing topic keeps its
+// number of partitions, because another number would move keys to other partitions.
 func (a *Admin) CreateTopics(ctx context.Context, topics ...Topic) ([]string, error) {
 	if err := a.Ping(ctx); err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ func (t Topic) create() kafkago.TopicConfig {
 	return config
 }
 
-// configure sets the settings of topics that exist.
+// configure applies the settings to existing topics.
 func (a *Admin) configure(ctx context.Context, topics []Topic) error {
 	request := &kafkago.IncrementalAlterConfigsRequest{}
 	for _, topic := range topics {
@@ -120,7 +121,7 @@ func (a *Admin) configure(ctx context.Context, topics []Topic) error {
 	return errors.Join(errs...)
 }
 
-// ListTopics returns the topics of the cluster in the order of their names.
+// ListTopics returns the topics of the cluster, in the order of their names.
 func (a *Admin) ListTopics(ctx context.Context) ([]TopicInfo, error) {
 	known, err := a.cluster.layoutSince(ctx, time.Now())
 	if err != nil {
@@ -129,7 +130,7 @@ func (a *Admin) ListTopics(ctx context.Context) ([]TopicInfo, error) {
 	return known.infos(), nil
 }
 
-// Ping returns nil if a broker answers now, else an error that is ErrUnreachable.
+// Ping returns nil if a broker answers now, and ErrUnreachable otherwise.
 func (a *Admin) Ping(ctx context.Context) error {
 	_, err := a.cluster.layoutSince(ctx, time.Now())
 	return err

@@ -1,5 +1,6 @@
-// Package s3 is Pinflow's client of S3, or of a server that speaks its API. Region, credentials and endpoint are read by the AWS
-// SDK itself (AWS_REGION, AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL_S3, or the role of the machine).
+// Package s3 is Pinflow's client of S3, or of a server with its API. The AWS SDK itself reads
+// region, credentials and endpoint (AWS_REGION, AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL_S3, or the role
+// of the machine).
 package s3
 
 import (
@@ -26,8 +27,8 @@ import (
 )
 
 const (
-	// callTimeout limits one call with all its attempts: 16 MB need 13 s on a line of 10 Mbit/s. It is shorter than any
-	// heartbeat timeout, because landing does not heartbeat during a call.
+	// callTimeout limits one call with all its attempts: 16 MB take 13 s at 10 Mbit/s. It is
+	// shorter than any heartbeat timeout, because landing does not heartbeat during a call.
 	callTimeout = 40 * time.Second
 	// attempts is how often the SDK tries one call.
 	attempts = 4
@@ -41,7 +42,7 @@ type Client struct {
 
 var _ bucket.Objects = (*Client)(nil)
 
-// New makes a client of the settings' bucket. It does not connect yet.
+// New returns a client of the bucket in the settings. It does not connect.
 func New(ctx context.Context, settings config.Config) (*Client, error) {
 	loaded, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRetryer(func() aws.Retryer {
 		return retry.AddWithErrorCodes(retry.AddWithMaxAttempts(retry.NewStandard(), attempts), conflict)
@@ -53,13 +54,14 @@ func New(ctx context.Context, settings config.Config) (*Client, error) {
 	return &Client{api: api, bucket: settings.Bucket}, nil
 }
 
-// conflict is the code of S3's answer 409 to a conditional write that met another one under way: neither has won yet.
+// conflict is the error code of a conditional write while another one of the same key is in
+// progress: neither has won yet, so that it is retried.
 const conflict = "ConditionalRequestConflict"
 
-// URI is the object's address as Spark and Databricks take it.
+// URI returns the address of an object, as Spark and Databricks accept it.
 func (c *Client) URI(key string) string { return "s3://" + c.bucket + "/" + key }
 
-// Get returns an object's content, or activities.ErrNotFound.
+// Get returns the content of an object, or bucket.ErrNotFound.
 func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -75,7 +77,7 @@ func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
 	return body, nil
 }
 
-// Head returns an object's size and metadata, or activities.ErrNotFound.
+// Head returns the size and metadata of an object, or bucket.ErrNotFound.
 func (c *Client) Head(ctx context.Context, key string) (bucket.Object, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -86,7 +88,8 @@ func (c *Client) Head(ctx context.Context, key string) (bucket.Object, error) {
 	return bucket.Object{Key: key, Size: aws.ToInt64(head.ContentLength), Metadata: head.Metadata}, nil
 }
 
-// Put writes an object; S3 checks that it got it whole. With OnlyNew it returns activities.ErrExists where there is one.
+// Put writes an object. S3 verifies its checksum. With OnlyNew it returns bucket.ErrExists if the
+// object exists.
 func (c *Client) Put(ctx context.Context, object bucket.PutInput) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -148,7 +151,7 @@ func (c *Client) page(ctx context.Context, pages *s3.ListObjectsV2Paginator) (*s
 	return pages.NextPage(ctx)
 }
 
-// EnsureBucket makes the bucket if it is not there, and says whether it did.
+// EnsureBucket creates the bucket if it does not exist, and reports whether it did.
 func (c *Client) EnsureBucket(ctx context.Context) (created bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -157,7 +160,7 @@ func (c *Client) EnsureBucket(ctx context.Context) (created bool, err error) {
 		return false, c.explain("look for", "", err)
 	}
 	input := &s3.CreateBucketInput{Bucket: &c.bucket}
-	// S3 refuses us-east-1 as a location and takes no location for it.
+	// S3 rejects us-east-1 as a location constraint: it is the default.
 	if region := c.api.Options().Region; region != "" && region != "us-east-1" {
 		input.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
 	}
@@ -169,7 +172,8 @@ func (c *Client) EnsureBucket(ctx context.Context) (created bool, err error) {
 	return err == nil, c.explain("create", "", err)
 }
 
-// explain names the object, and turns the answers that callers tell apart into their errors.
+// explain adds the object to an error, and returns bucket.ErrNotFound and bucket.ErrExists for
+// their status codes.
 func (c *Client) explain(doing, key string, err error) error {
 	if err == nil {
 		return nil

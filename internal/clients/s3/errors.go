@@ -13,8 +13,8 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/fault"
 )
 
-// Classify turns an error of S3 into a *fault.Error. It returns bucket.ErrNotFound, bucket.ErrExists and
-// errors that are not S3's unchanged.
+// Classify turns an error of S3 into a *fault.Error. It returns bucket.ErrNotFound,
+// bucket.ErrExists and errors that are not S3's unchanged.
 func Classify(err error) error {
 	if err == nil || errors.Is(err, bucket.ErrNotFound) || errors.Is(err, bucket.ErrExists) || fault.KindOf(err) != fault.Unknown {
 		return err
@@ -61,8 +61,8 @@ func status(err error) int {
 	return 0
 }
 
-// unset reports whether the AWS SDK found no region, credentials or endpoint. It has no error types for
-// them.
+// unset reports whether the AWS SDK found no region, credentials or endpoint. It has no error types
+// for them.
 func unset(err error) bool {
 	for _, step := range []string{"get identity: ", "resolve auth scheme: ", "failed to resolve service endpoint"} {
 		if strings.Contains(err.Error(), step) {

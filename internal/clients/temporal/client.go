@@ -1,4 +1,5 @@
-// Package temporal connects to Temporal as the environment says, and puts its errors into words that say what to do next.
+// Package temporal connects to Temporal by the settings in the environment, and classifies its
+// errors.
 package temporal
 
 import (
@@ -14,30 +15,33 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Options are what a program adds to the settings in the environment.
+// Options holds what a program adds to the settings in the environment.
 type Options struct {
-	// Logger takes the SDK's own lines; nil drops them.
+	// Logger logs for the SDK; nil discards its lines.
 	Logger *slog.Logger
-	// Metrics takes the SDK's metrics; nil drops them.
+	// Metrics receives the SDK's metrics; nil discards them.
 	Metrics client.MetricsHandler
-	// Calls sees every call to the server, retries of the SDK apart; nil sees none.
+	// Calls intercepts every call to the server, and each of the SDK's retries; nil intercepts
+	// none.
 	Calls grpc.UnaryClientInterceptor
 	// Propagators carry values from workflows to their activities.
 	Propagators []workflow.ContextPropagator
 }
 
-// Connection is a client with the names that it was connected under. A worker needs the Client itself, not the Connection.
+// Connection is a client with its address and namespace. A worker needs the Client itself, not the
+// Connection.
 type Connection struct {
 	client.Client
-	// Address is the server's, host:port.
+	// Address is the address of the server, host:port.
 	Address string
-	// Namespace is that of all calls.
+	// Namespace is the namespace of all calls.
 	Namespace string
 }
 
-// Dial connects to Temporal with the settings of the environment and of the Temporal CLI's configuration file (TEMPORAL_ADDRESS,
-// TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS…, TEMPORAL_PROFILE). It returns once the server has answered; within about
-// five seconds, or a *fault.Error.
+// Dial connects to Temporal with the settings of the environment and of the Temporal CLI's
+// configuration file (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS…,
+// TEMPORAL_PROFILE). It returns when the server has answered, or a *fault.Error after about five
+// seconds.
 func Dial(ctx context.Context, options Options) (*Connection, error) {
 	settings, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/fault"
 )
 
-// Classify turns an error of this connection into a *fault.Error if Temporal cannot be used from here.
-// It returns any other error, as that of a workflow, unchanged.
+// Classify turns an error of this connection into a *fault.Error if Temporal cannot be used from
+// here. It returns any other error, as that of a workflow, unchanged.
 func (c *Connection) Classify(err error) error {
 	if err == nil || fault.KindOf(err) != fault.Unknown {
 		return err

@@ -58,7 +58,8 @@ func requireFinal(t *testing.T, err error, kind string, words ...string) {
 	}
 }
 
-// land runs a date's landing as the workflow does: every activity again and again until it succeeds or fails for good.
+// land runs a date's landing as the workflow does: every activity again and again until it succeeds
+// or fails without a retry.
 func land(t *testing.T, landing1 *landing.Activities, date dates.Date) landing.ManifestSummary {
 	t.Helper()
 	plan := persist[landing.Plan](t, landing1.PlanLanding, landing.PlanInput{Topic: "pin", Date: date})
@@ -108,7 +109,8 @@ func lines(t *testing.T, objects *s3.Client, date dates.Date) map[string]int {
 	return found
 }
 
-// Records of three dates in three partitions are landed in any order, while Kafka cuts connections and moves leaders.
+// Records of three dates in three partitions are landed in any order, while Kafka cuts connections
+// and moves leaders.
 func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
 	cluster := newBroker(t, 3, kfake.NumBrokers(3))
 	bucket := newBucket(t)
@@ -154,7 +156,7 @@ func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
 func TestLanding_MissingTopicSaysWhatToDo(t *testing.T) {
 	landing1 := &landing.Activities{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), UserID: "u"}
 	_, err := execute[landing.Plan](landing1.PlanLanding, landing.PlanInput{Topic: "geo", Date: day})
-	requireFinal(t, err, failure.TopicMissing, "u.geo", "starter setup")
+	requireFinal(t, err, failure.Missing, "u.geo", "starter setup")
 }
 
 func TestLanding_OffsetsThatRetentionDeletedAreNamed(t *testing.T) {

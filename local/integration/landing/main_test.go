@@ -1,4 +1,5 @@
-// Package landing tests landing and its clients against a Kafka and an S3 that speak the real protocols.
+// Package landing tests landing and its clients against a Kafka and an S3 that speak the real
+// protocols.
 package landing
 
 import (
@@ -21,7 +22,7 @@ import (
 )
 
 const (
-	// patience bounds every wait; it is not an expectation of speed.
+	// patience limits every wait; it is not an expectation of speed.
 	patience = time.Minute
 	topic    = "u.pin"
 )
@@ -61,7 +62,8 @@ func newReader(t testing.TB, cluster *kfake.Cluster) *kafka.Reader {
 	return reader
 }
 
-// newProducer makes a client, not the one under test, that writes to the partition that each record names.
+// newProducer makes a client, not the one under test, that writes to the partition that each record
+// names.
 func newProducer(t testing.TB, cluster *kfake.Cluster, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	client, err := kgo.NewClient(append([]kgo.Opt{

@@ -124,7 +124,8 @@ func deleteBefore(t *testing.T, client *kgo.Client, offset int64) {
 	}
 }
 
-// The marker at the end of a transaction takes up an offset without a record; a transaction that is open ends what is stable.
+// The marker at the end of a transaction takes up an offset without a record; a transaction that is
+// open ends what is stable.
 func TestFetch_TransactionsLeaveGapsAndAnOpenOneEndsTheRange(t *testing.T) {
 	cluster := newBroker(t, 1)
 	reader, ctx := newReader(t, cluster), deadline(t)
@@ -214,13 +215,13 @@ func TestPartitions_SeesNewTopicsAndPartitionsAtOnce(t *testing.T) {
 func TestCommitGroup_MovesForwardsThroughAMovingCoordinator(t *testing.T) {
 	cluster := newBroker(t, 2)
 	reader, ctx := newReader(t, cluster), deadline(t)
-	refusals := []int16{14, 15, 16, 14}
+	rejections := []int16{14, 15, 16, 14}
 	cluster.ControlKey(int16(kmsg.OffsetCommit), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		if len(refusals) == 0 {
+		if len(rejections) == 0 {
 			return nil, nil, false
 		}
-		code := refusals[0]
-		refusals = refusals[1:]
+		code := rejections[0]
+		rejections = rejections[1:]
 		cluster.KeepControl()
 		commit := request.(*kmsg.OffsetCommitRequest)
 		answer := commit.ResponseKind().(*kmsg.OffsetCommitResponse)
@@ -228,16 +229,16 @@ func TestCommitGroup_MovesForwardsThroughAMovingCoordinator(t *testing.T) {
 			topic := kmsg.NewOffsetCommitResponseTopic()
 			topic.Topic, topic.TopicID = asked.Topic, asked.TopicID
 			for _, partition := range asked.Partitions {
-				refused := kmsg.NewOffsetCommitResponseTopicPartition()
-				refused.Partition, refused.ErrorCode = partition.Partition, code
-				topic.Partitions = append(topic.Partitions, refused)
+				rejected := kmsg.NewOffsetCommitResponseTopicPartition()
+				rejected.Partition, rejected.ErrorCode = partition.Partition, code
+				topic.Partitions = append(topic.Partitions, rejected)
 			}
 			answer.Topics = append(answer.Topics, topic)
 		}
 		return answer, nil, true
 	})
 	require.NoError(t, reader.CommitGroup(ctx, "pinflow-landing", topic, map[int]int64{0: 5, 1: 0}))
-	require.Empty(t, refusals)
+	require.Empty(t, rejections)
 	require.NoError(t, reader.CommitGroup(ctx, "pinflow-landing", topic, map[int]int64{0: 3, 1: 7}), "a backfill of an older date")
 	require.Equal(t, map[int32]int64{0: 5, 1: 7}, committed(t, newProducer(t, cluster)))
 }

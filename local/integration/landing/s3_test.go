@@ -1,108 +1,28 @@
 package landing
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 
+	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/ledger"
 )
 
-func TestPut_OnlyNewHasExactlyOneWinner(t *testing.T) {
-	objects, ctx := newBucket(t), deadline(t)
-	for key := range 10 {
-		var won atomic.Int64
-		var group errgroup.Group
-		name := fmt.Sprintf("topics/u.pin/dt=2022-10-18/partition=0/u.pin+0+%010d.json", key)
-		for writer := range 8 {
-			group.Go(func() error {
-				body := bytes.Repeat([]byte{byte('a' + writer)}, 100_000)
-				err := objects.Put(ctx, bucket.PutInput{Key: name, Body: body, Metadata: map[string]string{"writer": fmt.Sprint(writer)}, OnlyNew: true})
-				if errors.Is(err, bucket.ErrExists) {
-					return nil
-				}
-				if err == nil {
-					won.Add(1)
-				}
-				return err
-			})
-		}
-		require.NoError(t, group.Wait())
-		require.EqualValues(t, 1, won.Load())
-		head, err := objects.Head(ctx, name)
-		require.NoError(t, err)
-		body, err := objects.Get(ctx, name)
-		require.NoError(t, err)
-		require.EqualValues(t, 100_000, head.Size)
-		require.Equal(t, head.Metadata["writer"], fmt.Sprint(int(body[0]-'a')), "content and metadata are of one writer")
-	}
+func TestS3_KeepsTheContract(t *testing.T) {
+	buckettest.Contract(t, func(t *testing.T) bucket.Objects { return newBucket(t) })
 }
 
-func TestObjects_AreReadBackAsTheyWereWritten(t *testing.T) {
-	objects, ctx := newBucket(t), deadline(t)
-	require.Equal(t, "s3://pinflow/a/b.json", objects.URI("a/b.json"))
-	for key, body := range map[string][]byte{"runs/d/2022-10-18.json": []byte("{}"), "topics/u.pin/u.pin+0+empty.json": nil} {
-		require.NoError(t, objects.Put(ctx, bucket.PutInput{Key: key, Body: body, Metadata: map[string]string{"end-offset": "12"}}))
-		got, err := objects.Get(ctx, key)
-		require.NoError(t, err)
-		require.Equal(t, string(body), string(got))
-		head, err := objects.Head(ctx, key)
-		require.NoError(t, err)
-		require.Equal(t, bucket.Object{Key: key, Size: int64(len(body)), Metadata: map[string]string{"end-offset": "12"}}, head)
-	}
-	require.NoError(t, objects.Put(ctx, bucket.PutInput{Key: "runs/d/2022-10-18.json", Body: []byte("new")}))
-	got, err := objects.Get(ctx, "runs/d/2022-10-18.json")
-	require.NoError(t, err)
-	require.Equal(t, "new", string(got))
-	_, err = objects.Get(ctx, "runs/d/none.json")
-	require.ErrorIs(t, err, bucket.ErrNotFound)
-	_, err = objects.Head(ctx, "runs/d/none.json")
-	require.ErrorIs(t, err, bucket.ErrNotFound)
-}
-
-func TestPut_RefusesContentThatIsNotTheWriters(t *testing.T) {
-	objects, ctx := newBucket(t), deadline(t)
-	err := objects.Put(ctx, bucket.PutInput{Key: "k", Body: []byte("other"), SHA256: strings.Repeat("ab", 32)})
-	require.Error(t, err)
-	_, err = objects.Get(ctx, "k")
-	require.ErrorIs(t, err, bucket.ErrNotFound)
-	require.Error(t, objects.Put(ctx, bucket.PutInput{Key: "k", SHA256: "no hex"}))
-}
-
-func TestList_IsInOrderOverPagesAndWithinItsLimits(t *testing.T) {
-	objects, ctx := newBucket(t), deadline(t)
-	var group errgroup.Group
-	group.SetLimit(16)
-	for i := range 1200 { // a page has 1,000
-		group.Go(func() error {
-			return objects.Put(ctx, bucket.PutInput{Key: fmt.Sprintf("runs/d/%04d.json", i), Body: []byte("{}")})
-		})
-	}
-	require.NoError(t, group.Wait())
-	require.NoError(t, objects.Put(ctx, bucket.PutInput{Key: "runs/e/0001.json"}))
-	all, err := objects.List(ctx, bucket.ListInput{Prefix: "runs/d/"})
-	require.NoError(t, err)
-	require.Len(t, all, 1200)
-	for i, object := range all {
-		require.Equal(t, bucket.Object{Key: fmt.Sprintf("runs/d/%04d.json", i), Size: 2}, object)
-	}
-	some, err := objects.List(ctx, bucket.ListInput{Prefix: "runs/d/", After: "runs/d/0998", Before: "runs/d/1003"})
-	require.NoError(t, err)
-	require.Equal(t, all[998:1003], some)
-	none, err := objects.List(ctx, bucket.ListInput{Prefix: "nothing/"})
-	require.NoError(t, err)
-	require.Empty(t, none)
+func TestURI_IsAsSparkAndDatabricksTakeIt(t *testing.T) {
+	require.Equal(t, "s3://pinflow/a/b.json", connect(t, freeAddress(t), "").URI("a/b.json"))
 }
 
 func TestEnsureBucket_IsIdempotent(t *testing.T) {
@@ -112,7 +32,8 @@ func TestEnsureBucket_IsIdempotent(t *testing.T) {
 	require.False(t, created)
 }
 
-// An answer 409 to a conditional write says that another one is under way and nobody has won yet: it is asked again.
+// An answer 409 to a conditional write says that another one is in progress and neither has won yet:
+// it is asked again.
 func TestPut_ConflictIsTriedAgain(t *testing.T) {
 	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
@@ -135,15 +56,15 @@ func TestPut_ConflictIsTriedAgain(t *testing.T) {
 	require.EqualValues(t, 2, requests.Load())
 }
 
-// What the activities say about the refusals of a real server.
-func TestS3_RefusalsSayWhatToDo(t *testing.T) {
+// The errors of activities for the rejections of a server.
+func TestS3_RejectionsHaveAHint(t *testing.T) {
 	tests := map[string]struct {
 		answer int
 		code   string
 		kind   string
 		words  string
 	}{
-		"no bucket":    {http.StatusNotFound, "NoSuchBucket", failure.Settings, "PINFLOW_BUCKET"},
+		"no bucket":    {http.StatusNotFound, "NoSuchBucket", failure.Missing, "PINFLOW_BUCKET"},
 		"wrong key":    {http.StatusForbidden, "SignatureDoesNotMatch", failure.AccessDenied, "credentials"},
 		"no right":     {http.StatusForbidden, "AccessDenied", failure.AccessDenied, "credentials"},
 		"wrong region": {http.StatusMovedPermanently, "PermanentRedirect", failure.Settings, "AWS_REGION"},
@@ -155,8 +76,8 @@ func TestS3_RefusalsSayWhatToDo(t *testing.T) {
 				_, _ = fmt.Fprintf(answer, `<Error><Code>%s</Code><Message>no</Message></Error>`, test.code)
 			}))
 			defer server.Close()
-			entries := &ledger.Ledger{Objects: connect(t, server.Listener.Addr().String(), "wrong")}
-			_, err := entries.ReadLedger(context.Background(), ledger.Range{DAG: "d", From: "2022-10-18", To: "2022-10-18"})
+			entries := &activities.Ledger{Ledger: &ledger.Ledger{Objects: connect(t, server.Listener.Addr().String(), "wrong")}}
+			_, err := entries.ReadLedger(context.Background(), ledger.Query{DAG: "d", From: "2022-10-18", To: "2022-10-18"})
 			requireFinal(t, err, test.kind, test.words)
 		})
 	}

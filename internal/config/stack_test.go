@@ -1,0 +1,117 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// machine is a machine without settings: an empty directory, environment and state directory.
+func machine(t *testing.T) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if anyPrefix(name) {
+			t.Setenv(name, "") // restores it after the test
+			require.NoError(t, os.Unsetenv(name))
+		}
+	}
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Cleanup(func() {
+		for _, name := range []string{"TEMPORAL_ADDRESS", "PINFLOW_BUCKET"} {
+			require.NoError(t, os.Unsetenv(name))
+		}
+	})
+}
+
+func anyPrefix(name string) bool {
+	return strings.HasPrefix(name, "PINFLOW_") || strings.HasPrefix(name, "TEMPORAL_") || strings.HasPrefix(name, "DATABRICKS_")
+}
+
+// stack is the data directory of a running stack.
+func stack(t *testing.T, dir, address string) string {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, StackFile), []byte("TEMPORAL_ADDRESS="+address+"\nPINFLOW_BUCKET=embedded\n"), 0o600))
+	return dir
+}
+
+func TestLoadOperator_FindsTheStackThatWasStartedLast(t *testing.T) {
+	machine(t)
+	first, second := stack(t, t.TempDir(), "127.0.0.1:1"), stack(t, t.TempDir(), "127.0.0.1:2")
+	withdrawFirst, err := AnnounceStack(first)
+	require.NoError(t, err)
+	withdrawSecond, err := AnnounceStack(second)
+	require.NoError(t, err)
+	c, err := LoadOperator()
+	require.NoError(t, err)
+	require.Equal(t, second, c.Stack)
+	require.Equal(t, "embedded", c.Bucket)
+	require.Equal(t, "127.0.0.1:2", os.Getenv("TEMPORAL_ADDRESS"))
+
+	require.NoError(t, withdrawFirst())
+	require.Equal(t, second, runningStack(), "the announcement of another stack remains")
+	require.NoError(t, withdrawSecond())
+	require.Empty(t, runningStack())
+	require.NoError(t, withdrawSecond())
+}
+
+func TestLoadOperator_IgnoresAStackThatWasKilled(t *testing.T) {
+	machine(t)
+	dir := stack(t, t.TempDir(), "127.0.0.1:1")
+	_, err := AnnounceStack(dir)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(dir, StackFile)))
+	c, err := LoadOperator()
+	require.NoError(t, err)
+	require.Empty(t, c.Stack)
+}
+
+func TestLoadOperator_PrefersOtherSettingsToARunningStack(t *testing.T) {
+	for name, set := range map[string]func(t *testing.T){
+		"variable": func(t *testing.T) { t.Setenv("TEMPORAL_ADDRESS", "prod:7233") },
+		".env": func(t *testing.T) {
+			require.NoError(t, os.WriteFile(".env", []byte("TEMPORAL_ADDRESS=prod:7233\n"), 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			machine(t)
+			set(t)
+			_, err := AnnounceStack(stack(t, t.TempDir(), "127.0.0.1:1"))
+			require.NoError(t, err)
+			c, err := LoadOperator()
+			require.NoError(t, err)
+			require.Empty(t, c.Stack)
+			require.Equal(t, "prod:7233", os.Getenv("TEMPORAL_ADDRESS"))
+			require.Equal(t, "pinflow", c.Bucket)
+		})
+	}
+}
+
+func TestLoadOperator_UsesTheStackOfTheVariable(t *testing.T) {
+	machine(t)
+	dir := stack(t, t.TempDir(), "127.0.0.1:1")
+	require.NoError(t, os.WriteFile(".env", []byte("TEMPORAL_ADDRESS=prod:7233\n"), 0o600))
+	t.Setenv(StackVariable, dir)
+	c, err := LoadOperator()
+	require.NoError(t, err)
+	require.Equal(t, dir, c.Stack)
+
+	t.Setenv(StackVariable, t.TempDir())
+	_, err = LoadOperator()
+	require.ErrorContains(t, err, "no embedded stack runs there")
+}
+
+func TestLoadOperator_SaysThatItUsesAStackOnlyIfItDoes(t *testing.T) {
+	machine(t)
+	t.Setenv("TEMPORAL_ADDRESS", "prod:7233")
+	stack(t, defaultStack, "127.0.0.1:1")
+	c, err := LoadOperator()
+	require.NoError(t, err)
+	require.Empty(t, c.Stack)
+	require.Equal(t, "embedded", c.Bucket, "what is not set comes from the stack, as for all programs")
+}

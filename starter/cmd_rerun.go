@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/starter/control"
+	"github.com/pinflow/pinflow/starter/exit"
+)
+
+// rerunOptions is the command line of `starter rerun`.
+type rerunOptions struct {
+	runFlags
+	selection control.RerunSelection
+	wait      bool
+}
+
+func (a *app) rerunCommand() *cobra.Command {
+	var o rerunOptions
+	c := &cobra.Command{
+		Use:   "rerun <date> --from task | --only task | --failed",
+		Short: "Run some tasks of a date again, keep the others' results",
+		Long: "Rerun runs tasks of a date again: each gets a new try and a new Databricks run.\n" +
+			"The other tasks keep the results of the date's latest run.",
+		Example: "  starter rerun 2022-10-18 --failed --wait\n  starter rerun 2022-10-18 --from clean_geo\n  starter rerun 2022-10-18 --only query",
+		GroupID: groupRuns,
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(c *cobra.Command, args []string) error { return a.rerun(c, args[0], o) },
+	}
+	f := c.Flags()
+	f.StringArrayVar(&o.selection.From, "from", nil, "`task` to run again with everything downstream (repeatable)")
+	f.StringArrayVar(&o.selection.Only, "only", nil, "`task` to run again alone (repeatable)")
+	f.BoolVar(&o.selection.Failed, "failed", false, "failed tasks, with everything downstream")
+	f.BoolVar(&o.wait, "wait", false, "wait for the end; exit code 1 if the run failed")
+	for _, name := range []string{"from", "only"} {
+		_ = c.RegisterFlagCompletionFunc(name, a.completeTasks)
+	}
+	o.add(a, c)
+	return prints(c, formTable, formJSON)
+}
+
+// check returns an error unless exactly one way to select tasks is given.
+func (o rerunOptions) check() error {
+	var given []string
+	if len(o.selection.From) > 0 {
+		given = append(given, "--from")
+	}
+	if len(o.selection.Only) > 0 {
+		given = append(given, "--only")
+	}
+	if o.selection.Failed {
+		given = append(given, "--failed")
+	}
+	switch len(given) {
+	case 0:
+		return exit.Usagef("name the tasks with --from, --only or --failed")
+	case 1:
+		return nil
+	}
+	return exit.Usagef("%s cannot be combined: give one of them", joined(given))
+}
+
+func (a *app) rerun(c *cobra.Command, date string, o rerunOptions) error {
+	in := a.runInput(o.runFlags)
+	var errDate, errParams error
+	in.Date, errDate = a.parseDate("date", date)
+	in.Params, errParams = o.read(a.dag)
+	if err := errors.Join(errDate, errParams, o.check()); err != nil {
+		return err
+	}
+	return a.connected(func(c *cobra.Command, conn *temporal.Connection, _ []string) (err error) {
+		if in.RerunTasks, err = a.control.RerunTasks(c.Context(), conn, in.Date, o.selection); err != nil {
+			return err
+		}
+		a.Log("Tasks that run again: %s.", joined(in.RerunTasks))
+		return a.runAndShow(c, conn, launch.RunOptions(in), in, o.wait)
+	})(c, nil)
+}

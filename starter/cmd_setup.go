@@ -1,0 +1,31 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/pinflow/pinflow/starter/setup"
+)
+
+func (a *app) setupCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "setup",
+		Short: "Create what the DAGs need in Kafka, S3, Temporal, Databricks",
+		Long: "Setup creates what is missing: topics, the bucket, search attributes, the schema, notebooks, and the Schedule of each DAG.\n" +
+			"Running it again changes nothing that is right already.",
+		Args: cobra.NoArgs, GroupID: groupSystems,
+		RunE: func(c *cobra.Command, _ []string) error {
+			steps := []setup.Step{}
+			err := a.setup().Run(c.Context(), func(step setup.Step) {
+				steps = append(steps, step)
+				if a.form(c) != formJSON {
+					a.view.PrintStep(step)
+				}
+			})
+			if err == nil && a.form(c) == formJSON {
+				return a.JSON(steps)
+			}
+			return err
+		},
+	}
+	return annotate(prints(c, formTable, formJSON), annotationAllDAGs, "true")
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/exit"
+)
+
+func (a *app) taskCommand() *cobra.Command {
+	return group("task", "Decide about a held task: retry, skip, fail or succeed", groupManage,
+		a.decideCommand(run.RetryTask, "Retry a held task", "the source is fixed"),
+		a.decideCommand(run.SkipTask, "Mark a held task as skipped", "no geo data on this date"),
+		a.decideCommand(run.FailTask, "Mark a held task as failed", "the source is lost"),
+		a.decideCommand(run.SucceedTask, "Mark a held task as succeeded", "ran the notebook by hand"),
+	)
+}
+
+func (a *app) decideCommand(choice run.Choice, short, why string) *cobra.Command {
+	var reason string
+	c := &cobra.Command{
+		Use: string(choice) + " <date> <task> --reason text", Short: short,
+		Example: fmt.Sprintf("  starter task %s 2022-10-18 clean_geo --reason %q", choice, why),
+		Args:    cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.decideTask(c, args[0], run.Decision{Task: args[1], Choice: choice, By: a.operator(), Reason: reason})
+		},
+		ValidArgsFunction: func(c *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 1 {
+				return a.completeTasks(c, args, toComplete)
+			}
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	c.Flags().StringVar(&reason, "reason", "", "`text` that the run's history and the ledger record")
+	return prints(c, formTable, formJSON)
+}
+
+func (a *app) decideTask(c *cobra.Command, text string, d run.Decision) error {
+	date, errDate := a.parseDate("date", text)
+	_, errTask := a.dag.DAG.From(d.Task)
+	var errReason error
+	if strings.TrimSpace(d.Reason) == "" {
+		errReason = exit.Usagef("--reason is missing: the run records why")
+	}
+	if errTask != nil {
+		errTask = &exit.UsageError{Err: errTask}
+	}
+	if err := errors.Join(errDate, errTask, errReason); err != nil {
+		return err
+	}
+	return a.updateRun(c, date, run.DecideUpdate, d, fmt.Sprintf("Task %s of %s: %s.", d.Task, date, d.Choice))
+}
+
+// updateRun sends an update to the run of a date, and prints that it was accepted.
+func (a *app) updateRun(c *cobra.Command, date dates.Date, update string, input any, done string) error {
+	return a.connected(func(c *cobra.Command, conn *temporal.Connection, _ []string) error {
+		if err := a.control.UpdateRun(c.Context(), conn, date, update, input); err != nil {
+			return err
+		}
+		return a.print(c, input, func() { a.Say("%s Follow the run with `%s`.", done, a.watchCommand(date)) })
+	})(c, nil)
+}

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pinflow/pinflow/internal/config"
+)
+
+func (a *app) versionCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "version", Short: "Print the version of the build", GroupID: groupSystems, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			build := struct {
+				Version string `json:"version"`
+				Go      string `json:"go"`
+			}{config.Version, runtime.Version()}
+			return a.print(c, build, func() { a.Say("starter %s (%s)", build.Version, build.Go) })
+		},
+	}
+	return annotate(annotate(prints(c, formTable, formJSON), annotationNoSettings, "true"), annotationAllDAGs, "true")
+}

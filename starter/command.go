@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/starter/exit"
+)
+
+// Output formats, as -o names them.
+const (
+	formTable = "table"
+	formText  = "text"
+	formJSON  = "json"
+	formCSV   = "csv"
+)
+
+// prints declares the output formats of a command; the first is the default.
+func prints(c *cobra.Command, forms ...string) *cobra.Command {
+	return annotate(c, annotationForms, strings.Join(forms, " "))
+}
+
+func annotate(c *cobra.Command, name, value string) *cobra.Command {
+	if c.Annotations == nil {
+		c.Annotations = map[string]string{}
+	}
+	c.Annotations[name] = value
+	return c
+}
+
+// outputForms returns the output formats of a command. A command without data has none.
+func outputForms(c *cobra.Command) []string { return strings.Fields(c.Annotations[annotationForms]) }
+
+// form returns the output format that was asked for, or the command's default.
+func (a *app) form(c *cobra.Command) string {
+	if a.output != "" {
+		return a.output
+	}
+	if forms := outputForms(c); len(forms) > 0 {
+		return forms[0]
+	}
+	return ""
+}
+
+// print prints a value as JSON if that was asked for, and for the reader otherwise.
+func (a *app) print(c *cobra.Command, value any, forReader func()) error {
+	if a.form(c) == formJSON {
+		return a.JSON(value)
+	}
+	forReader()
+	return nil
+}
+
+// shown returns the end of a view: what could not be read is reported after what was shown, and
+// makes the exit code 3.
+func (a *app) shown(err, lost error) error {
+	if err != nil || lost == nil {
+		return err
+	}
+	a.Log("\nNot everything is known: %v", lost)
+	return exit.Shown(exit.Unreachable)
+}
+
+// connected returns a command's function that gets a connection to Temporal.
+func (a *app) connected(do func(c *cobra.Command, conn *temporal.Connection, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		conn, err := a.systems.Temporal(c.Context())
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		return do(c, conn, args)
+	}
+}
+
+// group returns a command that only holds others.
+func group(use, short, id string, commands ...*cobra.Command) *cobra.Command {
+	parent := &cobra.Command{Use: use, Short: short, GroupID: id, Args: subcommandArgs, RunE: missingSubcommand}
+	parent.AddCommand(commands...)
+	return parent
+}
+
+// subcommandArgs rejects what is not a subcommand, with the nearest names that are.
+func subcommandArgs(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	c.SuggestionsMinimumDistance = 2 // edits between a name and a typo
+	message := fmt.Sprintf("unknown command %q for `%s`", args[0], c.CommandPath())
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		message += ": did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return errors.New(message)
+}
+
+// missingSubcommand shows the subcommands. It is not a success: nothing was asked for.
+func missingSubcommand(c *cobra.Command, _ []string) error {
+	if err := c.Help(); err != nil {
+		return err
+	}
+	return exit.Shown(exit.Usage)
+}
+
+// parseDate parses a logical date that can be run: not one in the future. The name is for the
+// error, as in "--from".
+func (a *app) parseDate(name, text string) (dates.Date, error) {
+	date, err := dates.Parse(text)
+	if err != nil {
+		return "", exit.Usagef("%s: %w", name, err)
+	}
+	if today := dates.Of(a.Now()); date > today {
+		return "", exit.Usagef("%s: %s is in the future and has no data yet; the latest date is today, %s (UTC)", name, date, today)
+	}
+	return date, nil
+}
+
+// optionalDate parses a date that may be left out.
+func optionalDate(name, text string) (dates.Date, error) {
+	if text == "" {
+		return "", nil
+	}
+	date, err := dates.Parse(text)
+	if err != nil {
+		return "", exit.Usagef("%s: %w", name, err)
+	}
+	return date, nil
+}
+
+// missingDate returns the error of a command that was called without its date.
+func (a *app) missingDate(command string) error {
+	return exit.Usagef("name a date as YYYY-MM-DD, for example `%s`", a.history.Command(command+" "+string(a.history.Yesterday())))
+}
+
+// reason returns the text of --reason, or that there is none.
+func reason(text string) string {
+	if strings.TrimSpace(text) == "" {
+		return "no reason given"
+	}
+	return text
+}
+
+func reasonFlag(c *cobra.Command, into *string) {
+	c.Flags().StringVar(into, "reason", "", "`text` for others to read")
+}
+
+func joined(names []string) string { return strings.Join(names, ", ") }

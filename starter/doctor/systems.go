@@ -1,0 +1,134 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/clients/databricks"
+	"github.com/pinflow/pinflow/internal/clients/fault"
+	"github.com/pinflow/pinflow/internal/clients/kafka"
+	"github.com/pinflow/pinflow/internal/clients/s3"
+	"github.com/pinflow/pinflow/internal/notebookpush"
+)
+
+func (d *Doctor) kafka(ctx context.Context) []Finding {
+	return examine("Kafka", check{"topics", func() (string, error) {
+		existing, err := d.Systems.Topics(d.Settings).ListTopics(ctx)
+		if err != nil {
+			return "", kafka.Classify(err)
+		}
+		var found, missing []string
+		for _, kind := range d.Kinds {
+			name := d.Settings.Topic(kind)
+			i := slices.IndexFunc(existing, func(t kafka.TopicInfo) bool { return t.Name == name })
+			if i < 0 {
+				missing = append(missing, name)
+				continue
+			}
+			found = append(found, fmt.Sprintf("%s (%d partitions)", name, existing[i].Partitions))
+		}
+		if len(missing) > 0 {
+			return "", fmt.Errorf("%s missing at %s: run `starter setup`, or set PINFLOW_USER_ID", strings.Join(missing, ", "), strings.Join(d.Settings.Brokers, ", "))
+		}
+		return strings.Join(found, ", "), nil
+	}})
+}
+
+func (d *Doctor) bucket(ctx context.Context) []Finding {
+	return examine("S3", check{"bucket", func() (string, error) {
+		objects, err := d.Systems.Bucket(ctx, d.Settings)
+		if err != nil {
+			return "", s3.Classify(err)
+		}
+		body := []byte(d.Now().UTC().Format(time.RFC3339) + "\n")
+		if err := objects.Put(ctx, bucket.PutInput{Key: "doctor/last-check", Body: body}); err != nil {
+			return "", s3.Classify(err)
+		}
+		return d.Settings.RawPath() + " is writable", nil
+	}})
+}
+
+func (d *Doctor) databricks(ctx context.Context) []Finding {
+	ws, err := d.Systems.Workspace()
+	if err != nil {
+		return examine("Databricks", check{"settings", func() (string, error) { return "", err }})
+	}
+	return examine("Databricks",
+		check{"token", func() (string, error) {
+			user, err := ws.User(ctx)
+			return fmt.Sprintf("%s at %s", user, ws.Host), databricks.Classify(err)
+		}},
+		check{"notebooks", func() (string, error) {
+			changes, err := notebookpush.Compare(ctx, ws.Notebooks, d.Settings.Notebooks, d.Notebooks)
+			if err != nil {
+				return "", databricks.Classify(err)
+			}
+			if n := notebookpush.Differing(changes); n > 0 {
+				return "", fmt.Errorf("%d of %d in %s differ from this build: see `starter notebooks diff`, run `starter notebooks push`", n, len(changes), d.Settings.Notebooks)
+			}
+			return fmt.Sprintf("all %d in %s are those of this build", len(changes), d.Settings.Notebooks), nil
+		}},
+		check{"schema", func() (string, error) {
+			exists, err := ws.Warehouse(d.Settings).HasSchema(ctx)
+			if err == nil && !exists {
+				return "", fmt.Errorf("schema %s does not exist: run `starter setup`, or set PINFLOW_SCHEMA", d.Settings.Schema)
+			}
+			return d.Settings.Schema, databricks.Classify(err)
+		}},
+	)
+}
+
+func (d *Doctor) gateway(ctx context.Context) []Finding {
+	base := strings.TrimSuffix(d.Settings.GatewayURL, "/")
+	return examine("gateway",
+		check{"healthz", func() (string, error) {
+			answer, err := d.get(ctx, base+"/healthz")
+			if err != nil {
+				return "", &fault.Error{Kind: fault.Unreachable, What: "cannot reach the gateway at " + base, Next: "start it with `bin/gateway`, or set PINFLOW_GATEWAY_URL", Err: err}
+			}
+			defer answer.Body.Close()
+			body, err := io.ReadAll(io.LimitReader(answer.Body, 500))
+			if err != nil || answer.StatusCode != http.StatusOK {
+				return "", fmt.Errorf("%s is unhealthy (%s): %s", base, answer.Status, strings.TrimSpace(string(body)))
+			}
+			return base, nil
+		}},
+		check{"API key", func() (string, error) {
+			if len(d.Settings.APIKeys) == 0 {
+				return "", errors.New("PINFLOW_API_KEYS is empty: set it to a key of the gateway, or `starter emulate` cannot post")
+			}
+			answer, err := d.get(ctx, base+"/topics")
+			if err != nil {
+				return "", err
+			}
+			answer.Body.Close()
+			if answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized {
+				return "", fmt.Errorf("the gateway rejected the first key of PINFLOW_API_KEYS (%s): set it to a key of the gateway", answer.Status)
+			}
+			return "accepted", nil
+		}},
+	)
+}
+
+// alarms reports whether overdue dates raise alarms. The worker has settings of its own, which are
+// not checked.
+func (d *Doctor) alarms(context.Context) []Finding {
+	return examine("alarms", check{"hook", func() (string, error) {
+		if d.Settings.AlarmHook == "" {
+			return "none: overdue dates are only in the worker's metrics and log; set PINFLOW_ALARM_HOOK to post them", nil
+		}
+		hook, err := url.Parse(d.Settings.AlarmHook)
+		if err != nil {
+			return "", errors.New("PINFLOW_ALARM_HOOK is not a URL")
+		}
+		return "the worker posts overdue dates to " + hook.Host, nil
+	}})
+}

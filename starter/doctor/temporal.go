@@ -1,0 +1,131 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/search"
+	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/setup"
+	"github.com/pinflow/pinflow/starter/term"
+)
+
+const (
+	// datesChecked is how many days back dates are checked, as many as the worker raises alarms
+	// about.
+	datesChecked = 7
+	// datesNamed is how many dates a finding names.
+	datesNamed = 3
+)
+
+func (d *Doctor) temporal(ctx context.Context) []Finding {
+	conn, err := d.Systems.Temporal(ctx)
+	if err != nil {
+		return examine("Temporal", check{"server", func() (string, error) { return "", err }})
+	}
+	defer conn.Close()
+	checks := []check{
+		{"namespace", func() (string, error) { return namespace(ctx, conn) }},
+		{"search attributes", func() (string, error) { return attributes(ctx, conn) }},
+		{"worker", func() (string, error) { return d.DAGs[0].CheckWorker(ctx, conn) }},
+	}
+	for _, r := range d.DAGs {
+		checks = append(checks,
+			check{"schedule", func() (string, error) { return scheduleOf(ctx, conn, r) }},
+			check{"dates", func() (string, error) { return datesOf(ctx, conn, r) }},
+		)
+	}
+	return examine("Temporal", checks...)
+}
+
+func namespace(ctx context.Context, conn *temporal.Connection) (string, error) {
+	answer, err := conn.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: conn.Namespace})
+	if err != nil {
+		return "", conn.Classify(err)
+	}
+	retention := answer.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
+	return fmt.Sprintf("%s at %s, retention %d days", conn.Namespace, conn.Address, int(retention/(24*time.Hour))), nil
+}
+
+func attributes(ctx context.Context, conn *temporal.Connection) (string, error) {
+	missing, err := setup.MissingAttributes(ctx, conn)
+	if err != nil {
+		return "", err
+	}
+	if len(missing) > 0 {
+		return "", fmt.Errorf("%d are missing: run `starter setup`", len(missing))
+	}
+	return fmt.Sprintf("all %d exist", len(search.Attributes())), nil
+}
+
+func scheduleOf(ctx context.Context, conn *temporal.Connection, r *history.Reader) (string, error) {
+	if r.ScheduleSpec().Cron == "" {
+		return fmt.Sprintf("%s has no schedule", r.DAG.Name), nil
+	}
+	description, err := r.ScheduleHandle(ctx, conn).Describe(ctx)
+	if err != nil {
+		return "", r.ScheduleError(conn, err)
+	}
+	view, err := r.ViewSchedule(description)
+	switch {
+	case err != nil:
+		return "", err
+	case len(view.Behind) > 0:
+		return "", fmt.Errorf("%s differs from the settings and this build: run `starter schedule apply`", view.ID)
+	case view.Paused:
+		return fmt.Sprintf("%s is paused (%s); `starter schedule resume` resumes it", view.ID, view.Note), nil
+	case len(view.Next) == 0:
+		return "", fmt.Errorf("%s has no next firing: run `starter schedule apply`", view.ID)
+	}
+	return fmt.Sprintf("%s fires next at %s UTC", view.ID, term.Moment(view.Next[0])), nil
+}
+
+// datesOf finds dates that are overdue, have failed or were seen in part. It needs no worker.
+func datesOf(ctx context.Context, conn *temporal.Connection, r *history.Reader) (string, error) {
+	description, err := r.ScheduleHandle(ctx, conn).Describe(ctx)
+	if err != nil && !errors.As(err, new(*serviceerror.NotFound)) {
+		return "", conn.Classify(err)
+	}
+	since := r.Yesterday().Add(1 - datesChecked)
+	found, err := r.FindGaps(ctx, conn, description, since)
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	more := 0
+	for _, g := range found.Gaps() {
+		switch {
+		case !g.Overdue && g.State != history.GapFailed && g.State != history.GapPartial:
+		case len(lines) == datesNamed:
+			more++
+		default:
+			lines = append(lines, inOneLine(g))
+		}
+	}
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more, see `starter status --days %d`", more, datesChecked))
+	}
+	switch {
+	case len(lines) > 0:
+		return "", errors.New(strings.Join(lines, "; "))
+	case description == nil:
+		return fmt.Sprintf("no failed dates since %s; without a Schedule none is expected", since), nil
+	}
+	return fmt.Sprintf("no overdue, failed or partial dates since %s", since), nil
+}
+
+// inOneLine describes a gap, with the command that closes it.
+func inOneLine(g history.Gap) string {
+	state := string(g.State)
+	if g.Overdue && g.State != history.GapOverdue {
+		state += ", overdue"
+	}
+	return fmt.Sprintf("%s %s (%s): `%s`", g.Date, state, term.FirstLine(g.Cause, 60), g.Command)
+}

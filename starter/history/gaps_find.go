@@ -1,0 +1,103 @@
+package history
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/schedule"
+	"github.com/pinflow/pinflow/internal/search"
+)
+
+// foundGaps are the facts behind the gaps, and the Schedule as it is now.
+type foundGaps struct {
+	GapFacts
+	now *ScheduleNow
+}
+
+// FindGaps collects what is known of the dates from since on. description is nil if there is no
+// Schedule: then no date is expected, and only failed and partial dates are gaps.
+func (r *Reader) FindGaps(ctx context.Context, conn *temporal.Connection, description *client.ScheduleDescription, since dates.Date) (foundGaps, error) {
+	found := foundGaps{GapFacts: GapFacts{Definition: r.DAG, Command: r.Command, Now: r.Now()}}
+	var err error
+	if description != nil {
+		if err := r.findFirings(ctx, conn, description, since, &found); err != nil {
+			return found, err
+		}
+	}
+	if found.Entries, err = r.Entries(ctx, since, r.Yesterday()); err != nil {
+		return found, err
+	}
+	rows, err := r.Runs(ctx, conn, search.Filter{From: since, To: r.Yesterday()}, overviewListed)
+	if err != nil {
+		return found, err
+	}
+	found.Runs = latestRuns(found.Entries, rows)
+	found.Ranges, err = r.findRanges(ctx, conn, found.GapFacts)
+	return found, err
+}
+
+// findFirings adds the Schedule, and when it should have fired.
+func (r *Reader) findFirings(ctx context.Context, conn *temporal.Connection, description *client.ScheduleDescription, since dates.Date, found *foundGaps) error {
+	v, err := r.ViewSchedule(description)
+	if err != nil {
+		return err
+	}
+	counts, err := conn.WorkflowService().DescribeSchedule(ctx, &workflowservice.DescribeScheduleRequest{Namespace: conn.Namespace, ScheduleId: v.ID})
+	if err != nil {
+		return conn.Classify(err)
+	}
+	found.Schedule = ScheduleCounts{
+		Paused: v.Paused, Note: cmp.Or(v.Note, "no reason given"), Missed: counts.GetInfo().GetMissedCatchupWindow(),
+		Skipped: counts.GetInfo().GetOverlapSkipped(), Dropped: counts.GetInfo().GetBufferDropped(),
+	}
+	found.now = &ScheduleNow{
+		ID: v.ID, Paused: v.Paused, Note: v.Note, Differs: len(v.Behind) > 0,
+		Missed: found.Schedule.Missed, Skipped: found.Schedule.Skipped, Dropped: found.Schedule.Dropped,
+	}
+	if len(v.Next) > 0 {
+		found.now.Next = &schedule.Firing{At: v.Next[0], Date: schedule.LogicalDate(v.Next[0])}
+	}
+	from := since.End().Add(-time.Second) // the first firing that can be for since comes at its end
+	found.Firings, err = schedule.Past(ctx, conn, conn.Namespace, r.DAG.Name, description.Info, from, r.Now())
+	return conn.Classify(err)
+}
+
+// findRanges returns the ranges of the firings whose dates have no run.
+func (r *Reader) findRanges(ctx context.Context, conn *temporal.Connection, facts GapFacts) (map[dates.Date]RangeFact, error) {
+	found := make([]RangeFact, len(facts.Firings))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(overviewRuns)
+	for i, f := range facts.Firings {
+		if _, ran := facts.Runs[f.Date]; ran {
+			continue
+		}
+		group.Go(func() error {
+			description, err := conn.DescribeWorkflowExecution(ctx, run.ScheduledRangeID(r.DAG.Name, f.At), "")
+			if errors.As(err, new(*serviceerror.NotFound)) {
+				return nil
+			}
+			status := description.GetWorkflowExecutionInfo().GetStatus()
+			found[i] = RangeFact{Known: true, Running: status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, Status: search.StateOf(status)}
+			return conn.Classify(err)
+		})
+	}
+	ranges := map[dates.Date]RangeFact{}
+	err := group.Wait()
+	for i, f := range facts.Firings {
+		if found[i].Known {
+			ranges[f.Date] = found[i]
+		}
+	}
+	return ranges, err
+}

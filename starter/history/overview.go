@@ -1,0 +1,148 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pinflow/pinflow/internal/clients/fault"
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/schedule"
+)
+
+const (
+	// overviewRuns is how many running runs are queried; the others are counted.
+	overviewRuns = 20
+	// overviewListed limits how many runs, and how many backfills, are read from visibility.
+	overviewListed = 2000
+	// DefaultDays is how many past days are searched for gaps by default.
+	DefaultDays = 30
+	// MaxDays limits the search for gaps: Temporal lists no more firings.
+	MaxDays = schedule.MaxFirings
+)
+
+// Overview is the state of the DAG.
+type Overview struct {
+	DAG string    `json:"dag"`
+	At  time.Time `json:"at"`
+	// Schedule is nil if there is none.
+	Schedule *ScheduleNow `json:"schedule"`
+	// Gaps holds the dates from Since on that need an operator.
+	Since dates.Date `json:"since"`
+	Gaps  []Gap      `json:"gaps"`
+	// Running holds open runs; RunningMore counts those that are not listed.
+	Running     []RunNow      `json:"running"`
+	RunningMore int           `json:"runningMore,omitempty"`
+	Backfills   []BackfillNow `json:"backfills"`
+	Pools       []PoolNow     `json:"pools"`
+	// Unknown holds what is missing, and why.
+	Unknown []Unknown `json:"unknown,omitempty"`
+	// Lost is the error of a system that could not be used.
+	Lost error `json:"-"`
+}
+
+// Unknown is a part of the overview that is missing.
+type Unknown struct {
+	What string `json:"what"`
+	Why  string `json:"why"`
+}
+
+// ScheduleNow is the state of the Schedule.
+type ScheduleNow struct {
+	ID      string           `json:"id"`
+	Paused  bool             `json:"paused"`
+	Note    string           `json:"note,omitempty"`
+	Next    *schedule.Firing `json:"next,omitempty"`
+	Missed  int64            `json:"missed"`
+	Skipped int64            `json:"skipped"`
+	Dropped int64            `json:"dropped"`
+	// Differs reports whether the Schedule differs from the settings and this build.
+	Differs bool `json:"differs,omitempty"`
+}
+
+// RunNow is an open run.
+type RunNow struct {
+	Date    dates.Date  `json:"date"`
+	State   run.State   `json:"state"`
+	Trigger run.Trigger `json:"trigger"`
+	Partial bool        `json:"partial"`
+	Started time.Time   `json:"started"`
+	// Now is what the run does and what it waits for; empty if no worker answers.
+	Now []string `json:"now"`
+	UI  string   `json:"ui"`
+}
+
+// BackfillNow is a running backfill. Progress is nil if no worker answers.
+type BackfillNow struct {
+	WorkflowID string             `json:"workflowId"`
+	Started    time.Time          `json:"started"`
+	Progress   *run.RangeProgress `json:"progress"`
+	// Left is the estimated remaining time in seconds; nil if there is no estimate.
+	Left *float64 `json:"left,omitempty"`
+	UI   string   `json:"ui"`
+}
+
+// PoolNow is a pool. Holders are in the order in which they got their slots, Waiting in that in
+// which they will get theirs.
+type PoolNow struct {
+	Name    string     `json:"name"`
+	Slots   int        `json:"slots"`
+	Holders []run.Slot `json:"holders"`
+	Waiting []run.Slot `json:"waiting"`
+	// Reserved holds slots that are reserved for tasks of higher priority.
+	Reserved []run.Reservation `json:"reserved,omitempty"`
+	// Unknown reports whether the pool is in use, but does not answer.
+	Unknown bool `json:"unknown,omitempty"`
+}
+
+// Overview returns the state of the DAG. What no worker or no bucket answers for is in Unknown.
+func (r *Reader) Overview(ctx context.Context, conn *temporal.Connection, days int) (*Overview, error) {
+	o := &Overview{DAG: r.DAG.Name, At: r.Now().UTC(), Since: r.Yesterday().Add(1 - days), Gaps: []Gap{}, Running: []RunNow{}, Backfills: []BackfillNow{}, Pools: []PoolNow{}}
+	description, err := r.ScheduleHandle(ctx, conn).Describe(ctx)
+	if err != nil && !errors.As(err, new(*serviceerror.NotFound)) {
+		return nil, conn.Classify(err)
+	}
+	_, workerErr := r.CheckWorker(ctx, conn)
+	if fault.Unusable(workerErr) {
+		return nil, workerErr
+	}
+	found, err := r.FindGaps(ctx, conn, description, o.Since)
+	switch {
+	case fault.Unusable(err):
+		o.Lost = err
+		o.Unknown = append(o.Unknown, Unknown{"the Schedule and the gaps", err.Error()})
+	case err != nil:
+		return nil, err
+	default:
+		o.Gaps, o.Schedule = found.Gaps(), found.now
+	}
+	query := workerErr == nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { o.Running, o.RunningMore, err = r.runningRuns(ctx, conn, query); return err })
+	group.Go(func() (err error) { o.Backfills, err = r.runningBackfills(ctx, conn, query); return err })
+	group.Go(func() (err error) { o.Pools, err = r.pools(ctx, conn, query); return err })
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if o.silent() && workerErr == nil {
+		workerErr = fmt.Errorf("no worker answers on task queue %s: look at its log", run.TaskQueue)
+	}
+	if workerErr != nil {
+		o.Unknown = append(o.Unknown, Unknown{"the activity of runs, the progress of backfills, the slots of pools", workerErr.Error()})
+	}
+	return o, nil
+}
+
+// silent reports whether something is running that did not answer.
+func (o *Overview) silent() bool {
+	return slices.ContainsFunc(o.Running, func(r RunNow) bool { return len(r.Now) == 0 }) ||
+		slices.ContainsFunc(o.Backfills, func(b BackfillNow) bool { return b.Progress == nil }) ||
+		slices.ContainsFunc(o.Pools, func(p PoolNow) bool { return p.Unknown })
+}

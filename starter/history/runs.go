@@ -1,0 +1,67 @@
+package history
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/search"
+)
+
+// maxRunning is how many running dates a dry run asks for: more than a range may run at a time.
+const maxRunning = 2 * run.MaxParallel
+
+// RunRow is a run with its page in the Web UI.
+type RunRow struct {
+	search.Run
+	UI string `json:"ui"`
+}
+
+// Runs returns the runs that the filter selects among those that Temporal knows, the latest started
+// first, at most so many. The filter's DAG is that of the reader.
+func (r *Reader) Runs(ctx context.Context, conn *temporal.Connection, filter search.Filter, limit int) ([]RunRow, error) {
+	filter.DAG = r.DAG.Name
+	found, err := search.Runs(ctx, conn, conn.Namespace, filter, limit)
+	if err != nil {
+		return nil, conn.Classify(err)
+	}
+	rows := make([]RunRow, len(found))
+	for i, f := range found {
+		rows[i] = RunRow{f, r.UILink(conn, f.WorkflowID, f.RunID)}
+	}
+	return rows, nil
+}
+
+// RunningDates returns the dates with an open run, and the state of the run.
+func (r *Reader) RunningDates(ctx context.Context, conn *temporal.Connection) (map[dates.Date]run.State, error) {
+	rows, err := r.Runs(ctx, conn, search.Filter{Open: true}, maxRunning)
+	if err != nil {
+		return nil, err
+	}
+	running := map[dates.Date]run.State{}
+	for _, row := range rows {
+		running[row.Date] = row.State
+	}
+	return running, nil
+}
+
+// settled returns the state of a run that visibility knows, and why it has failed if the run could
+// not record that itself: it was terminated, timed out, or was cancelled before a worker noticed.
+func settled(found search.Run) (state run.State, why string) {
+	switch {
+	case found.Ended.IsZero(), found.State == run.Success, found.State == run.Failed:
+		return found.State, ""
+	}
+	return run.Failed, fmt.Sprintf("the run was ended from outside: %s", found.State)
+}
+
+// settle completes the status of a run that closed without recording its end.
+func settle(status run.Status, found search.Run) run.Status {
+	if !found.Ended.IsZero() && !status.State.Final() {
+		status.State, status.Error = settled(found)
+		status.Ended = found.Ended
+	}
+	return status
+}

@@ -1,0 +1,104 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/pinflow/pinflow/internal/clients/fault"
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/search"
+)
+
+// QueryTimeout limits a query or an update of a workflow. A worker answers within milliseconds, or
+// within a second or two if it has to replay a long history first.
+const QueryTimeout = 5 * time.Second
+
+// NoRunError is the error for a date that has never run.
+type NoRunError struct {
+	date    dates.Date
+	command string
+}
+
+func (e *NoRunError) Error() string {
+	return fmt.Sprintf("%s has not run yet: start it with `%s`", e.date, e.command)
+}
+
+// noRun returns a NoRunError.
+func (r *Reader) noRun(date dates.Date) error {
+	return &NoRunError{date, r.Command("run " + string(date))}
+}
+
+// NoWorkerError is the error of a workflow that no worker answers for. It is a fault.Unreachable.
+type NoWorkerError struct{ fault fault.Error }
+
+// NoWorker returns a NoWorkerError.
+func NoWorker(err error) error {
+	return &NoWorkerError{fault.Error{
+		Kind: fault.Unreachable, What: "no worker answers on task queue " + run.TaskQueue, Next: "start one with `bin/workers`, or look at its log", Err: err,
+	}}
+}
+
+func (e *NoWorkerError) Error() string { return e.fault.Error() }
+
+// Unwrap returns the fault.
+func (e *NoWorkerError) Unwrap() error { return &e.fault }
+
+// Status returns the state of a date's latest run: from the run itself or, if Temporal has
+// forgotten it, from the ledger. The error is a *NoRunError if the date has not run, and a
+// *NoWorkerError if no worker answers for an open run.
+func (r *Reader) Status(ctx context.Context, conn *temporal.Connection, date dates.Date) (run.Status, error) {
+	description, err := conn.DescribeWorkflowExecution(ctx, r.WorkflowID(date), "")
+	if errors.As(err, new(*serviceerror.NotFound)) {
+		return r.RecordedStatus(ctx, date, "")
+	}
+	if err != nil {
+		return run.Status{}, conn.Classify(err)
+	}
+	found, err := search.Of(description.GetWorkflowExecutionInfo())
+	if err != nil {
+		return run.Status{}, err
+	}
+	status, err := r.QueryRun(ctx, conn, found.WorkflowID, found.RunID)
+	if err != nil && !found.Ended.IsZero() { // the end of a run is known without a worker
+		if recorded, ledgerErr := r.RecordedStatus(ctx, date, found.RunID); ledgerErr == nil {
+			return recorded, nil
+		}
+	}
+	if err != nil {
+		return run.Status{}, err
+	}
+	return settle(status, found), nil
+}
+
+// QueryRun queries the status of a run.
+func (r *Reader) QueryRun(ctx context.Context, conn *temporal.Connection, id, runID string) (run.Status, error) {
+	var status run.Status
+	return status, r.Query(ctx, conn, id, runID, run.StatusQuery, &status)
+}
+
+// Query queries a workflow. The error is a *NoWorkerError if no worker answers.
+func (r *Reader) Query(ctx context.Context, conn *temporal.Connection, id, runID, name string, into any) error {
+	limited, done := context.WithTimeout(ctx, QueryTimeout)
+	defer done()
+	answer, err := conn.QueryWorkflow(limited, id, runID, name)
+	var (
+		notReady *serviceerror.WorkflowNotReady
+		noPoller *serviceerror.FailedPrecondition
+		late     *serviceerror.DeadlineExceeded
+	)
+	switch {
+	case err == nil:
+		return answer.Get(into)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &notReady), errors.As(err, &noPoller), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
+		return NoWorker(err)
+	}
+	return conn.Classify(err)
+}

@@ -1,0 +1,103 @@
+// Package systems is how commands reach the systems that the settings name. Each is reached when a
+// command first needs it, so that no command depends on a system that it does not use.
+package systems
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/service/iam"
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+
+	"github.com/pinflow/pinflow/internal/answers"
+	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/clients/databricks"
+	"github.com/pinflow/pinflow/internal/clients/kafka"
+	"github.com/pinflow/pinflow/internal/clients/s3"
+	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/notebookpush"
+)
+
+// Systems connects to the systems. The caller of Temporal closes the connection.
+type Systems struct {
+	Temporal  func(context.Context) (*temporal.Connection, error)
+	Workspace func() (*Workspace, error)
+	Topics    func(config.Config) Topics
+	Bucket    func(context.Context, config.Config) (Bucket, error)
+	HTTP      *http.Client
+}
+
+// Workspace is a Databricks workspace.
+type Workspace struct {
+	Host       string
+	Statements answers.Statements
+	Notebooks  notebookpush.Workspace
+	Runs       JobRuns
+	// User returns the name of the authenticated user.
+	User func(context.Context) (string, error)
+}
+
+// Warehouse returns the SQL warehouse of the settings.
+func (w *Workspace) Warehouse(settings config.Config) *answers.Warehouse {
+	return &answers.Warehouse{Statements: w.Statements, ID: settings.Warehouse, Schema: settings.Schema}
+}
+
+// JobRuns is what commands need of the Jobs API.
+type JobRuns interface {
+	GetRun(ctx context.Context, request jobs.GetRunRequest) (*jobs.Run, error)
+	GetRunOutput(ctx context.Context, request jobs.GetRunOutputRequest) (*jobs.RunOutput, error)
+}
+
+// Topics is what commands need of Kafka.
+type Topics interface {
+	CreateTopics(context.Context, ...kafka.Topic) ([]string, error)
+	ListTopics(context.Context) ([]kafka.TopicInfo, error)
+}
+
+// Bucket is what commands need of the bucket.
+type Bucket interface {
+	bucket.Objects
+	EnsureBucket(context.Context) (created bool, err error)
+}
+
+// healthTimeout limits a health check.
+const healthTimeout = 5 * time.Second
+
+// Real returns the systems that the settings and the environment name.
+func Real() Systems {
+	return Systems{
+		Temporal: func(ctx context.Context) (*temporal.Connection, error) {
+			return temporal.Dial(ctx, temporal.Options{})
+		},
+		Workspace: workspace,
+		Topics: func(settings config.Config) Topics {
+			return kafka.NewAdmin(kafka.Connection{Brokers: settings.Brokers, ClientID: "starter"})
+		},
+		Bucket: func(ctx context.Context, settings config.Config) (Bucket, error) {
+			return s3.New(ctx, settings)
+		},
+		HTTP: &http.Client{Timeout: healthTimeout},
+	}
+}
+
+func workspace() (*Workspace, error) {
+	client, err := databricks.New()
+	if err != nil {
+		return nil, databricks.Classify(err)
+	}
+	return &Workspace{
+		Host:       client.Config.Host,
+		Statements: client.StatementExecution,
+		Notebooks:  client.Workspace,
+		Runs:       client.Jobs,
+		User: func(ctx context.Context) (string, error) {
+			me, err := client.CurrentUser.Me(ctx, iam.MeRequest{})
+			if err != nil {
+				return "", databricks.Classify(err)
+			}
+			return me.UserName, nil
+		},
+	}, nil
+}

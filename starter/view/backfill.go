@@ -1,0 +1,122 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/term"
+)
+
+// BackfillNote returns what the progress of a backfill says beside the count of dates.
+func (v *View) BackfillNote(p run.RangeProgress) string {
+	if p.Paused != "" && v.Live {
+		return "paused by " + p.Paused
+	}
+	var parts []string
+	if p.Failed > 0 {
+		parts = append(parts, fmt.Sprintf("%d failed", p.Failed))
+	}
+	if len(p.Running) > 0 {
+		dates := make([]string, len(p.Running))
+		for i, f := range p.Running {
+			dates[i] = string(f.Date)
+		}
+		slices.Sort(dates)
+		running := dates[0]
+		if len(dates) > 1 {
+			running += fmt.Sprintf(" and %d more", len(dates)-1)
+		}
+		parts = append(parts, "running "+running)
+	}
+	if left, ok := p.Left(); ok && p.Done() < p.Total && !v.Live { // a progress bar estimates it itself
+		parts = append(parts, "about "+term.Duration(left)+" left")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Backfills prints the progress of backfills.
+func (v *View) Backfills(all []history.BackfillStatus) {
+	if len(all) == 0 {
+		v.Say("No backfill is running. Start one with `%s`.", v.Command("backfill --from date --to date"))
+	}
+	for i, b := range all {
+		if i > 0 {
+			v.Say("")
+		}
+		state := b.Status
+		running := state == string(run.Running)
+		if running && b.Paused != "" {
+			state = "paused"
+		}
+		v.Say("%s: %s", b.ID, state)
+		v.Say("  %d of %d dates done (%d success, %d failed, %d skipped), %d at a time", b.Done(), b.Total, b.Success, b.Failed, b.Skipped, b.Parallel)
+		if note := v.BackfillNote(b.RangeProgress); running && note != "" {
+			v.Say("  %s", note)
+		}
+		if running && b.Paused != "" {
+			v.Say("  %s", v.pausedBackfill(b.Paused))
+		}
+		if b.Stopped != "" {
+			v.Say("  %s", b.Stopped)
+		}
+		v.Say("  %s", b.UI)
+	}
+}
+
+// BackfillEnd prints how a backfill ended.
+func (v *View) BackfillEnd(p run.RangeProgress, link string) {
+	v.Say("%d dates from %s to %s: %s, %s, %d skipped (already done)", p.Total, p.From, p.To,
+		v.PaintState(run.Success, fmt.Sprintf("%d success", p.Success)), v.paintFailed(p.Failed), p.Skipped)
+	if p.Failed > 0 {
+		v.Say("\nFailed: %s\n\nThe first error:\n%s\n\nSee each with `%s`; run them again with --reprocess failed.",
+			failedDates(p.RangeResult), term.Indent(p.FirstError), v.Command("status <date>"))
+	}
+	if p.Stopped != "" {
+		v.Say("\n%d dates were not run: %s", p.Total-p.Done(), p.Stopped)
+	}
+	v.Say("\nWeb UI: %s", link)
+}
+
+// Decisions prints what a backfill would decide about each date.
+func (v *View) Decisions(decisions []ledger.Decision) {
+	g := term.Table{Header: []string{"date", "state", "decision", "why"}}
+	runs := 0
+	for _, d := range decisions {
+		decision := "skip"
+		if d.Run {
+			decision = "run"
+			runs++
+		}
+		g.Rows = append(g.Rows, []string{string(d.Date), v.PaintState(d.State, string(d.State)), decision, d.Why})
+	}
+	v.PrintTable(g)
+	v.Say("\n%d dates would run, %d would be skipped. Nothing was started.", runs, len(decisions)-runs)
+}
+
+// pausedBackfill returns who paused a backfill and how to resume it.
+func (v *View) pausedBackfill(by string) string {
+	return fmt.Sprintf("paused by %s; `%s` continues it", by, v.Command("backfill resume"))
+}
+
+func (v *View) paintFailed(failed int) string {
+	text := fmt.Sprintf("%d failed", failed)
+	if failed == 0 {
+		return text
+	}
+	return v.PaintState(run.Failed, text)
+}
+
+func failedDates(r run.RangeResult) string {
+	names := make([]string, len(r.FailedDates))
+	for i, date := range r.FailedDates {
+		names[i] = string(date)
+	}
+	if more := r.Failed - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,19 @@
+package view
+
+import (
+	"fmt"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/pinflow/pinflow/starter/control"
+	"github.com/pinflow/pinflow/starter/setup"
+)
+
+// PrintStep prints a step of the setup in one line.
+func (v *View) PrintStep(step setup.Step) {
+	colour := text.FgGreen
+	if step.Outcome == control.Unchanged {
+		colour = text.FgHiBlack
+	}
+	v.Say("%s  %-18s %s  %s", v.Paint(text.FgGreen, "ok"), step.Name, v.Paint(colour, fmt.Sprintf("%-9s", step.Outcome)), step.Detail)
+}

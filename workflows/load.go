@@ -1,0 +1,110 @@
+package workflows
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities/landing"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/run"
+)
+
+// Load brings the records of a date from Kafka into the lake. It lands each topic in S3, all
+// partitions in parallel, and then runs a notebook that loads the landed objects. Only the notebook
+// holds a slot of the pool: landed objects of different dates do not conflict.
+type Load struct {
+	// Topics holds kinds of record, such as pin. Activities add the prefix of the topics' names.
+	Topics []string
+	// Notebook is the name of the notebook, without folder and extension.
+	Notebook string
+	// SkipEmpty skips everything downstream if the date has no records.
+	SkipEmpty bool
+}
+
+// Effects returns the kinds of record that the task lands.
+func (l Load) Effects() dag.Effects { return dag.Effects{Lands: l.Topics} }
+
+// Prepare lands all topics. If one fails, the others still land, so that the next try has less to
+// do.
+func (l Load) Prepare(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+	outcomes := make([]run.Outcome, len(l.Topics))
+	errs := make([]error, len(l.Topics))
+	topics := workflow.NewWaitGroup(ctx)
+	for i, topic := range l.Topics {
+		topics.Add(1)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer topics.Done()
+			outcomes[i], errs[i] = land(ctx, try, topic)
+		})
+	}
+	topics.Wait(ctx)
+	if err := errors.Join(errs...); err != nil {
+		return run.Outcome{}, err
+	}
+	return sum(outcomes), nil
+}
+
+// Run runs the notebook over the landed objects.
+func (l Load) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+	out := try.Prepared
+	if l.SkipEmpty && out.Rows == 0 {
+		out.SkipRest = true
+		return out, nil
+	}
+	loaded, err := Notebook{Name: l.Notebook}.Run(ctx, try)
+	out.Link, out.JobRunID, out.Notebook, out.NotebookHash = loaded.Link, loaded.JobRunID, loaded.Notebook, loaded.NotebookHash
+	return out, err
+}
+
+// land lands one topic: the plan, then all partitions that have records, then the manifest.
+func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, error) {
+	var planned landing.Plan
+	in := landing.PlanInput{Topic: topic, Date: try.Date}
+	if err := workflow.ExecuteActivity(withPolicy(ctx, planPolicy, try.summary("plan landing of %s", topic)), planLanding, in).Get(ctx, &planned); err != nil {
+		return run.Outcome{}, err
+	}
+	var landings []workflow.Future
+	for _, r := range planned.Ranges {
+		if r.Empty() {
+			continue
+		}
+		in := landing.PartitionInput{Topic: planned.Topic, Date: try.Date, Range: r}
+		summary := try.summary("land %s partition %d, offsets %d to %d", topic, r.Partition, r.Start, r.End)
+		landings = append(landings, workflow.ExecuteActivity(withPolicy(ctx, landPolicy, summary), landPartition, in))
+	}
+	var errs []error
+	for _, l := range landings {
+		errs = append(errs, l.Get(ctx, nil))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return run.Outcome{}, err
+	}
+	var manifest landing.ManifestSummary
+	summary := try.summary("write manifest of %s", topic)
+	if err := workflow.ExecuteActivity(withPolicy(ctx, planPolicy, summary), writeManifest, landing.ManifestInput{Plan: planned}).Get(ctx, &manifest); err != nil {
+		return run.Outcome{}, err
+	}
+	until := planned.Until
+	if !planned.Partial || until.IsZero() {
+		until = try.Date.End()
+	}
+	return run.Outcome{URI: manifest.URI, Rows: manifest.Records, Until: until, Partial: planned.Partial}, nil
+}
+
+// sum adds up the outcomes of the topics. The sum is partial if one of them is, and saw the date up
+// to the earliest of their times.
+func sum(parts []run.Outcome) run.Outcome {
+	var all run.Outcome
+	for i, part := range parts {
+		if i == 0 {
+			all.URI = part.URI
+		}
+		all.Rows += part.Rows
+		all.Partial = all.Partial || part.Partial
+		if all.Until.IsZero() || part.Until.Before(all.Until) {
+			all.Until = part.Until
+		}
+	}
+	return all
+}

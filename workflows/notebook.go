@@ -1,0 +1,106 @@
+package workflows
+
+import (
+	"maps"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/run"
+)
+
+// Notebook runs a Databricks notebook. Starting it and waiting for it are two activities, so that
+// the id of the Databricks run is in the history before the wait begins.
+type Notebook struct {
+	// Name is the name of the notebook, without folder and extension.
+	Name string
+	// Params override the worker's settings; the parameters of the run override them.
+	Params map[string]string
+	// AllowFailures counts SUCCESS_WITH_FAILURES as success.
+	AllowFailures bool
+	// Cleans is the kind of record that the notebook cleans: the tables <kind> and
+	// <kind>_quarantine are counted afterwards.
+	Cleans string
+	// Rebuilds holds the tables that the notebook replaces: their rows are counted afterwards.
+	Rebuilds []string
+}
+
+// Effects returns the kind of record that the notebook cleans and the tables that it rebuilds.
+func (n Notebook) Effects() dag.Effects {
+	return dag.Effects{Cleans: n.Cleans, Rebuilds: n.Rebuilds}
+}
+
+// Run starts the notebook and waits until it has ended. If the context is cancelled, it cancels the
+// Databricks run.
+func (n Notebook) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+	in := activities.StartNotebookInput{
+		Notebook:      n.Name,
+		DAG:           try.DAG,
+		Date:          try.Date,
+		Task:          try.Task,
+		Try:           try.Number,
+		OriginalRunID: workflow.GetInfo(ctx).OriginalRunID,
+		Params:        n.params(try),
+	}
+	var job activities.NotebookRun
+	if err := workflow.ExecuteActivity(withPolicy(ctx, startPolicy, try.summary("start notebook %s", n.Name)), startNotebook, in).Get(ctx, &job); err != nil {
+		return run.Outcome{}, err
+	}
+	out := run.Outcome{Link: job.Link, JobRunID: job.RunID, Notebook: job.Notebook, NotebookHash: job.Hash}
+	try.Report(out)
+	err := ctx.Err() // cancelled while StartNotebook was running
+	if err == nil {
+		waiting := activities.WaitNotebookInput{Run: job, AllowFailures: n.AllowFailures}
+		err = workflow.ExecuteActivity(withPolicy(ctx, waitPolicy, try.summary("wait for Databricks run")), waitNotebook, waiting).Get(ctx, nil)
+	}
+	if ctx.Err() != nil {
+		n.cancel(ctx, try, job)
+	}
+	return out, err
+}
+
+// cancel cancels the Databricks run of a cancelled try and waits until it has ended. WaitNotebook
+// would cancel it, too, but it learns of the cancellation with its next heartbeat, up to a minute
+// later, and never if no worker is running.
+func (n Notebook) cancel(ctx workflow.Context, try TaskInstance, job activities.NotebookRun) {
+	ctx, done := workflow.NewDisconnectedContext(ctx)
+	defer done()
+	if err := workflow.ExecuteActivity(withPolicy(ctx, cancelPolicy, try.summary("cancel Databricks run")), cancelNotebook, job).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Error("The Databricks run was not cancelled: cancel it on its page", "link", job.Link, "task", try.Task, "error", err)
+	}
+}
+
+// params returns the parameters of the notebook that are not the worker's settings.
+func (n Notebook) params(try TaskInstance) map[string]string {
+	params := map[string]string{}
+	maps.Copy(params, n.Params)   //workflowcheck:ignore // the order of copying does not matter
+	maps.Copy(params, try.Params) //workflowcheck:ignore
+	return params
+}
+
+// errNoWarehouse is the error of a count that is required and that the workers cannot make.
+var errNoWarehouse = temporal.NewNonRetryableApplicationError("no SQL warehouse to count rows on: set PINFLOW_WAREHOUSE_ID for the workers", failure.Settings, nil)
+
+// Count counts what the notebook left in its tables.
+func (n Notebook) Count(ctx workflow.Context, try TaskInstance, out run.Outcome, required bool) (run.Outcome, error) {
+	if n.Cleans == "" && len(n.Rebuilds) == 0 {
+		return out, nil
+	}
+	policy := informPolicy
+	if required {
+		policy = countPolicy
+	}
+	var counts activities.RowCounts
+	in := activities.CountRowsInput{Date: try.Date, Cleans: n.Cleans, Rebuilds: n.Rebuilds}
+	if err := workflow.ExecuteActivity(withPolicy(ctx, policy, try.summary("count rows")), countRows, in).Get(ctx, &counts); err != nil {
+		return out, err
+	}
+	if !counts.Counted {
+		return out, errNoWarehouse
+	}
+	out.Rows, out.Records, out.Quarantined, out.Tables = counts.Rows, counts.Records, counts.Quarantined, counts.Tables
+	return out, nil
+}

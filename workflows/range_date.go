@@ -1,0 +1,138 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
+)
+
+// start runs one date in a coroutine of its own.
+func (r *rangeRun) start(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		state, reason := r.runDate(ctx, f, decision)
+		r.count(ctx, f, state, reason)
+	})
+}
+
+// runDate runs a date and returns its state: success, failed with the reason, or skipped.
+//
+// If another run of the date is running, the range attaches to it: it waits for that run. If that
+// run saw only part of the date and the date is over by now, the range runs the date again.
+func (r *rangeRun) runDate(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) (run.State, string) {
+	if f.RunID != "" { // started before the range continued as new
+		return r.await(ctx, f.RunID, f)
+	}
+	if !f.Attached {
+		state, reason, rejected := r.runChild(ctx, f, decision)
+		if !rejected {
+			return state, reason
+		}
+		f.Attached = true
+		r.changed = true
+	}
+	state, reason := r.await(ctx, "", f)
+	entries, err := r.read(ctx, f.Date, f.Date)
+	if err != nil {
+		return run.Failed, failure.Reason(err)
+	}
+	if entry := ledger.Find(entries, f.Date); entry != nil && entry.Partial && f.Date.Over(workflow.Now(ctx)) {
+		f.Attached = false
+		if again, reason, rejected := r.runChild(ctx, f, ledger.Decide(f.Date, entry, r.in.Reprocess)); !rejected {
+			return again, reason
+		}
+		f.Attached = true
+		return r.await(ctx, "", f)
+	}
+	return state, reason
+}
+
+// runChild starts the run of a date as a child and waits until it has ended. Temporal rejects the
+// start if a run of the date is running, or has ended in a way that the decision does not allow to
+// repeat.
+func (r *rangeRun) runChild(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) (state run.State, reason string, rejected bool) {
+	in := run.Input{
+		DAG: r.in.DAG, Date: f.Date, Trigger: r.in.Trigger, Params: r.in.Params, Hold: r.in.Hold, RerunTasks: r.in.RerunTasks,
+		IgnorePast: r.in.IgnorePast, BackfillStart: r.in.From, RunTimeout: r.in.RunTimeout, TriggeredBy: r.in.TriggeredBy, Tags: r.in.Tags,
+	}
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, launch.ChildOptions(in, decision)), run.RunWorkflow, in)
+	var started workflow.Execution
+	err := child.GetChildWorkflowExecution().Get(ctx, &started)
+	if err == nil {
+		if r.stopNow {
+			r.awaitCancelled(ctx, r.cancel(ctx, f.Date, started.RunID)) // stopped while the run was starting
+		}
+		f.RunID = started.RunID
+		r.changed = true
+		err = child.Get(ctx, nil)
+	}
+	var already *temporal.ChildWorkflowExecutionAlreadyStartedError
+	switch {
+	case errors.As(err, &already):
+		f.RunID = ""
+		return run.None, "", true
+	case err != nil:
+		return run.Failed, failure.Reason(err), false
+	}
+	return run.Success, "", false
+}
+
+// await waits for a run that is not a child of this workflow run: the one with the id, or without
+// an id the latest of the date. A run that ended before the range attached to it does not count:
+// the date is skipped.
+func (r *rangeRun) await(ctx workflow.Context, runID string, f *run.InFlight) (run.State, string) {
+	var end activities.RunEnd
+	in := activities.AwaitRunInput{WorkflowID: run.WorkflowID(r.in.DAG, f.Date), RunID: runID}
+	summary := fmt.Sprintf("%s: wait for its run", f.Date)
+	if err := workflow.ExecuteActivity(withPolicy(ctx, awaitPolicy, summary), awaitRun, in).Get(ctx, &end); err != nil {
+		return run.Failed, failure.Reason(err)
+	}
+	switch {
+	case f.Attached && (!end.Found || end.Closed.Before(f.Asked)):
+		return run.Skipped, ""
+	case !end.Found:
+		return run.Failed, "the run has ended, and its history is past Temporal's retention: see the ledger"
+	case end.Success:
+		return run.Success, ""
+	case end.Error == "":
+		return run.Failed, end.Status
+	}
+	return run.Failed, end.Error
+}
+
+// count removes a date from those in flight and counts it.
+func (r *rangeRun) count(ctx workflow.Context, f *run.InFlight, state run.State, reason string) {
+	r.Running = slices.DeleteFunc(r.Running, func(other *run.InFlight) bool { return other == f })
+	r.changed = true
+	switch state {
+	case run.Skipped:
+		r.Skipped++
+		return
+	case run.Success:
+		r.Success++
+	default:
+		r.Failed++
+		if len(r.FailedDates) < maxFailedDates {
+			r.FailedDates = append(r.FailedDates, f.Date)
+		}
+		if r.FirstError == "" {
+			r.FirstError = cut(reason, maxError)
+		}
+	}
+	if f.Attached {
+		r.Attached++
+	}
+	r.Ran++
+	r.Took += workflow.Now(ctx).Sub(f.Asked)
+	if limit := r.in.OnFailure.Limit(); limit > 0 && r.Failed >= limit && r.Stopped == "" {
+		r.Stopped = fmt.Sprintf("%d dates failed, and --on-failure is %s", r.Failed, r.in.OnFailure)
+	}
+}
