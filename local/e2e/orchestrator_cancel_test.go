@@ -14,7 +14,8 @@ import (
 // An order to cancel that is given while no worker is up is carried out when one is: the Databricks run that goes on meanwhile is
 // cancelled, and no other is started.
 func TestCancel_GivenWhileTheWorkerIsDown(t *testing.T) {
-	s := startSystem(t)
+	onShared.enter(t)
+	s := startTenant(t)
 	s.breakNotebook("load", "-- Databricks notebook source\nSELECT sleep_ms(3600000)")
 	date := ago(1)
 	s.must("run", string(date))

@@ -38,12 +38,9 @@ func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
 	require.Empty(s.t, all, "no other runs, no other tries")
 }
 
-// ledger reads the entries of all dates, past Temporal.
+// ledger reads the entries of all dates of a tenant, past Temporal.
 func (s *system) ledger() map[dates.Date]activities.LedgerEntry {
 	s.t.Helper()
-	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3"} {
-		s.t.Setenv(name, s.setting(name))
-	}
 	objects, err := s3.New(s.t.Context(), config.Config{Bucket: s.setting("PINFLOW_BUCKET"), S3PathStyle: true})
 	require.NoError(s.t, err)
 	ledger := activities.Ledger{Objects: objects}
@@ -68,7 +65,8 @@ func (s *system) going(c client.Client, workflow string) int64 {
 
 // The Schedule, an operator and a backfill that ask for the same date at the same moment get one run, whoever is first.
 func TestRun_AskedForByThreeAtOnceIsOne(t *testing.T) {
-	s := startSystem(t)
+	onShared.enter(t)
+	s := startTenant(t)
 	s.must("schedule", "apply")
 	c := s.temporal()
 	var days []dates.Date
@@ -104,8 +102,9 @@ func TestRun_AskedForByThreeAtOnceIsOne(t *testing.T) {
 // A worker that is killed in the middle of a backfill changes nothing: each date runs once, nothing runs twice on Databricks, and the
 // answers are the same.
 func TestBackfill_AKilledWorkerChangesNothing(t *testing.T) {
+	onShared.enter(t)
 	const days = 20
-	s := startSystem(t)
+	s := startTenant(t)
 	s.post(wire.lines(t), 0, 1)
 	c := s.temporal()
 	from, to := ago(days-1), ago(0) // the records are today's

@@ -21,7 +21,7 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// summing is a DAG in which a task depends on the past, with its own worker on the stack's Temporal and S3.
+// summing is a DAG in which a task depends on the past, with its own worker on a tenant's Temporal and S3.
 type summing struct {
 	t      *testing.T
 	client client.Client
@@ -44,12 +44,8 @@ func (s step) Run(ctx workflow.Context, try workflows.Try) (workflows.Outcome, e
 }
 
 func startSumming(t *testing.T) *summing {
-	s := &system{t: t, data: t.TempDir(), offset: freeOffset(t)}
-	s.startStack()
+	s := startBareTenant(t)
 	s.must("setup")
-	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3"} {
-		t.Setenv(name, s.setting(name))
-	}
 	objects, err := s3.New(t.Context(), config.Config{Bucket: s.setting("PINFLOW_BUCKET"), S3PathStyle: true})
 	require.NoError(t, err)
 	d := &summing{t: t, client: s.temporal(), broken: map[dates.Date]bool{}}
@@ -107,6 +103,7 @@ func (d *summing) task(run client.WorkflowRun) workflows.TaskStatus {
 }
 
 func TestPast_ABackfillSumsUpInTheOrderOfTheDatesAndARerunOfAnEarlierOneStopsNothing(t *testing.T) {
+	onShared.enter(t)
 	d := startSumming(t)
 	in := workflows.RangeInput{DAG: summingDAG, From: "2022-10-01", To: "2022-10-06", Parallel: 4, Trigger: workflows.Backfill}
 	backfill, err := d.client.ExecuteWorkflow(t.Context(), workflows.RangeOptions(in), workflows.RangeWorkflow, in)

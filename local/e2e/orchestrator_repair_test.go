@@ -22,7 +22,8 @@ func (s *system) statusOf(date string) (status struct {
 }
 
 func TestRepair_AHeldTaskIsRetriedAndARerunReallyRunsAgain(t *testing.T) {
-	s := startSystem(t)
+	onShared.enter(t)
+	s := startTenant(t)
 	date := string(ago(1))
 	s.breakNotebook("clean_geo", "-- Databricks notebook source\nSELECT * FROM nowhere")
 	s.must("run", date, "--hold", "--tag", "repair")

@@ -14,7 +14,8 @@ import (
 )
 
 func TestStack_SecondOneOnTheSameDirectoryIsRefused(t *testing.T) {
-	s := &system{t: t, data: t.TempDir(), offset: freeOffset(t)}
+	onOwn.enter(t)
+	s := newSystem(t)
 	s.startStack()
 	code, _, stderr := run(t, s.data, nil, "local", "stack", "--data", s.data, "--port-offset", freeOffset(t))
 	require.Equal(t, 2, code, stderr)
@@ -23,6 +24,7 @@ func TestStack_SecondOneOnTheSameDirectoryIsRefused(t *testing.T) {
 }
 
 func TestStack_BusyPortsAreAllNamed(t *testing.T) {
+	t.Parallel()
 	offset := freeOffset(t)
 	for _, base := range []int{9092, 8090} {
 		busy, err := net.Listen("tcp", "127.0.0.1:"+port(t, base, offset))
@@ -38,6 +40,7 @@ func TestStack_BusyPortsAreAllNamed(t *testing.T) {
 }
 
 func TestStartDev_ServesTheTestSuiteOfTheSDK(t *testing.T) {
+	onOwn.enter(t)
 	server, err := testsuite.StartDevServer(t.Context(), testsuite.DevServerOptions{
 		ExistingPath: filepath.Join(bin, "local"), ClientOptions: &client.Options{}, LogLevel: "error",
 	})
