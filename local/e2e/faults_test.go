@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/workflows"
 )
 
 // Whatever is killed, what was acknowledged is there afterwards, once.
@@ -30,17 +32,18 @@ func TestKill_StackWorkerAndGatewayLoseNothing(t *testing.T) {
 
 // A run that is on its way when the worker is killed goes on with the next worker, and the DAG is run once.
 func TestKill_WorkerInTheMiddleOfARun(t *testing.T) {
-	onShared.enter(t)
+	onHold.enter(t)
 	s := startTenant(t)
 	s.post(wire.lines(t), 0, 1)
 	s.must("run", today())
 	s.worker.kill()
 	s.worker = s.start("workers")
+	c := s.temporal()
 	s.eventually("the run has ended", func() bool {
-		_, stdout, _ := s.starter("status", today(), "-o", "json")
-		var run struct{ State string }
-		return json.Unmarshal([]byte(stdout), &run) == nil && run.State == "success"
+		runs := s.executions(c, ago(0))
+		return len(runs) == 1 && runs[0].CloseTime != nil
 	})
+	require.Equal(t, workflows.Success, s.statusOf(today()).State)
 	requireAnswers(t, wire.expected(t, 1), s.exportAnswers())
 }
 

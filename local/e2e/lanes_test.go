@@ -16,6 +16,9 @@ var (
 	// onOwn is the lane of the tests that start stacks of their own, to kill them or because the
 	// program under test starts one.
 	onOwn = make(lane, 2)
+	// onHold is the lane of the tenants that kill a worker and then wait, for most of a minute and
+	// without any work, until Temporal misses its heartbeats. They start first.
+	onHold = make(lane, 3)
 )
 
 // enter lets the test run beside others, as soon as its lane has a place for it.

@@ -28,6 +28,7 @@ func TestCancel_GivenWhileTheWorkerIsDown(t *testing.T) {
 		return runs[0].Status.State
 	}
 	s.eventually("Databricks runs the notebook", func() bool { return state() == jobs.RunLifecycleStateV2StateRunning })
+	s.eventually("the run knows of it", func() bool { return s.statusOf(string(date)).Tasks[0].JobRunID != 0 })
 	s.worker.kill()
 	s.must("cancel", string(date), "--reason", "the wrong day")
 	require.Equal(t, jobs.RunLifecycleStateV2StateRunning, state(), "nobody is there to cancel it")

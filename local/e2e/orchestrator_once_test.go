@@ -102,7 +102,7 @@ func TestRun_AskedForByThreeAtOnceIsOne(t *testing.T) {
 // A worker that is killed in the middle of a backfill changes nothing: each date runs once, nothing runs twice on Databricks, and the
 // answers are the same.
 func TestBackfill_AKilledWorkerChangesNothing(t *testing.T) {
-	onShared.enter(t)
+	onHold.enter(t)
 	const days = 20
 	s := startTenant(t)
 	s.post(wire.lines(t), 0, 1)

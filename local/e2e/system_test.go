@@ -148,11 +148,15 @@ func (s *system) start(program string, args ...string) *process {
 	return s.owned(p)
 }
 
-// owned ends a process with the test, and shows what it said if the test has failed.
+// owned ends a process with the test, and shows what it said if the test has failed. A program in which
+// the race detector has found something fails the test, however the program was ended.
 func (s *system) owned(p *process) *process {
 	s.t.Cleanup(func() {
 		if !p.stop() {
 			s.t.Errorf("%s did not end after SIGTERM", p.name)
+		}
+		if strings.Contains(p.output.String(), "WARNING: DATA RACE") {
+			s.t.Errorf("%s has a data race", p.name)
 		}
 		if s.t.Failed() {
 			s.t.Logf("%s said:\n%s", p.name, tail(p.output.String()))
