@@ -32,12 +32,12 @@ func TestKill_StackWorkerAndGatewayLoseNothing(t *testing.T) {
 
 // A run that is on its way when the worker is killed goes on with the next worker, and the DAG is run once.
 func TestKill_WorkerInTheMiddleOfARun(t *testing.T) {
-	onHold.enter(t)
 	s := startTenant(t)
 	s.post(wire.lines(t), 0, 1)
 	s.must("run", today())
 	s.worker.kill()
 	s.worker = s.start("workers")
+	t.Parallel() // the rest is waiting: see lanes_test.go
 	c := s.temporal()
 	s.eventually("the run has ended", func() bool {
 		runs := s.executions(c, ago(0))

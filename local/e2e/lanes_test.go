@@ -1,5 +1,13 @@
 package e2e
 
+// How the tests share the machine. Go runs the parts of tests before t.Parallel one after the other,
+// and then the rest side by side:
+//
+//   - first the two tests that kill a worker in the middle of its work, up to the kill: Temporal needs
+//     most of a minute to miss a worker, in which nothing happens;
+//   - in that minute, and otherwise alone, the test that measures times (TestBackfill_NeverDelays…);
+//   - then all others, as many at once as their lane takes.
+
 import (
 	"flag"
 	"testing"
@@ -16,9 +24,6 @@ var (
 	// onOwn is the lane of the tests that start stacks of their own, to kill them or because the
 	// program under test starts one.
 	onOwn = make(lane, 2)
-	// onHold is the lane of the tenants that kill a worker and then wait, for most of a minute and
-	// without any work, until Temporal misses its heartbeats. They start first.
-	onHold = make(lane, 3)
 )
 
 // enter lets the test run beside others, as soon as its lane has a place for it.
