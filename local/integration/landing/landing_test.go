@@ -108,6 +108,7 @@ func lines(t *testing.T, bucket *s3.Client, date dates.Date) map[string]int {
 
 // Records of three dates in three partitions are landed in any order, while Kafka cuts connections and moves leaders.
 func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 3, kfake.NumBrokers(3))
 	bucket := newBucket(t)
 	producer := newProducer(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
@@ -150,12 +151,14 @@ func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
 }
 
 func TestLanding_MissingTopicSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	landing := &activities.Landing{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), UserID: "u"}
 	_, err := execute[activities.LandingPlan](landing.PlanLanding, activities.PlanLandingInput{Topic: "geo", Date: day})
 	requireFinal(t, err, activities.ErrorTopicMissing, "u.geo", "starter setup")
 }
 
 func TestLanding_OffsetsThatRetentionDeletedAreNamed(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 1)
 	producer := newProducer(t, cluster)
 	for range 10 {

@@ -18,6 +18,7 @@ import (
 )
 
 func TestPut_OnlyNewHasExactlyOneWinner(t *testing.T) {
+	t.Parallel()
 	bucket, ctx := newBucket(t), deadline(t)
 	for key := range 10 {
 		var won atomic.Int64
@@ -48,7 +49,8 @@ func TestPut_OnlyNewHasExactlyOneWinner(t *testing.T) {
 }
 
 func TestObjects_AreReadBackAsTheyWereWritten(t *testing.T) {
-	bucket, ctx := newBucket(t), deadline(t)
+	t.Parallel()
+	bucket, ctx := newBucketNamed(t, "pinflow"), deadline(t)
 	require.Equal(t, "s3://pinflow/a/b.json", bucket.URI("a/b.json"))
 	for key, body := range map[string][]byte{"runs/d/2022-10-18.json": []byte("{}"), "topics/u.pin/u.pin+0+empty.json": nil} {
 		require.NoError(t, bucket.Put(ctx, activities.PutObject{Key: key, Body: body, Metadata: map[string]string{"end-offset": "12"}}))
@@ -70,6 +72,7 @@ func TestObjects_AreReadBackAsTheyWereWritten(t *testing.T) {
 }
 
 func TestPut_RefusesContentThatIsNotTheWriters(t *testing.T) {
+	t.Parallel()
 	bucket, ctx := newBucket(t), deadline(t)
 	err := bucket.Put(ctx, activities.PutObject{Key: "k", Body: []byte("other"), SHA256: strings.Repeat("ab", 32)})
 	require.Error(t, err)
@@ -79,6 +82,7 @@ func TestPut_RefusesContentThatIsNotTheWriters(t *testing.T) {
 }
 
 func TestList_IsInOrderOverPagesAndWithinItsLimits(t *testing.T) {
+	t.Parallel()
 	bucket, ctx := newBucket(t), deadline(t)
 	var group errgroup.Group
 	group.SetLimit(16)
@@ -104,6 +108,7 @@ func TestList_IsInOrderOverPagesAndWithinItsLimits(t *testing.T) {
 }
 
 func TestEnsureBucket_IsIdempotent(t *testing.T) {
+	t.Parallel()
 	bucket := newBucket(t)
 	created, err := bucket.EnsureBucket(deadline(t))
 	require.NoError(t, err)
