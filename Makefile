@@ -33,10 +33,10 @@ build: ## build all programs into bin/
 	@scripts/build . ./starter ./workers ./gateway -- -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(BIN)/
 	@scripts/build local . -- -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(BIN)/local
 
-# Tests run with the race detector, whose second of sleep at the end of each program is left out. go vet
-# has looked at all packages before, so that go test need not vet its own, instrumented build of them
-# once more. Packages without tests are built for the end-to-end tests, and not with -race, which takes
-# minutes for Temporal's server.
+# Tests run with the race detector, whose second of sleep at the end of each program is left out.
+# go vet has looked at all packages before, so that go test need not vet its own, instrumented
+# build of them once more. Packages without tests are built for the end-to-end tests, and not with
+# -race, which takes minutes for Temporal's server.
 GOTEST := GORACE=atexit_sleep_ms=10 go test -race -vet=off
 TESTED := go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
@@ -46,8 +46,8 @@ test: ## all tests, with the race detector; 3 minutes on two cores, once built
 	go vet ./... && (cd local && go vet ./...)
 	@$(MAKE) test-units test-e2e
 
-# Everything below the whole system. -count=1: Go cannot see that local/integration builds the gateway,
-# and would take the result of an older one.
+# Everything below the whole system. -count=1: Go cannot see that local/integration builds the
+# gateway, and would take the result of an older one.
 test-units:
 	packages=$$($(TESTED)); $(GOTEST) -timeout 20m $$packages
 	cd local; packages=$$($(TESTED) | grep -v /e2e$$); $(GOTEST) -count=1 -timeout 20m $$packages

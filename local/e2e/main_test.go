@@ -1,4 +1,5 @@
-// Package e2e runs the real programs on the embedded stack, as a user would: processes, HTTP, exit codes.
+// Package e2e runs the real programs on the embedded stack, as a user would: processes, HTTP, exit
+// codes.
 //
 // Most tests are tenants of one stack that they share (tenant_test.go). Those that kill a stack, or
 // start programs that bring their own, have a second lane beside it (lanes_test.go).
@@ -51,9 +52,9 @@ func buildAndRun(m *testing.M) (int, error) {
 }
 
 // buildPrograms builds Pinflow's programs with the race detector. The stack is built without: SQLite
-// and Temporal's server would cost minutes. The programs stay where they are built, so that Go links
-// only those that have changed since the last time; nobody debugs them, and without symbols the stack
-// links in half the time.
+// and Temporal's server would cost minutes. The programs stay where they are built, so that Go
+// links only those that have changed since the last time; nobody debugs them, and without symbols
+// the stack links in half the time.
 func buildPrograms() (err error) {
 	if bin, err = filepath.Abs("../../bin/e2e"); err != nil {
 		return err

@@ -21,7 +21,8 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// summing is a DAG in which a task depends on the past, with its own worker on a tenant's Temporal and S3.
+// summing is a DAG in which a task depends on the past, with its own worker on a tenant's Temporal
+// and S3.
 type summing struct {
 	t      *testing.T
 	client client.Client

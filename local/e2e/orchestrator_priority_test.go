@@ -39,6 +39,8 @@ type scheduledRun struct {
 
 // A backfill never delays the daily run: with 500 dates queued, 50 of them going and all pools taken, a scheduled run starts within a
 // second and takes less than twice as long as without the backfill.
+//
+// It measures times, and therefore calls no t.Parallel: it is over before the lanes open (lanes_test.go).
 func TestBackfill_NeverDelaysTheDailyRun(t *testing.T) {
 	const rounds, idleRounds, queued, parallel = 5, 3, 500, 50
 	s := startSystem(t)

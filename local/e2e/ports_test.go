@@ -24,7 +24,7 @@ type offsetBook struct {
 	given map[int]bool // the ports, not the offsets: two offsets may lead to the same port
 }
 
-// highestOffset keeps all ports below 32768, where Linux begins to give ports to whoever asks for any.
+// highestOffset keeps all ports below 32768, from where Linux gives ports to whoever asks for any.
 const highestOffset = 32767 - 9464
 
 // take returns an offset at which all default ports are free, and reserved for the caller.

@@ -114,9 +114,9 @@ func run(t *testing.T, dir string, env []string, program string, args ...string)
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// environment is this process's, less any settings of Pinflow that a developer has exported, and with env.
-// A program with the race detector sleeps for a second when it ends, in case that a race shows then. A
-// hundred commands end in these tests.
+// environment is this process's, less any settings of Pinflow that a developer has exported, and
+// with env. A program with the race detector sleeps for a second when it ends, in case that a race
+// shows then. A hundred commands end in these tests.
 func environment(env []string) []string {
 	all := []string{"GORACE=atexit_sleep_ms=10"}
 	for _, pair := range os.Environ() {

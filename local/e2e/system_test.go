@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// system is a stack with worker and gateway. The stack is the system's own or the shared one; worker,
-// gateway, ports and directory are the system's own in any case.
+// system is a stack with worker and gateway. The stack is the system's own or the shared one;
+// worker, gateway, ports and directory are the system's own in any case.
 type system struct {
 	t         *testing.T
 	data      string
@@ -25,8 +25,8 @@ type system struct {
 	gate      *process
 }
 
-// startSystem starts a whole system, for a test that needs a stack of its own. settings, as NAME=value,
-// come before the stack's.
+// startSystem starts a whole system, for a test that needs a stack of its own. settings, as
+// NAME=value, come before the stack's.
 func startSystem(t *testing.T, settings ...string) *system {
 	t.Helper()
 	s := newSystem(t)
@@ -148,8 +148,8 @@ func (s *system) start(program string, args ...string) *process {
 	return s.owned(p)
 }
 
-// owned ends a process with the test, and shows what it said if the test has failed. A program in which
-// the race detector has found something fails the test, however the program was ended.
+// owned ends a process with the test, and shows what it said if the test has failed. A program in
+// which the race detector has found something fails the test, however the program was ended.
 func (s *system) owned(p *process) *process {
 	s.t.Cleanup(func() {
 		if !p.stop() {

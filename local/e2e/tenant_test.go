@@ -20,8 +20,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// shared is the stack of all tests that leave their stack alone. The first of them starts it, TestMain
-// stops it.
+// shared is the stack of all tests that leave their stack alone. The first of them starts it,
+// TestMain stops it.
 var shared sharedStack
 
 type sharedStack struct {
@@ -62,9 +62,9 @@ func (s *sharedStack) stop() error {
 	return nil
 }
 
-// startTenant gives the test a system of its own on the shared stack, in which it meets no other test:
-// a namespace, topics, a bucket, a workspace, a worker and a gateway. The workspace is a process of its
-// own because the runs of a workspace are told from each other by DAG, date and task alone.
+// startTenant gives the test a system of its own on the shared stack, in which it meets no other
+// test: a namespace, topics, a bucket, a workspace, a worker and a gateway. The workspace is a
+// process of its own because its runs are told from each other by DAG, date and task alone.
 func startTenant(t *testing.T, settings ...string) *system {
 	t.Helper()
 	s := startBareTenant(t, settings...)
@@ -96,8 +96,8 @@ func startBareTenant(t *testing.T, settings ...string) *system {
 	return s
 }
 
-// makeNamespace registers a namespace and returns when the server's own worker is at work in it: what
-// is asked about Schedules before waits in vain.
+// makeNamespace registers a namespace and returns when the server's own worker is at work in it:
+// what is asked about Schedules before waits in vain.
 func makeNamespace(ctx context.Context, address, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

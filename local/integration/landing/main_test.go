@@ -98,8 +98,8 @@ type sharedServer struct {
 	buckets atomic.Int64
 }
 
-// start starts the server and puts its settings into the environment, the only place where the AWS SDK
-// looks for them. They are the same for all tests, so that these can run beside each other.
+// start starts the server and puts its settings into the environment, the only place where the AWS
+// SDK looks for them. They are the same for all tests, so that these can run beside each other.
 func (s *sharedServer) start() error {
 	s.once.Do(func() {
 		if s.dir, s.err = os.MkdirTemp("", "pinflow-landing-"); s.err != nil {
@@ -156,7 +156,7 @@ func connect(t testing.TB, address, secret string) *s3.Client {
 	return client
 }
 
-// awsSettings are the variables that lead the AWS SDK to a server, and to no settings of the developer.
+// awsSettings are the variables that lead the AWS SDK to a server and past a developer's own settings.
 func awsSettings(address, secret string) map[string]string {
 	return map[string]string{
 		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL_S3": "http://" + address,
