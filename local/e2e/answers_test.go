@@ -22,7 +22,8 @@ func (s *system) exportAnswers() string {
 
 // The records arrive in batches, each sent twice, with a run of the DAG between them: over three partitions, landed in parts, cleaned again.
 func TestAnswers_BatchesSentTwiceWithRunsBetween(t *testing.T) {
-	s := startSystem(t)
+	onShared.enter(t)
+	s := startTenant(t)
 	lines := wire.lines(t)
 	const batches = 3
 	for batch := range batches {
@@ -37,14 +38,16 @@ func TestAnswers_BatchesSentTwiceWithRunsBetween(t *testing.T) {
 }
 
 func TestAnswers_OnePartition(t *testing.T) {
-	s := startSystem(t, "PINFLOW_KAFKA_PARTITIONS=1")
+	onShared.enter(t)
+	s := startTenant(t, "PINFLOW_KAFKA_PARTITIONS=1")
 	s.post(wire.lines(t), 0, 1)
 	s.must("run", today(), "--wait")
 	requireAnswers(t, wire.expected(t, 1), s.exportAnswers())
 }
 
 func TestRun_ParameterKeepsInvalidFollowers(t *testing.T) {
-	s := startSystem(t)
+	onShared.enter(t)
+	s := startTenant(t)
 	s.post(wire.lines(t), 0, 1)
 	s.must("run", today(), "--wait", "--param", "invalid_followers=null")
 	got, err := os.ReadFile(s.exportAnswers())

@@ -4,7 +4,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,6 +12,7 @@ import (
 )
 
 func TestDemo_GivesTheExpectedAnswers_AlsoTheSecondTime(t *testing.T) {
+	onOwn.enter(t)
 	data, offset := t.TempDir(), freeOffset(t)
 	for _, turn := range []string{"first", "second"} {
 		out := t.TempDir()
@@ -28,6 +28,7 @@ func TestDemo_GivesTheExpectedAnswers_AlsoTheSecondTime(t *testing.T) {
 }
 
 func TestDemo_BuiltInPosts(t *testing.T) {
+	onOwn.enter(t)
 	data, out := t.TempDir(), t.TempDir()
 	code, stdout, stderr := runProgram(t, data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", freeOffset(t), "--out", out)
 	require.Zero(t, code, "%s\n%s", stdout, stderr)
@@ -35,9 +36,11 @@ func TestDemo_BuiltInPosts(t *testing.T) {
 }
 
 func TestDemo_SignalsEndAllProcesses(t *testing.T) {
+	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(sig.String(), func(t *testing.T) {
-			s := &system{t: t, data: t.TempDir(), offset: freeOffset(t)}
+			onOwn.enter(t)
+			s := newSystem(t)
 			demo := s.start("starter", "demo", "--data", s.data, "--port-offset", s.offset, "--posts", wire.posts(t))
 			s.stack = demo
 			s.eventually("the gateway is up", func() bool { return status("http://127.0.0.1:"+port(t, 8082, s.offset)+"/healthz") == 200 })
@@ -49,6 +52,7 @@ func TestDemo_SignalsEndAllProcesses(t *testing.T) {
 }
 
 func TestDemo_BusyPortIsToldBeforeAnythingStarts(t *testing.T) {
+	t.Parallel()
 	for _, base := range []int{7233, 8082} {
 		data, offset := t.TempDir(), freeOffset(t)
 		busy, err := net.Listen("tcp", "127.0.0.1:"+port(t, base, offset))
@@ -59,13 +63,6 @@ func TestDemo_BusyPortIsToldBeforeAnythingStarts(t *testing.T) {
 		require.Contains(t, stderr, port(t, base, offset))
 		require.NoFileExists(t, filepath.Join(data, "stack.env"))
 	}
-}
-
-func port(t *testing.T, base int, offset string) string {
-	t.Helper()
-	n, err := strconv.Atoi(offset)
-	require.NoError(t, err)
-	return strconv.Itoa(base + n)
 }
 
 func requireNothingLeft(t *testing.T, data string) {

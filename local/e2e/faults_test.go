@@ -8,10 +8,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // Whatever is killed, what was acknowledged is there afterwards, once.
 func TestKill_StackWorkerAndGatewayLoseNothing(t *testing.T) {
+	onOwn.enter(t)
 	s := startSystem(t)
 	lines := wire.lines(t)
 	s.post(lines, 0, 2)
@@ -29,22 +32,25 @@ func TestKill_StackWorkerAndGatewayLoseNothing(t *testing.T) {
 
 // A run that is on its way when the worker is killed goes on with the next worker, and the DAG is run once.
 func TestKill_WorkerInTheMiddleOfARun(t *testing.T) {
-	s := startSystem(t)
+	s := startTenant(t)
 	s.post(wire.lines(t), 0, 1)
 	s.must("run", today())
 	s.worker.kill()
 	s.worker = s.start("workers")
+	t.Parallel() // the rest is waiting: see lanes_test.go
+	c := s.temporal()
 	s.eventually("the run has ended", func() bool {
-		_, stdout, _ := s.starter("status", today(), "-o", "json")
-		var run struct{ State string }
-		return json.Unmarshal([]byte(stdout), &run) == nil && run.State == "success"
+		runs := s.executions(c, ago(0))
+		return len(runs) == 1 && runs[0].CloseTime != nil
 	})
+	require.Equal(t, run.Success, s.statusOf(today()).State)
 	requireAnswers(t, wire.expected(t, 1), s.exportAnswers())
 }
 
 // A notebook that fails: its task fails with the statement and the message, its siblings finish, its child cannot run, and the exit code is 1.
 func TestRun_BrokenNotebook(t *testing.T) {
-	s := startSystem(t)
+	onShared.enter(t)
+	s := startTenant(t)
 	s.post(wire.lines(t), 0, 1)
 	s.breakNotebook("clean_geo", "-- Databricks notebook source\nSELECT nothing FROM nowhere")
 	code, stdout, stderr := s.starter("run", today(), "--wait")
@@ -91,6 +97,7 @@ func (s *system) breakNotebook(name, source string) {
 }
 
 func TestBadInput_UsageErrors(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{
 		{"run", "yesterday"}, {"run", "2022-13-01"}, {"run", "9999-01-01"},
 		{"backfill", "--from", "2022-02-02", "--to", "2022-02-01"}, {"backfill", "--from", "x", "--to", "2022-02-01"},
@@ -103,31 +110,35 @@ func TestBadInput_UsageErrors(t *testing.T) {
 }
 
 func TestBadInput_UnreachableSystem(t *testing.T) {
-	code, _, stderr := runProgram(t, t.TempDir(), []string{"TEMPORAL_ADDRESS=127.0.0.1:1"}, "starter", "run", "2022-01-01")
+	t.Parallel()
+	code, _, stderr := runProgram(t, t.TempDir(), []string{"TEMPORAL_ADDRESS=127.0.0.1:1"}, "starter", "run", "2022-01-01", "--dag", workflows.Daily.Name)
 	require.Equal(t, 3, code, stderr)
 	require.Contains(t, stderr, "127.0.0.1:1")
 }
 
 func TestBadInput_GatewayRefusesWithItsDocumentedCode(t *testing.T) {
-	s := startSystem(t)
+	onShared.enter(t)
+	s := startTenant(t)
 	const v2 = "application/vnd.kafka.json.v2+json"
+	topics := "/topics/" + s.setting("PINFLOW_USER_ID") + "."
+	pin := topics + "pin"
 	good := []byte(`{"records":[{"value":{"index":1}}]}`)
 	for _, c := range []struct {
 		name, path, contentType string
 		body                    []byte
 		status                  int
 	}{
-		{"no JSON", "/topics/pinflow.pin", v2, []byte(`{"records":`), 400},
-		{"no records", "/topics/pinflow.pin", v2, []byte(`{}`), 422},
-		{"wrong content type", "/topics/pinflow.pin", "text/plain", good, 415},
-		{"unknown topic", "/topics/pinflow.nothing", v2, good, 404},
-		{"too large", "/topics/pinflow.pin", v2, []byte(`{"records":[{"value":"` + strings.Repeat("x", 11<<20) + `"}]}`), 413},
+		{"no JSON", pin, v2, []byte(`{"records":`), 400},
+		{"no records", pin, v2, []byte(`{}`), 422},
+		{"wrong content type", pin, "text/plain", good, 415},
+		{"unknown topic", topics + "nothing", v2, good, 404},
+		{"too large", pin, v2, []byte(`{"records":[{"value":"` + strings.Repeat("x", 11<<20) + `"}]}`), 413},
 	} {
 		status, answer := s.request(http.MethodPost, c.path, c.contentType, c.body)
 		require.Equal(t, c.status, status, "%s: %s", c.name, answer)
 		require.Contains(t, answer, "error_code", c.name)
 	}
-	response, err := http.Post(s.setting("PINFLOW_GATEWAY_URL")+"/topics/pinflow.pin", v2, strings.NewReader(string(good)))
+	response, err := http.Post(s.setting("PINFLOW_GATEWAY_URL")+pin, v2, strings.NewReader(string(good)))
 	require.NoError(t, err)
 	defer drain(response.Body)
 	require.Contains(t, []int{401, 403}, response.StatusCode)

@@ -22,7 +22,7 @@ import (
 type historyEvent = historypb.HistoryEvent
 
 // tasksOfDaily is how many Databricks runs a clean run of the daily DAG makes: one a task.
-var tasksOfDaily = len(workflows.Daily)
+var tasksOfDaily = len(workflows.Daily.DAG)
 
 // temporal connects to the system's Temporal, to see what its programs have done there.
 func (s *system) temporal() client.Client {
@@ -37,7 +37,7 @@ func (s *system) temporal() client.Client {
 func (s *system) executions(c client.Client, date dates.Date) []*workflowpb.WorkflowExecutionInfo {
 	s.t.Helper()
 	answer, err := c.ListWorkflow(s.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowId = '%s'", run.WorkflowID(workflows.DailyName, date)),
+		Query: fmt.Sprintf("WorkflowId = '%s'", run.WorkflowID(workflows.Daily.Name, date)),
 	})
 	require.NoError(s.t, err)
 	return answer.Executions
@@ -77,7 +77,7 @@ func ago(days int) dates.Date { return dates.Of(time.Now()).Add(-days) }
 // fire lets the Schedule fire as it did, or would have done, at the end of the date.
 func (s *system) fire(c client.Client, date dates.Date) {
 	s.t.Helper()
-	err := c.ScheduleClient().GetHandle(s.t.Context(), run.ScheduleID(workflows.DailyName)).Backfill(s.t.Context(), client.ScheduleBackfillOptions{
+	err := c.ScheduleClient().GetHandle(s.t.Context(), run.ScheduleID(workflows.Daily.Name)).Backfill(s.t.Context(), client.ScheduleBackfillOptions{
 		Backfill: []client.ScheduleBackfill{{
 			Start: date.End().Add(-time.Second), End: date.End().Add(time.Second), Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_ALLOW_ALL,
 		}},

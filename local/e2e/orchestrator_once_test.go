@@ -20,14 +20,14 @@ import (
 // requireRunOnce says that the date has been run once, whoever asked: one execution, each task once on Databricks, success in the ledger.
 func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
 	s.t.Helper()
-	all, ledger := s.databricksRuns(workflows.DailyName+" "), s.ledger()
+	all, ledger := s.databricksRuns(workflows.Daily.Name+" "), s.ledger()
 	require.Len(s.t, ledger, len(days))
 	for _, date := range days {
 		executions := s.executions(c, date)
 		require.Len(s.t, executions, 1, date)
 		require.Equal(s.t, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, executions[0].Status, date)
-		for _, task := range workflows.Daily {
-			name := fmt.Sprintf("%s %s %s try 1", workflows.DailyName, date, task.ID)
+		for _, task := range workflows.Daily.DAG {
+			name := fmt.Sprintf("%s %s %s try 1", workflows.Daily.Name, date, task.ID)
 			require.Len(s.t, all[name], 1, name)
 			delete(all, name)
 		}
@@ -39,16 +39,13 @@ func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
 	require.Empty(s.t, all, "no other runs, no other tries")
 }
 
-// ledger reads the entries of all dates, past Temporal.
+// ledger reads the entries of all dates of a tenant, past Temporal.
 func (s *system) ledger() map[dates.Date]ledger.Entry {
 	s.t.Helper()
-	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3"} {
-		s.t.Setenv(name, s.setting(name))
-	}
 	objects, err := s3.New(s.t.Context(), config.Config{Bucket: s.setting("PINFLOW_BUCKET"), S3PathStyle: true})
 	require.NoError(s.t, err)
 	l := ledger.Ledger{Objects: objects}
-	entries, err := l.Entries(s.t.Context(), ledger.Range{DAG: workflows.DailyName, From: ago(1000), To: ago(0)})
+	entries, err := l.Entries(s.t.Context(), ledger.Query{DAG: workflows.Daily.Name, From: ago(1000), To: ago(0)})
 	require.NoError(s.t, err)
 	byDate := map[dates.Date]ledger.Entry{}
 	for _, entry := range entries {
@@ -69,7 +66,8 @@ func (s *system) going(c client.Client, workflow string) int64 {
 
 // The Schedule, an operator and a backfill that ask for the same date at the same moment get one run, whoever is first.
 func TestRun_AskedForByThreeAtOnceIsOne(t *testing.T) {
-	s := startSystem(t)
+	onShared.enter(t)
+	s := startTenant(t)
 	s.must("schedule", "apply")
 	c := s.temporal()
 	var days []dates.Date
@@ -79,9 +77,9 @@ func TestRun_AskedForByThreeAtOnceIsOne(t *testing.T) {
 		var asked []*process
 		ask := []func(){
 			func() { s.fire(c, date) },
-			func() { asked = append(asked, s.start("starter", "run", string(date), "--wait")) },
+			func() { asked = append(asked, s.start("starter", "run", string(date), "--wait", "--dag", workflows.Daily.Name)) },
 			func() {
-				asked = append(asked, s.start("starter", "backfill", "--from", string(date), "--to", string(date), "--wait"))
+				asked = append(asked, s.start("starter", "backfill", "--from", string(date), "--to", string(date), "--wait", "--dag", workflows.Daily.Name))
 			},
 		}
 		for i := range ask {
@@ -106,7 +104,7 @@ func TestRun_AskedForByThreeAtOnceIsOne(t *testing.T) {
 // answers are the same.
 func TestBackfill_AKilledWorkerChangesNothing(t *testing.T) {
 	const days = 20
-	s := startSystem(t)
+	s := startTenant(t)
 	s.post(wire.lines(t), 0, 1)
 	c := s.temporal()
 	from, to := ago(days-1), ago(0) // the records are today's
@@ -114,6 +112,7 @@ func TestBackfill_AKilledWorkerChangesNothing(t *testing.T) {
 	s.eventually("some dates are done", func() bool { return s.progress(c, from, to).Done() >= 6 })
 	s.worker.kill()
 	s.worker = s.start("workers")
+	t.Parallel() // the rest is waiting: see lanes_test.go
 	s.eventually("the backfill has ended", func() bool { return s.going(c, run.RangeWorkflow) == 0 })
 	progress := s.progress(c, from, to)
 	require.Equal(t, days, progress.Success)

@@ -25,7 +25,8 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// summing is a DAG in which a task depends on the past, with its own worker on the stack's Temporal and S3.
+// summing is a DAG in which a task depends on the past, with its own worker on a tenant's Temporal
+// and S3.
 type summing struct {
 	t      *testing.T
 	client client.Client
@@ -41,21 +42,17 @@ type step struct{ sums bool }
 
 func (step) Effects() dag.Effects { return dag.Effects{} }
 
-func (s step) Run(ctx workflow.Context, try workflows.TaskInstance) (workflows.Outcome, error) {
+func (s step) Run(ctx workflow.Context, try workflows.TaskInstance) (run.Outcome, error) {
 	if !s.sums {
-		return workflows.Outcome{}, nil
+		return run.Outcome{}, nil
 	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: patience, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1}})
-	return workflows.Outcome{Rows: 1}, workflow.ExecuteActivity(ctx, "Sum", try.Date).Get(ctx, nil)
+	return run.Outcome{Rows: 1}, workflow.ExecuteActivity(ctx, "Sum", try.Date).Get(ctx, nil)
 }
 
 func startSumming(t *testing.T) *summing {
-	s := &system{t: t, data: t.TempDir(), offset: freeOffset(t)}
-	s.startStack()
+	s := startBareTenant(t)
 	s.must("setup")
-	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3"} {
-		t.Setenv(name, s.setting(name))
-	}
 	objects, err := s3.New(t.Context(), config.Config{Bucket: s.setting("PINFLOW_BUCKET"), S3PathStyle: true})
 	require.NoError(t, err)
 	d := &summing{t: t, client: s.temporal(), broken: map[dates.Date]bool{}}
@@ -70,7 +67,7 @@ func startSumming(t *testing.T) *summing {
 	w := worker.New(d.client, run.TaskQueue, worker.Options{})
 	workflows.Register(w, catalog)
 	ledger := &ledger.Ledger{Objects: objects}
-	w.RegisterActivity(ledger)
+	w.RegisterActivity(&activities.Ledger{Ledger: ledger})
 	w.RegisterActivity(&activities.Pools{Client: d.client})
 	w.RegisterActivity(&activities.Runs{Client: d.client})
 	w.RegisterActivity(&activities.Past{Client: d.client, Ledger: ledger})
@@ -113,6 +110,7 @@ func (d *summing) task(r client.WorkflowRun) run.Task {
 }
 
 func TestPast_ABackfillSumsUpInTheOrderOfTheDatesAndARerunOfAnEarlierOneStopsNothing(t *testing.T) {
+	onShared.enter(t)
 	d := startSumming(t)
 	in := run.RangeInput{DAG: summingDAG, From: "2022-10-01", To: "2022-10-06", Parallel: 4, Trigger: run.Backfill}
 	backfill, err := d.client.ExecuteWorkflow(t.Context(), launch.RangeOptions(in), run.RangeWorkflow, in)

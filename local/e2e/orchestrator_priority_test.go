@@ -40,6 +40,8 @@ type scheduledRun struct {
 
 // A backfill never delays the daily run: with 500 dates queued, 50 of them going and all pools taken, a scheduled run starts within a
 // second and takes less than twice as long as without the backfill.
+//
+// It measures times, and therefore calls no t.Parallel: it is over before the lanes open (lanes_test.go).
 func TestBackfill_NeverDelaysTheDailyRun(t *testing.T) {
 	const rounds, idleRounds, queued, parallel = 5, 3, 500, 50
 	s := startSystem(t)
@@ -47,7 +49,7 @@ func TestBackfill_NeverDelaysTheDailyRun(t *testing.T) {
 	c := s.temporal()
 	s.timeScheduled(c, ago(rounds+idleRounds+1)) // makes the tables, whose rows each run counts
 	if cleaning := cleaningWork(t); cleaning > 0 {
-		for _, task := range workflows.Daily {
+		for _, task := range workflows.Daily.DAG {
 			work := remoteWork
 			if strings.HasPrefix(task.ID, "clean") {
 				work = cleaning
@@ -95,7 +97,7 @@ func (s *system) timeScheduled(c client.Client, date dates.Date) scheduledRun {
 		runs := s.executions(c, date)
 		return len(runs) == 1 && runs[0].CloseTime != nil
 	})
-	events := s.history(c, run.WorkflowID(workflows.DailyName, date), "")
+	events := s.history(c, run.WorkflowID(workflows.Daily.Name, date), "")
 	started, ended := events[0], events[len(events)-1]
 	require.Equal(s.t, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, ended.EventType)
 	work := slices.IndexFunc(events, func(e *historyEvent) bool { return e.EventType == enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED })
@@ -109,7 +111,7 @@ func (s *system) timeScheduled(c client.Client, date dates.Date) scheduledRun {
 // progress asks the backfill of these dates how far it is.
 func (s *system) progress(c client.Client, from, to dates.Date) run.RangeProgress {
 	s.t.Helper()
-	answer, err := c.QueryWorkflow(s.t.Context(), run.RangeWorkflowID(workflows.DailyName, from, to), "", run.ProgressQuery)
+	answer, err := c.QueryWorkflow(s.t.Context(), run.RangeWorkflowID(workflows.Daily.Name, from, to), "", run.ProgressQuery)
 	require.NoError(s.t, err)
 	var progress run.RangeProgress
 	require.NoError(s.t, answer.Get(&progress))

@@ -23,7 +23,8 @@ func (s *system) statusOf(date string) (status struct {
 }
 
 func TestRepair_AHeldTaskIsRetriedAndARerunReallyRunsAgain(t *testing.T) {
-	s := startSystem(t)
+	onShared.enter(t)
+	s := startTenant(t)
 	date := string(ago(1))
 	s.breakNotebook("clean_geo", "-- Databricks notebook source\nSELECT * FROM nowhere")
 	s.must("run", date, "--hold", "--tag", "repair")
@@ -47,7 +48,7 @@ func TestRepair_AHeldTaskIsRetriedAndARerunReallyRunsAgain(t *testing.T) {
 	require.True(t, status.Tasks[2].Carried)
 	require.Equal(t, []int{3, 2}, []int{status.Tasks[2].Tries, status.Tasks[4].Tries})
 	require.NotEqual(t, status.Tasks[4].History[0].JobRunID, status.Tasks[4].History[1].JobRunID)
-	runs := s.databricksRuns(workflows.DailyName + " " + date)
+	runs := s.databricksRuns(workflows.Daily.Name + " " + date)
 	require.Len(t, runs, tasksOfDaily+2+1, "clean_geo three times, query twice, the others once: %v", runs)
 
 	var why struct {

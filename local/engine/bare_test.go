@@ -11,6 +11,7 @@ import (
 // The Kafka Connect S3 sink wrote bare values, one or many an object: their place is the object's
 // name.
 func TestLoad_TakesBareValues(t *testing.T) {
+	t.Parallel()
 	const pin = `"unique_id":"00000000-0000-4000-8000-000000000001","follower_count":"1k","category":"art"}`
 	objects := store{
 		"s3://b/topics/u1.pin/dt=2022-10-18/partition=2/u1.pin+2+0000000007.json": []byte(`{"index":1,` + pin + "\r\n" + `[{"index":2,` + pin + `]` + "\nnot json\n"),

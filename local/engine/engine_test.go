@@ -12,6 +12,7 @@ import (
 const header = "-- Databricks notebook source\n"
 
 func TestRunNotebook_TheFailingStatementIsNamed(t *testing.T) {
+	t.Parallel()
 	e := open(t, store{})
 	_, err := e.RunNotebook(t.Context(), header+"SELECT 1;\nSELECT x FROM nowhere\n\n-- COMMAND ----------\n\nSELECT 2", nil)
 	var failed *engine.StatementError
@@ -23,6 +24,7 @@ func TestRunNotebook_TheFailingStatementIsNamed(t *testing.T) {
 }
 
 func TestRunNotebook_NothingIsReadWhereNothingHasLanded(t *testing.T) {
+	t.Parallel()
 	_, err := open(t, store{}).RunNotebook(t.Context(), header+"SELECT * FROM read_files('s3://b/none/*.json', format => 'text')", nil)
 	require.ErrorContains(t, err, "PATH_NOT_FOUND")
 }
@@ -39,6 +41,7 @@ func (s signalling) Read(ctx context.Context, uri string) ([]byte, error) {
 }
 
 func TestRunNotebook_CancellingInterruptsTheStatement(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	e := open(t, signalling{store{"s3://b/x": []byte("line\n")}, cancel})
 	endless := "SELECT * FROM read_files('s3://b/x', format => 'text'), range(100000) a, range(100000) b, range(100000) c WHERE a.range + b.range + c.range < 0"
@@ -49,6 +52,7 @@ func TestRunNotebook_CancellingInterruptsTheStatement(t *testing.T) {
 }
 
 func TestRunNotebook_SessionsDoNotMeet(t *testing.T) {
+	t.Parallel()
 	e := open(t, store{})
 	_, err := e.RunNotebook(t.Context(), header+"USE SCHEMA pins; CREATE OR REPLACE TEMPORARY VIEW v AS SELECT 1 AS x; SELECT * FROM v", nil)
 	require.NoError(t, err)
@@ -57,6 +61,7 @@ func TestRunNotebook_SessionsDoNotMeet(t *testing.T) {
 }
 
 func TestQuery_ValuesAndTypes(t *testing.T) {
+	t.Parallel()
 	table, err := open(t, store{}).Query(t.Context(), engine.Query{
 		SQL:    "SELECT CAST(1 AS BIGINT) AS a, 'x' AS b, CAST(NULL AS INT) AS c, 1.5e0 AS d, true AS e, array(1.5e0) AS f, :p AS g",
 		Params: map[string]string{"p": "q"},
@@ -71,6 +76,7 @@ func TestQuery_ValuesAndTypes(t *testing.T) {
 }
 
 func TestQuery_TablesSurviveAClose(t *testing.T) {
+	t.Parallel()
 	path := t.TempDir() + "/t.duckdb"
 	for _, sql := range []string{"CREATE TABLE t AS SELECT 42 AS x", "SELECT x FROM t"} {
 		e, err := engine.Open(t.Context(), engine.Options{Path: path})

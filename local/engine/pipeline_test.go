@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -158,6 +160,7 @@ func readLines(t testing.TB, file string) []string {
 }
 
 func TestNotebooks_GiveTheExpectedAnswers(t *testing.T) {
+	t.Parallel()
 	records := wireRecords(t, "2022-10-18")
 	objects := store{}
 	objects.land(t, records, "0000000000")
@@ -188,6 +191,7 @@ func TestNotebooks_GiveTheExpectedAnswers(t *testing.T) {
 }
 
 func TestNotebooks_InvalidFollowersCanBeKept(t *testing.T) {
+	t.Parallel()
 	records := wireRecords(t, "2022-10-18")
 	objects := store{}
 	objects.land(t, records, "0000000000")
@@ -196,34 +200,53 @@ func TestNotebooks_InvalidFollowersCanBeKept(t *testing.T) {
 	requireSame(t, reference.Answers(records, reference.Options{KeepInvalidFollowers: true}), read(t.Context(), t, e))
 }
 
+// checkers share the checks of the property: one database keeps one core busy.
+const checkers = 2
+
+func TestMain(m *testing.M) {
+	// 100 checks in all, unless -rapid.checks, which is parsed later, asks for another number of each.
+	if err := flag.Set("rapid.checks", strconv.Itoa(100/checkers)); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 // The property: whatever the records, however they are spread over partitions and dates, and in
 // whatever order the dates run, the SQL and the reference agree.
 func TestNotebooks_AgreeWithTheReference(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		lines := reference.Generate(rapid.Uint64().Draw(t, "seed"), rapid.IntRange(1, 120).Draw(t, "posts"))
-		spread := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "spread"), 2))
-		var records []reference.Record
-		for _, kind := range []string{"pin", "geo", "user"} {
-			for i, line := range lines[kind] {
-				records = append(records, reference.Record{
-					Kind: kind, Date: fmt.Sprintf("2022-10-%02d", 10+spread.IntN(3)), Partition: spread.IntN(3),
-					Offset: int64(i), Timestamp: int64(spread.IntN(50)), Value: []byte(line),
-				})
-			}
+	t.Parallel()
+	for checker := range checkers {
+		t.Run(strconv.Itoa(checker+1), func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, agree)
+		})
+	}
+}
+
+func agree(t *rapid.T) {
+	lines := reference.Generate(rapid.Uint64().Draw(t, "seed"), rapid.IntRange(1, 120).Draw(t, "posts"))
+	spread := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "spread"), 2))
+	var records []reference.Record
+	for _, kind := range []string{"pin", "geo", "user"} {
+		for i, line := range lines[kind] {
+			records = append(records, reference.Record{
+				Kind: kind, Date: fmt.Sprintf("2022-10-%02d", 10+spread.IntN(3)), Partition: spread.IntN(3),
+				Offset: int64(i), Timestamp: int64(spread.IntN(50)), Value: []byte(line),
+			})
 		}
-		objects := store{}
-		objects.land(t, records, "0000000000")
-		ctx := context.Background()
-		e, err := engine.Open(ctx, engine.Options{Objects: objects, Threads: 2})
-		require.NoError(t, err)
-		defer func() { require.NoError(t, e.Close()) }()
-		_, err = e.Query(ctx, engine.Query{SQL: "CREATE SCHEMA pins"})
-		require.NoError(t, err)
-		order := dates(records)
-		spread.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-		for _, date := range order {
-			runDate(ctx, t, e, date, "quarantine")
-		}
-		requireSame(t, reference.Answers(records, reference.Options{}), read(ctx, t, e))
-	})
+	}
+	objects := store{}
+	objects.land(t, records, "0000000000")
+	ctx := context.Background()
+	e, err := engine.Open(ctx, engine.Options{Objects: objects, Threads: 2})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, e.Close()) }()
+	_, err = e.Query(ctx, engine.Query{SQL: "CREATE SCHEMA pins"})
+	require.NoError(t, err)
+	order := dates(records)
+	spread.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	for _, date := range order {
+		runDate(ctx, t, e, date, "quarantine")
+	}
+	requireSame(t, reference.Answers(records, reference.Options{}), read(ctx, t, e))
 }

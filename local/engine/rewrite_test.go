@@ -8,6 +8,7 @@ import (
 )
 
 func TestRewrite_EachRule(t *testing.T) {
+	t.Parallel()
 	r := &rewriter{params: map[string]string{"schema": "cat.pins", "name": "O'Hara"}, readFiles: func(pattern string, whole bool) (string, error) {
 		if whole {
 			return "whole(" + pattern + ")", nil
@@ -40,6 +41,7 @@ func TestRewrite_EachRule(t *testing.T) {
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func TestRewrite_ReplaceWhereIsDeleteAndInsert(t *testing.T) {
+	t.Parallel()
 	r := &rewriter{params: map[string]string{"d": "2022-10-18"}}
 	got, err := r.rewrite(splitStatements("INSERT INTO q REPLACE WHERE d = :d AND (a IN (SELECT 1)) SELECT * FROM r WHERE d = :d")[0])
 	require.NoError(t, err)
@@ -50,6 +52,7 @@ func TestRewrite_ReplaceWhereIsDeleteAndInsert(t *testing.T) {
 }
 
 func TestRewrite_SaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	r := &rewriter{}
 	for in, want := range map[string]string{
 		"SELECT :missing":                                "UNBOUND_SQL_PARAMETER",
@@ -65,6 +68,7 @@ func TestRewrite_SaysWhatIsWrong(t *testing.T) {
 }
 
 func TestTokens_LoseNothing(t *testing.T) {
+	t.Parallel()
 	for _, sql := range []string{"SELECT 'a''b' -- c\n/* d; */ ; `e` :f 1.5e3 <=> ~ ü", "'unclosed", "/* unclosed", "`", `"\"`} {
 		var b strings.Builder
 		for _, token := range tokens(sql) {
@@ -75,6 +79,7 @@ func TestTokens_LoseNothing(t *testing.T) {
 }
 
 func TestNotebook_StatementsAndTheirPlaces(t *testing.T) {
+	t.Parallel()
 	statements, err := splitNotebook("-- Databricks notebook source\n-- MAGIC %md\n-- MAGIC # Title; x\n\n-- COMMAND ----------\n\nSELECT 1; -- a;b\nSELECT ';'\n\n-- COMMAND ----------\n\nSELECT 2\n")
 	require.NoError(t, err)
 	var places [][2]int

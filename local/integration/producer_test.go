@@ -38,6 +38,7 @@ func requireAcked(t *testing.T, acks []kafka.Ack, err error) {
 }
 
 func TestProduce_AnswersWithThePlaceWhereEachRecordIs(t *testing.T) {
+	t.Parallel()
 	cluster := broker(t, 3)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
 	sent := messages(0, 500, 50)
@@ -66,6 +67,7 @@ func TestProduce_AnswersWithThePlaceWhereEachRecordIs(t *testing.T) {
 }
 
 func TestProduce_PutsAKeyWhereKafkasOwnClientsPutIt(t *testing.T) {
+	t.Parallel()
 	cluster := broker(t, 7)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
 	sent := messages(0, 200, 200)
@@ -104,6 +106,7 @@ func requireOrdered(t *testing.T, records []*kgo.Record, n int) {
 }
 
 func TestProduce_KeepsTheOrderOfAKeyFromCallToCall(t *testing.T) {
+	t.Parallel()
 	cluster := broker(t, 3)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
 	const callers, calls, records = 8, 20, 25
@@ -130,6 +133,7 @@ func TestProduce_KeepsTheOrderOfAKeyFromCallToCall(t *testing.T) {
 }
 
 func TestProduce_JoinsWhatArrivesWhileARequestIsOnItsWay(t *testing.T) {
+	t.Parallel()
 	cluster := broker(t, 1)
 	var requests atomic.Int64
 	producer := produces(t, cluster, kafka.ProducerConfig{OnBatch: func(kafka.Batch) { requests.Add(1) }})
@@ -162,6 +166,7 @@ func TestProduce_JoinsWhatArrivesWhileARequestIsOnItsWay(t *testing.T) {
 }
 
 func TestProduce_ASingleRefusedRecordHarmsNoOther(t *testing.T) {
+	t.Parallel()
 	cluster := broker(t, 1)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
 	poison := []byte("poison")
@@ -183,6 +188,7 @@ func TestProduce_ASingleRefusedRecordHarmsNoOther(t *testing.T) {
 }
 
 func TestProduce_TakesTheLargestRecordAndRefusesALargerOne(t *testing.T) {
+	t.Parallel()
 	cluster := broker(t, 1)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
 	key := []byte("k")
@@ -199,6 +205,7 @@ func TestProduce_TakesTheLargestRecordAndRefusesALargerOne(t *testing.T) {
 }
 
 func TestCreateTopics_IsIdempotent(t *testing.T) {
+	t.Parallel()
 	cluster := broker(t, 1)
 	admin := kafka.NewAdmin(kafka.Connection{Brokers: cluster.ListenAddrs()})
 	want := []kafka.Topic{

@@ -16,6 +16,7 @@ import (
 )
 
 func TestProduce_LosesNothingWhenConnectionsAreCutAndLeadersMove(t *testing.T) {
+	t.Parallel()
 	cluster := broker(t, 3, kfake.NumBrokers(3))
 	producer := produces(t, cluster, kafka.ProducerConfig{RequestTimeout: patience, DeliveryTimeout: patience})
 	const calls, records = 60, 20
@@ -45,6 +46,7 @@ func TestProduce_LosesNothingWhenConnectionsAreCutAndLeadersMove(t *testing.T) {
 }
 
 func TestProduce_SendsNothingIfTopicOrPartitionIsUnknown(t *testing.T) {
+	t.Parallel()
 	cluster := broker(t, 2)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
 	_, err := producer.Produce(deadline(t), "pinflow.nothing", messages(0, 1, 1))
@@ -57,6 +59,7 @@ func TestProduce_SendsNothingIfTopicOrPartitionIsUnknown(t *testing.T) {
 }
 
 func TestProduce_FindsATopicThatHasJustBeenMade(t *testing.T) {
+	t.Parallel()
 	cluster := broker(t, 1)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
 	_, err := producer.Produce(deadline(t), "pinflow.new", messages(0, 1, 1))
@@ -85,6 +88,7 @@ func TestProduce_SaysWhenNoBrokerAnswers(t *testing.T) {
 }
 
 func TestClose_WaitsForWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
 	cluster := broker(t, 1)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
 	held, release := make(chan struct{}), make(chan struct{})

@@ -11,6 +11,7 @@ import (
 )
 
 func TestAuth_WrongTokenIsForbiddenAsInTheService(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	wrong := jobs.NewJobs(newClient(t, w.URL(), "dapi-wrong"))
 	_, err := wrong.GetRun(t.Context(), jobs.GetRunRequest{RunId: 1})
@@ -25,6 +26,7 @@ func TestAuth_WrongTokenIsForbiddenAsInTheService(t *testing.T) {
 }
 
 func TestAuth_MissingTokenIsUnauthorized(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	status, _, body := w.call(http.MethodGet, "/api/2.2/jobs/runs/list", "", "")
 	require.Equal(t, http.StatusUnauthorized, status)
@@ -33,12 +35,14 @@ func TestAuth_MissingTokenIsUnauthorized(t *testing.T) {
 }
 
 func TestAuth_TokenCountsBeforeThePath(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	status, _, _ := w.call(http.MethodGet, "/api/2.2/nothing/here", "dapi-wrong", "")
 	require.Equal(t, http.StatusForbidden, status)
 }
 
 func TestAuth_BasicWithTheUserTokenIsAccepted(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL()+"/api/2.2/jobs/runs/list", nil)
 	require.NoError(t, err)
@@ -50,6 +54,7 @@ func TestAuth_BasicWithTheUserTokenIsAccepted(t *testing.T) {
 }
 
 func TestRoutes_UnknownEndpointHasTheServicesError(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for _, test := range []struct{ method, path, message string }{
 		{http.MethodGet, "/api/2.2/jobs/runs/nothing", "No API found for 'GET /jobs/runs/nothing'"},
@@ -66,6 +71,7 @@ func TestRoutes_UnknownEndpointHasTheServicesError(t *testing.T) {
 }
 
 func TestRoutes_SDKDiscoversTheWorkspace(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	c := newClient(t, w.URL(), testToken)
 	require.Equal(t, workspaceID, c.Config.WorkspaceID)
@@ -75,6 +81,7 @@ func TestRoutes_SDKDiscoversTheWorkspace(t *testing.T) {
 }
 
 func TestRoutes_ErrorsCarryTheRequestID(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	_, header, body := w.call(http.MethodGet, "/api/2.2/jobs/runs/get?run_id=7", testToken, "")
 	details := body["details"].([]any)[0].(map[string]any)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestCancel_InterruptsTheRunningStatement(t *testing.T) {
+	t.Parallel()
 	interrupted := make(chan error, 1)
 	block := newBlocking()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: func(ctx context.Context, source string, params map[string]string) (*engine.Table, error) {
@@ -35,6 +36,7 @@ func TestCancel_InterruptsTheRunningStatement(t *testing.T) {
 }
 
 func TestCancel_ShowsTerminatingUntilTheStatementHasStopped(t *testing.T) {
+	t.Parallel()
 	started, release := make(chan struct{}), make(chan struct{})
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: func(ctx context.Context, _ string, _ map[string]string) (*engine.Table, error) {
 		close(started)
@@ -57,6 +59,7 @@ func TestCancel_ShowsTerminatingUntilTheStatementHasStopped(t *testing.T) {
 }
 
 func TestCancel_OfAnEndedRunChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
 	id := w.submit(jobs.SubmitRun{Tasks: []jobs.SubmitTask{notebookTask("a", "/Shared/a")}})
@@ -67,6 +70,7 @@ func TestCancel_OfAnEndedRunChangesNothing(t *testing.T) {
 }
 
 func TestCancel_OfAWaitingRunNeverStartsIt(t *testing.T) {
+	t.Parallel()
 	block := newBlocking()
 	w := startWorkspace(t, Options{MaxConcurrentTasks: 1, Engine: &fakeEngine{runNotebook: block.run}})
 	w.importSQL("/Shared/a", "first")

@@ -19,6 +19,7 @@ func startWithEngine(t *testing.T, dir string) *testWorkspace {
 }
 
 func TestEngine_FailingNotebookShowsItsErrorAndStatement(t *testing.T) {
+	t.Parallel()
 	w := startWithEngine(t, t.TempDir())
 	require.Equal(t, sql.StatementStateSucceeded, w.execute(sql.ExecuteStatementRequest{Statement: "CREATE SCHEMA IF NOT EXISTS pinflow"}).Status.State)
 	w.importSQL("/Shared/broken", `-- Databricks notebook source
@@ -47,6 +48,7 @@ SELECT missing_column FROM fine;
 }
 
 func TestEngine_TablesOutliveARestart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := startWithEngine(t, dir)
 	w.execute(sql.ExecuteStatementRequest{Statement: "CREATE SCHEMA IF NOT EXISTS pinflow"})
@@ -72,6 +74,7 @@ func TestEngine_TablesOutliveARestart(t *testing.T) {
 }
 
 func TestEngine_CancelInterruptsTheRunningStatement(t *testing.T) {
+	t.Parallel()
 	const endless = "SELECT count(*) FROM range(100000000) AS a, range(100000000) AS b"
 	w := startWithEngine(t, t.TempDir())
 	w.importSQL("/Shared/endless", endless)

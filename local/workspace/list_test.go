@@ -46,6 +46,7 @@ func idsOf(runs []jobs.BaseRun) []int64 {
 }
 
 func TestList_PagesThroughAllRunsNewestFirst(t *testing.T) {
+	t.Parallel()
 	w, ids := startWithRuns(t, 45, newClock(), Options{})
 	for _, limit := range []int{0, 1, 7, 25} {
 		all, err := w.jobs.ListRunsAll(t.Context(), jobs.ListRunsRequest{Limit: limit})
@@ -70,6 +71,7 @@ func (w *testWorkspace) page(query url.Values) (ids []int64, next, prev string, 
 }
 
 func TestList_TokensLeadForthAndBackWhileRunsStart(t *testing.T) {
+	t.Parallel()
 	clock := newClock()
 	w, ids := startWithRuns(t, 7, clock, Options{})
 	want := newestFirst(ids)
@@ -96,6 +98,7 @@ func TestList_TokensLeadForthAndBackWhileRunsStart(t *testing.T) {
 }
 
 func TestList_DefaultPageIs20AndLimitZeroIsTheMaximum(t *testing.T) {
+	t.Parallel()
 	w, _ := startWithRuns(t, 27, newClock(), Options{})
 	ids, _, _, _ := w.page(nil)
 	require.Len(t, ids, 20)
@@ -104,6 +107,7 @@ func TestList_DefaultPageIs20AndLimitZeroIsTheMaximum(t *testing.T) {
 }
 
 func TestList_Filters(t *testing.T) {
+	t.Parallel()
 	clock := newClock()
 	block := newBlocking()
 	w := startWorkspace(t, Options{now: clock.Now, Engine: &fakeEngine{runNotebook: func(ctx context.Context, source string, params map[string]string) (*engine.Table, error) {
@@ -152,6 +156,7 @@ func TestList_Filters(t *testing.T) {
 }
 
 func TestList_RefusesBadParameters(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for _, query := range []string{
 		"active_only=true&completed_only=true", "limit=26", "limit=-1", "limit=x", "offset=-1", "page_token=nonsense", "page_token=!", "run_type=OTHER", "active_only=maybe", "start_time_from=now",

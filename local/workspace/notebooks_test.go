@@ -36,6 +36,7 @@ func (w *testWorkspace) export(path string) (string, string) {
 }
 
 func TestImport_GivesBackWhatCame(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for name, test := range map[string]struct {
 		request         workspace.Import
@@ -93,6 +94,7 @@ func TestImport_GivesBackWhatCame(t *testing.T) {
 }
 
 func TestImport_OverwriteReplacesTheSameKindOnly(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
 	require.NoError(t, w.tree.WriteFile(t.Context(), "/Shared/file.sql", []byte("SELECT 1")))
@@ -123,6 +125,7 @@ func TestImport_OverwriteReplacesTheSameKindOnly(t *testing.T) {
 }
 
 func TestImport_RefusesWhatItCannotKeep(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/notebook", "SELECT 1")
 	for name, test := range map[string]struct {
@@ -149,6 +152,7 @@ func TestImport_RefusesWhatItCannotKeep(t *testing.T) {
 }
 
 func TestImport_TakesTenMegabytes(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	content := bytes.Repeat([]byte("x"), 10<<20)
 	require.NoError(t, w.tree.WriteFile(t.Context(), "/Shared/large", content))
@@ -157,6 +161,7 @@ func TestImport_TakesTenMegabytes(t *testing.T) {
 }
 
 func TestUpload_FormAndDirectDownload(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	require.NoError(t, w.tree.Upload(t.Context(), "/Shared/a.sql", strings.NewReader(sqlNotebook), workspace.UploadOverwrite()))
 	reader, err := w.tree.Download(t.Context(), "/Shared/a.sql")
@@ -174,6 +179,7 @@ func TestUpload_FormAndDirectDownload(t *testing.T) {
 }
 
 func TestExport_RefusesWhatItCannotGive(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
 	for name, test := range map[string]struct {
@@ -193,6 +199,7 @@ func TestExport_RefusesWhatItCannotGive(t *testing.T) {
 }
 
 func TestStatus_OfAMissingPathIsNotFound(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	_, err := w.tree.GetStatus(t.Context(), workspace.GetStatusRequest{Path: "/Shared/nothing"})
 	require.ErrorIs(t, err, apierr.ErrResourceDoesNotExist)
@@ -202,6 +209,7 @@ func TestStatus_OfAMissingPathIsNotFound(t *testing.T) {
 }
 
 func TestList_ShowsTheChildrenOrTheObject(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	require.NoError(t, w.tree.Mkdirs(t.Context(), workspace.Mkdirs{Path: "/Shared/pinflow/deep"}))
 	w.importSQL("/Shared/pinflow/clean_pin", "SELECT 1")
@@ -230,6 +238,7 @@ func TestList_ShowsTheChildrenOrTheObject(t *testing.T) {
 }
 
 func TestMkdirs_MakesParentsAndRefusesWhatIsNoFolder(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for range 2 {
 		require.NoError(t, w.tree.Mkdirs(t.Context(), workspace.Mkdirs{Path: "/Shared/a/b/c"}))
@@ -243,6 +252,7 @@ func TestMkdirs_MakesParentsAndRefusesWhatIsNoFolder(t *testing.T) {
 }
 
 func TestDelete_WantsRecursiveForAFolderThatIsNotEmpty(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	require.NoError(t, w.tree.Mkdirs(t.Context(), workspace.Mkdirs{Path: "/Shared/a/b"}))
 	w.importSQL("/Shared/a/notebook", "SELECT 1")
@@ -259,6 +269,7 @@ func TestDelete_WantsRecursiveForAFolderThatIsNotEmpty(t *testing.T) {
 }
 
 func TestTree_IsAFolderOfSourceFiles(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	w := startWorkspace(t, Options{DataDir: dir})
 	w.importSQL("/Shared/a", "SELECT 1")
@@ -275,6 +286,7 @@ func TestTree_IsAFolderOfSourceFiles(t *testing.T) {
 }
 
 func TestTree_NeverLeavesItsRoot(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret.txt"), []byte("secret"), 0o600))
 	w := startWorkspace(t, Options{DataDir: dir})

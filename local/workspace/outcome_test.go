@@ -8,6 +8,7 @@ import (
 )
 
 func TestSkipReason_FollowsRunIf(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		condition jobs.RunIf
 		parents   []outcome
@@ -36,6 +37,7 @@ func TestSkipReason_FollowsRunIf(t *testing.T) {
 }
 
 func TestRollUp_LeavesDecide(t *testing.T) {
+	t.Parallel()
 	ended := func(key string, o outcome, after ...string) *taskRun {
 		return &taskRun{Spec: notebookTask(key, "/a", after...), Outcome: o}
 	}

@@ -28,6 +28,7 @@ func (w *testWorkspace) read(url string) (int, string) {
 }
 
 func TestPages_RunPageTellsWhatFailed(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: func(context.Context, string, map[string]string) (*engine.Table, error) {
 		return nil, &engine.StatementError{Cell: 2, Statement: 1, SQL: "SELECT '<b>'", Message: "no <script> here"}
 	}}})
@@ -50,6 +51,7 @@ func TestPages_RunPageTellsWhatFailed(t *testing.T) {
 }
 
 func TestPages_RunPageShowsTheLastResult(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: func(context.Context, string, map[string]string) (*engine.Table, error) {
 		return numbers(60), nil
 	}}})
@@ -62,6 +64,7 @@ func TestPages_RunPageShowsTheLastResult(t *testing.T) {
 }
 
 func TestPages_IndexListsRunsAndRefreshesWhileOneIsActive(t *testing.T) {
+	t.Parallel()
 	block := newBlocking()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: block.run}})
 	_, body := w.read(w.URL() + "/")
@@ -81,6 +84,7 @@ func TestPages_IndexListsRunsAndRefreshesWhileOneIsActive(t *testing.T) {
 }
 
 func TestPages_UnknownPagesAreNotFound(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for _, path := range []string{"/jobs/1/runs/2", "/jobs/1/runs/x", "/nothing"} {
 		status, body := w.read(w.URL() + path)
@@ -90,6 +94,7 @@ func TestPages_UnknownPagesAreNotFound(t *testing.T) {
 }
 
 func TestPages_AnswerOnlyUnderTheirOwnName(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{PublicURL: "http://workspace.example:8090"})
 	for host, want := range map[string]int{
 		"localhost:8090": http.StatusOK, "127.0.0.1:8090": http.StatusOK, "[::1]:8090": http.StatusOK, "workspace.example:8090": http.StatusOK, "evil.example:8090": http.StatusMisdirectedRequest,

@@ -56,6 +56,7 @@ func serveChild(dir string) {
 }
 
 func TestRestart_AfterKillKeepsEndedRunsAndFailsActiveOnes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childData+"="+dir)
@@ -110,6 +111,7 @@ func TestRestart_AfterKillKeepsEndedRunsAndFailsActiveOnes(t *testing.T) {
 }
 
 func TestStop_LetsRunningNotebooksEnd(t *testing.T) {
+	t.Parallel()
 	block := newBlocking()
 	dir := t.TempDir()
 	w := startWorkspace(t, Options{DataDir: dir, DrainTimeout: time.Minute, Engine: &fakeEngine{runNotebook: block.run}})
@@ -134,6 +136,7 @@ func TestStop_LetsRunningNotebooksEnd(t *testing.T) {
 }
 
 func TestStop_InterruptsWhatTakesTooLongAndSaysSo(t *testing.T) {
+	t.Parallel()
 	block := newBlocking()
 	dir := t.TempDir()
 	w := startWorkspace(t, Options{DataDir: dir, DrainTimeout: time.Millisecond, Engine: &fakeEngine{runNotebook: block.run}})
@@ -148,6 +151,7 @@ func TestStop_InterruptsWhatTakesTooLongAndSaysSo(t *testing.T) {
 }
 
 func TestNew_SaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	complete := Options{Address: "127.0.0.1:0", DataDir: t.TempDir(), Token: testToken, WarehouseID: testWarehouse, Engine: &fakeEngine{}}
 	for name, change := range map[string]func(*Options){
 		"address":   func(o *Options) { o.Address = "" },
@@ -163,6 +167,7 @@ func TestNew_SaysWhatIsMissing(t *testing.T) {
 }
 
 func TestNew_SaysThatThePortIsInUse(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	address := strings.TrimPrefix(w.URL(), "http://")
 	_, err := New(t.Context(), Options{Address: address, DataDir: t.TempDir(), Token: testToken, WarehouseID: testWarehouse, Engine: &fakeEngine{}})

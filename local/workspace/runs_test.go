@@ -19,6 +19,7 @@ import (
 )
 
 func TestRun_LifeCycleOfASuccess(t *testing.T) {
+	t.Parallel()
 	block := newBlocking()
 	seen := map[string]string{}
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: func(ctx context.Context, source string, params map[string]string) (*engine.Table, error) {
@@ -67,6 +68,7 @@ func TestRun_LifeCycleOfASuccess(t *testing.T) {
 }
 
 func TestRun_TheSDKsWaiterTakesItForTheService(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
 	started, err := w.jobs.Submit(t.Context(), jobs.SubmitRun{Tasks: []jobs.SubmitTask{notebookTask("a", "/Shared/a")}})
@@ -77,6 +79,7 @@ func TestRun_TheSDKsWaiterTakesItForTheService(t *testing.T) {
 }
 
 func TestRun_FailureShowsErrorAndStatement(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: func(context.Context, string, map[string]string) (*engine.Table, error) {
 		return nil, fmt.Errorf("run the notebook: %w", &engine.StatementError{Cell: 3, Statement: 2, SQL: "SELECT * FROM nothing", Message: "Table with name nothing does not exist!"})
 	}}})
@@ -98,6 +101,7 @@ func TestRun_FailureShowsErrorAndStatement(t *testing.T) {
 }
 
 func TestRun_PanicOfTheEngineFailsTheRunOnly(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: func(context.Context, string, map[string]string) (*engine.Table, error) {
 		panic("out of luck")
 	}}})
@@ -108,6 +112,7 @@ func TestRun_PanicOfTheEngineFailsTheRunOnly(t *testing.T) {
 }
 
 func TestRun_MissingNotebookFailsAsInTheService(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	require.NoError(t, w.tree.WriteFile(t.Context(), "/Shared/a.txt", []byte("no notebook")))
 	for _, path := range []string{"/Shared/nothing", "/Shared/a.txt", "/Shared", "/Shared/../x"} {
@@ -121,6 +126,7 @@ func TestRun_MissingNotebookFailsAsInTheService(t *testing.T) {
 }
 
 func TestRun_OnlySQLNotebooksRun(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	require.NoError(t, w.tree.Upload(t.Context(), "/Shared/a", strings.NewReader("print(1)"), workspace.UploadLanguage(workspace.LanguagePython)))
 	ended := w.waitEnded(w.submit(jobs.SubmitRun{Tasks: []jobs.SubmitTask{notebookTask("a", "/Shared/a")}}))
@@ -129,6 +135,7 @@ func TestRun_OnlySQLNotebooksRun(t *testing.T) {
 }
 
 func TestRun_ConcurrentRunsAreBounded(t *testing.T) {
+	t.Parallel()
 	block := newBlocking()
 	w := startWorkspace(t, Options{MaxConcurrentTasks: 2, Engine: &fakeEngine{runNotebook: block.run}})
 	w.importSQL("/Shared/a", "SELECT 1")
@@ -152,6 +159,7 @@ func TestRun_ConcurrentRunsAreBounded(t *testing.T) {
 }
 
 func TestTimeout_EndsTheRun(t *testing.T) {
+	t.Parallel()
 	for name, request := range map[string]jobs.SubmitRun{
 		"of the run":  {TimeoutSeconds: 1, Tasks: []jobs.SubmitTask{notebookTask("a", "/Shared/a")}},
 		"of the task": {Tasks: []jobs.SubmitTask{{TaskKey: "a", TimeoutSeconds: 1, NotebookTask: &jobs.NotebookTask{NotebookPath: "/Shared/a"}}}},
@@ -168,6 +176,7 @@ func TestTimeout_EndsTheRun(t *testing.T) {
 }
 
 func TestTasks_RunInTheOrderOfTheirDependencies(t *testing.T) {
+	t.Parallel()
 	var order []string
 	w := startWorkspace(t, Options{MaxConcurrentTasks: 1, Engine: &fakeEngine{runNotebook: func(_ context.Context, source string, _ map[string]string) (*engine.Table, error) {
 		name := strings.TrimPrefix(source, "-- Databricks notebook source\n")
@@ -200,6 +209,7 @@ func TestTasks_RunInTheOrderOfTheirDependencies(t *testing.T) {
 }
 
 func TestOutput_OfTheWholeRunIsAnError(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
 	id := w.submit(jobs.SubmitRun{Tasks: []jobs.SubmitTask{notebookTask("a", "/Shared/a")}})
@@ -208,6 +218,7 @@ func TestOutput_OfTheWholeRunIsAnError(t *testing.T) {
 }
 
 func TestRuns_MissingRunIsAnError(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	_, err := w.jobs.GetRun(t.Context(), jobs.GetRunRequest{RunId: 404})
 	require.ErrorIs(t, err, apierr.ErrResourceDoesNotExist)
@@ -227,6 +238,7 @@ func TestRuns_MissingRunIsAnError(t *testing.T) {
 }
 
 func TestDelete_TakesEndedRunsOnly(t *testing.T) {
+	t.Parallel()
 	block := newBlocking()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: block.run}})
 	w.importSQL("/Shared/a", "SELECT 1")
@@ -243,6 +255,7 @@ func TestDelete_TakesEndedRunsOnly(t *testing.T) {
 }
 
 func TestRuns_AreRemovedAfter60Days(t *testing.T) {
+	t.Parallel()
 	clock, dir := newClock(), t.TempDir()
 	w := startWorkspace(t, Options{DataDir: dir, now: clock.Now})
 	w.importSQL("/Shared/a", "SELECT 1")

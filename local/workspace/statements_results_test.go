@@ -23,6 +23,7 @@ func numbers(n int) *engine.Table {
 }
 
 func TestStatement_RowLimitCutsAndSaysSo(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
 		table := numbers(3)
 		if q.RowLimit > 0 && q.RowLimit < 3 {
@@ -44,6 +45,7 @@ func TestStatement_RowLimitCutsAndSaysSo(t *testing.T) {
 }
 
 func TestStatement_LargeResultsComeInChunks(t *testing.T) {
+	t.Parallel()
 	table := &engine.Table{Columns: []engine.Column{{Name: "text", Type: "STRING"}}}
 	for i := range 12 {
 		table.Rows = append(table.Rows, []any{fmt.Sprint(i, strings.Repeat("x", 1<<20))})
@@ -77,6 +79,7 @@ func TestStatement_LargeResultsComeInChunks(t *testing.T) {
 }
 
 func TestStatement_InlineResultHasALimit(t *testing.T) {
+	t.Parallel()
 	table := &engine.Table{Columns: []engine.Column{{Name: "text", Type: "STRING"}}}
 	large := strings.Repeat("x", 1<<20)
 	for range 26 {
@@ -92,6 +95,7 @@ func TestStatement_InlineResultHasALimit(t *testing.T) {
 }
 
 func TestStatement_ResultIsClosedAfterAnHourAndForgottenAfterTwelve(t *testing.T) {
+	t.Parallel()
 	clock := newClock()
 	w := startWorkspace(t, Options{now: clock.Now, Engine: answering(numbers(1))})
 	id := w.execute(sql.ExecuteStatementRequest{Statement: "q"}).StatementId

@@ -42,6 +42,7 @@ func (w *testWorkspace) statementEnded(id string) *sql.StatementResponse {
 }
 
 func TestStatement_GivesRowsAsTexts(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Pointer[engine.Query]
 	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
 		if q.SQL != "SELECT 1" {
@@ -78,6 +79,7 @@ func TestStatement_GivesRowsAsTexts(t *testing.T) {
 }
 
 func TestStatement_WithoutRowsHasAnEmptyResult(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{Engine: answering(nil)})
 	response := w.execute(sql.ExecuteStatementRequest{Statement: "CREATE SCHEMA s"})
 	require.Equal(t, sql.StatementStateSucceeded, response.Status.State)
@@ -87,6 +89,7 @@ func TestStatement_WithoutRowsHasAnEmptyResult(t *testing.T) {
 }
 
 func TestStatement_FailureIsAnAnswer(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
 		switch q.SQL {
 		case "SELECT nothing":
@@ -112,6 +115,7 @@ func TestStatement_FailureIsAnAnswer(t *testing.T) {
 }
 
 func TestStatement_ZeroWaitAnswersAtOnce(t *testing.T) {
+	t.Parallel()
 	released := make(chan struct{})
 	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
 		if q.SQL == "slow" {
@@ -131,6 +135,7 @@ func TestStatement_ZeroWaitAnswersAtOnce(t *testing.T) {
 }
 
 func TestStatement_WaitTimeoutContinuesOrCancels(t *testing.T) {
+	t.Parallel()
 	for action, want := range map[sql.ExecuteStatementRequestOnWaitTimeout]sql.StatementState{
 		sql.ExecuteStatementRequestOnWaitTimeoutContinue: sql.StatementStateRunning,
 		sql.ExecuteStatementRequestOnWaitTimeoutCancel:   sql.StatementStateCanceled,
@@ -151,6 +156,7 @@ func TestStatement_WaitTimeoutContinuesOrCancels(t *testing.T) {
 }
 
 func TestStatement_CancelInterrupts(t *testing.T) {
+	t.Parallel()
 	started, interrupted := make(chan struct{}), make(chan struct{})
 	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(ctx context.Context, q engine.Query) (*engine.Table, error) {
 		if q.SQL != "slow" {
@@ -176,6 +182,7 @@ func TestStatement_CancelInterrupts(t *testing.T) {
 }
 
 func TestStatement_RefusesBadRequests(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for body, want := range map[string]struct{ code, message string }{
 		`{"statement":`:            {"MALFORMED_REQUEST", "Invalid JSON"},
@@ -204,6 +211,7 @@ func TestStatement_RefusesBadRequests(t *testing.T) {
 }
 
 func TestStatement_BadParametersFailTheStatement(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for name, test := range map[string]struct {
 		parameters []sql.StatementParameterListItem

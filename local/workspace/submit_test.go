@@ -12,6 +12,7 @@ import (
 )
 
 func TestSubmit_RefusesWhatItCannotRun(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	change := func(change func(*jobs.SubmitTask)) jobs.SubmitRun {
 		task := notebookTask("a", "/Shared/a")
@@ -57,6 +58,7 @@ func TestSubmit_RefusesWhatItCannotRun(t *testing.T) {
 }
 
 func TestSubmit_BadJSONIsABadRequest(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for body, code := range map[string]string{
 		`{"tasks":`:          "MALFORMED_REQUEST",
@@ -72,6 +74,7 @@ func TestSubmit_BadJSONIsABadRequest(t *testing.T) {
 }
 
 func TestSubmit_TakesATokenOf64Characters(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
 	id := w.submit(jobs.SubmitRun{IdempotencyToken: strings.Repeat("ä", 64), Tasks: []jobs.SubmitTask{notebookTask("a", "/Shared/a")}})
@@ -79,6 +82,7 @@ func TestSubmit_TakesATokenOf64Characters(t *testing.T) {
 }
 
 func TestSubmit_AnswersInVersion21Too(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
 	status, _, answer := w.call(http.MethodPost, "/api/2.1/jobs/runs/submit", testToken,
@@ -88,6 +92,7 @@ func TestSubmit_AnswersInVersion21Too(t *testing.T) {
 }
 
 func TestIdempotency_ConcurrentSubmitsStartOneRun(t *testing.T) {
+	t.Parallel()
 	block := newBlocking()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: block.run}})
 	w.importSQL("/Shared/a", "SELECT 1")
@@ -117,6 +122,7 @@ func TestIdempotency_ConcurrentSubmitsStartOneRun(t *testing.T) {
 }
 
 func TestIdempotency_TokenKeepsItsRunAfterItHasEnded(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
 	request := jobs.SubmitRun{IdempotencyToken: "once", Tasks: []jobs.SubmitTask{notebookTask("a", "/Shared/a")}}
@@ -131,6 +137,7 @@ func TestIdempotency_TokenKeepsItsRunAfterItHasEnded(t *testing.T) {
 }
 
 func TestIdempotency_TokenOfADeletedRunIsAnError(t *testing.T) {
+	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
 	request := jobs.SubmitRun{IdempotencyToken: "once", Tasks: []jobs.SubmitTask{notebookTask("a", "/Shared/a")}}

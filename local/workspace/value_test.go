@@ -9,6 +9,7 @@ import (
 )
 
 func TestCellText_IsWhatTheServiceSends(t *testing.T) {
+	t.Parallel()
 	moment := time.Date(2024, 1, 2, 8, 34, 5, 123456789, time.FixedZone("", 5*3600+1800))
 	for name, test := range map[string]struct {
 		value any
@@ -51,6 +52,7 @@ func TestCellText_IsWhatTheServiceSends(t *testing.T) {
 }
 
 func TestTypeName_IsTheBaseType(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"STRING": "STRING", "BIGINT": "LONG", "INT": "INT", "SMALLINT": "SHORT", "TINYINT": "BYTE", "DOUBLE": "DOUBLE", "DECIMAL(10,2)": "DECIMAL", "ARRAY<DOUBLE>": "ARRAY",
 		"MAP<STRING, INT>": "MAP", "STRUCT<a: INT>": "STRUCT", "TIMESTAMP": "TIMESTAMP", "DATE": "DATE", "VOID": "NULL", "BOOLEAN": "BOOLEAN", "INTERVAL DAY TO SECOND": "INTERVAL",
@@ -60,6 +62,7 @@ func TestTypeName_IsTheBaseType(t *testing.T) {
 }
 
 func TestBind_CastsWhatIsNoText(t *testing.T) {
+	t.Parallel()
 	text := func(s string) *string { return &s }
 	for name, test := range map[string]struct {
 		sql        string

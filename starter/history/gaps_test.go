@@ -17,7 +17,7 @@ import (
 
 // The world's time is noon of 2022-10-19. The date 2022-10-18 fired at midnight, and was due at
 // six.
-func TestGaps_SayWhyADateHasNoResultAndWhatMendsIt(t *testing.T) {
+func TestGaps_SayWhyADateHasNoResultAndWhatFixesIt(t *testing.T) {
 	const date = dates.Date("2022-10-18")
 	entry := func(state run.State, partial bool) []ledger.Entry {
 		until := date.Start().Add(9 * time.Hour)
@@ -45,23 +45,23 @@ func TestGaps_SayWhyADateHasNoResultAndWhatMendsIt(t *testing.T) {
 		"hangs":                      {rows: row("running", date.End(), time.Time{}), state: GapOverdue, cause: "its run is running and has not ended", command: "starter status 2022-10-18", overdue: true},
 		"is held":                    {rows: row("held", date.End(), time.Time{}), state: GapOverdue, cause: "its run is held", command: "starter status 2022-10-18", overdue: true},
 		"failed":                     {entries: entry(run.Failed, false), state: GapFailed, cause: "clean_geo failed", command: "starter rerun 2022-10-18 --failed"},
-		"seen in part":               {entries: entry(run.Success, true), state: GapPartial, cause: "seen up to 2022-10-18 09:00:00 UTC only", command: "starter run 2022-10-18", overdue: true},
+		"seen in part":               {entries: entry(run.Success, true), state: GapPartial, cause: "up to 2022-10-18 09:00:00 UTC only", command: "starter run 2022-10-18", overdue: true},
 		"terminated":                 {rows: row("terminated", date.End(), later), state: GapFailed, cause: "ended from outside: terminated", command: "starter run 2022-10-18", overdue: true},
 		"run again and terminated":   {entries: entry(run.Success, false), rows: row("terminated", later, later), state: GapFailed, cause: "terminated"},
 		"an older run of visibility": {entries: entry(run.Success, false), rows: row("terminated", date.Start(), later)},
-		"its run waits for a worker": {ran: RangeFact{Known: true, Running: true}, state: GapWaiting, cause: "no worker has started its run", overdue: true},
-		"its range failed":           {ran: RangeFact{Known: true, Status: "failed"}, state: GapLost, cause: "has ended (failed) without a run", overdue: true},
+		"its run waits for a worker": {ran: RangeFact{Known: true, Running: true}, state: GapWaiting, cause: "no worker has started the run", overdue: true},
+		"its range failed":           {ran: RangeFact{Known: true, Status: "failed"}, state: GapLost, cause: "ended without a run (failed)", overdue: true},
 		"its entry is gone":          {ran: RangeFact{Known: true, Status: "success"}, state: GapLost, cause: "the ledger has no entry", overdue: true},
-		"missed":                     {schedule: ScheduleCounts{Missed: 2}, state: GapMissed, cause: "2 firings so far", command: "starter run 2022-10-18", overdue: true},
-		"dropped":                    {schedule: ScheduleCounts{Skipped: 1, Dropped: 3}, state: GapDropped, cause: "1 overlaps, 3 from a full buffer", overdue: true},
+		"missed":                     {schedule: ScheduleCounts{Missed: 2}, state: GapMissed, cause: "2 firings", command: "starter run 2022-10-18", overdue: true},
+		"dropped":                    {schedule: ScheduleCounts{Skipped: 1, Dropped: 3}, state: GapDropped, cause: "1 by overlap, 3 by a full buffer", overdue: true},
 		"paused":                     {schedule: ScheduleCounts{Paused: true, Note: "holiday"}, state: GapSkipped, cause: "the Schedule is paused: holiday", command: "starter run 2022-10-18", overdue: true},
-		"paused, and some missed":    {schedule: ScheduleCounts{Paused: true, Note: "holiday", Missed: 1}, state: GapSkipped, cause: "paused (holiday), or it was missed (1 firing so far)", overdue: true},
+		"paused, and some missed":    {schedule: ScheduleCounts{Paused: true, Note: "holiday", Missed: 1}, state: GapSkipped, cause: "paused (holiday), or the firing was missed (1 firing so far)", overdue: true},
 		"was paused":                 {state: GapSkipped, cause: "was paused or changed", overdue: true},
 		"was paused, not due yet":    {now: date.End().Add(5 * time.Hour), state: GapSkipped, cause: "was paused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			facts := GapFacts{
-				Definition: dag.Definition{Name: "pipeline", Deadline: 6 * time.Hour}, Firings: []schedule.Firing{{At: date.End(), Date: date}}, Entries: c.entries,
+				Definition: dag.Definition{Name: "pipeline", Deadline: 6 * time.Hour}, Command: startertest.Command, Firings: []schedule.Firing{{At: date.End(), Date: date}}, Entries: c.entries,
 				Runs: latestRuns(c.entries, c.rows), Ranges: map[dates.Date]RangeFact{date: c.ran}, Schedule: c.schedule, Now: c.now,
 			}
 			if c.now.IsZero() {
@@ -82,12 +82,12 @@ func TestGaps_SayWhyADateHasNoResultAndWhatMendsIt(t *testing.T) {
 	}
 }
 
-func TestGaps_OfDatesThatNobodyExpectsAreTheFailedAlone(t *testing.T) {
+func TestGaps_WithoutAScheduleAreFailedAndPartialDates(t *testing.T) {
 	entries := []ledger.Entry{
 		{Status: run.Status{Date: "2022-10-01", State: "failed", RunID: "a"}}, {Status: run.Status{Date: "2022-10-02", State: "success", RunID: "b"}}, {Status: run.Status{Date: "2022-10-03", State: "success", Partial: true, RunID: "c"}},
 		{Status: run.Status{Date: "2022-10-19", State: "success", Partial: true, RunID: "d"}}, // today
 	}
-	got := GapFacts{Definition: dag.Definition{Deadline: time.Hour}, Entries: entries, Runs: latestRuns(entries, nil), Now: startertest.Noon}.Gaps()
+	got := GapFacts{Definition: dag.Definition{Deadline: time.Hour}, Command: startertest.Command, Entries: entries, Runs: latestRuns(entries, nil), Now: startertest.Noon}.Gaps()
 	require.Len(t, got, 2)
 	require.Equal(t, []any{dates.Date("2022-10-01"), GapFailed, dates.Date("2022-10-03"), GapPartial}, []any{got[0].Date, got[0].State, got[1].Date, got[1].State})
 	require.False(t, got[0].Overdue)

@@ -57,6 +57,9 @@ var (
 	Several = dag.NewCatalog(Pipeline, Report)
 )
 
+// Command returns the command line of a subcommand, as for the only DAG of a build.
+func Command(args string) string { return "starter " + args }
+
 // RunOf returns a run of 2022-10-18 whose tasks are in the given states, in the order of the pipeline;
 // missing ones are in state none.
 func RunOf(state run.State, tasks ...run.Task) run.Status {

@@ -68,7 +68,9 @@ func (v *terminal) String() string { return strings.Join(v.lines, "\n") }
 
 // liveView returns a view on a terminal.
 func liveView(out io.Writer) *View {
-	return &View{Term: &term.Term{Err: out, Live: true, Now: func() time.Time { return startertest.Noon }}, DAG: startertest.Pipeline}
+	return &View{
+		Term: &term.Term{Err: out, Live: true, Now: func() time.Time { return startertest.Noon }}, DAG: startertest.Pipeline, Command: startertest.Command,
+	}
 }
 
 func TestLive_RedrawsTheTableInPlace(t *testing.T) {

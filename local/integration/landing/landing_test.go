@@ -60,13 +60,13 @@ func requireFinal(t *testing.T, err error, kind string, words ...string) {
 
 // land runs a date's landing as the workflow does: every activity again and again until it succeeds
 // or fails without a retry.
-func land(t *testing.T, landing1 *landing.Activities, date dates.Date) landing.ManifestSummary {
+func land(t *testing.T, landings *landing.Activities, date dates.Date) landing.ManifestSummary {
 	t.Helper()
-	plan := persist[landing.Plan](t, landing1.PlanLanding, landing.PlanInput{Topic: "pin", Date: date})
+	plan := persist[landing.Plan](t, landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: date})
 	for _, r := range plan.Ranges {
-		persist[landing.PartitionSummary](t, landing1.LandPartition, landing.PartitionInput{Topic: plan.Topic, Date: date, Range: r})
+		persist[landing.PartitionSummary](t, landings.LandPartition, landing.PartitionInput{Topic: plan.Topic, Date: date, Range: r})
 	}
-	return persist[landing.ManifestSummary](t, landing1.WriteManifest, landing.ManifestInput{Plan: plan})
+	return persist[landing.ManifestSummary](t, landings.WriteManifest, landing.ManifestInput{Plan: plan})
 }
 
 func persist[Out any](t *testing.T, activity, in any) Out {
@@ -112,6 +112,7 @@ func lines(t *testing.T, objects *s3.Client, date dates.Date) map[string]int {
 // Records of three dates in three partitions are landed in any order, while Kafka cuts connections
 // and moves leaders.
 func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 3, kfake.NumBrokers(3))
 	bucket := newBucket(t)
 	producer := newProducer(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
@@ -154,24 +155,26 @@ func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
 }
 
 func TestLanding_MissingTopicSaysWhatToDo(t *testing.T) {
-	landing1 := &landing.Activities{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), UserID: "u"}
-	_, err := execute[landing.Plan](landing1.PlanLanding, landing.PlanInput{Topic: "geo", Date: day})
+	t.Parallel()
+	landings := &landing.Activities{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), UserID: "u"}
+	_, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "geo", Date: day})
 	requireFinal(t, err, failure.Missing, "u.geo", "starter setup")
 }
 
 func TestLanding_OffsetsThatRetentionDeletedAreNamed(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 1)
 	producer := newProducer(t, cluster)
 	for range 10 {
 		produce(t, producer, record(0, noon, "{}"))
 	}
-	landing1 := &landing.Activities{Kafka: newReader(t, cluster), Objects: newBucket(t), UserID: "u"}
-	plan, err := execute[landing.Plan](landing1.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
+	landings := &landing.Activities{Kafka: newReader(t, cluster), Objects: newBucket(t), UserID: "u"}
+	plan, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
 	require.NoError(t, err)
 	deleteBefore(t, producer, 6)
-	_, err = execute[landing.PartitionSummary](landing1.LandPartition, landing.PartitionInput{Topic: plan.Topic, Date: day, Range: plan.Ranges[0]})
+	_, err = execute[landing.PartitionSummary](landings.LandPartition, landing.PartitionInput{Topic: plan.Topic, Date: day, Range: plan.Ranges[0]})
 	requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
-	_, err = execute[landing.Plan](landing1.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
+	_, err = execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
 	requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
 }
 
@@ -179,8 +182,8 @@ func TestLanding_OffsetsThatRetentionDeletedAreNamed(t *testing.T) {
 func TestLanding_WithoutKafkaOrS3IsTriedAgain(t *testing.T) {
 	reader := kafka.NewReader(kafka.Connection{Brokers: []string{freeAddress(t)}, ClientID: "test"})
 	t.Cleanup(reader.Close)
-	landing1 := &landing.Activities{Kafka: reader, Objects: newBucket(t), UserID: "u"}
-	_, err := execute[landing.Plan](landing1.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
+	landings := &landing.Activities{Kafka: reader, Objects: newBucket(t), UserID: "u"}
+	_, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, err, &failure)
 	require.False(t, failure.NonRetryable())
@@ -205,8 +208,8 @@ func BenchmarkLanding(b *testing.B) {
 	b.SetBytes(int64(size))
 	date := day
 	for b.Loop() {
-		landing1 := &landing.Activities{Kafka: reader, Objects: bucket, UserID: "u"}
-		landed, err := execute[landing.PartitionSummary](landing1.LandPartition, landing.PartitionInput{
+		landings := &landing.Activities{Kafka: reader, Objects: bucket, UserID: "u"}
+		landed, err := execute[landing.PartitionSummary](landings.LandPartition, landing.PartitionInput{
 			Topic: topic, Date: date, Range: landing.Range{End: records},
 		})
 		require.NoError(b, err)

@@ -4,10 +4,13 @@ package landing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,7 +39,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	objects.stop()
+	os.Exit(code)
 }
 
 func deadline(t testing.TB) context.Context {
@@ -84,31 +89,81 @@ func record(partition int32, at time.Time, value string) *kgo.Record {
 	return &kgo.Record{Partition: partition, Timestamp: at, Key: []byte("k"), Value: []byte(value)}
 }
 
-// newBucket starts an S3 server with the bucket.
+// objects is the S3 server of all tests that have a bucket, started by the first of them.
+var objects sharedServer
+
+type sharedServer struct {
+	once    sync.Once
+	dir     string
+	server  *s3server.Process
+	err     error
+	buckets atomic.Int64
+}
+
+// start starts the server and puts its settings into the environment, the only place where the AWS
+// SDK looks for them. They are the same for all tests, so that these can run beside each other.
+func (s *sharedServer) start() error {
+	s.once.Do(func() {
+		if s.dir, s.err = os.MkdirTemp("", "pinflow-landing-"); s.err != nil {
+			return
+		}
+		var listener net.Listener
+		if listener, s.err = net.Listen("tcp", "127.0.0.1:0"); s.err != nil {
+			return
+		}
+		address := listener.Addr().String()
+		if s.err = listener.Close(); s.err != nil {
+			return
+		}
+		s.server, s.err = s3server.Start(s3server.Options{Address: address, Dir: s.dir, AccessKey: "local", SecretKey: "local-secret", Region: "us-east-1"}, io.Discard)
+		for name, value := range awsSettings(address, "local-secret") {
+			s.err = errors.Join(s.err, os.Setenv(name, value))
+		}
+	})
+	return s.err
+}
+
+func (s *sharedServer) stop() {
+	if s.server != nil {
+		s.server.Stop()
+	}
+	_ = os.RemoveAll(s.dir) // a directory for temporary files
+}
+
+// newBucket makes a bucket for this test alone.
 func newBucket(t testing.TB) *s3.Client {
 	t.Helper()
-	address := freeAddress(t)
-	server, err := s3server.Start(s3server.Options{Address: address, Dir: t.TempDir(), AccessKey: "local", SecretKey: "local-secret", Region: "us-east-1"}, io.Discard)
+	return newBucketNamed(t, fmt.Sprintf("bucket-%d", objects.buckets.Add(1)))
+}
+
+func newBucketNamed(t testing.TB, name string) *s3.Client {
+	t.Helper()
+	require.NoError(t, objects.start())
+	client, err := s3.New(deadline(t), config.Config{Bucket: name, S3PathStyle: true})
 	require.NoError(t, err)
-	t.Cleanup(server.Stop)
-	client := connect(t, address, "local-secret")
 	created, err := client.EnsureBucket(deadline(t))
 	require.NoError(t, err)
 	require.True(t, created)
 	return client
 }
 
+// connect returns a client for a server of the test's own, which therefore cannot run beside others.
 func connect(t testing.TB, address, secret string) *s3.Client {
 	t.Helper()
-	for name, value := range map[string]string{
-		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL_S3": "http://" + address,
-		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true",
-	} {
+	for name, value := range awsSettings(address, secret) {
 		t.Setenv(name, value)
 	}
 	client, err := s3.New(deadline(t), config.Config{Bucket: "pinflow", S3PathStyle: true})
 	require.NoError(t, err)
 	return client
+}
+
+// awsSettings are the variables that lead the AWS SDK to a server and past a developer's own settings.
+func awsSettings(address, secret string) map[string]string {
+	return map[string]string{
+		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL_S3": "http://" + address,
+		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true",
+	}
 }
 
 func freeAddress(t testing.TB) string {

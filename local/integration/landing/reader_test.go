@@ -36,6 +36,7 @@ func readRange(t *testing.T, reader *kafka.Reader, offset, end int64, maxBytes i
 }
 
 func TestFetch_ReadsRecordsAsTheyWereWritten(t *testing.T) {
+	t.Parallel()
 	for _, codec := range []kgo.CompressionCodec{kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression()} {
 		cluster := newBroker(t, 1)
 		producer := newProducer(t, cluster, kgo.ProducerBatchCompression(codec))
@@ -60,6 +61,7 @@ func TestFetch_ReadsRecordsAsTheyWereWritten(t *testing.T) {
 }
 
 func TestFetch_GoesOnWithinABatchAndFromOneToTheNext(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 1)
 	producer := newProducer(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
 	for batch := range 40 {
@@ -84,6 +86,7 @@ func TestFetch_GoesOnWithinABatchAndFromOneToTheNext(t *testing.T) {
 }
 
 func TestFetch_WithNothingThereStaysWhereItIs(t *testing.T) {
+	t.Parallel()
 	reader := newReader(t, newBroker(t, 1))
 	records, next, err := reader.Fetch(deadline(t), topic, 0, 0, 1<<20)
 	require.NoError(t, err)
@@ -92,6 +95,7 @@ func TestFetch_WithNothingThereStaysWhereItIs(t *testing.T) {
 }
 
 func TestFetch_SaysThatAnOffsetIsNotThere(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 1)
 	producer := newProducer(t, cluster)
 	for range 3 {
@@ -127,6 +131,7 @@ func deleteBefore(t *testing.T, client *kgo.Client, offset int64) {
 // The marker at the end of a transaction takes up an offset without a record; a transaction that is
 // open ends what is stable.
 func TestFetch_TransactionsLeaveGapsAndAnOpenOneEndsTheRange(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 1)
 	reader, ctx := newReader(t, cluster), deadline(t)
 	plain := newProducer(t, cluster)
@@ -162,6 +167,7 @@ func TestFetch_TransactionsLeaveGapsAndAnOpenOneEndsTheRange(t *testing.T) {
 }
 
 func TestOffsetsAt_FindsTheFirstRecordAtOrAfterATime(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 3)
 	producer := newProducer(t, cluster)
 	for _, minutes := range []int{0, 10, 5, 30, 20, 40} { // out of order: offsets rule
@@ -180,6 +186,7 @@ func TestOffsetsAt_FindsTheFirstRecordAtOrAfterATime(t *testing.T) {
 }
 
 func TestPartitions_SeesNewTopicsAndPartitionsAtOnce(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 2)
 	admin := newProducer(t, cluster)
 	reader, ctx := newReader(t, cluster), deadline(t)
@@ -213,6 +220,7 @@ func TestPartitions_SeesNewTopicsAndPartitionsAtOnce(t *testing.T) {
 }
 
 func TestCommitGroup_MovesForwardsThroughAMovingCoordinator(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 2)
 	reader, ctx := newReader(t, cluster), deadline(t)
 	rejections := []int16{14, 15, 16, 14}
@@ -265,6 +273,7 @@ func committed(t *testing.T, client *kgo.Client) map[int32]int64 {
 }
 
 func TestCommitGroup_GivesUpWithItsContext(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 1)
 	cluster.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
@@ -276,6 +285,7 @@ func TestCommitGroup_GivesUpWithItsContext(t *testing.T) {
 }
 
 func TestFetch_FindsThePartitionAgainWhenItsLeaderMoves(t *testing.T) {
+	t.Parallel()
 	cluster := newBroker(t, 1, kfake.NumBrokers(3))
 	producer := newProducer(t, cluster)
 	for range 30 {

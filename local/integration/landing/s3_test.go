@@ -18,14 +18,17 @@ import (
 )
 
 func TestS3_KeepsTheContract(t *testing.T) {
+	t.Parallel()
 	buckettest.Contract(t, func(t *testing.T) bucket.Objects { return newBucket(t) })
 }
 
 func TestURI_IsAsSparkAndDatabricksTakeIt(t *testing.T) {
+	t.Parallel()
 	require.Equal(t, "s3://pinflow/a/b.json", connect(t, freeAddress(t), "").URI("a/b.json"))
 }
 
 func TestEnsureBucket_IsIdempotent(t *testing.T) {
+	t.Parallel()
 	bucket := newBucket(t)
 	created, err := bucket.EnsureBucket(deadline(t))
 	require.NoError(t, err)
