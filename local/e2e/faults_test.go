@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows"
 )
 
 // Whatever is killed, what was acknowledged is there afterwards, once.

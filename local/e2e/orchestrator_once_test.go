@@ -77,7 +77,9 @@ func TestRun_AskedForByThreeAtOnceIsOne(t *testing.T) {
 		var asked []*process
 		ask := []func(){
 			func() { s.fire(c, date) },
-			func() { asked = append(asked, s.start("starter", "run", string(date), "--wait", "--dag", workflows.Daily.Name)) },
+			func() {
+				asked = append(asked, s.start("starter", "run", string(date), "--wait", "--dag", workflows.Daily.Name))
+			},
 			func() {
 				asked = append(asked, s.start("starter", "backfill", "--from", string(date), "--to", string(date), "--wait", "--dag", workflows.Daily.Name))
 			},
