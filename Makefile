@@ -66,4 +66,4 @@ bench: ## benchmarks; the table of the orchestrator comes last (BENCH_OUT=file k
 	cd local && $(if $(BENCH_OUT),BENCH_OUT="$(abspath $(BENCH_OUT))") go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./bench
 
 clean: ## remove programs and the state of the embedded stack
-	rm -rf $(BIN) "$(DATA)"
+	@scripts/clean "$(BIN)" "$(DATA)"
