@@ -32,7 +32,7 @@ func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
 			delete(all, name)
 		}
 		entry := ledger[date]
-		require.Equal(s.t, string(run.Success), entry.State, date)
+		require.Equal(s.t, run.Success, entry.State, date)
 		require.Equal(s.t, 1, entry.Attempt, date)
 		require.Equal(s.t, executions[0].Execution.RunId, entry.RunID, date)
 	}
