@@ -28,7 +28,7 @@ func (a *app) answersCommand() *cobra.Command {
 				}
 				return a.answer(c, args[0])
 			case a.form(c) == formCSV:
-				return exit.Usagef("-o csv prints one table: name it, as in `starter answers users_joined_by_year -o csv`")
+				return exit.Usagef("-o csv prints one table: name it, as in `%s`", a.history.Command("answers "+a.dag.DAG.Tables()[0]+" -o csv"))
 			case a.form(c) == formJSON:
 				return a.exportAnswers(c)
 			}

@@ -12,7 +12,7 @@ import (
 func (a *app) dagsCommand() *cobra.Command {
 	check := &cobra.Command{
 		Use:   "check",
-		Short: "Validate the DAGs of this build, as a worker does at its start",
+		Short: "Validate the DAGs of this build, as a worker at its start",
 		Long: "Check reports all mistakes in the DAGs: unknown parents, cycles, duplicate ids, trigger rules that can never hold, pools that do not exist,\n" +
 			"expectations of numbers that are not counted. The exit code is 1 if there is one. Check needs no system.",
 		Args: cobra.NoArgs,
@@ -29,7 +29,8 @@ func (a *app) dagsCommand() *cobra.Command {
 		},
 	}
 	parent := group("dags", "List or validate the DAGs of this build", groupViews, prints(list, formTable, formJSON), prints(check, formTable, formJSON))
-	return annotate(annotate(parent, annotationNoSettings, "true"), annotationAllDAGs, "true")
+	annotate(check, annotationNoSettings, "true")
+	return annotate(parent, annotationAllDAGs, "true")
 }
 
 func (a *app) checkDAGs(c *cobra.Command) error {

@@ -18,14 +18,14 @@ func (a *app) demoCommand() *cobra.Command {
 		GroupID: groupSystems,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			definition := a.catalog.DAGs[0]
-			if a.dagName != "" {
-				var err error
-				if definition, err = a.chooseDAG(); err != nil {
-					return err
-				}
+			if a.dagName == "" && len(a.catalog.DAGs) > 0 {
+				a.dagName = a.catalog.DAGs[0].Name
 			}
-			o.DAG, o.Catalog = definition, a.catalog
+			var err error
+			if o.DAG, err = a.chooseDAG(); err != nil {
+				return err
+			}
+			o.Catalog = a.catalog
 			return demo.Run(c.Context(), a.Term, a.systems, a.operator, o)
 		},
 	}

@@ -92,7 +92,7 @@ func (a *app) runs(c *cobra.Command, conn *temporal.Connection, filter search.Fi
 	}
 	return a.print(c, rows, func() {
 		if len(rows) == 0 {
-			a.Say("No such runs. Start one with `starter run`.")
+			a.Say("No such runs. Start one with `%s`.", a.history.Command("run"))
 			return
 		}
 		a.PrintTable(a.view.RunsTable(rows))

@@ -140,6 +140,6 @@ func (a *app) deleteSchedule(c *cobra.Command, conn *temporal.Connection, yes bo
 		return a.history.ScheduleError(conn, err)
 	}
 	return a.print(c, control.AppliedSchedule{ID: id, Outcome: control.Deleted}, func() {
-		a.Say("Schedule %s: deleted. Create it again with `starter schedule apply`.", id)
+		a.Say("Schedule %s: deleted. Create it again with `%s`.", id, a.history.Command("schedule apply"))
 	})
 }

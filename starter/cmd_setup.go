@@ -9,7 +9,7 @@ import (
 func (a *app) setupCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "setup",
-		Short: "Create what the DAGs need in Kafka, S3, Temporal, Databricks",
+		Short: "Create topics, bucket, schema, notebooks and Schedules",
 		Long: "Setup creates what is missing: topics, the bucket, search attributes, the schema, notebooks, and the Schedule of each DAG.\n" +
 			"Running it again changes nothing that is right already.",
 		Args: cobra.NoArgs, GroupID: groupSystems,

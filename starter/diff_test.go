@@ -29,34 +29,36 @@ func compared(t *testing.T) *world {
 	return w
 }
 
-func TestDiff_MarksWhatDiffers(t *testing.T) {
-	code, stdout, stderr := compared(t).view(t, "diff 2022-10-16 2022-10-18")
-	require.Zero(t, code, stderr)
-	golden(t, "diff", stdout)
+func TestDiff(t *testing.T) {
+	t.Run("marks_what_differs", func(t *testing.T) {
+		code, stdout, stderr := compared(t).view(t, "diff 2022-10-16 2022-10-18")
+		require.Zero(t, code, stderr)
+		golden(t, "diff", stdout)
 
-	w := compared(t)
-	w.color = true
-	_, stdout, _ = w.view(t, "diff 2022-10-16 2022-10-18")
-	golden(t, "diff-colour", stdout)
-}
+		w := compared(t)
+		w.color = true
+		_, stdout, _ = w.view(t, "diff 2022-10-16 2022-10-18")
+		golden(t, "diff-color", stdout)
+	})
 
-func TestDiff_ForPrograms(t *testing.T) {
-	_, stdout, _ := compared(t).view(t, "diff 2022-10-16 2022-10-18 -o json")
-	var printed struct{ Lines []view.DiffLine }
-	require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
-	require.Contains(t, printed.Lines, view.DiffLine{Task: "load", What: "rows", Before: "33462", After: "30100", Change: "-3362 (-10 %)", Differs: true})
-	require.Contains(t, printed.Lines, view.DiffLine{Task: "clean_pin", What: "quarantined", Before: "120", After: "120"})
-	require.Contains(t, printed.Lines, view.DiffLine{Task: "load", What: "notebook hash", Before: strings.Repeat("ab12", 3) + "…", After: strings.Repeat("cd34", 3) + "…", Differs: true})
-}
+	t.Run("for_programs", func(t *testing.T) {
+		_, stdout, _ := compared(t).view(t, "diff 2022-10-16 2022-10-18 -o json")
+		var printed struct{ Lines []view.DiffLine }
+		require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
+		require.Contains(t, printed.Lines, view.DiffLine{Task: "load", What: "rows", Before: "33462", After: "30100", Change: "-3362 (-10 %)", Differs: true})
+		require.Contains(t, printed.Lines, view.DiffLine{Task: "clean_pin", What: "quarantined", Before: "120", After: "120"})
+		require.Contains(t, printed.Lines, view.DiffLine{Task: "load", What: "notebook hash", Before: strings.Repeat("ab12", 3) + "…", After: strings.Repeat("cd34", 3) + "…", Differs: true})
+	})
 
-func TestDiff_TellsLongNamesApart(t *testing.T) {
-	_, stdout, _ := compared(t).view(t, "diff 2022-10-16 2022-10-18")
-	require.Contains(t, stdout, "_age_group  ")
-}
+	t.Run("tells_long_names_apart", func(t *testing.T) {
+		_, stdout, _ := compared(t).view(t, "diff 2022-10-16 2022-10-18")
+		require.Contains(t, stdout, "_age_group  ")
+	})
 
-func TestDiff_SaysWhichDateWasNotRun(t *testing.T) {
-	code, stdout, stderr := compared(t).view(t, "diff 2022-10-16 2022-10-17")
-	require.Equal(t, exit.Failed, code)
-	require.Empty(t, stdout)
-	require.Contains(t, stderr, "2022-10-17 has not run yet")
+	t.Run("says_which_date_was_not_run", func(t *testing.T) {
+		code, stdout, stderr := compared(t).view(t, "diff 2022-10-16 2022-10-17")
+		require.Equal(t, exit.Failed, code)
+		require.Empty(t, stdout)
+		require.Contains(t, stderr, "2022-10-17 has not run yet")
+	})
 }

@@ -10,52 +10,54 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-func TestGrid_ShowsDatesAndTasks(t *testing.T) {
-	code, stdout, stderr := fortnight(t).view(t, "grid")
-	require.Zero(t, code, stderr)
-	golden(t, "grid", stdout)
-}
+func TestGrid(t *testing.T) {
+	t.Run("shows_dates_and_tasks", func(t *testing.T) {
+		code, stdout, stderr := fortnight(t).view(t, "grid")
+		require.Zero(t, code, stderr)
+		golden(t, "grid", stdout)
+	})
 
-func TestGrid_IsPaintedOnATerminal(t *testing.T) {
-	w := fortnight(t)
-	w.color = true
-	_, stdout, _ := w.view(t, "grid --last 5")
-	golden(t, "grid-colour", stdout)
-}
+	t.Run("is_painted_on_a_terminal", func(t *testing.T) {
+		w := fortnight(t)
+		w.color = true
+		_, stdout, _ := w.view(t, "grid --last 5")
+		golden(t, "grid-color", stdout)
+	})
 
-func TestGrid_ShowsAsManyDatesAsFitAndSaysHowManyDoNot(t *testing.T) {
-	w := fortnight(t)
-	code, stdout, _ := w.view(t, "grid --from 2022-09-25 --to 2022-10-18")
-	require.Zero(t, code)
-	golden(t, "grid-narrow", stdout)
-	require.Contains(t, stdout, "1 date before these do not fit into 80 columns")
+	t.Run("shows_as_many_dates_as_fit_and_says_how_many_do_not", func(t *testing.T) {
+		w := fortnight(t)
+		code, stdout, _ := w.view(t, "grid --from 2022-09-25 --to 2022-10-18")
+		require.Zero(t, code)
+		golden(t, "grid-narrow", stdout)
+		require.Contains(t, stdout, "not shown: 1 earlier date   see --to 2022-09-25")
 
-	t.Setenv("COLUMNS", "30")
-	_, stdout, _ = w.starter(t, "grid", "--from", "2022-09-25", "--to", "2022-10-18")
-	require.Contains(t, stdout, "18 dates before these do not fit into 30 columns:\nsee them with --to 2022-10-12")
-}
+		t.Setenv("COLUMNS", "30")
+		_, stdout, _ = w.starter(t, "grid", "--from", "2022-09-25", "--to", "2022-10-18")
+		require.Contains(t, stdout, "not shown: 18 earlier dates\nsee --to 2022-10-12")
+	})
 
-func TestGrid_EndsWithTodayOnlyIfTodayHasBeenRun(t *testing.T) {
-	span := func(w *world) (dates.Date, dates.Date) {
-		_, stdout, _ := w.view(t, "grid --last 3 -o json")
-		var printed struct{ From, To dates.Date }
-		require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
-		return printed.From, printed.To
-	}
-	w := fortnight(t)
-	from, to := span(w)
-	require.Equal(t, []dates.Date{"2022-10-16", "2022-10-18"}, []dates.Date{from, to})
-	w.record(t, recorded("2022-10-19", run.Manual, 10))
-	from, to = span(w)
-	require.Equal(t, []dates.Date{"2022-10-17", "2022-10-19"}, []dates.Date{from, to})
-}
+	t.Run("ends_with_today_only_if_today_has_been_run", func(t *testing.T) {
+		span := func(w *world) (dates.Date, dates.Date) {
+			_, stdout, _ := w.view(t, "grid --last 3 -o json")
+			var printed struct{ From, To dates.Date }
+			require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
+			return printed.From, printed.To
+		}
+		w := fortnight(t)
+		from, to := span(w)
+		require.Equal(t, []dates.Date{"2022-10-16", "2022-10-18"}, []dates.Date{from, to})
+		w.record(t, recorded("2022-10-19", run.Manual, 10))
+		from, to = span(w)
+		require.Equal(t, []dates.Date{"2022-10-17", "2022-10-19"}, []dates.Date{from, to})
+	})
 
-func TestGrid_SaysThatNothingHasBeenRun(t *testing.T) {
-	w := newWorld()
-	w.visible(t)
-	code, stdout, _ := w.view(t, "grid")
-	require.Zero(t, code)
-	require.Contains(t, stdout, "None of these dates has run")
-	_, stdout, _ = w.view(t, "grid -o json")
-	require.JSONEq(t, `{"dag":"pipeline","from":"2022-10-05","to":"2022-10-18","runs":[]}`, stdout)
+	t.Run("says_that_nothing_has_been_run", func(t *testing.T) {
+		w := newWorld()
+		w.visible(t)
+		code, stdout, _ := w.view(t, "grid")
+		require.Zero(t, code)
+		require.Contains(t, stdout, "None of these dates has run")
+		_, stdout, _ = w.view(t, "grid -o json")
+		require.JSONEq(t, `{"dag":"pipeline","from":"2022-10-05","to":"2022-10-18","runs":[]}`, stdout)
+	})
 }

@@ -57,7 +57,8 @@ func jobEnded(id int64, result jobs.RunResultState, from, to int) *jobs.Run {
 	}
 }
 
-// shipped puts a log into the world's bucket: its lines as time (in seconds), level, message and further fields.
+// shipped puts a log into the world's bucket: its lines as time (in seconds), level, message and
+// further fields.
 func (w *world) shipped(t *testing.T, log tasklog.Name, lines ...[]any) {
 	t.Helper()
 	var body strings.Builder
@@ -107,120 +108,122 @@ func logged(t *testing.T) *world {
 	return w
 }
 
-func TestLogs_MergesLinesAndAddsWhatDatabricksHas(t *testing.T) {
-	code, stdout, stderr := logged(t).view(t, "logs 2022-10-18")
-	require.Zero(t, code, stderr)
-	golden(t, "logs", stdout)
-	require.NotContains(t, stdout, "counts no more")
+func TestLogs(t *testing.T) {
+	t.Run("merges_lines_and_adds_what_databricks_has", func(t *testing.T) {
+		code, stdout, stderr := logged(t).view(t, "logs 2022-10-18")
+		require.Zero(t, code, stderr)
+		golden(t, "logs", stdout)
+		require.NotContains(t, stdout, "counts no more")
 
-	w := logged(t)
-	w.color = true
-	_, stdout, _ = w.view(t, "logs 2022-10-18")
-	golden(t, "logs-colour", stdout)
-}
-
-func TestLogs_KeepsALineALineInAPipe(t *testing.T) {
-	t.Setenv("COLUMNS", "")
-	_, stdout, _ := logged(t).starter(t, "logs", "2022-10-18", "clean_geo", "--try", "2")
-	golden(t, "logs-pipe", stdout)
-}
-
-func TestLogs_ForProgramsAreTheLinesAsTheyAre(t *testing.T) {
-	t.Setenv("COLUMNS", "80")
-	w := logged(t)
-	code, stdout, _ := w.starter(t, "logs", "2022-10-18", "clean_geo", "-o", "json")
-	require.Zero(t, code)
-	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	require.Len(t, lines, 5+2, "a line each, and an object for each run on Databricks")
-	require.Equal(t, strings.Split(string(w.bucket.Body(logOf("r1", "clean_geo", 2, "WaitNotebook", 40, 3).Key())), "\n")[:3], lines[2:5])
-	var last history.JobLog
-	require.NoError(t, json.Unmarshal([]byte(lines[6]), &last))
-	require.Equal(t, []any{"databricks", "clean_geo", 2, int64(8), "FAILED"}, []any{last.Source, last.Task, last.Try, last.JobRunID, last.State})
-	require.Contains(t, last.Tasks[0].Error, "DELTA_CONCURRENT_APPEND")
-}
-
-func TestLogs_SurvivesWhatDatabricksDoesNotTell(t *testing.T) {
-	for name, row := range map[string]struct {
-		runs systems.JobRuns
-		down error
-		want string
-	}{
-		"forgotten":   {&fakeJobs{}, nil, "Databricks no longer has this run"},
-		"unreachable": {&fakeJobs{err: &apierr.APIError{StatusCode: 503, Message: "away"}}, nil, "Databricks is not available"},
-		"refused":     {&fakeJobs{err: &apierr.APIError{StatusCode: 400, Message: "no such thing"}}, nil, "no such thing"},
-		"no settings": {nil, &fault.Error{Kind: fault.Unreachable, What: "cannot reach Databricks", Next: "set DATABRICKS_HOST and DATABRICKS_TOKEN", Err: errors.New("none")}, "set DATABRICKS_HOST"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := logged(t)
-			if w.runs = row.runs; row.down != nil {
-				w.down["workspace"] = row.down
-			}
-			code, stdout, stderr := w.view(t, "logs 2022-10-18 clean_geo")
-			require.Zero(t, code, stderr)
-			require.Contains(t, stdout, "activity failed", "the worker's lines are there all the same")
-			require.Contains(t, strings.Join(strings.Fields(stdout), " "), row.want)
-			if fake, ok := row.runs.(*fakeJobs); ok && name == "unreachable" {
-				require.Equal(t, 1, fake.asked, "it is not asked again and again")
-			}
-		})
-	}
-}
-
-func TestLogs_FollowsUntilTheRunHasEnded(t *testing.T) {
-	w := newWorld()
-	log := logOf("r1", "clean_pin", 1, "WaitNotebook", 40, 1)
-	w.shipped(t, log, []any{1, "INFO", "one"})
-	looks := 0
-	w.bucket.FailBefore(func(request, _ string) error { // a worker replaces the object by one with more lines
-		if request != "list" {
-			return nil
-		}
-		switch looks++; looks {
-		case 2:
-			w.shipped(t, log, []any{1, "INFO", "one"}, []any{2, "INFO", "two"})
-		case 3:
-			w.shipped(t, log, []any{1, "INFO", "one"}, []any{2, "INFO", "two"}, []any{3, "INFO", "three"})
-		}
-		return nil
+		w := logged(t)
+		w.color = true
+		_, stdout, _ = w.view(t, "logs 2022-10-18")
+		golden(t, "logs-color", stdout)
 	})
-	ended := good
-	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{going, going, ended, ended}})
-	code, stdout, stderr := w.view(t, "logs 2022-10-18 clean_pin -f")
-	require.Zero(t, code, stderr)
-	var said []string
-	for _, line := range strings.Split(stdout, "\n") {
-		if _, message, ok := strings.Cut(line, "WaitNotebook: "); ok {
-			said = append(said, message)
+
+	t.Run("keeps_a_line_a_line_in_a_pipe", func(t *testing.T) {
+		t.Setenv("COLUMNS", "")
+		_, stdout, _ := logged(t).starter(t, "logs", "2022-10-18", "clean_geo", "--try", "2")
+		golden(t, "logs-pipe", stdout)
+	})
+
+	t.Run("for_programs_are_the_lines_as_they_are", func(t *testing.T) {
+		t.Setenv("COLUMNS", "80")
+		w := logged(t)
+		code, stdout, _ := w.starter(t, "logs", "2022-10-18", "clean_geo", "-o", "json")
+		require.Zero(t, code)
+		lines := strings.Split(strings.TrimSpace(stdout), "\n")
+		require.Len(t, lines, 5+2, "a line each, and an object for each run on Databricks")
+		require.Equal(t, strings.Split(string(w.bucket.Body(logOf("r1", "clean_geo", 2, "WaitNotebook", 40, 3).Key())), "\n")[:3], lines[2:5])
+		var last history.JobLog
+		require.NoError(t, json.Unmarshal([]byte(lines[6]), &last))
+		require.Equal(t, []any{"databricks", "clean_geo", 2, int64(8), "FAILED"}, []any{last.Source, last.Task, last.Try, last.JobRunID, last.State})
+		require.Contains(t, last.Tasks[0].Error, "DELTA_CONCURRENT_APPEND")
+	})
+
+	t.Run("survives_what_databricks_does_not_tell", func(t *testing.T) {
+		for name, row := range map[string]struct {
+			runs systems.JobRuns
+			down error
+			want string
+		}{
+			"forgotten":   {&fakeJobs{}, nil, "Databricks no longer has this run"},
+			"unreachable": {&fakeJobs{err: &apierr.APIError{StatusCode: 503, Message: "away"}}, nil, "Databricks is not available"},
+			"refused":     {&fakeJobs{err: &apierr.APIError{StatusCode: 400, Message: "no such thing"}}, nil, "no such thing"},
+			"no settings": {nil, &fault.Error{Kind: fault.Unreachable, What: "cannot reach Databricks", Next: "set DATABRICKS_HOST and DATABRICKS_TOKEN", Err: errors.New("none")}, "set DATABRICKS_HOST"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				w := logged(t)
+				if w.runs = row.runs; row.down != nil {
+					w.down["workspace"] = row.down
+				}
+				code, stdout, stderr := w.view(t, "logs 2022-10-18 clean_geo")
+				require.Zero(t, code, stderr)
+				require.Contains(t, stdout, "activity failed", "the worker's lines are there all the same")
+				require.Contains(t, strings.Join(strings.Fields(stdout), " "), row.want)
+				if fake, ok := row.runs.(*fakeJobs); ok && name == "unreachable" {
+					require.Equal(t, 1, fake.asked, "it is not asked again and again")
+				}
+			})
 		}
-	}
-	require.Equal(t, []string{"one", "two", "three"}, said, "each line once")
-}
+	})
 
-func TestLogs_SaysThatThereAreNone(t *testing.T) {
-	w := newWorld()
-	w.record(t, recorded("2022-10-18", run.Manual, 10))
-	code, stdout, stderr := w.view(t, "logs 2022-10-18")
-	require.Zero(t, code)
-	require.Empty(t, stdout)
-	require.Contains(t, stderr, "No worker has written lines of this run.")
+	t.Run("follows_until_the_run_has_ended", func(t *testing.T) {
+		w := newWorld()
+		log := logOf("r1", "clean_pin", 1, "WaitNotebook", 40, 1)
+		w.shipped(t, log, []any{1, "INFO", "one"})
+		looks := 0
+		w.bucket.FailBefore(func(request, _ string) error { // a worker replaces the object by one with more lines
+			if request != "list" {
+				return nil
+			}
+			switch looks++; looks {
+			case 2:
+				w.shipped(t, log, []any{1, "INFO", "one"}, []any{2, "INFO", "two"})
+			case 3:
+				w.shipped(t, log, []any{1, "INFO", "one"}, []any{2, "INFO", "two"}, []any{3, "INFO", "three"})
+			}
+			return nil
+		})
+		ended := good
+		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{underway, underway, ended, ended}})
+		code, stdout, stderr := w.view(t, "logs 2022-10-18 clean_pin -f")
+		require.Zero(t, code, stderr)
+		var said []string
+		for _, line := range strings.Split(stdout, "\n") {
+			if _, message, ok := strings.Cut(line, "WaitNotebook: "); ok {
+				said = append(said, message)
+			}
+		}
+		require.Equal(t, []string{"one", "two", "three"}, said, "each line once")
+	})
 
-	code, _, stderr = w.view(t, "logs 2022-10-17")
-	require.Equal(t, exit.Failed, code)
-	require.Contains(t, stderr, "2022-10-17 has not run yet")
-}
-
-func TestLogs_RefusesWrongUse(t *testing.T) {
-	w := logged(t)
-	for line, reason := range map[string]string{
-		"logs":                       "name a date as YYYY-MM-DD",
-		"logs 2022-13-01":            "is not a date",
-		"logs 2022-10-18 clean":      `no task "clean"; its tasks are load, clean_pin`,
-		"logs 2022-10-18 load extra": "accepts at most 2 arg",
-		"logs 2022-10-18 --try 0":    "--try 0",
-	} {
-		code, stdout, stderr := w.view(t, line)
-		require.Equal(t, exit.Usage, code, line)
-		require.Contains(t, stderr, reason)
+	t.Run("says_that_there_are_none", func(t *testing.T) {
+		w := newWorld()
+		w.record(t, recorded("2022-10-18", run.Manual, 10))
+		code, stdout, stderr := w.view(t, "logs 2022-10-18")
+		require.Zero(t, code)
 		require.Empty(t, stdout)
-	}
+		require.Contains(t, stderr, "No worker has written lines of this run.")
+
+		code, _, stderr = w.view(t, "logs 2022-10-17")
+		require.Equal(t, exit.Failed, code)
+		require.Contains(t, stderr, "2022-10-17 has not run yet")
+	})
+
+	t.Run("refuses_wrong_use", func(t *testing.T) {
+		w := logged(t)
+		for line, reason := range map[string]string{
+			"logs":                       "name a date as YYYY-MM-DD",
+			"logs 2022-13-01":            "is not a date",
+			"logs 2022-10-18 clean":      `no task "clean"; its tasks are load, clean_pin`,
+			"logs 2022-10-18 load extra": "accepts at most 2 arg",
+			"logs 2022-10-18 --try 0":    "--try 0",
+		} {
+			code, stdout, stderr := w.view(t, line)
+			require.Equal(t, exit.Usage, code, line)
+			require.Contains(t, stderr, reason)
+			require.Empty(t, stdout)
+		}
+	})
 }

@@ -29,13 +29,14 @@ func slot(pool string, date dates.Date, try int) run.Slot {
 	return run.Slot{Pool: pool, WorkflowID: run.WorkflowID(pipeline, date), Task: pool, Try: try}
 }
 
-// going puts a workflow there that answers a query so.
-func (w *world) going(id string, answer any) *commonpb.WorkflowExecution {
+// open adds an open workflow that gives this answer to queries.
+func (w *world) open(id string, answer any) *commonpb.WorkflowExecution {
 	e := w.temporal.add(id, &fakeExecution{runID: "r1", status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, answers: []any{answer}})
 	return &commonpb.WorkflowExecution{WorkflowId: id, RunId: e.runID}
 }
 
-// busy is a world in which something of everything is going on: a Schedule of six days ago, gaps, two runs, a backfill, pools.
+// busy is a world in which a bit of everything happens: a Schedule of six days ago, gaps, two runs,
+// a backfill, pools.
 func busy(t *testing.T) *world {
 	w := scheduled(t, 6)
 	w.temporal.info.NumActionsMissedCatchupWindow = 1
@@ -58,7 +59,7 @@ func busy(t *testing.T) *world {
 		w.temporal.add(run.WorkflowID(pipeline, date), &fakeExecution{runID: row.GetExecution().GetRunId(), status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, answers: []any{status}})
 	}
 	backfill := &workflowpb.WorkflowExecutionInfo{
-		Execution: w.going(run.RangeWorkflowID(pipeline, "2022-10-01", "2022-10-10"), tenDays(3, 1, 2, "2022-10-07")),
+		Execution: w.open(run.RangeWorkflowID(pipeline, "2022-10-01", "2022-10-10"), tenDays(3, 1, 2, "2022-10-07")),
 		StartTime: timestamppb.New(noon.Add(-time.Hour)), Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
 	}
 	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
@@ -71,139 +72,150 @@ func busy(t *testing.T) *world {
 		}
 		return rows, nil
 	}
-	w.going(run.PoolWorkflowID("clean_geo"), run.PoolState{Name: "clean_geo", Slots: 1, Holders: []run.Slot{slot("clean_geo", "2022-10-07", 1)},
+	w.open(run.PoolWorkflowID("clean_geo"), run.PoolState{Name: "clean_geo", Slots: 1, Holders: []run.Slot{slot("clean_geo", "2022-10-07", 1)},
 		Waiting: []run.Slot{slot("clean_geo", "2022-10-18", 1), slot("clean_geo", "2022-10-08", 2)}})
-	w.going(run.PoolWorkflowID("clean_user"), run.PoolState{Name: "clean_user", Slots: 1, Waiting: []run.Slot{slot("clean_user", "2022-10-08", 1)},
+	w.open(run.PoolWorkflowID("clean_user"), run.PoolState{Name: "clean_user", Slots: 1, Waiting: []run.Slot{slot("clean_user", "2022-10-08", 1)},
 		Reserved: []run.Reservation{{Slot: slot("clean_user", "2022-10-18", 1), Until: noon}}})
-	w.going(run.PoolWorkflowID("query"), run.PoolState{Name: "query", Slots: 2, Holders: []run.Slot{slot("query", "2022-10-05", 1), slot("query", "2022-10-06", 3)}})
+	w.open(run.PoolWorkflowID("query"), run.PoolState{Name: "query", Slots: 2, Holders: []run.Slot{slot("query", "2022-10-05", 1), slot("query", "2022-10-06", 3)}})
 	return w
 }
 
-func TestOverview_ShowsHowTheDAGStands(t *testing.T) {
-	w := busy(t)
-	t.Setenv("COLUMNS", "80")
-	code, stdout, stderr := w.starter(t, "status")
-	require.Zero(t, code, stderr)
-	require.Empty(t, stderr)
-	golden(t, "overview", stdout)
-	w.temporal.pollers = nil
-	_, alone, _ := w.starter(t, "status")
-	stdout += alone
-	for line := range strings.Lines(stdout) {
-		require.LessOrEqual(t, text.StringWidthWithoutEscSequences(strings.TrimRight(line, "\n")), 80, line)
-	}
-}
-
-func TestOverview_SaysWhoPausedABackfillAndWhatLetsItGoOn(t *testing.T) {
-	w := busy(t)
-	paused := tenDays(3, 1, 2, "2022-10-07")
-	paused.Paused = "ann@desk: the source is being repaired (2022-10-19 11:00:00 UTC)"
-	w.going(run.RangeWorkflowID(pipeline, "2022-10-01", "2022-10-10"), paused)
-	t.Setenv("COLUMNS", "80")
-	code, stdout, stderr := w.starter(t, "status")
-	require.Zero(t, code, stderr)
-	require.Regexp(t, `2022-10-01 +2022-10-10 +6/10 +1 +2 +paused, 1 date running\n`, stdout, "no estimate of what is left")
-	require.Contains(t, stdout, "\n2022-10-01 to 2022-10-10: paused by ann@desk: the source is being repaired\n(2022-10-19 11:00:00 UTC); `starter backfill resume` continues it\n")
-}
-
-func TestOverview_IsAlsoForPrograms(t *testing.T) {
-	w := busy(t)
-	code, stdout, _ := w.starter(t, "status", "--days", "4", "-o", "json")
-	require.Zero(t, code)
-	var o history.Overview
-	require.NoError(t, json.Unmarshal([]byte(stdout), &o))
-	require.EqualValues(t, "2022-10-15", o.Since)
-	var states []string
-	for _, g := range o.Gaps {
-		states = append(states, string(g.Date)+" "+string(g.State))
-	}
-	require.Equal(t, []string{"2022-10-15 failed", "2022-10-16 partial", "2022-10-17 overdue", "2022-10-18 overdue"}, states)
-	require.Equal(t, []string{"clean_geo waits for a decision"}, o.Running[0].Now)
-	require.Equal(t, 4, o.Backfills[0].Progress.Success+o.Backfills[0].Progress.Failed)
-	require.Len(t, o.Pools, len(startertest.Catalog.Pools))
-	require.EqualValues(t, 1, o.Schedule.Missed)
-	require.EqualValues(t, "2022-10-19", o.Schedule.Next.Date)
-}
-
-func TestOverview_WorksWithoutAWorker(t *testing.T) {
-	for name, change := range map[string]func(*world){
-		"none polls":        func(w *world) { w.temporal.pollers = nil },
-		"one has just died": func(w *world) { w.temporal.queryErr = serviceerror.NewDeadlineExceeded("no answer") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := busy(t)
-			change(w)
-			code, stdout, stderr := w.starter(t, "status")
-			require.Zero(t, code, stderr)
-			require.Contains(t, stdout, "2022-10-14  missed", "gaps need no worker")
-			require.Regexp(t, `2022-10-17 +held`, stdout, "visibility knows that it is held")
-			require.Regexp(t, `clean_geo +\?/1 +not known`, stdout)
-			require.Contains(t, stdout, "idle: load (1)")
-			require.Contains(t, stdout, "pipeline-backfill-2022-10-01-2022-10-10")
-			require.Contains(t, stdout, "NOT KNOWN: the activity of runs, the progress of backfills, the slots of pools\n  no worker")
-		})
-	}
-}
-
-func TestOverview_OfAQuietDAG(t *testing.T) {
-	w := newWorld()
-	code, stdout, _ := w.starter(t, "status")
-	require.Zero(t, code)
-	require.Equal(t, "pipeline: no Schedule; create it with `starter schedule apply`\n\nGAPS: none since 2022-09-19\n\nRUNNING: none\n\n"+
-		"POOLS: all idle: load (1), clean_pin (1), clean_geo (1), clean_user (1), query (1)\n", stdout)
-
-	w = scheduled(t, 1)
-	w.ledgered(t, "2022-10-18", run.Success)
-	w.starter(t, "schedule", "pause", "--reason", "holiday")
-	code, stdout, _ = w.starter(t, "status")
-	require.Zero(t, code)
-	require.Contains(t, stdout, "pipeline: paused (holiday)\n  resume it with `starter schedule resume`\n\nGAPS: none")
-	w.temporal.executions[run.PoolWorkflowID("load")] = &fakeExecution{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
-	_, stdout, _ = w.starter(t, "status")
-	require.Contains(t, stdout, "all idle: load (1)", "a pool that does not run is idle")
-}
-
-func TestOverview_ShowsTheRestWithoutTheBucket(t *testing.T) {
-	w := busy(t)
-	w.down["bucket"] = &fault.Error{Kind: fault.Unreachable, What: "cannot reach S3", Next: "is the stack up?", Err: errors.New("refused")}
-	code, stdout, _ := w.starter(t, "status")
-	require.Equal(t, exit.Unreachable, code)
-	require.NotContains(t, stdout, "GAPS")
-	require.Contains(t, stdout, "NOT KNOWN: the Schedule and the gaps\n  cannot reach S3")
-	require.Contains(t, stdout, "RUNNING: 2")
-}
-
-func TestOverview_ListsTwentyRunsAndCountsTheOthers(t *testing.T) {
-	w := newWorld()
-	w.temporal.pollers = nil
-	w.temporal.list = func(query string) (rows []*workflowpb.WorkflowExecutionInfo, _ error) {
-		for day := range 25 {
-			if strings.Contains(query, "'Run'") {
-				rows = append(rows, listed(t, dates.Date("2022-10-18").Add(-day), enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, run.Running, false))
-			}
+func TestOverview(t *testing.T) {
+	t.Run("shows_the_state_of_the_dag", func(t *testing.T) {
+		w := busy(t)
+		t.Setenv("COLUMNS", "80")
+		code, stdout, stderr := w.starter(t, "status")
+		require.Zero(t, code, stderr)
+		require.Empty(t, stderr)
+		golden(t, "overview", stdout)
+		w.temporal.pollers = nil
+		_, alone, _ := w.starter(t, "status")
+		stdout += alone
+		for line := range strings.Lines(stdout) {
+			require.LessOrEqual(t, text.StringWidthWithoutEscSequences(strings.TrimRight(line, "\n")), 80, line)
 		}
-		return rows, nil
-	}
-	_, stdout, _ := w.starter(t, "status")
-	require.Contains(t, stdout, "RUNNING: 25")
-	require.Contains(t, stdout, "and 5 more: see `starter runs --state running`")
+	})
+
+	t.Run("says_who_paused_a_backfill_and_how_to_resume_it", func(t *testing.T) {
+		w := busy(t)
+		paused := tenDays(3, 1, 2, "2022-10-07")
+		paused.Paused = "ann@desk: the source is being repaired (2022-10-19 11:00:00 UTC)"
+		w.open(run.RangeWorkflowID(pipeline, "2022-10-01", "2022-10-10"), paused)
+		t.Setenv("COLUMNS", "80")
+		code, stdout, stderr := w.starter(t, "status")
+		require.Zero(t, code, stderr)
+		require.Regexp(t, `2022-10-01 +2022-10-10 +6/10 +1 +2 +paused, 1 date running\n`, stdout, "no estimate of what is left")
+		require.Contains(t, stdout, "\n2022-10-01 to 2022-10-10: paused by ann@desk: the source is being repaired\n(2022-10-19 11:00:00 UTC); `starter backfill resume` continues it\n")
+	})
+
+	t.Run("is_also_for_programs", func(t *testing.T) {
+		t.Parallel()
+		w := busy(t)
+		code, stdout, _ := w.starter(t, "status", "--days", "4", "-o", "json")
+		require.Zero(t, code)
+		var o history.Overview
+		require.NoError(t, json.Unmarshal([]byte(stdout), &o))
+		require.EqualValues(t, "2022-10-15", o.Since)
+		var states []string
+		for _, g := range o.Gaps {
+			states = append(states, string(g.Date)+" "+string(g.State))
+		}
+		require.Equal(t, []string{"2022-10-15 failed", "2022-10-16 partial", "2022-10-17 overdue", "2022-10-18 overdue"}, states)
+		require.Equal(t, []string{"clean_geo waits for a decision"}, o.Running[0].Now)
+		require.Equal(t, 4, o.Backfills[0].Progress.Success+o.Backfills[0].Progress.Failed)
+		require.Len(t, o.Pools, len(startertest.Catalog.Pools))
+		require.EqualValues(t, 1, o.Schedule.Missed)
+		require.EqualValues(t, "2022-10-19", o.Schedule.Next.Date)
+	})
+
+	t.Run("works_without_a_worker", func(t *testing.T) {
+		t.Parallel()
+		for name, change := range map[string]func(*world){
+			"none polls":        func(w *world) { w.temporal.pollers = nil },
+			"one has just died": func(w *world) { w.temporal.queryErr = serviceerror.NewDeadlineExceeded("no answer") },
+		} {
+			t.Run(name, func(t *testing.T) {
+				w := busy(t)
+				change(w)
+				code, stdout, stderr := w.starter(t, "status")
+				require.Zero(t, code, stderr)
+				require.Contains(t, stdout, "2022-10-14  missed", "gaps need no worker")
+				require.Regexp(t, `2022-10-17 +held`, stdout, "visibility knows that it is held")
+				require.Regexp(t, `clean_geo +\?/1 +not known`, stdout)
+				require.Contains(t, stdout, "idle: load (1)")
+				require.Contains(t, stdout, "pipeline-backfill-2022-10-01-2022-10-10")
+				require.Contains(t, stdout, "NOT KNOWN: the activity of runs, the progress of backfills, the slots of pools\n  no worker")
+			})
+		}
+	})
+
+	t.Run("of_a_quiet_dag", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld()
+		code, stdout, _ := w.starter(t, "status")
+		require.Zero(t, code)
+		require.Equal(t, "pipeline: no Schedule; create it with `starter schedule apply`\n\nGAPS: none since 2022-09-19\n\nRUNNING: none\n\n"+
+			"POOLS: all idle: load (1), clean_pin (1), clean_geo (1), clean_user (1), query (1)\n", stdout)
+
+		w = scheduled(t, 1)
+		w.ledgered(t, "2022-10-18", run.Success)
+		w.starter(t, "schedule", "pause", "--reason", "holiday")
+		code, stdout, _ = w.starter(t, "status")
+		require.Zero(t, code)
+		require.Contains(t, stdout, "pipeline: paused (holiday)\n  resume it with `starter schedule resume`\n\nGAPS: none")
+		w.temporal.executions[run.PoolWorkflowID("load")] = &fakeExecution{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
+		_, stdout, _ = w.starter(t, "status")
+		require.Contains(t, stdout, "all idle: load (1)", "a pool that does not run is idle")
+	})
+
+	t.Run("shows_the_rest_without_the_bucket", func(t *testing.T) {
+		t.Parallel()
+		w := busy(t)
+		w.down["bucket"] = &fault.Error{Kind: fault.Unreachable, What: "cannot reach S3", Next: "is the stack up?", Err: errors.New("refused")}
+		code, stdout, _ := w.starter(t, "status")
+		require.Equal(t, exit.Unreachable, code)
+		require.NotContains(t, stdout, "GAPS")
+		require.Contains(t, stdout, "NOT KNOWN: the Schedule and the gaps\n  cannot reach S3")
+		require.Contains(t, stdout, "RUNNING: 2")
+	})
+
+	t.Run("lists_twenty_runs_and_counts_the_others", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld()
+		w.temporal.pollers = nil
+		w.temporal.list = func(query string) (rows []*workflowpb.WorkflowExecutionInfo, _ error) {
+			for day := range 25 {
+				if strings.Contains(query, "'Run'") {
+					rows = append(rows, listed(t, dates.Date("2022-10-18").Add(-day), enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, run.Running, false))
+				}
+			}
+			return rows, nil
+		}
+		_, stdout, _ := w.starter(t, "status")
+		require.Contains(t, stdout, "RUNNING: 25")
+		require.Contains(t, stdout, "and 5 more: see `starter runs --state running`")
+	})
 }
 
-func TestDoctor_ShowsDatesThatNeedSomebodyWithoutAWorker(t *testing.T) {
-	w := ready(t)
-	w.temporal.info.CreatedAt = noon.AddDate(0, 0, -6)
-	w.temporal.pollers = nil
-	for date, state := range map[dates.Date]run.State{"2022-10-13": run.Success, "2022-10-15": run.Failed, "2022-10-17": run.Success, "2022-10-18": run.Success} {
-		w.ledgered(t, date, state, func(e *ledger.Entry) { e.Error, e.Partial = "nowhere\nat all", date == "2022-10-17" })
-	}
-	code, stdout, _ := w.starter(t, "doctor")
-	require.Equal(t, exit.Failed, code)
-	require.Contains(t, stdout, "FAIL  Temporal   dates              2022-10-14 skipped, overdue (the Schedule was paused or changed when it should have fired): `starter run 2022-10-14`; "+
-		"2022-10-15 failed (nowhere…): `starter rerun 2022-10-15 --failed`; 2022-10-16 skipped, overdue")
-	require.Contains(t, stdout, "; and 1 more, see `starter status --days 7`\n")
+func TestDoctorOverview(t *testing.T) {
+	t.Parallel()
+	t.Run("shows_dates_that_need_attention_without_a_worker", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t)
+		w.temporal.info.CreatedAt = noon.AddDate(0, 0, -6)
+		w.temporal.pollers = nil
+		for date, state := range map[dates.Date]run.State{"2022-10-13": run.Success, "2022-10-15": run.Failed, "2022-10-17": run.Success, "2022-10-18": run.Success} {
+			w.ledgered(t, date, state, func(e *ledger.Entry) { e.Error, e.Partial = "nowhere\nat all", date == "2022-10-17" })
+		}
+		code, stdout, _ := w.starter(t, "doctor")
+		require.Equal(t, exit.Failed, code)
+		require.Contains(t, stdout, "FAIL  Temporal   dates              2022-10-14 skipped, overdue (the Schedule was paused or changed when it should have fired): `starter run 2022-10-14`; "+
+			"2022-10-15 failed (nowhere…): `starter rerun 2022-10-15 --failed`; 2022-10-16 skipped, overdue")
+		require.Contains(t, stdout, "; and 1 more, see `starter status --days 7`\n")
 
-	w.settings.AlarmHook = "https://hooks.example.com/hush"
-	_, stdout, _ = w.starter(t, "doctor")
-	require.Contains(t, stdout, "ok    alarms     hook               the worker posts overdue dates to hooks.example.com\n")
-	require.NotContains(t, stdout, "hush")
+		w.settings.AlarmHook = "https://hooks.example.com/hush"
+		_, stdout, _ = w.starter(t, "doctor")
+		require.Contains(t, stdout, "ok    alarms     hook               the worker posts overdue dates to hooks.example.com\n")
+		require.NotContains(t, stdout, "hush")
+	})
 }

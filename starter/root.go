@@ -18,7 +18,6 @@ func (a *app) Main(ctx context.Context, args []string) int {
 	root := a.command()
 	root.SetArgs(args)
 	root.SetIn(a.In)
-	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	command, err := root.ExecuteContextC(ctx)
 	if err != nil && !a.parsed {
@@ -82,6 +81,7 @@ func (a *app) command() *cobra.Command {
 		a.answersCommand(), a.whyCommand(),
 		a.setupCommand(), a.doctorCommand(), a.notebooksCommand(), a.emulateCommand(), a.demoCommand(), a.versionCommand(),
 	)
+	root.SetOut(a.Out) // `completion` keeps the writer that it is created with
 	completionNeedsShell(root)
 	return root
 }

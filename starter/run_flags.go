@@ -30,8 +30,8 @@ type runFlags struct {
 func (f *runFlags) add(a *app, c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringArrayVar(&f.params, "param", nil, "notebook parameter as `name=value` (repeatable)")
-	flags.StringArrayVar(&f.tags, "tag", nil, "`label` by which `runs --tag` finds the run (repeatable)")
-	flags.BoolVar(&f.hold, "hold", false, "hold a task that has used up its tries for a decision with `task`")
+	flags.StringArrayVar(&f.tags, "tag", nil, "`label` by which runs --tag finds the run (repeatable)")
+	flags.BoolVar(&f.hold, "hold", false, "hold tasks that have used up their tries, for a decision with starter task")
 	flags.BoolVar(&f.ignorePast, "ignore-past", false, "no wait for the date before")
 	flags.DurationVar(&f.timeout, "run-timeout", 0, "`time` after which the run is cancelled and fails, as in 6h")
 	_ = c.RegisterFlagCompletionFunc("param", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -41,46 +41,51 @@ func (w *world) rebuilt(t *testing.T, date dates.Date, seconds int, change func(
 	w.put(t, "runs/pipeline/"+string(date)+".json", entry)
 }
 
-func TestWhy_TellsNotebooksObjectsRunsAndTries(t *testing.T) {
-	w := newWorld()
-	w.rebuilt(t, "2022-10-16", -100, nil)
-	w.rebuilt(t, "2022-10-17", -50, nil)
-	w.rebuilt(t, "2022-10-18", 0, nil)
-	w.rebuilt(t, "2022-10-15", 3600, nil) // backfilled afterwards
-	w.put(t, "manifests/pinflow.pin/2022-10-18.json", landing.Manifest{Topic: "pinflow.pin", Date: "2022-10-18", Records: 10, Partitions: []landing.ManifestPartition{
-		{Partition: 0, Start: 5, End: 15, Objects: []landing.Object{
-			{Key: "topics/pinflow.pin/dt=2022-10-18/partition=0/pinflow.pin+0+0000000005.json", Partition: 0, Start: 5, End: 15, Records: 10, SHA256: strings.Repeat("f", 64)},
-		}},
-		{Partition: 1, Objects: []landing.Object{{Key: "topics/pinflow.pin/dt=2022-10-18/partition=1/pinflow.pin+1+empty.json", Partition: 1, Empty: true, SHA256: strings.Repeat("e", 64)}}},
-	}})
-	code, stdout, stderr := w.starter(t, "why", "users_joined_by_year", "2022-10-18")
-	require.Zero(t, code, stderr)
-	golden(t, "why", stdout)
+func TestWhy(t *testing.T) {
+	t.Parallel()
+	t.Run("tells_notebooks_objects_runs_and_tries", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld()
+		w.rebuilt(t, "2022-10-16", -100, nil)
+		w.rebuilt(t, "2022-10-17", -50, nil)
+		w.rebuilt(t, "2022-10-18", 0, nil)
+		w.rebuilt(t, "2022-10-15", 3600, nil) // backfilled afterwards
+		w.put(t, "manifests/pinflow.pin/2022-10-18.json", landing.Manifest{Topic: "pinflow.pin", Date: "2022-10-18", Records: 10, Partitions: []landing.ManifestPartition{
+			{Partition: 0, Start: 5, End: 15, Objects: []landing.Object{
+				{Key: "topics/pinflow.pin/dt=2022-10-18/partition=0/pinflow.pin+0+0000000005.json", Partition: 0, Start: 5, End: 15, Records: 10, SHA256: strings.Repeat("f", 64)},
+			}},
+			{Partition: 1, Objects: []landing.Object{{Key: "topics/pinflow.pin/dt=2022-10-18/partition=1/pinflow.pin+1+empty.json", Partition: 1, Empty: true, SHA256: strings.Repeat("e", 64)}}},
+		}})
+		code, stdout, stderr := w.starter(t, "why", "users_joined_by_year", "2022-10-18")
+		require.Zero(t, code, stderr)
+		golden(t, "why", stdout)
 
-	_, stdout, _ = w.starter(t, "why", "users_joined_by_year", "2022-10-18", "-o", "json")
-	var l history.Lineage
-	require.NoError(t, json.Unmarshal([]byte(stdout), &l))
-	require.Equal(t, []dates.Date{"2022-10-16", "2022-10-17"}, l.Earlier)
-	require.EqualValues(t, "2022-10-15", l.Since)
-	require.EqualValues(t, 6, *l.Rows)
-	require.Equal(t, "s3://bucket/topics/pinflow.pin/dt=2022-10-18/partition=0/pinflow.pin+0+0000000005.json", l.Landed[0].Partitions[0].Objects[0].Key)
-}
+		_, stdout, _ = w.starter(t, "why", "users_joined_by_year", "2022-10-18", "-o", "json")
+		var l history.Lineage
+		require.NoError(t, json.Unmarshal([]byte(stdout), &l))
+		require.Equal(t, []dates.Date{"2022-10-16", "2022-10-17"}, l.Earlier)
+		require.EqualValues(t, "2022-10-15", l.Since)
+		require.EqualValues(t, 6, *l.Rows)
+		require.Equal(t, "s3://bucket/topics/pinflow.pin/dt=2022-10-18/partition=0/pinflow.pin+0+0000000005.json", l.Landed[0].Partitions[0].Objects[0].Key)
+	})
 
-func TestWhy_SaysWhyThereIsNothingToTell(t *testing.T) {
-	w := newWorld()
-	code, _, stderr := w.starter(t, "why", "users", "2022-10-18")
-	require.Equal(t, exit.Usage, code)
-	require.Contains(t, stderr, `no task of pipeline rebuilds "users"; the tables are most_popular_category_by_country`)
-	code, _, stderr = w.starter(t, "why", "users_joined_by_year", "2022-10-18")
-	require.Equal(t, exit.Failed, code)
-	require.Contains(t, stderr, "2022-10-18 has not run yet")
-	w.rebuilt(t, "2022-10-18", 0, func(e *ledger.Entry) { e.State, e.Tasks[4].State = "failed", "upstream_failed" })
-	code, _, stderr = w.starter(t, "why", "users_joined_by_year", "2022-10-18")
-	require.Equal(t, exit.Failed, code)
-	require.Contains(t, stderr, "its task query is upstream_failed; see `starter status 2022-10-18`")
-	w.write(t, "manifests/pinflow.pin/2022-10-18.json", []byte("{"))
-	w.rebuilt(t, "2022-10-18", 0, nil)
-	code, _, stderr = w.starter(t, "why", "users_joined_by_year", "2022-10-18")
-	require.Equal(t, exit.Failed, code)
-	require.Contains(t, stderr, "rerun the load of the date")
+	t.Run("says_why_there_is_nothing_to_tell", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld()
+		code, _, stderr := w.starter(t, "why", "users", "2022-10-18")
+		require.Equal(t, exit.Usage, code)
+		require.Contains(t, stderr, `no task of pipeline rebuilds "users"; the tables are most_popular_category_by_country`)
+		code, _, stderr = w.starter(t, "why", "users_joined_by_year", "2022-10-18")
+		require.Equal(t, exit.Failed, code)
+		require.Contains(t, stderr, "2022-10-18 has not run yet")
+		w.rebuilt(t, "2022-10-18", 0, func(e *ledger.Entry) { e.State, e.Tasks[4].State = "failed", "upstream_failed" })
+		code, _, stderr = w.starter(t, "why", "users_joined_by_year", "2022-10-18")
+		require.Equal(t, exit.Failed, code)
+		require.Contains(t, stderr, "its task query is upstream_failed; see `starter status 2022-10-18`")
+		w.write(t, "manifests/pinflow.pin/2022-10-18.json", []byte("{"))
+		w.rebuilt(t, "2022-10-18", 0, nil)
+		code, _, stderr = w.starter(t, "why", "users_joined_by_year", "2022-10-18")
+		require.Equal(t, exit.Failed, code)
+		require.Contains(t, stderr, "rerun the load of the date")
+	})
 }

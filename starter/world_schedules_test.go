@@ -29,7 +29,8 @@ func (s *fakeSchedules) GetHandle(_ context.Context, id string) client.ScheduleH
 	return &fakeSchedule{temporal: s.temporal, id: id}
 }
 
-// described is a Schedule as the server gives it back: with the defaults filled in, its input encoded.
+// described is a Schedule as the server gives it back: with the defaults filled in, its input
+// encoded.
 func described(spec client.ScheduleSpec, action client.ScheduleWorkflowAction, policy client.SchedulePolicies, state *client.ScheduleState) *client.Schedule {
 	encoded := []any{}
 	for _, arg := range action.Args {

@@ -22,7 +22,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// fakeTemporal keeps workflows by their ids. What a test needs otherwise it sets in the function fields.
+// fakeTemporal keeps workflows by their ids. What a test needs otherwise it sets in the function
+// fields.
 type fakeTemporal struct {
 	client.Client // panics for what no command should call
 	executions    map[string]*fakeExecution
@@ -54,7 +55,7 @@ type fakeExecution struct {
 	id, runID string
 	status    enumspb.WorkflowExecutionStatus
 	closed    time.Time
-	answers   []any // to queries, one after the other; the last stands
+	answers   []any // to queries, one after the other; the last one again and again
 	result    func(into any) error
 	pending   []*workflowpb.PendingActivityInfo
 	history   []*historypb.HistoryEvent

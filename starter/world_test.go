@@ -242,7 +242,8 @@ func (f *fakeNotebooks) Import(_ context.Context, r workspace.Import) error {
 	return err
 }
 
-// ListAll lists the notebooks of a folder. Like the API it does not know a folder that was never made.
+// ListAll lists the notebooks of a folder. Like the API it does not know a folder that was never
+// made.
 func (f *fakeNotebooks) ListAll(_ context.Context, r workspace.ListWorkspaceRequest) (all []workspace.ObjectInfo, _ error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -259,7 +260,8 @@ func (f *fakeNotebooks) ListAll(_ context.Context, r workspace.ListWorkspaceRequ
 
 func (f *fakeNotebooks) MkdirsByPath(context.Context, string) error { return f.err }
 
-// fakeSQL answers statements that end with a key of results; others fail, as tables that are not there do.
+// fakeSQL answers statements that end with a key of results; others fail, as tables that are not
+// there do.
 type fakeSQL struct {
 	mu      sync.Mutex
 	schema  bool

@@ -31,8 +31,8 @@ func (c *Controller) StartBackfill(ctx context.Context, conn *temporal.Connectio
 	case !errors.As(err, &running):
 		return nil, conn.Classify(err)
 	case !join:
-		return nil, fmt.Errorf("a backfill of these dates is already running: follow it with --wait, change it with `starter backfill pause|resume|parallel|cancel`, or see\n%s",
-			c.UILink(conn, id, running.RunId))
+		return nil, fmt.Errorf("a backfill of these dates is already running: follow it with --wait, change it with `%s`, or see\n%s",
+			c.Command("backfill pause|resume|parallel|cancel"), c.UILink(conn, id, running.RunId))
 	}
 	c.Log("A backfill of these dates is already running: waiting for that one.")
 	return conn.GetWorkflow(ctx, id, ""), nil

@@ -113,6 +113,9 @@ func (d *Doctor) gateway(ctx context.Context) []Finding {
 			if answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized {
 				return "", fmt.Errorf("the gateway rejected the first key of PINFLOW_API_KEYS (%s): set it to a key of the gateway", answer.Status)
 			}
+			if answer.StatusCode != http.StatusOK {
+				return fmt.Sprintf("not checked: the gateway responded with %s", answer.Status), nil
+			}
 			return "accepted", nil
 		}},
 	)

@@ -78,11 +78,11 @@ func scheduleOf(ctx context.Context, conn *temporal.Connection, r *history.Reade
 	case err != nil:
 		return "", err
 	case len(view.Behind) > 0:
-		return "", fmt.Errorf("%s differs from the settings and this build: run `starter schedule apply`", view.ID)
+		return "", fmt.Errorf("%s differs from the settings and this build: run `%s`", view.ID, r.Command("schedule apply"))
 	case view.Paused:
-		return fmt.Sprintf("%s is paused (%s); `starter schedule resume` resumes it", view.ID, view.Note), nil
+		return fmt.Sprintf("%s is paused (%s); `%s` resumes it", view.ID, view.Note, r.Command("schedule resume")), nil
 	case len(view.Next) == 0:
-		return "", fmt.Errorf("%s has no next firing: run `starter schedule apply`", view.ID)
+		return "", fmt.Errorf("%s has no next firing: run `%s`", view.ID, r.Command("schedule apply"))
 	}
 	return fmt.Sprintf("%s fires next at %s UTC", view.ID, term.Moment(view.Next[0])), nil
 }
@@ -110,7 +110,7 @@ func datesOf(ctx context.Context, conn *temporal.Connection, r *history.Reader) 
 		}
 	}
 	if more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more, see `starter status --days %d`", more, datesChecked))
+		lines = append(lines, fmt.Sprintf("and %d more, see `%s`", more, r.Command(fmt.Sprintf("status --days %d", datesChecked))))
 	}
 	switch {
 	case len(lines) > 0:

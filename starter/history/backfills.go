@@ -46,7 +46,7 @@ func (r *Reader) Backfill(ctx context.Context, conn *temporal.Connection, id str
 	description, err := conn.DescribeWorkflowExecution(ctx, id, "")
 	var missing *serviceerror.NotFound
 	if errors.As(err, &missing) {
-		return BackfillStatus{}, fmt.Errorf("there is no backfill %s: `starter backfill show` lists the running ones", id)
+		return BackfillStatus{}, fmt.Errorf("there is no backfill %s: `%s` lists the running ones", id, r.Command("backfill show"))
 	}
 	if err != nil {
 		return BackfillStatus{}, conn.Classify(err)

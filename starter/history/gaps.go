@@ -202,7 +202,7 @@ func (g GapFacts) missing(date dates.Date, firing time.Time) (GapState, string) 
 	case r.Known:
 		return GapLost, fmt.Sprintf("the workflow that the Schedule started ended without a run (%s)", r.Status)
 	case s.Missed > 0 && !s.Paused:
-		return GapMissed, fmt.Sprintf("Temporal was down when the Schedule should have fired (%s missed so far)", term.Count(s.Missed, "firing"))
+		return GapMissed, fmt.Sprintf("Temporal was down at its firing (%s missed)", term.Count(s.Missed, "firing"))
 	case s.Skipped+s.Dropped > 0 && !s.Paused:
 		return GapDropped, fmt.Sprintf("the firing was dropped (%d by overlap, %d by a full buffer)", s.Skipped, s.Dropped)
 	case s.Paused && s.Missed+s.Skipped+s.Dropped > 0:

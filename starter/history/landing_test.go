@@ -40,29 +40,33 @@ func (r *landingRun) DescribeWorkflowExecution(context.Context, string, string) 
 	return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: r.pending}, nil
 }
 
-func TestLanding_CountsOffsetsOfAllPartitions(t *testing.T) {
-	event := func(id int64, activity string, in landing.PartitionInput) *historypb.HistoryEvent {
-		payloads, err := converter.GetDefaultDataConverter().ToPayloads(in)
+func TestLanding(t *testing.T) {
+	t.Parallel()
+	t.Run("counts_offsets_of_all_partitions", func(t *testing.T) {
+		t.Parallel()
+		event := func(id int64, activity string, in landing.PartitionInput) *historypb.HistoryEvent {
+			payloads, err := converter.GetDefaultDataConverter().ToPayloads(in)
+			require.NoError(t, err)
+			return &historypb.HistoryEvent{EventId: id, Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
+				ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{
+					ActivityId: string(rune('0' + id)), ActivityType: &commonpb.ActivityType{Name: activity}, Input: payloads,
+				}}}
+		}
+		heartbeat, err := converter.GetDefaultDataConverter().ToPayloads(int64(1300))
 		require.NoError(t, err)
-		return &historypb.HistoryEvent{EventId: id, Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
-			ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{
-				ActivityId: string(rune('0' + id)), ActivityType: &commonpb.ActivityType{Name: activity}, Input: payloads,
-			}}}
-	}
-	heartbeat, err := converter.GetDefaultDataConverter().ToPayloads(int64(1300))
-	require.NoError(t, err)
-	conn := &temporal.Connection{Client: &landingRun{
-		history: []*historypb.HistoryEvent{
-			event(5, "PlanLanding", landing.PartitionInput{}),
-			event(6, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 0, Start: 100, End: 600}}),
-			event(7, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 1, Start: 1000, End: 2000}}),
-			event(8, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 2, Start: 0, End: 50}}),
-			{EventId: 9, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
-				ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: 6}}},
-		},
-		pending: []*workflowpb.PendingActivityInfo{{ActivityId: "7", HeartbeatDetails: heartbeat}, {ActivityId: "8"}},
-	}}
-	far, err := landingOf(t.Context(), conn, "run", "r1")
-	require.NoError(t, err)
-	require.Equal(t, Landing{Done: 500 + 300, Total: 500 + 1000 + 50}, far)
+		conn := &temporal.Connection{Client: &landingRun{
+			history: []*historypb.HistoryEvent{
+				event(5, "PlanLanding", landing.PartitionInput{}),
+				event(6, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 0, Start: 100, End: 600}}),
+				event(7, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 1, Start: 1000, End: 2000}}),
+				event(8, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 2, Start: 0, End: 50}}),
+				{EventId: 9, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
+					ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: 6}}},
+			},
+			pending: []*workflowpb.PendingActivityInfo{{ActivityId: "7", HeartbeatDetails: heartbeat}, {ActivityId: "8"}},
+		}}
+		far, err := landingOf(t.Context(), conn, "run", "r1")
+		require.NoError(t, err)
+		require.Equal(t, Landing{Done: 500 + 300, Total: 500 + 1000 + 50}, far)
+	})
 }

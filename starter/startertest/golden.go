@@ -18,7 +18,8 @@ var golden = func() string {
 	return filepath.Join(filepath.Dir(file), "..", "testdata", "golden")
 }()
 
-// Golden compares a text with starter/testdata/golden/<name>.golden. With -update it writes the file.
+// Golden compares a text with starter/testdata/golden/<name>.golden. With -update it writes the
+// file.
 func Golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join(golden, name+".golden")

@@ -1,5 +1,5 @@
-// Package startertest has DAGs, runs of them and golden files for the tests of the starter's packages. Its
-// DAGs are its own, so that a change of the production DAG breaks no test here.
+// Package startertest has DAGs, runs of them and golden files for the tests of the starter's
+// packages. Its DAGs are its own, so that a change of the production DAG breaks no test here.
 package startertest
 
 import (
@@ -60,8 +60,8 @@ var (
 // Command returns the command line of a subcommand, as for the only DAG of a build.
 func Command(args string) string { return "starter " + args }
 
-// RunOf returns a run of 2022-10-18 whose tasks are in the given states, in the order of the pipeline;
-// missing ones are in state none.
+// RunOf returns a run of 2022-10-18 whose tasks are in the given states, in the order of the
+// pipeline; missing ones are in state none.
 func RunOf(state run.State, tasks ...run.Task) run.Status {
 	status := run.Status{
 		DAG: Pipeline.Name, Date: "2022-10-18", State: state, Trigger: run.Manual, WorkflowID: run.WorkflowID(Pipeline.Name, "2022-10-18"), RunID: "r1",

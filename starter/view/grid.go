@@ -61,7 +61,8 @@ func (v *View) Grid(h *history.Span, names, width, leftOut int) {
 	v.Say("%s", v.legend(width, used))
 	v.Say("%s", term.Flow(width, []string{"trigger: s schedule, m manual, b backfill", "took: █ is " + term.Duration(longest), "digit: tries"}))
 	if leftOut > 0 {
-		v.Say("%s", term.Flow(width, []string{fmt.Sprintf("%s before these do not fit into %d columns:", datesOf(leftOut), width), "see them with --to " + string(h.From.Add(-1))}))
+		earlier := fmt.Sprintf("not shown: %s", term.Count(int64(leftOut), "earlier date"))
+		v.Say("%s", term.Flow(width, []string{earlier, "see --to " + string(h.From.Add(-1))}))
 	}
 }
 
@@ -127,14 +128,6 @@ func spark(d, longest time.Duration) string {
 		return string(levels[0])
 	}
 	return string(levels[min(len(levels)-1, int(int64(len(levels))*int64(d)/int64(longest)))])
-}
-
-// datesOf returns a number of dates in words.
-func datesOf(n int) string {
-	if n == 1 {
-		return "1 date"
-	}
-	return fmt.Sprintf("%d dates", n)
 }
 
 func firstLetter(s string) string {

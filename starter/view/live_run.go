@@ -89,7 +89,7 @@ func (v *View) liveNote(task run.Task) string {
 	case task.Waiting != "":
 		return "waits for " + task.Waiting
 	case task.State == run.Held:
-		return "is held, decide with `starter task`: " + term.OneLine(task.Error)
+		return "is held, decide with `" + v.Command("task") + "`: " + term.OneLine(task.Error)
 	case task.Error != "":
 		return "had an error: " + term.OneLine(task.Error)
 	case task.Carried:

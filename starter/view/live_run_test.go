@@ -73,80 +73,82 @@ func liveView(out io.Writer) *View {
 	}
 }
 
-func TestLive_RedrawsTheTableInPlace(t *testing.T) {
-	t.Setenv("COLUMNS", "80")
-	t.Setenv("TERM", "xterm")
-	var out bytes.Buffer
-	v := liveView(&out)
-	seen := &terminal{t: t}
-	shown := v.Watcher()
-	frames := startertest.Watched()
+func TestLive(t *testing.T) {
+	t.Run("redraws_the_table_in_place", func(t *testing.T) {
+		t.Setenv("COLUMNS", "80")
+		t.Setenv("TERM", "xterm")
+		var out bytes.Buffer
+		v := liveView(&out)
+		seen := &terminal{t: t}
+		shown := v.Watcher()
+		frames := startertest.Watched()
 
-	shown.Show(frames[0], history.Landing{Done: 30, Total: 120})
-	seen.write(out.String())
-	startertest.Golden(t, "live-landing", seen.String())
-	require.False(t, seen.cursor, "a cursor that jumps about would flicker")
+		shown.Show(frames[0], history.Landing{Done: 30, Total: 120})
+		seen.write(out.String())
+		startertest.Golden(t, "live-landing", seen.String())
+		require.False(t, seen.cursor, "a cursor that jumps about would flicker")
 
-	out.Reset()
-	shown.Show(frames[0], history.Landing{Done: 30, Total: 120})
-	require.Empty(t, out.String(), "what stands is not drawn again")
+		out.Reset()
+		shown.Show(frames[0], history.Landing{Done: 30, Total: 120})
+		require.Empty(t, out.String(), "a frame like the last one is not drawn")
 
-	shown.Show(frames[1], history.Landing{})
-	seen.write(out.String())
-	startertest.Golden(t, "live-waiting", seen.String())
-	for _, line := range seen.lines {
-		require.Less(t, text.StringWidthWithoutEscSequences(line), 80, line)
-	}
-
-	out.Reset()
-	shown.NoWorker(history.NoWorker(errors.New("nobody polls")))
-	seen.write(out.String())
-	require.Contains(t, seen.String(), "no worker answers on task queue pinflow")
-	require.Contains(t, seen.String(), "clean_geo", "what was known stays")
-
-	out.Reset()
-	shown.End()
-	seen.write(out.String())
-	require.Empty(t, strings.TrimSpace(seen.String()), "the last state is printed as the command's result")
-	require.True(t, seen.cursor)
-}
-
-func TestLive_LeavesTheTableAndTheCursorWhenTheReaderGoes(t *testing.T) {
-	t.Setenv("TERM", "xterm")
-	var out bytes.Buffer
-	v := liveView(&out)
-	shown := v.Watcher()
-	shown.Show(startertest.Watched()[1], history.Landing{})
-	shown.Leave()
-	shown.End() // as watchRun does after that
-	seen := &terminal{t: t}
-	seen.write(out.String())
-	require.True(t, seen.cursor)
-	require.Contains(t, seen.String(), "clean_geo")
-}
-
-func TestLive_CutsTheTableToTheScreen(t *testing.T) {
-	t.Setenv("COLUMNS", "40")
-	t.Setenv("LINES", "5")
-	t.Setenv("TERM", "xterm")
-	var out bytes.Buffer
-	v := liveView(&out)
-	v.Color = true
-	v.Watcher().Show(startertest.Watched()[1], history.Landing{})
-	lines := strings.Split(out.String(), "\n")
-	require.Len(t, lines, 4+1, "a line stays free for the cursor")
-	for _, line := range lines {
-		for _, control := range []string{term.BeginUpdate, term.HideCursor, term.ClearLine, term.ClearBelow, term.EndUpdate} {
-			line = strings.ReplaceAll(line, control, "")
+		shown.Show(frames[1], history.Landing{})
+		seen.write(out.String())
+		startertest.Golden(t, "live-waiting", seen.String())
+		for _, line := range seen.lines {
+			require.Less(t, text.StringWidthWithoutEscSequences(line), 80, line)
 		}
-		require.Less(t, text.StringWidthWithoutEscSequences(line), 40)
-	}
-}
 
-func TestLive_IsOfTerminalsThatCan(t *testing.T) {
-	t.Setenv("TERM", "dumb")
-	require.IsType(t, &lineRun{}, liveView(io.Discard).Watcher())
-	t.Setenv("TERM", "xterm")
-	require.IsType(t, &lineRun{}, (&View{Term: &term.Term{}}).Watcher())
-	require.IsType(t, &liveRun{}, liveView(io.Discard).Watcher())
+		out.Reset()
+		shown.NoWorker(history.NoWorker(errors.New("nobody polls")))
+		seen.write(out.String())
+		require.Contains(t, seen.String(), "no worker answers on task queue pinflow")
+		require.Contains(t, seen.String(), "clean_geo", "what was known stays")
+
+		out.Reset()
+		shown.End()
+		seen.write(out.String())
+		require.Empty(t, strings.TrimSpace(seen.String()), "the last state is printed as the command's result")
+		require.True(t, seen.cursor)
+	})
+
+	t.Run("leaves_the_table_and_the_cursor_when_watching_stops", func(t *testing.T) {
+		t.Setenv("TERM", "xterm")
+		var out bytes.Buffer
+		v := liveView(&out)
+		shown := v.Watcher()
+		shown.Show(startertest.Watched()[1], history.Landing{})
+		shown.Leave()
+		shown.End() // as watchRun does after that
+		seen := &terminal{t: t}
+		seen.write(out.String())
+		require.True(t, seen.cursor)
+		require.Contains(t, seen.String(), "clean_geo")
+	})
+
+	t.Run("cuts_the_table_to_the_screen", func(t *testing.T) {
+		t.Setenv("COLUMNS", "40")
+		t.Setenv("LINES", "5")
+		t.Setenv("TERM", "xterm")
+		var out bytes.Buffer
+		v := liveView(&out)
+		v.Color = true
+		v.Watcher().Show(startertest.Watched()[1], history.Landing{})
+		lines := strings.Split(out.String(), "\n")
+		require.Len(t, lines, 4+1, "a line stays free for the cursor")
+		for _, line := range lines {
+			for _, control := range []string{term.BeginUpdate, term.HideCursor, term.ClearLine, term.ClearBelow, term.EndUpdate} {
+				line = strings.ReplaceAll(line, control, "")
+			}
+			require.Less(t, text.StringWidthWithoutEscSequences(line), 40)
+		}
+	})
+
+	t.Run("is_of_terminals_that_can", func(t *testing.T) {
+		t.Setenv("TERM", "dumb")
+		require.IsType(t, &lineRun{}, liveView(io.Discard).Watcher())
+		t.Setenv("TERM", "xterm")
+		require.IsType(t, &lineRun{}, (&View{Term: &term.Term{}}).Watcher())
+		require.IsType(t, &liveRun{}, liveView(io.Discard).Watcher())
+	})
 }

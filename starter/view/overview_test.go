@@ -8,10 +8,14 @@ import (
 	"github.com/pinflow/pinflow/starter/history"
 )
 
-func TestGaps_OfNeighboursAreFilledAtOnce(t *testing.T) {
-	require.Empty(t, neighbours(nil))
-	all := neighbours([]history.Gap{{Date: "2022-10-01", State: history.GapMissed}, {Date: "2022-10-03", State: history.GapFailed}, {Date: "2022-10-04", State: history.GapSkipped},
-		{Date: "2022-10-05", State: history.GapSkipped}, {Date: "2022-10-06", State: history.GapOverdue}, {Date: "2022-10-07", State: history.GapMissed}})
-	require.Len(t, all, 1, "one date needs no backfill, and a run that is going none at all")
-	require.Equal(t, "backfill --from 2022-10-03 --to 2022-10-05 --reprocess failed", all[0].BackfillArgs())
+func TestGaps(t *testing.T) {
+	t.Parallel()
+	t.Run("of_neighbours_are_filled_at_once", func(t *testing.T) {
+		t.Parallel()
+		require.Empty(t, neighbours(nil))
+		all := neighbours([]history.Gap{{Date: "2022-10-01", State: history.GapMissed}, {Date: "2022-10-03", State: history.GapFailed}, {Date: "2022-10-04", State: history.GapSkipped},
+			{Date: "2022-10-05", State: history.GapSkipped}, {Date: "2022-10-06", State: history.GapOverdue}, {Date: "2022-10-07", State: history.GapMissed}})
+		require.Len(t, all, 1, "one date needs no backfill, and a run in progress none at all")
+		require.Equal(t, "backfill --from 2022-10-03 --to 2022-10-05 --reprocess failed", all[0].BackfillArgs())
+	})
 }
