@@ -21,11 +21,11 @@ const patience = time.Minute
 
 const testKey = "right-key"
 
-// fakeBroker keeps what it is given. Function fields change what it does.
+// fakeBroker keeps the records. Its function fields change what it does.
 type fakeBroker struct {
 	mu     sync.Mutex
 	topics map[string][]kafka.Message
-	// before, if not nil, is called at the beginning of each Produce, and its error returned.
+	// before, if not nil, can fail a call of Produce.
 	before func(topic string, messages []kafka.Message) error
 	// ack, if not nil, is the error of the i-th record.
 	ack    func(i int, m kafka.Message) error
@@ -91,7 +91,7 @@ func (b *fakeBroker) Close(context.Context) error {
 	return nil
 }
 
-// records returns what a topic holds.
+// records returns the records of a topic.
 func (b *fakeBroker) records(topic string) []kafka.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -112,7 +112,7 @@ func newTestServer(t testing.TB, broker Broker, change func(*Options)) *Server {
 	return server
 }
 
-// post makes a produce request as a client sends it.
+// post returns a produce request.
 func post(topic, body string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/topics/"+topic, strings.NewReader(body))
 	r.Header.Set("Content-Type", versionedJSON)
@@ -120,7 +120,7 @@ func post(topic, body string) *http.Request {
 	return r
 }
 
-// serve answers a request.
+// serve returns the response to a request.
 func serve(s *Server, r *http.Request) *httptest.ResponseRecorder { return serveWith(s.Handler(), r) }
 
 func serveWith(handler http.Handler, r *http.Request) *httptest.ResponseRecorder {

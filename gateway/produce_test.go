@@ -16,7 +16,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
-func TestProduce_AnswersWithThePlaceOfEachRecord(t *testing.T) {
+func TestProduce_ReturnsTheOffsetOfEachRecord(t *testing.T) {
 	broker := newFakeBroker("pinflow.pin")
 	w := serve(newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"key":"7528","value":{"index":7528}},{"value":[1]}]}`))
 	require.Equal(t, http.StatusOK, w.Code)
@@ -29,7 +29,7 @@ func TestProduce_AnswersWithThePlaceOfEachRecord(t *testing.T) {
 	}, broker.records("pinflow.pin"))
 }
 
-func TestProduce_PassesValuesOnByteForByte(t *testing.T) {
+func TestProduce_KeepsValuesByteForByte(t *testing.T) {
 	for _, value := range []string{
 		`{"n":123456789012345678901234567890.000}`, `{"a":1,"a":2}`, `"\ud800"`, `{"\udead":"\uD83D\uDE00 😀"}`, `1e999999`, `-0`, `"text"`,
 		"{ \"spaced\" :\n[ 1 ,\t2 ] }", `true`, `""`, `"<b>&\u0026\/"`, `[]`, strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000),
@@ -60,7 +60,7 @@ func TestProduce_ReadsKeysAndPartitions(t *testing.T) {
 	}, broker.records("pinflow.pin"))
 }
 
-func TestProduce_RefusesWhatIsWrongBeforeAnythingIsSent(t *testing.T) {
+func TestProduce_RejectsInvalidRequestsBeforeItSendsRecords(t *testing.T) {
 	const good = `{"records":[{"value":1}]}`
 	header := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) {
@@ -152,7 +152,7 @@ func TestProduce_RefusesWhatIsWrongBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-// requireProblem checks an error in Confluent's shape.
+// requireProblem checks an error in Confluent's format.
 func requireProblem(t *testing.T, w *httptest.ResponseRecorder, status, code int) {
 	t.Helper()
 	require.Equal(t, status, w.Code, w.Body)
@@ -164,7 +164,7 @@ func requireProblem(t *testing.T, w *httptest.ResponseRecorder, status, code int
 	require.NotEmpty(t, body["message"])
 }
 
-func TestProduce_TellsOfKafkasTroubles(t *testing.T) {
+func TestProduce_ReportsFaultsOfKafka(t *testing.T) {
 	for name, c := range map[string]struct {
 		err          error
 		status, code int
@@ -187,7 +187,7 @@ func TestProduce_TellsOfKafkasTroubles(t *testing.T) {
 	}
 }
 
-func TestProduce_GivesARecordThatKafkaRefusesItsErrorCode(t *testing.T) {
+func TestProduce_ReturnsTheErrorCodeOfARejectedRecord(t *testing.T) {
 	for name, c := range map[string]struct {
 		err          error
 		status, code int
@@ -226,7 +226,7 @@ func TestProduce_GivesARecordThatKafkaRefusesItsErrorCode(t *testing.T) {
 	}
 }
 
-func TestProduce_AnswersUnavailableIfNoRecordReachesKafka(t *testing.T) {
+func TestProduce_IsUnavailableIfNoRecordReachesKafka(t *testing.T) {
 	broker := newFakeBroker("pinflow.pin")
 	broker.ack = func(int, kafka.Message) error { return errors.New("connection refused") }
 	w := serve(newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value":1},{"value":2}]}`))
@@ -234,7 +234,7 @@ func TestProduce_AnswersUnavailableIfNoRecordReachesKafka(t *testing.T) {
 	require.NotEmpty(t, w.Header().Get("Retry-After"))
 }
 
-func TestProduce_CarriesOutARequestWhoseClientHasGone(t *testing.T) {
+func TestProduce_CompletesARequestWhoseClientDisconnected(t *testing.T) {
 	broker := newFakeBroker("pinflow.pin")
 	ctx, cancel := context.WithCancel(context.Background())
 	broker.before = func(string, []kafka.Message) error { cancel(); return nil }

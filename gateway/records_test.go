@@ -12,9 +12,9 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
-// What the parser accepts is JSON for another reader too, which sees the same values; what it
-// rejects requires that a request is rejected and nothing is sent.
-func TestParseRecords_AgreesWithAnotherReaderOfJSON(t *testing.T) {
+// What the parser accepts is JSON for another parser, too, with the same values; what it
+// rejects sends nothing.
+func TestParseRecords_AgreesWithAnotherParser(t *testing.T) {
 	parts := []string{`{"records":[`, `{"value":`, `"key":`, `"partition":`, `{`, `}`, `[`, `]`, `,`, `:`, `"a"`, `"\ud800"`, `"\u00e9"`, `null`, `1`, `-0.5e3`, `12345678901234567890`,
 		`true`, ` `, "\n", `{"a":1,"a":2}`, `[{"b":[]}]`, `]}`, `},`, `"records"`, `"value"`, `\`, `"`, `0`, "\x01", "é"}
 	accepted := 0
@@ -66,7 +66,7 @@ func BenchmarkProduce(b *testing.B) {
 	}
 }
 
-// nullBroker acknowledges everything and keeps nothing.
+// nullBroker acknowledges all records and drops them.
 type nullBroker struct{ *fakeBroker }
 
 func (nullBroker) Produce(_ context.Context, _ string, messages []kafka.Message) ([]kafka.Ack, error) {

@@ -45,7 +45,7 @@ func TestTopics_ListsTheUsersTopicsOnly(t *testing.T) {
 	requireProblem(t, serve(server, noKey), 401, 401)
 }
 
-func TestRoutes_UnknownOnesAreErrorsInTheSameShape(t *testing.T) {
+func TestRoutes_UnknownOnesAreErrorsInTheSameFormat(t *testing.T) {
 	server := newTestServer(t, newFakeBroker("pinflow.pin"), nil)
 	requireProblem(t, serve(server, get("/nothing")), 404, 404)
 	w := serve(server, get("/topics/pinflow.pin"))
@@ -56,7 +56,7 @@ func TestRoutes_UnknownOnesAreErrorsInTheSameShape(t *testing.T) {
 	requireProblem(t, serve(server, r), 405, 405)
 }
 
-func TestHealth_KnowsWhetherKafkaAnswers(t *testing.T) {
+func TestHealth_ReportsWhetherKafkaIsReachable(t *testing.T) {
 	broker := newFakeBroker()
 	server := newTestServer(t, broker, nil)
 	probe := httptest.NewRequest(http.MethodGet, "/healthz", nil) // without an API key
@@ -83,7 +83,7 @@ func TestMetrics_CountRequestsRecordsAndBytes(t *testing.T) {
 	}
 }
 
-func TestLogs_HoldNoAPIKey(t *testing.T) {
+func TestLogs_ContainNoAPIKey(t *testing.T) {
 	var logs bytes.Buffer
 	server := newTestServer(t, newFakeBroker("pinflow.pin"), func(o *Options) {
 		o.Log = slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -97,14 +97,14 @@ func TestLogs_HoldNoAPIKey(t *testing.T) {
 	require.NotContains(t, logs.String(), "secret-guess")
 }
 
-func TestNewServer_RefusesToStartWithoutAPIKeys(t *testing.T) {
+func TestNewServer_NeedsAPIKeys(t *testing.T) {
 	for _, keys := range [][]string{nil, {}, {""}, {" ", ""}} {
 		_, err := NewServer(Options{APIKeys: keys})
 		require.ErrorContains(t, err, "PINFLOW_API_KEYS")
 	}
 }
 
-// holding makes the broker hold each request until release is closed, and tells when one has
+// holding makes the broker block each request until release is closed, and signals when one has
 // arrived.
 func holding(b *fakeBroker) (arrived chan string, release chan struct{}) {
 	arrived, release = make(chan string, 100), make(chan struct{})
@@ -116,7 +116,7 @@ func holding(b *fakeBroker) (arrived chan string, release chan struct{}) {
 	return arrived, release
 }
 
-func TestBackPressure_TurnsAwayWhatItHasNoRoomFor(t *testing.T) {
+func TestBackPressure_RejectsRequestsBeyondTheLimits(t *testing.T) {
 	body := `{"records":[{"value":"` + strings.Repeat("x", 1000) + `"}]}`
 	for name, limit := range map[string]func(*Limits){
 		"requests": func(l *Limits) { l.InFlightRequests = 2 },
@@ -147,7 +147,7 @@ func TestBackPressure_TurnsAwayWhatItHasNoRoomFor(t *testing.T) {
 	}
 }
 
-func TestServe_DrainsWhatIsUnderWay(t *testing.T) {
+func TestServe_AnswersOpenRequestsBeforeItStops(t *testing.T) {
 	broker := newFakeBroker("pinflow.pin")
 	arrived, release := holding(broker)
 	server := newTestServer(t, broker, nil)
@@ -215,7 +215,7 @@ func TestServe_KeepsTheOrderOfOneClientsRequests(t *testing.T) {
 	require.Len(t, broker.records("pinflow.pin"), 100)
 }
 
-func TestRun_TellsUsageErrorsByTheExitCode(t *testing.T) {
+func TestRun_UsageErrorsHaveAnExitCodeOfTheirOwn(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("PINFLOW_API_KEYS", "")
 	for name, c := range map[string]struct {

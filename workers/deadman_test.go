@@ -132,7 +132,7 @@ func TestDeadman_PostsTheOtherAlarmsIfOneIsRejected(t *testing.T) {
 	require.Contains(t, w.log.String(), "400")
 }
 
-func TestDeadman_IsOneOverAllWorkers(t *testing.T) {
+func TestDeadman_PostsAnAlarmOnceForAllWorkers(t *testing.T) {
 	objects := buckettest.New()
 	a, b := newWatched(t, objects, "a"), newWatched(t, objects, "b")
 	for _, w := range []*watched{a, b} {

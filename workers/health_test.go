@@ -18,12 +18,12 @@ const (
 	otherCall    = "/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace"
 )
 
-// call makes one call to Temporal, as the client would, which ends with that error.
+// call intercepts a call to Temporal that returns the error.
 func (h *health) call(ctx context.Context, method string, err error) error {
 	return h.intercept(ctx, method, nil, nil, nil, func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return err })
 }
 
-func TestHealth_IsThatPollsAreAnswered(t *testing.T) {
+func TestHealth_DependsOnAnsweredPolls(t *testing.T) {
 	failed := errors.New("failed")
 	start := time.Date(2022, 10, 18, 0, 0, 0, 0, time.UTC)
 	for name, row := range map[string]struct {

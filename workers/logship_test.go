@@ -22,14 +22,13 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// slowBucket is a bucket that takes its time. It keeps all that was put, not only the last of each
-// key.
+// slowBucket is a bucket whose writes can block. It keeps all bodies of a key, not only the last.
 type slowBucket struct {
 	*buckettest.Memory
 	mu   sync.Mutex
 	puts map[string][]string // bodies, by key
 	hang bool                // until the request's timeout
-	// answers is closed when requests are to be answered; nil answers at once.
+	// answers blocks writes until it is closed, unless it is nil.
 	answers chan struct{}
 }
 
@@ -51,7 +50,7 @@ func (b *slowBucket) Put(ctx context.Context, object bucket.PutInput) error {
 	return b.Memory.Put(ctx, object)
 }
 
-// parsed are the lines of a log.
+// parsed returns the lines of a log.
 func parsed(t *testing.T, body string) (all []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(body) {
@@ -67,7 +66,7 @@ var (
 	someLog  = tasklog.Name{DAG: "pinterest-daily", Date: "2022-10-18", RunID: "r1", Task: "clean_pin", Try: 2, Activity: "WaitNotebook", ActivityID: "23", Attempt: 1}
 )
 
-func TestShipping_PutsWhatAnActivityLogs(t *testing.T) {
+func TestShipping_WritesTheLogOfAnActivity(t *testing.T) {
 	objects := newSlowBucket()
 	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
 	_, err := linesOf(t, &taskLogs{shipping: shipping}, someTask, func(ctx context.Context) error {
@@ -91,7 +90,7 @@ func TestShipping_PutsWhatAnActivityLogs(t *testing.T) {
 	}
 }
 
-func TestShipping_LeavesActivitiesOfNoTaskAlone(t *testing.T) {
+func TestShipping_IgnoresActivitiesThatWorkForNoTask(t *testing.T) {
 	objects := newSlowBucket()
 	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
 	_, err := linesOf(t, &taskLogs{shipping: shipping}, nil, func(context.Context) error { return nil })
@@ -100,7 +99,7 @@ func TestShipping_LeavesActivitiesOfNoTaskAlone(t *testing.T) {
 	require.Empty(t, objects.puts)
 }
 
-func TestShipping_AFaultFailsNoActivityAndIsLogged(t *testing.T) {
+func TestShipping_AFaultIsLoggedAndFailsNoActivity(t *testing.T) {
 	var logged bytes.Buffer
 	objects := newSlowBucket()
 	objects.FailBefore(func(string, string) error { return errors.New("503 SlowDown") })
@@ -112,18 +111,18 @@ func TestShipping_AFaultFailsNoActivityAndIsLogged(t *testing.T) {
 	require.Contains(t, logged.String(), "level=WARN")
 }
 
-func TestShipping_DoesNotHoldAnActivityUp(t *testing.T) {
+func TestShipping_DoesNotDelayAnActivity(t *testing.T) {
 	objects := newSlowBucket()
 	objects.answers = make(chan struct{})
 	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
 	_, err := linesOf(t, &taskLogs{shipping: shipping}, someTask, func(context.Context) error { return nil })
-	require.NoError(t, err, "it has returned, and the bucket has not answered yet")
+	require.NoError(t, err, "the activity has returned before the bucket has answered")
 	close(objects.answers)
 	shipping.drain()
 	require.Len(t, objects.puts, 1)
 }
 
-func TestShipping_PutsAgainWhatIsNewWhileAnAttemptGoesOn(t *testing.T) {
+func TestShipping_WritesNewLinesOfARunningAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		objects := newSlowBucket()
 		kept := shipTo(objects, slog.New(slog.DiscardHandler), "info").keep(someLog)
@@ -136,7 +135,7 @@ func TestShipping_PutsAgainWhatIsNewWhileAnAttemptGoesOn(t *testing.T) {
 		kept.logger.Info("begun")
 		require.Zero(t, puts())
 		time.Sleep(shipFirst)
-		require.Equal(t, 1, puts(), "who follows the run sees what is at work")
+		require.Equal(t, 1, puts(), "the log of a running attempt can be followed")
 		time.Sleep(10 * shipEvery)
 		require.Equal(t, 1, puts(), "nothing is new")
 		kept.logger.Info("further")
@@ -149,7 +148,7 @@ func TestShipping_PutsAgainWhatIsNewWhileAnAttemptGoesOn(t *testing.T) {
 	})
 }
 
-func TestShipping_TriesAgainAfterAFaultWhileAnAttemptGoesOn(t *testing.T) {
+func TestShipping_RetriesAfterAFaultWhileAnAttemptRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		objects := newSlowBucket()
 		objects.FailBefore(func(string, string) error { return errors.New("away") })
@@ -174,11 +173,11 @@ func TestShipping_GivesUpARequestThatHangs(t *testing.T) {
 		}
 		began := time.Now()
 		shipping.drain()
-		require.LessOrEqual(t, time.Since(began), 2*shipTimeout, "a worker that is stopped waits no longer")
+		require.LessOrEqual(t, time.Since(began), 2*shipTimeout, "stopping a worker takes no longer")
 	})
 }
 
-func TestShipping_DrainPutsTheLogsOfWhatHasNotEnded(t *testing.T) {
+func TestShipping_DrainWritesTheLogsOfRunningAttempts(t *testing.T) {
 	objects := newSlowBucket()
 	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
 	shipping.keep(someLog).logger.Info("begun")
@@ -186,7 +185,7 @@ func TestShipping_DrainPutsTheLogsOfWhatHasNotEnded(t *testing.T) {
 	require.Len(t, objects.puts[someLog.Key()], 1)
 }
 
-func TestShipping_TellsAPanic(t *testing.T) {
+func TestShipping_LogsAPanic(t *testing.T) {
 	objects := newSlowBucket()
 	shipping := shipTo(objects, slog.New(slog.DiscardHandler), "info")
 	_, err := linesOf(t, &taskLogs{shipping: shipping}, someTask, func(context.Context) error { panic("out of luck") })
@@ -199,7 +198,7 @@ func TestShipping_TellsAPanic(t *testing.T) {
 	require.Len(t, objects.puts, 1)
 }
 
-func TestBoundedLog_CutsTheOldestOfTheMiddle(t *testing.T) {
+func TestBoundedLog_RemovesLinesInTheMiddle(t *testing.T) {
 	var kept boundedLog
 	logger := jsonLines(&kept, "info")
 	filling := strings.Repeat("x", 1000)
@@ -233,7 +232,7 @@ func TestBoundedLog_KeepsAShortLogWhole(t *testing.T) {
 	require.NotContains(t, string(body), "cut_lines")
 }
 
-func TestBoundedLog_SurvivesALineThatIsTooLong(t *testing.T) {
+func TestBoundedLog_DropsALineThatIsTooLong(t *testing.T) {
 	var kept boundedLog
 	logger := jsonLines(&kept, "info")
 	logger.Info("first")

@@ -23,7 +23,7 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// lines runs an activity, with or without a task in its header, and returns what was logged.
+// lines runs an activity, with or without a task in its header, and returns the log.
 func lines(t *testing.T, ref *workflows.TaskRef, act func(context.Context) error) (logged []map[string]any, failure error) {
 	return linesOf(t, &taskLogs{}, ref, act)
 }
@@ -53,7 +53,7 @@ func linesOf(t *testing.T, logs *taskLogs, ref *workflows.TaskRef, act func(cont
 	return logged, failure
 }
 
-func TestTaskLogs_NameDAGDateTaskAndTry(t *testing.T) {
+func TestTaskLogs_HaveDAGDateTaskAndTry(t *testing.T) {
 	ref := &workflows.TaskRef{DAG: "pinterest-daily", Date: "2022-10-18", Task: "clean_pin", Try: 2}
 	logged, err := lines(t, ref, func(ctx context.Context) error {
 		activity.GetLogger(ctx).Info("at work", "rows", 3)
@@ -74,7 +74,7 @@ func TestTaskLogs_NameDAGDateTaskAndTry(t *testing.T) {
 	require.EqualValues(t, 3, logged[0]["rows"])
 }
 
-func TestTaskLogs_SayWhatTheActivityWasAbout(t *testing.T) {
+func TestTaskLogs_HaveInputAndResultOfTheActivity(t *testing.T) {
 	var out bytes.Buffer
 	logger, err := observe.NewLogger(&out, "info")
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestTaskLogs_SayWhatTheActivityWasAbout(t *testing.T) {
 	require.Equal(t, []any{"pinflow.pin", 2.0, 3.0}, []any{line["topic"], line["partition"], line["records"]})
 }
 
-func TestTaskLogs_TellAFailure(t *testing.T) {
+func TestTaskLogs_HaveTheErrorOfAFailedActivity(t *testing.T) {
 	logged, err := lines(t, nil, func(context.Context) error { return errors.New("no such bucket") })
 	require.ErrorContains(t, err, "no such bucket")
 	require.NotEmpty(t, logged) // the SDK adds a line of its own

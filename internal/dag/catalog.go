@@ -45,11 +45,13 @@ type Params map[string][]string
 // parameter does not accept.
 func (p Params) Check(given map[string]string) error {
 	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(given)) {
+	names := slices.Sorted(maps.Keys(given)) //workflowcheck:ignore // sorted
+	for _, name := range names {
 		accepted, known := p[name]
 		switch {
 		case !known:
-			errs = append(errs, fmt.Errorf("parameter %q is unknown; a run may set %s", name, strings.Join(slices.Sorted(maps.Keys(p)), ", ")))
+			parameters := slices.Sorted(maps.Keys(p)) //workflowcheck:ignore // sorted
+			errs = append(errs, fmt.Errorf("parameter %q is unknown; a run may set %s", name, strings.Join(parameters, ", ")))
 		case accepted != nil && !slices.Contains(accepted, given[name]):
 			errs = append(errs, fmt.Errorf("parameter %s=%q: want %s", name, given[name], strings.Join(accepted, " or ")))
 		}

@@ -12,7 +12,7 @@ import (
 var allStates = []run.State{run.None, run.Queued, run.Running, run.UpForRetry, run.Held, run.Success, run.Failed, run.UpstreamFailed, run.Skipped}
 
 // airflow states the trigger rules for two parents as Airflow's documentation and scheduler do:
-// first what a task is set to without running, then whether it may run. It is written apart from
+// first what a task is set to without running, then whether it may run. It is written independently of
 // rules, case by case.
 func airflow(rule TriggerRule, a, b run.State) run.State {
 	is := func(s run.State, of ...run.State) bool {
@@ -110,7 +110,7 @@ func airflow(rule TriggerRule, a, b run.State) run.State {
 	return run.None
 }
 
-func TestRule_DecidesAsAirflowForEveryTwoParents(t *testing.T) {
+func TestRule_DecidesAsAirflowForAllPairsOfParents(t *testing.T) {
 	require.Len(t, rules, 11)
 	for _, known := range rules {
 		for _, a := range allStates {
@@ -143,14 +143,14 @@ func TestRule_DecidesOnceAllParentsAreFinal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rule, states := names.Draw(t, "rule").name, finals.Draw(t, "parents")
 		if rule.Decide(states) == run.None {
-			t.Fatalf("%s waits for ever on %v", rule, states)
+			t.Fatalf("%s waits for ever for %v", rule, states)
 		}
 	})
 }
 
 // A task must not wait for parents that cannot change the outcome, and must not decide while they
-// can (but for the rules that set a state at the first skipped parent, where the order of two ends
-// counts in Airflow, too).
+// can (except rules that decide at the first skipped parent, where in Airflow, too, the order of two ends
+// matters).
 func TestRule_RunsEarlyOnlyIfEveryEndingRuns(t *testing.T) {
 	names := rapid.SampledFrom(rules)
 	some := rapid.SliceOfN(rapid.SampledFrom([]run.State{run.None, run.Running, run.Success, run.Failed, run.UpstreamFailed, run.Skipped}), 1, 4)
@@ -167,7 +167,7 @@ func TestRule_RunsEarlyOnlyIfEveryEndingRuns(t *testing.T) {
 	})
 }
 
-// endings are all ways in which the parents that are not final can end.
+// endings returns all ways in which the parents that are not final can end.
 func endings(states []run.State) [][]run.State {
 	all := [][]run.State{nil}
 	for _, s := range states {

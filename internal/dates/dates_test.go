@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestParse_TakesOnlyRealDates(t *testing.T) {
+func TestParse_AcceptsOnlyRealDates(t *testing.T) {
 	date, err := Parse("2024-02-29")
 	require.NoError(t, err)
 	require.Equal(t, Date("2024-02-29"), date)
@@ -27,7 +27,7 @@ func TestDate_IsADayInUTC(t *testing.T) {
 	require.Equal(t, Date("2022-02-28"), Date("2022-03-01").Add(-1))
 }
 
-func TestDate_OverFromItsEndOn(t *testing.T) {
+func TestDate_IsOverFromItsEndOn(t *testing.T) {
 	d := Date("2022-10-18")
 	require.False(t, d.Over(d.End().Add(-time.Nanosecond)))
 	require.True(t, d.Over(d.End()))

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestExitWithParent_EndsOnASignalAndThenGivesSignalsBack(t *testing.T) {
+func TestExitWithParent_EndsOnASignalAndRestoresSignals(t *testing.T) {
 	signals := make(chan os.Signal, 1)
 	restored := make(chan struct{})
 	ctx, release := watch(t.Context(), signals, func() { close(restored) }, nil)
@@ -38,7 +38,7 @@ func TestExitWithParent_EndsWithStandardInput(t *testing.T) {
 	require.ErrorContains(t, context.Cause(ctx), ExitWithStdin)
 }
 
-func TestExitWithParent_LeavesStandardInputAloneUnlessAsked(t *testing.T) {
+func TestExitWithParent_IgnoresStandardInputByDefault(t *testing.T) {
 	t.Setenv(ExitWithStdin, "")
 	ctx, release := ExitWithParent(t.Context())
 	require.NoError(t, ctx.Err())
@@ -47,7 +47,7 @@ func TestExitWithParent_LeavesStandardInputAloneUnlessAsked(t *testing.T) {
 	require.ErrorIs(t, context.Cause(ctx), context.Canceled)
 }
 
-func TestExitWithParent_TakesRealSignals(t *testing.T) {
+func TestExitWithParent_HandlesRealSignals(t *testing.T) {
 	ctx, release := ExitWithParent(t.Context())
 	defer release()
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
@@ -55,7 +55,7 @@ func TestExitWithParent_TakesRealSignals(t *testing.T) {
 	require.ErrorContains(t, context.Cause(ctx), "terminated")
 }
 
-func TestNewLogger_WritesJSONWithOneNameForEachThing(t *testing.T) {
+func TestNewLogger_RenamesTheFieldsOfTheSDK(t *testing.T) {
 	var out bytes.Buffer
 	log, err := NewLogger(&out, "info")
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func TestNewLogger_WritesJSONWithOneNameForEachThing(t *testing.T) {
 	require.Equal(t, "load", line["task"])
 }
 
-func TestNewLogger_RefusesAnUnknownLevel(t *testing.T) {
+func TestNewLogger_RejectsAnUnknownLevel(t *testing.T) {
 	_, err := NewLogger(io.Discard, "loud")
 	require.ErrorContains(t, err, `PINFLOW_LOG_LEVEL="loud"`)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestFor_WaitsAsLongAsItIsTold(t *testing.T) {
+func TestFor_Waits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		require.NoError(t, For(t.Context(), time.Hour))
@@ -20,7 +20,7 @@ func TestFor_WaitsAsLongAsItIsTold(t *testing.T) {
 	})
 }
 
-func TestFor_EndsWithItsContextAndSaysWhy(t *testing.T) {
+func TestFor_EndsWithItsContextAndReturnsTheCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		why := errors.New("the operator has lost interest")

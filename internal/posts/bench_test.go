@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// BenchmarkGenerator makes the three lines of a post.
+// BenchmarkGenerator generates the three lines of a post.
 func BenchmarkGenerator(b *testing.B) {
 	for _, kind := range Kinds {
 		b.Run(kind, func(b *testing.B) {

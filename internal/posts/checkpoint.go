@@ -12,8 +12,9 @@ import (
 	"sync"
 )
 
-// checkpoint keeps in a file how many lines of each kind the gateway has acknowledged. Its name is made of the source, what that
-// holds, and where it goes to: another source, other contents or another gateway begin anew.
+// checkpoint keeps in a file how many lines of each kind the gateway has acknowledged. The name of
+// the file depends on the source, its content and the gateway: with another one of them an
+// emulation starts from the beginning.
 type checkpoint struct {
 	path string
 
@@ -21,7 +22,7 @@ type checkpoint struct {
 	state checkpointState
 }
 
-// checkpointState is the file's content.
+// checkpointState is the content of the file.
 type checkpointState struct {
 	Source string         `json:"source"`
 	URL    string         `json:"url"`
@@ -29,7 +30,7 @@ type checkpointState struct {
 	Acked  map[string]int `json:"acked"` // lines by kind
 }
 
-// openCheckpoint reads the checkpoint of an emulation that is to be resumed, or begins a new one.
+// openCheckpoint reads the checkpoint of an emulation to resume, or starts a new one.
 func openCheckpoint(in EmitInput) (*checkpoint, error) {
 	c := &checkpoint{state: checkpointState{Source: in.Source.Name(), URL: in.URL, Topic: in.Topic("*"), Acked: map[string]int{}}}
 	if in.Checkpoints == "" {
@@ -51,7 +52,7 @@ func openCheckpoint(in EmitInput) (*checkpoint, error) {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	if err := json.Unmarshal(content, &c.state); err != nil {
-		return nil, fmt.Errorf("checkpoint %s cannot be read: remove it to begin with the first post: %w", c.path, err)
+		return nil, fmt.Errorf("cannot decode checkpoint %s: delete it to start with the first post: %w", c.path, err)
 	}
 	if c.state.Acked == nil {
 		c.state.Acked = map[string]int{}
@@ -73,7 +74,7 @@ func (c *checkpoint) add(kind string, lines int) error {
 	return c.write()
 }
 
-// write replaces the file in one step, so that a process that is killed leaves the old or the new one.
+// write replaces the file atomically, so that a killed process leaves the old or the new one.
 func (c *checkpoint) write() error {
 	if c.path == "" {
 		return nil

@@ -1,6 +1,7 @@
 package posts
 
-// countries are where posts are made: 233 names as the real data has them, long, with brackets, apostrophes and ampersands, some beyond ASCII.
+// countries holds the 233 countries of the real data. Some names are long, have brackets,
+// apostrophes and ampersands, or are not ASCII.
 var countries = []string{
 	"Afghanistan", "Åland Islands", "Albania", "Algeria", "American Samoa", "Andorra", "Angola", "Anguilla",
 	"Antarctica (the territory South of 60 deg S)", "Antigua and Barbuda", "Argentina", "Armenia", "Aruba", "Australia", "Austria",

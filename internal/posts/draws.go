@@ -8,15 +8,16 @@ import (
 )
 
 const (
-	// Seed is the seed of the emulation, and so of all posts that it makes.
+	// Seed is the seed of the emulation, and so of all posts.
 	Seed = 100
-	// lastDraw is the largest row number that the emulation draws, though the tables have some rows more.
+	// lastDraw is the largest row number that the emulation draws. The tables have some more rows.
 	lastDraw = 11_000
 )
 
-// Draws are the rows that the original emulation posts, in its order. It was a Python script: random.seed(100), and for each
-// post a pause of randrange(0, 2) seconds and then the row randint(0, 11000). The pause is drawn here too, for the sake of the next draw.
-// Rows from the given number on are left out.
+// Draws returns the rows that the original emulation posts, in order, without rows from the given
+// number on. The original is a Python script: random.seed(100), and for each post a pause of
+// randrange(0, 2) seconds and the row randint(0, 11000). Draws draws the pause, too, because the
+// next draw depends on it.
 func Draws(rows int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		source := prng.NewMT19937()
@@ -34,7 +35,8 @@ func Draws(rows int) iter.Seq[int] {
 	}
 }
 
-// below draws from [0, n) as Python's randrange does: as many of the upper bits as n has, until they make a number below n.
+// below draws from [0, n) like Python's randrange: as many of the upper bits as n has, until they
+// are a number below n.
 func below(source *prng.MT19937, n int) int {
 	unused := 32 - bits.Len32(uint32(n))
 	for {

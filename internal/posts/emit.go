@@ -10,61 +10,67 @@ import (
 )
 
 const (
-	// DefaultBatch is how many records a request has unless told otherwise: enough for the gateway's full speed.
+	// DefaultBatch is the default number of records in a request: enough for the full speed of the
+	// gateway.
 	DefaultBatch = 500
-	// DefaultPatience is how long the gateway may be away before the emulation gives up.
+	// DefaultPatience is how long an emulation retries by default while the gateway is unavailable.
 	DefaultPatience = 2 * time.Minute
 )
 
-// ErrUnreachable says that the gateway, or the database with the posts, does not answer.
-var ErrUnreachable = errors.New("it does not answer")
+// ErrUnreachable is the error of a gateway, or of a database with posts, that does not respond.
+var ErrUnreachable = errors.New("unreachable")
 
-// EmitInput says what is posted where, and how fast.
+// EmitInput is what to post where, and how fast.
 type EmitInput struct {
 	Source Source
-	// URL is where the gateway is, APIKey a key that it accepts, and Topic the name of a kind's topic.
+	// URL is the address of the gateway, APIKey one of its keys. Topic returns the topic of a kind.
 	URL, APIKey string
 	Topic       func(kind string) string
-	// Posts is how many posts are made in all, those of an earlier, resumed emulation included; 0 is all that the source has.
+	// Posts is the number of posts, including those of a resumed emulation; all posts of the source
+	// by default.
 	Posts int
-	// Batch is the most records of a request; 0 is DefaultBatch.
+	// Batch is the maximum number of records in a request; DefaultBatch by default.
 	Batch int
-	// Rate is how many posts are made a second; 0 is as fast as the gateway takes them.
+	// Rate is the number of posts per second; no limit by default.
 	Rate float64
-	// Checkpoints is a directory in which it is kept how far the emulation is; "" keeps nothing.
+	// Checkpoints is the directory of checkpoints; none are written by default.
 	Checkpoints string
-	// Resume goes on after the last record that the gateway has acknowledged, if the source and the gateway are the same as then.
+	// Resume continues after the last record that the gateway acknowledged, if source and gateway
+	// are the same.
 	Resume bool
-	// Progress, if not nil, is called after each request and before each retry, by one goroutine at a time.
+	// Progress, if not nil, is called after each request and before each retry, never concurrently.
 	Progress func(EmitProgress)
-	// Patience is how long the gateway may be away before the emulation gives up; 0 is 2 minutes.
+	// Patience is how long the emulation retries while the gateway is unavailable; DefaultPatience
+	// by default.
 	Patience time.Duration
-	// Client makes the requests; nil is a client of its own.
+	// Client sends the requests; a new client by default.
 	Client *http.Client
 }
 
-// EmitProgress is how far an emulation is. Records that repeat or misplace a post do not count.
+// EmitProgress is the progress of an emulation. Repeated and misplaced records do not count.
 type EmitProgress struct {
 	Done, Total int
-	// Retrying is the error of a request that is about to be repeated; nil after one that succeeded.
+	// Retrying is the error of a request before its retry; nil after a success.
 	Retrying error
 }
 
-// EmitResult is what an emulation has done.
+// EmitResult is the result of an emulation.
 type EmitResult struct {
-	// Posts is the number of the post up to which all is sent, an earlier part included.
+	// Posts is the number of posts that have been sent completely, including those of a resumed
+	// emulation.
 	Posts int `json:"posts"`
-	// Records are the records that the gateway has acknowledged, by kind; Bytes are those of their values.
+	// Records counts the records that the gateway acknowledged, by kind. Bytes is the size of their
+	// values.
 	Records map[string]int `json:"records"`
 	Bytes   int64          `json:"bytes"`
-	// Resumed are the records that an earlier emulation had sent.
+	// Resumed counts the records that the resumed emulation had sent.
 	Resumed int `json:"resumed"`
-	// Retries are the requests that were repeated.
+	// Retries counts the retried requests.
 	Retries  int           `json:"retries"`
 	Duration time.Duration `json:"-"`
 }
 
-// Total is how many records were sent.
+// Total returns how many records were sent.
 func (r EmitResult) Total() int {
 	total := 0
 	for _, n := range r.Records {
@@ -73,10 +79,12 @@ func (r EmitResult) Total() int {
 	return total
 }
 
-// Emit posts, and returns when the gateway has acknowledged everything. The topics are filled at the same time, each in the order of its lines.
+// Emit posts, and returns when the gateway has acknowledged all records. It fills the topics in
+// parallel, each in the order of its lines.
 //
-// Delivery is at least once: if an answer is lost, the request is repeated, and an emulation that is resumed repeats what was
-// under way. No record is lost or overtaken by one that comes after it. An error that is ErrUnreachable can be resumed.
+// Delivery is at least once: a request whose response is lost is retried, and a resumed emulation
+// repeats the requests that were open. No record is lost, and within a topic the order is kept.
+// After ErrUnreachable the emulation can be resumed.
 func Emit(ctx context.Context, in EmitInput) (EmitResult, error) {
 	e, err := newEmitter(in)
 	if err != nil {

@@ -91,5 +91,5 @@ func TestEmit_ACheckpointIsOfOneSourceAndOneGateway(t *testing.T) {
 	in := g.input(counted(10))
 	in.Checkpoints, in.Resume = dir, true
 	_, err = Emit(context.Background(), in)
-	require.ErrorContains(t, err, "remove it")
+	require.ErrorContains(t, err, "delete it")
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gateway is a gateway that keeps what it acknowledges. trouble, if not nil, may answer the n-th request of a topic itself.
+// gateway is a gateway that keeps the acknowledged records. trouble, if not nil, can respond to the
+// n-th request of a topic itself.
 type gateway struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -38,7 +39,7 @@ func newGateway(t *testing.T) *gateway {
 	return g
 }
 
-// restart ends all requests and connections and serves again, at the same address.
+// restart closes all connections and serves again at the same address.
 func (g *gateway) restart(t *testing.T) {
 	t.Helper()
 	address := g.Listener.Addr().String()
@@ -76,7 +77,8 @@ func (g *gateway) serve(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"offsets":[%s]}`, strings.Join(entries, ","))
 }
 
-// values are those that a topic has got, without repetitions of a whole suffix: the last copies, in their order.
+// values returns the values of a topic without those that were sent again: the last copies, in
+// order.
 func (g *gateway) values(topic string) []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -97,7 +99,7 @@ func (g *gateway) input(s Source) EmitInput {
 	return EmitInput{Source: s, URL: g.URL, APIKey: "key", Topic: func(kind string) string { return "u." + kind }}
 }
 
-// counted is a source of n posts whose values count up.
+// counted is a source of n posts with increasing values.
 type counted int
 
 func (c counted) Name() string        { return "counted" }
@@ -144,11 +146,11 @@ func TestEmit_SendsEachTopicInOrder(t *testing.T) {
 	require.Zero(t, result.Retries)
 }
 
-func TestEmit_PostsAsManyAsAreAskedFor(t *testing.T) {
+func TestEmit_SendsTheGivenNumberOfPosts(t *testing.T) {
 	g := newGateway(t)
 	in := g.input(NewGenerator())
 	_, err := Emit(context.Background(), in)
-	require.ErrorContains(t, err, "how many", "the generator does not end")
+	require.ErrorContains(t, err, "set the number of posts", "the generator does not end")
 	in.Posts = 50
 	result, err := Emit(context.Background(), in)
 	require.NoError(t, err)
@@ -159,7 +161,7 @@ func TestEmit_PostsAsManyAsAreAskedFor(t *testing.T) {
 	require.Equal(t, 10, result.Records["geo"], "there are no more")
 }
 
-func TestEmit_LosesAndReordersNothingInTrouble(t *testing.T) {
+func TestEmit_LosesAndReordersNothingDespiteFaults(t *testing.T) {
 	g := newGateway(t)
 	g.trouble = func(_ string, request int, w http.ResponseWriter, write func(int)) bool {
 		entry := `{"partition":0,"offset":1,"error_code":null,"error":null}`
@@ -198,7 +200,7 @@ func TestEmit_LosesAndReordersNothingInTrouble(t *testing.T) {
 	require.Equal(t, 60, result.Total(), "a record counts once")
 }
 
-func TestEmit_GivesUpWhatCannotSucceed(t *testing.T) {
+func TestEmit_DoesNotRetryWhatCannotSucceed(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		body   string
@@ -207,7 +209,7 @@ func TestEmit_GivesUpWhatCannotSucceed(t *testing.T) {
 		"unknown topic":  {404, `{"error_code":40401,"message":"Topic not found."}`, "starter setup"},
 		"no API key":     {401, `{"error_code":401,"message":"Missing API key"}`, "PINFLOW_API_KEYS"},
 		"bad request":    {400, `{"error_code":400,"message":"The body is not JSON"}`, "not JSON"},
-		"refused record": {200, `{"offsets":[{"error_code":50002,"error":"too large for the topic"}]}`, "line 0: Kafka has not taken it"},
+		"refused record": {200, `{"offsets":[{"error_code":50002,"error":"too large for the topic"}]}`, "line 0: Kafka rejected the record"},
 		"not a gateway":  {200, `<html>`, "not a produce response"},
 		"other server":   {405, `<html>`, "405"},
 	} {
@@ -225,7 +227,7 @@ func TestEmit_GivesUpWhatCannotSucceed(t *testing.T) {
 	}
 }
 
-func TestEmit_SaysWhenTheGatewayIsAway(t *testing.T) {
+func TestEmit_ReportsAnUnreachableGateway(t *testing.T) {
 	g := newGateway(t)
 	in := g.input(counted(5))
 	g.Close()
@@ -239,7 +241,7 @@ func TestEmit_NamesTheLineThatIsTooLarge(t *testing.T) {
 	s, err := OpenJSONLines(files(t, "1\n\""+strings.Repeat("x", 2<<20)+"\"\n", "1\n", "1\n"))
 	require.NoError(t, err)
 	_, err = Emit(context.Background(), newGateway(t).input(s))
-	require.ErrorContains(t, err, "pin.jsonl line 2 is")
+	require.ErrorContains(t, err, "pin.jsonl line 2 has")
 }
 
 func TestEmit_ARecordOfSeveralPostsIsSentAlone(t *testing.T) {

@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// batchBytes keeps a request well below the gateway's limit of 10 MB.
+	// batchBytes limits a request to less than the gateway's limit of 10 MB.
 	batchBytes = 4 << 20
-	// tick is the grain of the rate: posts of one tick share a request.
+	// tick is the resolution of the rate: posts of one tick share a request.
 	tick = 50 * time.Millisecond
-	// apart is the pause around a record that is sent alone. Cleaning orders records of different partitions by the broker's clock,
-	// which counts milliseconds.
+	// apart is the pause before and after a record that is sent alone. Cleaning orders records of
+	// different partitions by the broker's clock, in milliseconds.
 	apart = 3 * time.Millisecond
 )
 
-// emitter is one emulation under way.
+// emitter is a running emulation.
 type emitter struct {
 	in         EmitInput
 	poster     poster
@@ -38,7 +38,7 @@ func newEmitter(in EmitInput) (*emitter, error) {
 		in.Posts = ends
 	}
 	if in.Posts == 0 {
-		return nil, fmt.Errorf("%s does not end: say how many posts", in.Source.Name())
+		return nil, fmt.Errorf("%s has no end: set the number of posts", in.Source.Name())
 	}
 	if in.Batch == 0 {
 		in.Batch = DefaultBatch
@@ -78,7 +78,7 @@ func (e *emitter) emit(ctx context.Context, kind string) error {
 			continue
 		}
 		if size := len(line.Key) + len(line.Value); size > kafka.MaxMessageBytes {
-			return fmt.Errorf("%s is %d bytes long: Kafka takes records of %d bytes", line.Origin, size, kafka.MaxMessageBytes)
+			return fmt.Errorf("%s has %d bytes: Kafka accepts records of at most %d bytes", line.Origin, size, kafka.MaxMessageBytes)
 		}
 		if first < 0 {
 			first = line.Post
@@ -114,7 +114,7 @@ func (e *emitter) emit(ctx context.Context, kind string) error {
 	return ctx.Err()
 }
 
-// due is when a post is made, counted from the first one. At a rate, posts are made on the ticks of a clock.
+// due returns when a post is due, counted from the first one: at the tick that its rate gives.
 func (e *emitter) due(post int) time.Time {
 	if e.in.Rate <= 0 {
 		return e.began
@@ -122,7 +122,7 @@ func (e *emitter) due(post int) time.Time {
 	return e.began.Add(time.Duration(float64(post) / e.in.Rate * float64(time.Second)).Truncate(tick))
 }
 
-// apart sends a line between two pauses, so that the broker's clock sets it apart from those before and after it.
+// apart sends a line between two pauses, so that its time differs from those before and after it.
 func (e *emitter) apart(ctx context.Context, kind string, line Line) error {
 	if err := pause.For(ctx, apart); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (e *emitter) apart(ctx context.Context, kind string, line Line) error {
 	return pause.For(ctx, apart)
 }
 
-// deliver posts lines until the gateway has acknowledged all of them.
+// deliver retries lines until the gateway has acknowledged all of them.
 func (e *emitter) deliver(ctx context.Context, kind string, lines []Line) error {
 	failing, delay := time.Time{}, firstPause
 	for len(lines) > 0 {
@@ -157,7 +157,7 @@ func (e *emitter) deliver(ctx context.Context, kind string, lines []Line) error 
 				failing = time.Now()
 			}
 			if time.Since(failing) > e.in.Patience {
-				return fmt.Errorf("the gateway at %s: %w for %s, last: %w; continue later with --resume", e.in.URL, ErrUnreachable, e.in.Patience, err)
+				return fmt.Errorf("the gateway at %s was %w for %s; last error: %w; continue later with --resume", e.in.URL, ErrUnreachable, e.in.Patience, err)
 			}
 			e.retried(err)
 			if err := pause.For(ctx, max(later.after, jitter(delay))); err != nil {
@@ -169,7 +169,7 @@ func (e *emitter) deliver(ctx context.Context, kind string, lines []Line) error 
 	return nil
 }
 
-// acknowledged counts lines and keeps how far the emulation is.
+// acknowledged counts lines and writes the checkpoint.
 func (e *emitter) acknowledged(kind string, lines []Line) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -214,7 +214,7 @@ func (e *emitter) retried(err error) {
 	e.report(err)
 }
 
-// allDone is the number of posts whose records have all been sent.
+// allDone returns the number of posts whose records have all been sent.
 func (e *emitter) allDone() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -13,24 +13,25 @@ import (
 )
 
 const (
-	// rows is how many rows each of the generator's tables has, as the emulation's database had.
+	// rows is the number of rows in each table of the generator, as in the original database.
 	rows = 11_154
-	// generatorVersion changes with every change of what the generator makes.
+	// generatorVersion changes with every change of the generated rows.
 	generatorVersion = 1
 )
 
-// Shares of the dirt on the wire, in posts of 10,000.
+// Shares of faulty records, in posts of 10,000.
 const (
 	misplacedShare = 30 // the pin is posted to the user topic as well
-	wrappedShare   = 20 // a record is posted as an array that holds it
+	wrappedShare   = 20 // a record is posted as an array with one element
 )
 
-// generator makes rows up.
+// generator generates rows.
 type generator struct{}
 
-// NewGenerator returns a source of made-up posts: rows of three tables in the order of Draws, so that rows drawn again are sent again.
-// They are as dirty as the real ones: sentinel texts in the same shares and combinations, records in the wrong topic, records in arrays.
-// The same on every machine and each time.
+// NewGenerator returns a source of generated posts: rows of three tables in the order of Draws, so
+// that rows that are drawn again are posted again. They have the faults of the real posts: sentinel
+// texts in the same shares and combinations, records in the wrong topic, records in arrays. The
+// posts are the same on every machine.
 func NewGenerator() Source { return generator{} }
 
 func (generator) Name() string        { return "the built-in generator" }
@@ -65,7 +66,8 @@ func (generator) Lines(_ context.Context, kind string) iter.Seq2[Line, error] {
 	}
 }
 
-// Row returns a row of a generated table as a JSON object. Rows are numbered from 0 to 11,153; the number is the row's index.
+// Row returns a row of a generated table as a JSON object. Rows are numbered from 0 to 11,153,
+// which is also their index.
 func Row(kind string, row int) []byte {
 	switch kind {
 	case "pin":
@@ -78,7 +80,8 @@ func Row(kind string, row int) []byte {
 	panic("no table of kind " + kind)
 }
 
-// Streams of random numbers, so that a change of one table leaves the others as they are.
+// Streams of random numbers: one for each table, so that a change of one does not change the
+// others.
 const (
 	streamPin = iota + 1
 	streamGeo
@@ -87,7 +90,8 @@ const (
 	streamWire
 )
 
-// dice are random numbers for one row. They are integers only: floating point may differ between processors in the last digit.
+// dice draws random numbers for one row. They are integers, because floating point can differ
+// between processors.
 type dice struct{ source rand.PCG }
 
 func newDice(stream, row int) *dice {
@@ -105,10 +109,10 @@ func (d *dice) n(n int) int {
 // between draws from [from, to].
 func (d *dice) between(from, to int) int { return from + d.n(to-from+1) }
 
-// share is true in so many cases of 10,000.
+// share returns true in that many cases of 10,000.
 func (d *dice) share(of int) bool { return d.n(10_000) < of }
 
-// low draws from [0, n) so that small numbers are more frequent: the least of some draws.
+// low draws from [0, n), with small numbers more often: the smallest of several draws.
 func (d *dice) low(n, draws int) int {
 	least := d.n(n)
 	for range draws - 1 {
@@ -119,13 +123,13 @@ func (d *dice) low(n, draws int) int {
 
 func (d *dice) pick(from []string) string { return from[d.n(len(from))] }
 
-// moment draws a second of [from, to] and writes it as YYYY-MM-DD HH:MM:SS.
+// moment draws a second of [from, to] and formats it as YYYY-MM-DD HH:MM:SS.
 func (d *dice) moment(from, to time.Time) string {
 	seconds := d.n(int(to.Sub(from)/time.Second) + 1)
 	return from.Add(time.Duration(seconds) * time.Second).Format(time.DateTime)
 }
 
-// object is a JSON object that is being written, spaced as Python writes it.
+// object is a JSON object that is being written, with the white space of Python's json.
 type object []byte
 
 func (o *object) name(name string) {
@@ -140,7 +144,7 @@ func (o *object) name(name string) {
 
 func (o *object) text(name, value string) {
 	o.name(name)
-	*o, _ = jsontext.AppendQuote(*o, value) // what is not UTF-8 is replaced
+	*o, _ = jsontext.AppendQuote(*o, value) // invalid UTF-8 is replaced
 }
 
 func (o *object) raw(name, value string) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// When posts are made and users join. A user has always joined before the post: the one ends where the other begins.
+// The times of posts and of joining. Users join before the first post.
 var (
 	firstJoined = time.Date(2015, 10, 21, 0, 0, 0, 0, time.UTC)
 	lastJoined  = time.Date(2017, 10, 18, 23, 59, 59, 0, time.UTC)
@@ -14,10 +14,10 @@ var (
 	lastPosted  = time.Date(2022, 10, 18, 23, 59, 59, 0, time.UTC)
 )
 
-// people is how many different users there are. Some make several of the posts.
+// people is the number of users. Some have several posts.
 const people = 9_000
 
-// geoRow makes the place and time of a post.
+// geoRow returns the place and time of a post.
 func geoRow(row int) []byte {
 	d := newDice(streamGeo, row)
 	var o object
@@ -25,11 +25,11 @@ func geoRow(row int) []byte {
 	o.text("timestamp", d.moment(firstPosted, lastPosted))
 	o.raw("latitude", degrees(d.between(-90_0000, 90_0000)))
 	o.raw("longitude", degrees(d.between(-180_0000, 180_0000)))
-	o.text("country", countries[d.low(len(countries), d.between(1, 3))]) // early ones in the alphabet are more frequent, as in the real data
+	o.text("country", countries[d.low(len(countries), d.between(1, 3))]) // as in the real data, countries at the start of the alphabet are more frequent
 	return o.end()
 }
 
-// degrees writes ten thousandths of a degree as a JSON number without needless zeros.
+// degrees formats ten thousandths of a degree as a JSON number without trailing zeros.
 func degrees(tenThousandths int) string {
 	sign := ""
 	if tenThousandths < 0 {
@@ -42,7 +42,7 @@ func degrees(tenThousandths int) string {
 	return text
 }
 
-// userRow makes the user who made a post.
+// userRow returns the user of a post.
 func userRow(row int) []byte {
 	person := newDice(streamPerson, newDice(streamUser, row).low(people, 2))
 	var o object

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Texts that stand for missing values, as the scraper wrote them.
+// Texts of the scraper for missing values.
 const (
 	noTitle    = "No Title Data Available"
 	noUser     = "User Info Error"
@@ -17,8 +17,9 @@ const (
 	storyMedia = "multi-video(story page format)"
 )
 
-// pinRow makes a pin. The shares are those of 1,618 real pins, and so is what goes together: a pin without user information is a
-// story without title, tags and image; a story never has a description; a pin without an image has not been downloaded.
+// pinRow returns a pin. Shares and combinations are those of 1,618 real pins: a pin without user
+// information is a story without title, tags and image; a story has no description; a pin without
+// an image has not been downloaded.
 func pinRow(row int) []byte {
 	d := newDice(streamPin, row)
 	category := categoryOf(row)
@@ -65,7 +66,8 @@ func pinRow(row int) []byte {
 	return o.end()
 }
 
-// followersOf makes a follower count: 72.6 % thousands, 18.7 % plain, 7.7 % millions of all pins, that is of the 99 % that have one.
+// followersOf returns a follower count: thousands for 72.6 % of the pins, plain numbers for 18.7 %,
+// millions for 7.7 %. 1 % of the pins have none.
 func followersOf(d *dice) string {
 	skewed := func(n int) int { // many small numbers, few large ones
 		x := d.n(1000)
@@ -113,7 +115,7 @@ func descriptionOf(d *dice, c *category) string {
 	}
 	text := strings.Join(sentences, joint)
 	switch {
-	case d.share(4100): // cut off by the site
+	case d.share(4100): // truncated by the site
 		return text + "…\u00a0"
 	case d.share(160):
 		return text + " " + d.pick(emoji)
@@ -152,7 +154,7 @@ func imageOf(d *dice) string {
 	return fmt.Sprintf("https://i.example.com/originals/%s/%s/%s/%s.%s", hash[0:2], hash[2:4], hash[4:6], hash, ending)
 }
 
-// uuidOf makes a random UUID (version 4).
+// uuidOf returns a random UUID (version 4).
 func uuidOf(d *dice) string {
 	high, low := d.source.Uint64(), d.source.Uint64()
 	high = high&^uint64(0xf000) | 0x4000

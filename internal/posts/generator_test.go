@@ -28,7 +28,7 @@ func TestDraws_AreThoseOfTheOriginal(t *testing.T) {
 	require.Equal(t, []int{7528, 2863, 5730, 8304, 8731, 1313, 4315, 10794}, drawn)
 }
 
-func TestDraws_LeaveOutRowsThatAreNotThere(t *testing.T) {
+func TestDraws_LeaveOutMissingRows(t *testing.T) {
 	var drawn []int
 	for row := range Draws(6000) {
 		if drawn = append(drawn, row); len(drawn) == 4 {
@@ -65,7 +65,7 @@ func decodeRow[T any](t *testing.T, kind string, row int) T {
 	return v
 }
 
-// allPins are the rows of the table of pins.
+// allPins returns the rows of the table of pins.
 var allPins = sync.OnceValue(func() []pin {
 	pins := make([]pin, rows)
 	for row := range pins {
@@ -84,7 +84,7 @@ func requireShare(t *testing.T, what string, want float64, count int) {
 	require.InDelta(t, want, 100*float64(count)/rows, 4*math.Sqrt(want*(100-want)/rows), what)
 }
 
-func TestGenerator_PinsAreAsDirtyAsTheRealOnes(t *testing.T) {
+func TestGenerator_PinsHaveTheFaultsOfRealOnes(t *testing.T) {
 	counts := map[string]int{}
 	patterns := map[string]*regexp.Regexp{"k": regexp.MustCompile(`^\d{1,3}k$`), "plain": regexp.MustCompile(`^\d{1,3}$`), "M": regexp.MustCompile(`^\d{1,2}M$`)}
 	count := func(what string, is bool) {
@@ -135,7 +135,7 @@ func TestGenerator_PinsAreAsDirtyAsTheRealOnes(t *testing.T) {
 	require.Equal(t, rows, counts["k"]+counts["plain"]+counts["M"]+counts["no info"])
 }
 
-func TestGenerator_CategoriesAreBlocksOfRows(t *testing.T) {
+func TestGenerator_CategoriesAreConsecutiveRows(t *testing.T) {
 	var blocks []string
 	for _, p := range allPins() {
 		if len(blocks) == 0 || blocks[len(blocks)-1] != p.Category {
@@ -183,7 +183,7 @@ func TestGenerator_UsersJoinBeforeTheyPost(t *testing.T) {
 	require.Less(t, len(users), rows, "some users make several posts")
 }
 
-// take returns the lines of a kind that belong to the first posts.
+// take returns the lines of a kind of the first posts.
 func take(t *testing.T, s Source, kind string, posts int) []Line {
 	t.Helper()
 	var lines []Line
@@ -197,7 +197,7 @@ func take(t *testing.T, s Source, kind string, posts int) []Line {
 	return lines
 }
 
-func TestGenerator_PutsDirtOnTheWire(t *testing.T) {
+func TestGenerator_MisplacesAndWrapsRecords(t *testing.T) {
 	const posts = 10_000
 	strays, wrapped, distinct := 0, 0, map[string]bool{}
 	for _, kind := range Kinds {
@@ -226,7 +226,8 @@ func TestGenerator_PutsDirtOnTheWire(t *testing.T) {
 	require.InDelta(t, 0.66, float64(len(distinct))/posts, 0.03, "a third is sent again")
 }
 
-// The same posts on every machine, with every version of Go: the hash changes only with generatorVersion.
+// The same posts on every machine, with every version of Go: the hash changes only with
+// generatorVersion.
 func TestGenerator_IsTheSameEverywhere(t *testing.T) {
 	hash := sha256.New()
 	for _, kind := range Kinds {

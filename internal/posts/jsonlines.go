@@ -14,15 +14,16 @@ import (
 	"path/filepath"
 )
 
-// jsonLines has the records of files.
+// jsonLines is the source of records in files.
 type jsonLines struct {
 	dir         string
 	fingerprint string
 	posts       int
 }
 
-// OpenJSONLines returns the lines of dir/pin.jsonl, dir/geo.jsonl and dir/user.jsonl as they stand, in their order. A line that is
-// no JSON becomes a JSON string; empty lines are left out. The n-th lines of the files are taken for the n-th post.
+// OpenJSONLines returns the lines of dir/pin.jsonl, dir/geo.jsonl and dir/user.jsonl unchanged and
+// in order. A line that is not JSON becomes a JSON string; empty lines are left out. The n-th lines
+// of the files are the n-th post.
 func OpenJSONLines(dir string) (Source, error) {
 	s := &jsonLines{dir: dir}
 	hash := sha256.New()
@@ -42,7 +43,7 @@ func OpenJSONLines(dir string) (Source, error) {
 		fmt.Fprintf(hash, "%s %x\n", kind, sum.Sum(nil))
 	}
 	if s.posts == 0 {
-		return nil, fmt.Errorf("%s: the files hold no lines, so there is nothing to post", dir)
+		return nil, fmt.Errorf("%s: the files are empty; there is nothing to post", dir)
 	}
 	s.fingerprint = "jsonl-" + hex.EncodeToString(hash.Sum(nil))
 	return s, nil
@@ -52,7 +53,7 @@ func (s *jsonLines) Name() string        { return "JSON lines in " + s.dir }
 func (s *jsonLines) Fingerprint() string { return s.fingerprint }
 func (s *jsonLines) Posts() int          { return s.posts }
 
-// errStop ends reading early.
+// errStop stops reading early.
 var errStop = errors.New("stop")
 
 func (s *jsonLines) Lines(ctx context.Context, kind string) iter.Seq2[Line, error] {
@@ -81,7 +82,8 @@ func (s *jsonLines) Lines(ctx context.Context, kind string) iter.Seq2[Line, erro
 
 func (s *jsonLines) file(kind string) string { return filepath.Join(s.dir, kind+".jsonl") }
 
-// read calls line for each line of a file, without its end, and copies the file to w. A line may be of any length.
+// read calls line for each line of a file, without its newline, and copies the file to w. Lines can
+// have any length.
 func (s *jsonLines) read(kind string, w io.Writer, line func(number int, text []byte) error) error {
 	file, err := os.Open(s.file(kind))
 	if err != nil {

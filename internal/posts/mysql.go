@@ -15,24 +15,25 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// tables are the tables of the emulation's database.
+// tables maps kinds to the tables of the database.
 var tables = map[string]string{"pin": "pinterest_data", "geo": "geolocation_data", "user": "user_data"}
 
-// database has the rows of a MySQL or MariaDB database, in memory: the rows that can be drawn are some megabytes, and the server
-// would walk through half a table for each SELECT … LIMIT row, 1.
+// database holds the rows of a MySQL or MariaDB database in memory: the rows that can be drawn are
+// some megabytes, and for each SELECT … LIMIT row, 1 the server would read half a table.
 type database struct {
 	name        string
 	fingerprint string
 	rows        map[string][][]byte
-	count       int // rows that all tables have
+	count       int // the number of rows that all tables have
 }
 
-// OpenMySQL reads the tables pinterest_data, geolocation_data and user_data. The data source name is that of go-sql-driver/mysql, as in
-// user:password@tcp(host:3306)/database. A row is known by its position, in the order in which the server gives the rows, as in the
-// original's SELECT * FROM table LIMIT row, 1. Rows that a table does not have are not drawn.
+// OpenMySQL reads the tables pinterest_data, geolocation_data and user_data. The data source name
+// is that of go-sql-driver/mysql, as in user:password@tcp(host:3306)/database. As in the original's
+// SELECT * FROM table LIMIT row, 1, the number of a row is its position in the server's order. Rows
+// that a table does not have are not drawn.
 func OpenMySQL(ctx context.Context, dataSource string) (Source, error) {
 	config, err := mysql.ParseDSN(dataSource)
-	if err != nil { // the driver's message does not repeat the password
+	if err != nil { // the driver's message does not contain the password
 		return nil, fmt.Errorf("PINFLOW_MYSQL_DSN: %w: write it as user:password@tcp(host:3306)/database", err)
 	}
 	config.ParseTime = false // DATETIME as text, as it is stored: it has no time zone
@@ -41,7 +42,7 @@ func OpenMySQL(ctx context.Context, dataSource string) (Source, error) {
 		return nil, fmt.Errorf("PINFLOW_MYSQL_DSN: %w", err)
 	}
 	db := sql.OpenDB(connector)
-	defer func() { _ = db.Close() }() // all has been read
+	defer func() { _ = db.Close() }() // all rows have been read
 
 	s := &database{name: config.DBName + " on " + config.Addr, rows: map[string][][]byte{}}
 	hash := sha256.New()
@@ -51,7 +52,7 @@ func OpenMySQL(ctx context.Context, dataSource string) (Source, error) {
 			return nil, fmt.Errorf("read table %s of %s: %w", tables[kind], s.name, unreachable(err))
 		}
 		if len(rows) == 0 {
-			return nil, fmt.Errorf("table %s of %s has no rows, so there is nothing to post", tables[kind], s.name)
+			return nil, fmt.Errorf("table %s of %s is empty; there is nothing to post", tables[kind], s.name)
 		}
 		for _, row := range rows {
 			fmt.Fprintf(hash, "%s %d %s\n", kind, len(row), row)
@@ -65,7 +66,7 @@ func OpenMySQL(ctx context.Context, dataSource string) (Source, error) {
 	return s, nil
 }
 
-// unreachable marks errors of the connection, so that callers can tell them from a missing table.
+// unreachable adds ErrUnreachable to errors of the connection.
 func unreachable(err error) error {
 	var refusal *mysql.MySQLError
 	if errors.As(err, &refusal) {
@@ -96,14 +97,14 @@ func (s *database) Lines(ctx context.Context, kind string) iter.Seq2[Line, error
 	}
 }
 
-// readTable reads the rows that can be drawn, each as a JSON object with the columns in their order.
+// readTable reads the rows that can be drawn, as JSON objects with the columns in their order.
 func readTable(ctx context.Context, db *sql.DB, table string) ([][]byte, error) {
-	// Without arguments the driver uses the text protocol: every value comes as the text that the server prints.
+	// Without arguments the driver uses the text protocol, in which all values are texts.
 	result, err := db.QueryContext(ctx, "SELECT * FROM `"+table+"` LIMIT "+strconv.Itoa(lastDraw+1))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = result.Close() }() // result.Err says what went wrong
+	defer func() { _ = result.Close() }() // result.Err has the error
 	columns, err := result.ColumnTypes()
 	if err != nil {
 		return nil, err
@@ -127,7 +128,8 @@ func readTable(ctx context.Context, db *sql.DB, table string) ([][]byte, error) 
 	return rows, result.Err()
 }
 
-// addColumn adds a value as Python's json.dumps(row, default=str) has it: numbers as numbers, DECIMAL, dates and times as text, NULL as null.
+// addColumn adds a value like Python's json.dumps(row, default=str): numbers as numbers, DECIMAL,
+// dates and times as texts, NULL as null.
 func addColumn(o *object, name, kind string, value sql.RawBytes) {
 	switch text := string(value); {
 	case value == nil:
@@ -141,7 +143,7 @@ func addColumn(o *object, name, kind string, value sql.RawBytes) {
 	}
 }
 
-// isNumeric says whether a column's type becomes a JSON number.
+// isNumeric reports whether values of a column's type become JSON numbers.
 func isNumeric(kind string) bool {
 	switch strings.TrimPrefix(kind, "UNSIGNED ") {
 	case "TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "YEAR":
@@ -150,7 +152,8 @@ func isNumeric(kind string) bool {
 	return false
 }
 
-// pythonTime writes a time as Python's str does: a fraction has six digits, unless it is zero, then there is none.
+// pythonTime formats a time like Python's str: a fraction has six digits, and is left out if it is
+// zero.
 func pythonTime(text string) string {
 	whole, fraction, found := strings.Cut(text, ".")
 	if !found || strings.Trim(fraction, "0") == "" {

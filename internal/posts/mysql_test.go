@@ -16,8 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mariadb starts a MariaDB server of the test's own and returns the data source name of an empty database.
-// Where there is no server to start the test is skipped, unless PINFLOW_REQUIRE_MARIADB is set, as in continuous integration.
+// mariadb starts a MariaDB server of the test's own and returns the data source name of an empty
+// database. Without a server the test is skipped, unless PINFLOW_REQUIRE_MARIADB
+// is set, as in continuous integration.
 func mariadb(t *testing.T) string {
 	t.Helper()
 	server, err := exec.LookPath("mariadbd")
@@ -83,7 +84,7 @@ CREATE TABLE pinterest_data (` + "`index`" + ` BIGINT, unique_id TEXT, title TEX
 CREATE TABLE geolocation_data (ind BIGINT, timestamp DATETIME, latitude FLOAT, longitude FLOAT, country TEXT);
 CREATE TABLE user_data (ind BIGINT, first_name TEXT, last_name TEXT, age BIGINT, date_joined DATETIME);`
 
-func TestMySQL_GivesRowsByPositionInTheOrderOfTheDraws(t *testing.T) {
+func TestMySQL_ReturnsRowsByPositionInTheOrderOfTheDraws(t *testing.T) {
 	dsn := mariadb(t)
 	execute(t, dsn, schema)
 	const rows = 3000 // the first draws that are there: 2863, 1313
@@ -126,7 +127,7 @@ func TestMySQL_GivesRowsByPositionInTheOrderOfTheDraws(t *testing.T) {
 	require.NotErrorIs(t, err, ErrUnreachable)
 }
 
-func TestMySQL_SaysWhatIsWrongWithTheDataSource(t *testing.T) {
+func TestMySQL_ReportsAnInvalidDataSource(t *testing.T) {
 	_, err := OpenMySQL(context.Background(), "root:secret@nowhere")
 	require.ErrorContains(t, err, "PINFLOW_MYSQL_DSN")
 	require.NotContains(t, err.Error(), "secret")
@@ -135,7 +136,7 @@ func TestMySQL_SaysWhatIsWrongWithTheDataSource(t *testing.T) {
 	require.NotContains(t, err.Error(), "secret")
 }
 
-func TestMySQL_ValuesAreWrittenAsTheOriginalWroteThem(t *testing.T) {
+func TestMySQL_ValuesHaveTheFormatOfTheOriginal(t *testing.T) {
 	for _, c := range []struct{ kind, value, want string }{
 		{"DATETIME", "2022-03-15 01:46:32", `"2022-03-15 01:46:32"`},
 		{"DATETIME", "2022-03-15 01:46:32.000", `"2022-03-15 01:46:32"`},

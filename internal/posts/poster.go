@@ -16,39 +16,40 @@ import (
 )
 
 const (
-	// requestTimeout is longer than the gateway takes to give up on Kafka.
+	// requestTimeout is longer than the gateway waits for Kafka.
 	requestTimeout        = 90 * time.Second
 	firstPause, lastPause = 50 * time.Millisecond, 3 * time.Second
-	// maxAnswerBytes bounds what is read of an answer: some 100 bytes a record.
+	// maxAnswerBytes limits the size of a response: it has some 100 bytes for each record.
 	maxAnswerBytes = 8 << 20
-	// retriableCode is Confluent's code of a record that Kafka did not take this time.
+	// retriableCode is Confluent's code of a record that can be retried.
 	retriableCode = 50003
 )
 
-// newClient makes an HTTP client that keeps a connection for each topic.
+// newClient returns an HTTP client that keeps a connection for each topic.
 func newClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = len(Kinds) + 1
 	return &http.Client{Transport: transport, Timeout: requestTimeout}
 }
 
-// tryLater is an error that passes.
+// tryLater is an error after which a retry may succeed.
 type tryLater struct {
 	err   error
-	after time.Duration // as the gateway asks; 0 if it does not
+	after time.Duration // the Retry-After of the gateway, or 0
 }
 
 func (t *tryLater) Error() string { return t.err.Error() }
 func (t *tryLater) Unwrap() error { return t.err }
 
-// poster makes produce requests to the gateway.
+// poster sends produce requests to the gateway.
 type poster struct {
 	client   *http.Client
 	url, key string
 }
 
-// post sends lines to a topic and returns how many of them, from the first, the gateway has acknowledged. All others are to be sent again,
-// those behind a failed one too: so the last copy of each stands in the right order.
+// post sends lines to a topic and returns how many of them, from the first, the gateway has
+// acknowledged. All others must be sent again, also those after a failed one, so that the last
+// copies are in the right order.
 func (p poster) post(ctx context.Context, topic string, lines []Line) (int, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/topics/"+url.PathEscape(topic), bytes.NewReader(requestBody(lines)))
 	if err != nil {
@@ -72,7 +73,7 @@ func (p poster) post(ctx context.Context, topic string, lines []Line) (int, erro
 	return countAcks(lines, body)
 }
 
-// requestBody writes {"records":[{"key":…,"value":…}]} with the values as they are.
+// requestBody returns {"records":[{"key":…,"value":…}]} with the values unchanged.
 func requestBody(lines []Line) []byte {
 	size := 16
 	for _, line := range lines {
@@ -86,7 +87,7 @@ func requestBody(lines []Line) []byte {
 		body = append(body, '{')
 		if line.Key != "" {
 			body = append(body, `"key":`...)
-			body, _ = jsontext.AppendQuote(body, line.Key) // what is not UTF-8 is replaced
+			body, _ = jsontext.AppendQuote(body, line.Key) // invalid UTF-8 is replaced
 			body = append(body, ',')
 		}
 		body = append(append(append(body, `"value":`...), line.Value...), '}')
@@ -94,7 +95,7 @@ func requestBody(lines []Line) []byte {
 	return append(body, `]}`...)
 }
 
-// countAcks reads which records have a place.
+// countAcks returns how many records, from the first, have an offset.
 func countAcks(lines []Line, body []byte) (int, error) {
 	var acks struct {
 		Offsets []struct {
@@ -103,13 +104,13 @@ func countAcks(lines []Line, body []byte) (int, error) {
 		} `json:"offsets"`
 	}
 	if err := json.Unmarshal(body, &acks); err != nil || len(acks.Offsets) != len(lines) {
-		return 0, fmt.Errorf("the gateway's answer to %d records is not a produce response: %.200s", len(lines), body)
+		return 0, fmt.Errorf("the gateway's response to %d records is not a produce response: %.200s", len(lines), body)
 	}
 	for i, ack := range acks.Offsets {
 		if ack.Code == nil {
 			continue
 		}
-		err := fmt.Errorf("%s: Kafka has not taken it (error %d): %s", lines[i].Origin, *ack.Code, ack.Error)
+		err := fmt.Errorf("%s: Kafka rejected the record (error %d): %s", lines[i].Origin, *ack.Code, ack.Error)
 		if *ack.Code == retriableCode {
 			return i, &tryLater{err: err}
 		}
@@ -118,7 +119,7 @@ func countAcks(lines []Line, body []byte) (int, error) {
 	return len(lines), nil
 }
 
-// refusal says what an HTTP error of the gateway means.
+// refusal returns the error for an HTTP error of the gateway.
 func refusal(answer *http.Response, body []byte) error {
 	var problem struct {
 		Code    int    `json:"error_code"`
@@ -127,20 +128,21 @@ func refusal(answer *http.Response, body []byte) error {
 	if json.Unmarshal(body, &problem) != nil || problem.Message == "" {
 		problem.Message = fmt.Sprintf("%.200s", body)
 	}
-	err := fmt.Errorf("the gateway answers %s: %s", answer.Status, problem.Message)
+	err := fmt.Errorf("the gateway responded %s: %s", answer.Status, problem.Message)
 	switch status := answer.StatusCode; {
 	case status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= http.StatusInternalServerError:
-		seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After")) // a date, which the gateway does not send, counts as none
+		seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After")) // the gateway does not send dates
 		return &tryLater{err: err, after: time.Duration(seconds) * time.Second}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return fmt.Errorf("%w: set PINFLOW_API_KEYS to a key that it accepts", err)
+		return fmt.Errorf("%w: set PINFLOW_API_KEYS to a valid key", err)
 	case status == http.StatusNotFound:
-		return fmt.Errorf("%w: `starter setup` makes the topics of PINFLOW_USER_ID", err)
+		return fmt.Errorf("%w: run `starter setup`, which creates the topics of PINFLOW_USER_ID", err)
 	}
 	return err
 }
 
-// jitter varies a pause between half and all of it, so that the topics do not come back at the same moment.
+// jitter returns between half and all of a pause, so that the topics do not retry at the same
+// moment.
 func jitter(pause time.Duration) time.Duration {
 	return pause/2 + rand.N(pause/2)
 }

@@ -11,29 +11,33 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// lenient takes all that is JSON by RFC 8259, as the gateway does: repeated names and lone surrogates too.
+// lenient accepts all JSON by RFC 8259, like the gateway, including repeated names and lone
+// surrogates.
 func lenient(text []byte) *jsontext.Decoder {
 	return jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// A produce request puts a value into an object, in an array, in an object; these put it as deep.
+// A produce request nests a value in an object, an array and an object; so do these.
 var envelopeOpen, envelopeClose = []byte("[[["), []byte("]]]")
 
-// valueOf returns the text as a JSON value: itself if it is one, else a JSON string of it, with U+FFFD for what is not UTF-8.
+// valueOf returns the text if it is a JSON value, otherwise as a JSON string, with U+FFFD for
+// invalid UTF-8.
 func valueOf(text []byte) json.RawMessage {
 	if value, ok := oneValue(text); ok {
 		return value
 	}
-	quoted, _ := jsontext.AppendQuote(nil, text) // bytes that are not UTF-8 are replaced, as wanted
+	quoted, _ := jsontext.AppendQuote(nil, text) // the error only reports that invalid UTF-8 was replaced
 	return quoted
 }
 
-// oneValue returns the text without the white space around it if it is one JSON value that fits into a produce request.
+// oneValue returns the text without the white space around it if it is one JSON value that fits
+// into a produce request.
 func oneValue(text []byte) (json.RawMessage, bool) {
 	if !utf8.Valid(text) || !isOneValue(text) {
 		return nil, false
 	}
-	// A decoder takes a bounded depth. Only a text with that many brackets can be within it alone and beyond it in a request.
+	// A decoder has a limit of nesting. Only a text with that many brackets can be within it alone
+	// and beyond it in a request.
 	if bytes.Count(text, []byte("["))+bytes.Count(text, []byte("{")) > 9_000 &&
 		!isOneValue(bytes.Join([][]byte{envelopeOpen, text, envelopeClose}, nil)) {
 		return nil, false
@@ -50,8 +54,8 @@ func isOneValue(text []byte) bool {
 	return errors.Is(err, io.EOF)
 }
 
-// indexNames are the names under which records of a kind have their post's index, the kind's own first.
-// The other is that of a record in the wrong topic.
+// indexNames holds the names of the index in records of a kind. The second one is for records in
+// the wrong topic.
 func indexNames(kind string) [2]string {
 	if kind == "pin" {
 		return [2]string{"index", "ind"}
@@ -59,7 +63,8 @@ func indexNames(kind string) [2]string {
 	return [2]string{"ind", "index"}
 }
 
-// keyOf returns the index of the post in a value, an object or an array of objects, and whether there are several posts in it.
+// keyOf returns the index in a value, which is an object or an array of objects, and whether it
+// holds several posts.
 func keyOf(kind string, value json.RawMessage) (key string, several bool) {
 	decoder := lenient(value)
 	switch decoder.PeekKind() {
@@ -123,13 +128,13 @@ func objectKey(kind string, decoder *jsontext.Decoder) string {
 	return found[1]
 }
 
-// canonicalIndex writes an index in one way: 7, "7" and "007" are the same post, so they need the same key.
-// An index that is no number stays as it is written; null and "" are none.
+// canonicalIndex normalizes an index: 7, "7" and "007" are the same post and need the same key. An
+// index that is not a number is unchanged; null and "" are none.
 func canonicalIndex(value jsontext.Value) string {
 	text := string(value)
 	switch value.Kind() {
 	case '"':
-		unquoted, _ := jsontext.AppendUnquote(nil, value) // what is no Unicode is replaced
+		unquoted, _ := jsontext.AppendUnquote(nil, value) // invalid Unicode is replaced
 		text = string(unquoted)
 	case 'n':
 		return ""

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestKeyOf_IsTheIndexHoweverItIsWritten(t *testing.T) {
+func TestKeyOf_IsTheNormalizedIndex(t *testing.T) {
 	for _, c := range []struct {
 		kind, value, key string
 		several          bool
@@ -42,7 +42,7 @@ func TestKeyOf_IsTheIndexHoweverItIsWritten(t *testing.T) {
 	}
 }
 
-func TestValueOf_QuotesWhatIsNoJSON(t *testing.T) {
+func TestValueOf_QuotesWhatIsNotJSON(t *testing.T) {
 	deep := strings.Repeat("[", 9_999) + strings.Repeat("]", 9_999)
 	for text, value := range map[string]string{
 		`{"a":1}`:        `{"a":1}`,
@@ -78,7 +78,7 @@ func files(t *testing.T, pin, geo, user string) string {
 	return dir
 }
 
-func TestJSONLines_AreTakenAsTheyStand(t *testing.T) {
+func TestJSONLines_AreUnchanged(t *testing.T) {
 	huge := `{"index":1,"text":"` + strings.Repeat("x", 3<<20) + `"}`
 	dir := files(t, "{\"index\": 2}\r\n\n  \nnot json\n\"index\"\n"+huge+"\n[{\"index\":3},{\"index\":4}]\nnull", "{\"ind\":1}\n", "")
 	s, err := OpenJSONLines(dir)
@@ -98,7 +98,7 @@ func TestJSONLines_AreTakenAsTheyStand(t *testing.T) {
 	require.Empty(t, take(t, s, "user", 100))
 }
 
-func TestJSONLines_FingerprintFollowsTheContents(t *testing.T) {
+func TestJSONLines_FingerprintDependsOnTheContent(t *testing.T) {
 	fingerprint := func(pin, geo, user string) string {
 		s, err := OpenJSONLines(files(t, pin, geo, user))
 		require.NoError(t, err)
@@ -109,7 +109,7 @@ func TestJSONLines_FingerprintFollowsTheContents(t *testing.T) {
 	require.NotEqual(t, fingerprint("1\n", "2\n", ""), fingerprint("1\n", "", "2\n"))
 }
 
-func TestJSONLines_SayWhatIsMissing(t *testing.T) {
+func TestJSONLines_ReportMissingFiles(t *testing.T) {
 	_, err := OpenJSONLines(t.TempDir())
 	require.ErrorContains(t, err, "pin.jsonl")
 	_, err = OpenJSONLines(files(t, "", "\n", ""))

@@ -1,13 +1,14 @@
 package posts
 
-// category is a subject of pins. Its pins are a block of consecutive rows that starts at first, as in the real table.
+// category is a category of pins. As in the real table, its pins are consecutive rows that start at
+// first.
 type category struct {
 	name  string
 	first int
 	nouns []string
 }
 
-// categories are in the order of their blocks.
+// categories holds the categories in the order of their rows.
 var categories = []category{
 	{"art", 0, []string{
 		"Watercolour Study", "Charcoal Portrait", "Acrylic Pour", "Ink Sketch", "Paper Collage", "Clay Figure", "Street Mural", "Oil Landscape", "Line Drawing", "Pastel Drawing",
@@ -50,7 +51,7 @@ var categories = []category{
 	}},
 }
 
-// categoryOf returns the category in whose block the row is.
+// categoryOf returns the category of a row.
 func categoryOf(row int) *category {
 	found := &categories[0]
 	for i := range categories {
@@ -61,14 +62,14 @@ func categoryOf(row int) *category {
 	return found
 }
 
-// titles, phrases and adjectives are what titles and descriptions are made of.
+// titles, phrases and adjectives are the parts of titles and descriptions.
 var titles = []string{
 	"{n} {adj} {noun} Ideas", "{adj} {noun}", "How to Make That {adj} {noun}", "{noun} & {Noun}: The {adj} Guide",
 	"The {adj} {noun} You'll Love", "{n} {noun} Ideas for {year}", "DIY {adj} {noun} | Step by Step", "{adj} {noun} - {n} Tips",
 	"Why I Love This {noun}", "{noun} • {adj} and Simple",
 }
 
-// phrases are the sentences of descriptions.
+// phrases holds the sentences of descriptions.
 var phrases = []string{
 	"The {adj} {noun} for every day.", "Find out how to get the {adj} {noun} that everybody talks about.",
 	"I made this {noun} last weekend and it was so easy!",
@@ -77,23 +78,23 @@ var phrases = []string{
 	"Here's what nobody tells you about the {adj} {noun}", "Browse our collection of {adj} {tag} inspiration.",
 }
 
-// adjectives go before nouns.
+// adjectives precede nouns.
 var adjectives = []string{
 	"Simple", "Easy", "Modern", "Vintage", "Rustic", "Bold", "Minimalist", "Vivid", "Elegant", "Cosy", "Creative", "Unique",
 	"Handmade", "Budget", "Classic", "Fresh", "Beautiful", "Clever", "Tiny", "Perfect",
 }
 
-// emoji stand at the end of some texts, beyond the basic plane and joined from several.
+// emoji holds the ends of some texts: characters outside the basic plane, and joined ones.
 var emoji = []string{
 	"🎄", "🔥", "👍", "✨", "😍😍", "👩‍🎨",
 }
 
-// cyrillic are texts in another script.
+// cyrillic holds texts in another script.
 var cyrillic = []string{
 	"Идеи для дома", "Зимний уют своими руками", "Простые рецепты на каждый день",
 }
 
-// posterFirst and posterLast make the names of those who pin.
+// posterFirst and posterLast are the parts of the names of posters.
 var posterFirst = []string{
 	"Maple Lane", "Golden Hour", "Paper Fox", "Quiet Corner", "Northern Thread", "Sunny Side", "Blue Door", "Little Harbour",
 	"Wild Clover", "Juniper", "Oak & Ivy", "The Happy Maker", "Velvet Moon", "Copper Kettle", "Cloud Nine", "Pocket Garden",
@@ -101,14 +102,14 @@ var posterFirst = []string{
 	"Lemon Tree", "Rosa's", "Red Barn", "Starling", "Tidy Nest", "Open Window",
 }
 
-// posterLast is the second part.
+// posterLast holds the second parts.
 var posterLast = []string{
 	"Blog", "Studio", "Crafts", "Home", "Living", "Design", "Magazine", "Journal", "Shop", "Kitchen", "Travels", "Collective",
 	"Ideas", "DIY", "Lifestyle | Home & Garden", "Daily", "Co.", "Classroom", "Motors", "Style", "Notes", "Workshop", "Weekly",
 	"Official",
 }
 
-// firstNames and lastNames make the names of users.
+// firstNames and lastNames are the parts of the names of users.
 var firstNames = []string{
 	"Aaron", "Abigail", "Adam", "Alexander", "Amanda", "Andrea", "Anthony", "Ashley", "Benjamin", "Brandon", "Brittany", "Charles",
 	"Christina", "Christopher", "Daniel", "David", "Deborah", "Elizabeth", "Emily", "Eric", "Frances", "Gary", "Hannah", "Heather",
@@ -117,7 +118,7 @@ var firstNames = []string{
 	"Samantha", "Sarah", "Sean", "Stephanie", "Susan", "Thomas", "Timothy", "Tyler", "Victoria", "William", "Zachary",
 }
 
-// lastNames are as people have them, with apostrophes and hyphens.
+// lastNames includes names with apostrophes and hyphens.
 var lastNames = []string{
 	"Adams", "Allen", "Anderson", "Baker", "Barnes", "Bell", "Bennett", "Bradshaw", "Brooks", "Brown", "Butler", "Campbell",
 	"Carter", "Castillo", "Clark", "Collins", "Cook", "Cooper", "Cox", "Davis", "Diaz", "Edwards", "Evans", "Flores", "Foster",

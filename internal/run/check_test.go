@@ -33,10 +33,3 @@ func TestCheckParallel_HasLimits(t *testing.T) {
 	require.EqualError(t, CheckParallel(0), "parallel 0: want 1 to 500")
 	require.EqualError(t, CheckParallel(MaxParallel+1), "parallel 501: want 1 to 500")
 }
-
-func TestStatus_ATaskThatTheRunDoesNotHaveIsNone(t *testing.T) {
-	status := Status{Tasks: []Task{{ID: "load", State: Success}, {ID: "query", State: Failed}}}
-	require.Equal(t, Failed, status.Task("query").State)
-	require.Equal(t, Task{ID: "clean", State: None}, status.Task("clean"))
-	require.Equal(t, []string{"load", "query"}, status.TaskIDs())
-}

@@ -65,7 +65,7 @@ func TestOverdue_IsADateWhoseRunHasNotEndedByItsDeadline(t *testing.T) {
 	}
 }
 
-func TestOverdue_LooksAtTheExpectedDatesAlone(t *testing.T) {
+func TestOverdue_ConsidersOnlyExpectedDates(t *testing.T) {
 	named := dag.Definition{Name: dagName, Deadline: time.Hour}
 	entries := []ledger.Entry{{Status: run.Status{Date: "2022-10-16", State: run.Success}}}
 	expected := []dates.Date{"2022-10-18", "2022-10-16", "2022-10-14"} // not the 15th and 17th: nothing fires for them

@@ -16,7 +16,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-func TestSchedule_FiresAtMidnightUTCWithoutJitter(t *testing.T) {
+func TestOptions_FiresAtMidnightUTCWithoutJitter(t *testing.T) {
 	s, err := Options(dagName, Default)
 	require.NoError(t, err)
 	require.Equal(t, dagName, s.ID)
@@ -28,7 +28,7 @@ func TestSchedule_FiresAtMidnightUTCWithoutJitter(t *testing.T) {
 	require.Equal(t, dagName+"-scheduled-2022-10-19T00:00:00Z", run.ScheduledRangeID(dagName, time.Date(2022, 10, 19, 0, 0, 0, 500, time.UTC)))
 }
 
-func TestSchedule_TakesTheCronExpressionAsACalendar(t *testing.T) {
+func TestOptions_HasTheCronExpressionAsACalendar(t *testing.T) {
 	every := func(first, last int) []client.ScheduleRange {
 		return []client.ScheduleRange{{Start: first, End: last, Step: 1}}
 	}
@@ -57,7 +57,7 @@ func TestSchedule_TakesTheCronExpressionAsACalendar(t *testing.T) {
 	}
 }
 
-func TestScheduleSpec_RefusesWhatTemporalReadsOtherwiseThanCron(t *testing.T) {
+func TestCheck_RejectsWhatTemporalDoesOtherwiseThanCron(t *testing.T) {
 	now := time.Date(2026, 11, 21, 5, 0, 0, 0, time.UTC)
 	for name, row := range map[string]struct {
 		cron, zone string

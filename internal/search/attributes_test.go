@@ -7,7 +7,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 )
 
-func TestSearchAttributes_AreTheSix(t *testing.T) {
+func TestAttributes_HaveTheirTypes(t *testing.T) {
 	require.Equal(t, []Attribute{
 		{"PinflowDag", enumspb.INDEXED_VALUE_TYPE_KEYWORD}, {"PinflowDate", enumspb.INDEXED_VALUE_TYPE_DATETIME}, {"PinflowState", enumspb.INDEXED_VALUE_TYPE_KEYWORD},
 		{"PinflowTrigger", enumspb.INDEXED_VALUE_TYPE_KEYWORD}, {"PinflowPartial", enumspb.INDEXED_VALUE_TYPE_BOOL},

@@ -10,7 +10,7 @@ import (
 
 // The Kafka Connect S3 sink wrote bare values, one or many an object: their place is the object's
 // name.
-func TestLoad_TakesBareValues(t *testing.T) {
+func TestLoad_AcceptsBareValues(t *testing.T) {
 	t.Parallel()
 	const pin = `"unique_id":"00000000-0000-4000-8000-000000000001","follower_count":"1k","category":"art"}`
 	objects := store{

@@ -11,7 +11,7 @@ import (
 
 const header = "-- Databricks notebook source\n"
 
-func TestRunNotebook_TheFailingStatementIsNamed(t *testing.T) {
+func TestRunNotebook_NamesTheFailedStatement(t *testing.T) {
 	t.Parallel()
 	e := open(t, store{})
 	_, err := e.RunNotebook(t.Context(), header+"SELECT 1;\nSELECT x FROM nowhere\n\n-- COMMAND ----------\n\nSELECT 2", nil)
@@ -23,7 +23,7 @@ func TestRunNotebook_TheFailingStatementIsNamed(t *testing.T) {
 	require.Contains(t, err.Error(), failed.SQL)
 }
 
-func TestRunNotebook_NothingIsReadWhereNothingHasLanded(t *testing.T) {
+func TestRunNotebook_FailsIfNothingHasLanded(t *testing.T) {
 	t.Parallel()
 	_, err := open(t, store{}).RunNotebook(t.Context(), header+"SELECT * FROM read_files('s3://b/none/*.json', format => 'text')", nil)
 	require.ErrorContains(t, err, "PATH_NOT_FOUND")
@@ -51,7 +51,7 @@ func TestRunNotebook_CancellingInterruptsTheStatement(t *testing.T) {
 	require.NoError(t, err, "the engine works on")
 }
 
-func TestRunNotebook_SessionsDoNotMeet(t *testing.T) {
+func TestRunNotebook_SessionsAreIsolated(t *testing.T) {
 	t.Parallel()
 	e := open(t, store{})
 	_, err := e.RunNotebook(t.Context(), header+"USE SCHEMA pins; CREATE OR REPLACE TEMPORARY VIEW v AS SELECT 1 AS x; SELECT * FROM v", nil)

@@ -44,7 +44,7 @@ func (s store) List(_ context.Context, pattern string) ([]engine.Object, error) 
 
 func (s store) Read(_ context.Context, uri string) ([]byte, error) { return s[uri], nil }
 
-// land writes records as landing does, an object a topic, date and partition.
+// land writes records like landing, an object for each topic, date and partition.
 func (s store) land(t require.TestingT, records []reference.Record, name string) {
 	for _, date := range dates(records) {
 		for _, kind := range []string{"pin", "geo", "user"} {
@@ -79,7 +79,7 @@ func open(t testing.TB, objects engine.ObjectStore) *engine.Engine {
 	return e
 }
 
-// runDate runs the notebooks of the daily DAG, in its order.
+// runDate runs the notebooks of the daily DAG, in order.
 func runDate(ctx context.Context, t require.TestingT, e *engine.Engine, date, invalid string) {
 	sources := map[string]string{}
 	for _, n := range notebooks.All() {
@@ -93,7 +93,7 @@ func runDate(ctx context.Context, t require.TestingT, e *engine.Engine, date, in
 	}
 }
 
-// read returns what the tables hold, in the shape of the reference.
+// read returns the content of the tables, in the form of the reference.
 func read(ctx context.Context, t require.TestingT, e *engine.Engine) reference.Expected {
 	got := reference.Expected{Rows: map[string]int{}, Rejected: map[string]int{}, Answers: map[string][][]any{}}
 	ask := func(sql string) [][]any {
@@ -126,8 +126,8 @@ func toJSON(t require.TestingT, e reference.Expected) string {
 	return string(b)
 }
 
-// wireRecords are the real records where they are, else generated ones, in the order in which they
-// were sent.
+// wireRecords returns the real records if they exist, otherwise generated ones, in the order in which
+// they were sent.
 func wireRecords(t testing.TB, date string) []reference.Record {
 	lines := reference.Generate(100, 1300)
 	if dir := reference.SharedPosts(); dir != "" {
@@ -159,7 +159,7 @@ func readLines(t testing.TB, file string) []string {
 	return lines
 }
 
-func TestNotebooks_GiveTheExpectedAnswers(t *testing.T) {
+func TestNotebooks_ReturnTheExpectedAnswers(t *testing.T) {
 	t.Parallel()
 	records := wireRecords(t, "2022-10-18")
 	objects := store{}

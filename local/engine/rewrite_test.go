@@ -51,7 +51,7 @@ func TestRewrite_ReplaceWhereIsDeleteAndInsert(t *testing.T) {
 	}, got)
 }
 
-func TestRewrite_SaysWhatIsWrong(t *testing.T) {
+func TestRewrite_ReportsErrors(t *testing.T) {
 	t.Parallel()
 	r := &rewriter{}
 	for in, want := range map[string]string{

@@ -26,7 +26,7 @@ func emulation(url string, n int) posts.EmitInput {
 	return posts.EmitInput{Source: posts.NewGenerator(), URL: url, APIKey: "key", Topic: func(kind string) string { return "pinflow." + kind }, Posts: n}
 }
 
-func TestEmulation_ArrivesWholeAndInOrderThoughTheGatewayIsKilled(t *testing.T) {
+func TestEmulation_IsCompleteAndInOrderAlthoughTheGatewayIsKilled(t *testing.T) {
 	cluster := broker(t, 3)
 	_, err := kafka.NewAdmin(kafka.Connection{Brokers: cluster.ListenAddrs()}).CreateTopics(deadline(t),
 		kafka.Topic{Name: "pinflow.geo", Partitions: 3}, kafka.Topic{Name: "pinflow.user", Partitions: 3})

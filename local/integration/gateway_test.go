@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// process is a gateway that runs.
+// process is a running gateway.
 type process struct {
 	*exec.Cmd
 	url   string
@@ -89,7 +89,7 @@ func startGateway(t testing.TB, brokers []string, address string) *process {
 	return p
 }
 
-// send makes a produce request and returns the status and the answer.
+// send sends a produce request and returns the status and the response.
 func send(url, topic, body string) (int, string, error) {
 	r, err := http.NewRequest(http.MethodPost, url+"/topics/"+topic, strings.NewReader(body))
 	if err != nil {
@@ -164,7 +164,7 @@ func TestGateway_DrainsOnSIGTERMAndWhenItsParentEnds(t *testing.T) {
 	}
 }
 
-func TestGateway_IsUnhealthyWithoutKafkaAndHealsWithIt(t *testing.T) {
+func TestGateway_IsUnhealthyWithoutKafkaAndRecovers(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic))
 	require.NoError(t, err)
 	var port int

@@ -28,7 +28,7 @@ func broker(t *testing.T, partitions int32, opts ...kfake.Opt) *kfake.Cluster {
 	return cluster
 }
 
-// produces makes a producer for the cluster that is closed in the end.
+// produces returns a producer for the cluster, which is closed at the end of the test.
 func produces(t *testing.T, cluster *kfake.Cluster, config kafka.ProducerConfig) *kafka.Producer {
 	t.Helper()
 	config.Brokers = cluster.ListenAddrs()
@@ -69,7 +69,7 @@ func readRecords(t *testing.T, cluster *kfake.Cluster, name string, n int) []*kg
 	return records
 }
 
-// count returns how many records the topic's partitions hold.
+// count returns the number of records in the topic.
 func count(t *testing.T, cluster *kfake.Cluster) int {
 	t.Helper()
 	total := 0

@@ -20,7 +20,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
-// messages makes n messages whose keys take turns; the value counts up.
+// messages returns n messages with alternating keys and increasing values.
 func messages(from, n, keys int) []kafka.Message {
 	made := make([]kafka.Message, n)
 	for i := range made {
@@ -37,7 +37,7 @@ func requireAcked(t *testing.T, acks []kafka.Ack, err error) {
 	}
 }
 
-func TestProduce_AnswersWithThePlaceWhereEachRecordIs(t *testing.T) {
+func TestProduce_ReturnsTheOffsetOfEachRecord(t *testing.T) {
 	t.Parallel()
 	cluster := broker(t, 3)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
@@ -66,7 +66,7 @@ func TestProduce_AnswersWithThePlaceWhereEachRecordIs(t *testing.T) {
 	require.Len(t, log, len(sent))
 }
 
-func TestProduce_PutsAKeyWhereKafkasOwnClientsPutIt(t *testing.T) {
+func TestProduce_ChoosesPartitionsLikeKafkasOwnClients(t *testing.T) {
 	t.Parallel()
 	cluster := broker(t, 7)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
@@ -132,7 +132,7 @@ func TestProduce_KeepsTheOrderOfAKeyFromCallToCall(t *testing.T) {
 	requireOrdered(t, readAll(t, cluster, callers*calls*records), callers*calls*records)
 }
 
-func TestProduce_JoinsWhatArrivesWhileARequestIsOnItsWay(t *testing.T) {
+func TestProduce_BatchesRecordsThatArriveDuringARequest(t *testing.T) {
 	t.Parallel()
 	cluster := broker(t, 1)
 	var requests atomic.Int64
@@ -165,7 +165,7 @@ func TestProduce_JoinsWhatArrivesWhileARequestIsOnItsWay(t *testing.T) {
 	require.Equal(t, joined+1, count(t, cluster))
 }
 
-func TestProduce_ASingleRefusedRecordHarmsNoOther(t *testing.T) {
+func TestProduce_ARejectedRecordDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	cluster := broker(t, 1)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
@@ -187,7 +187,7 @@ func TestProduce_ASingleRefusedRecordHarmsNoOther(t *testing.T) {
 	require.Equal(t, 99, count(t, cluster))
 }
 
-func TestProduce_TakesTheLargestRecordAndRefusesALargerOne(t *testing.T) {
+func TestProduce_AcceptsTheLargestRecordAndRejectsALargerOne(t *testing.T) {
 	t.Parallel()
 	cluster := broker(t, 1)
 	producer := produces(t, cluster, kafka.ProducerConfig{})

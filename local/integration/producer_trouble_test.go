@@ -15,7 +15,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
-func TestProduce_LosesNothingWhenConnectionsAreCutAndLeadersMove(t *testing.T) {
+func TestProduce_LosesNothingIfConnectionsBreakAndLeadersMove(t *testing.T) {
 	t.Parallel()
 	cluster := broker(t, 3, kfake.NumBrokers(3))
 	producer := produces(t, cluster, kafka.ProducerConfig{RequestTimeout: patience, DeliveryTimeout: patience})
@@ -58,7 +58,7 @@ func TestProduce_SendsNothingIfTopicOrPartitionIsUnknown(t *testing.T) {
 	require.Zero(t, count(t, cluster))
 }
 
-func TestProduce_FindsATopicThatHasJustBeenMade(t *testing.T) {
+func TestProduce_FindsANewTopic(t *testing.T) {
 	t.Parallel()
 	cluster := broker(t, 1)
 	producer := produces(t, cluster, kafka.ProducerConfig{})
@@ -70,7 +70,7 @@ func TestProduce_FindsATopicThatHasJustBeenMade(t *testing.T) {
 	requireAcked(t, acks, err)
 }
 
-func TestProduce_SaysWhenNoBrokerAnswers(t *testing.T) {
+func TestProduce_ReportsUnreachableBrokers(t *testing.T) {
 	cluster := broker(t, 1)
 	config := kafka.ProducerConfig{DeliveryTimeout: time.Second}
 	known, unknown := produces(t, cluster, config), produces(t, cluster, config)
@@ -87,7 +87,7 @@ func TestProduce_SaysWhenNoBrokerAnswers(t *testing.T) {
 	require.Error(t, acks[0].Err)
 }
 
-func TestClose_WaitsForWhatIsUnderWay(t *testing.T) {
+func TestClose_WaitsForOpenCalls(t *testing.T) {
 	t.Parallel()
 	cluster := broker(t, 1)
 	producer := produces(t, cluster, kafka.ProducerConfig{})

@@ -43,7 +43,7 @@ func TestElements_OnlyArraysThatHoldAnObjectAreUnwrapped(t *testing.T) {
 	}
 }
 
-func TestStrict_RefusesWhatEnginesReadDifferently(t *testing.T) {
+func TestStrict_RejectsWhatEnginesReadDifferently(t *testing.T) {
 	for _, value := range []string{`{"a":1,"a":2}`, `"\ud800"`, "\"\xff\"", `1e400`, `{'a':1}`, `{"a":1} x`, `{"a":1}{"b":2}`, `[1,]`, `NaN`, ``, ` `} {
 		require.False(t, Strict([]byte(value)), value)
 	}

@@ -69,7 +69,7 @@ func TestCancel_OfAnEndedRunChangesNothing(t *testing.T) {
 	require.Equal(t, jobs.RunResultStateSuccess, w.get(id).State.ResultState)
 }
 
-func TestCancel_OfAWaitingRunNeverStartsIt(t *testing.T) {
+func TestCancel_OfAPendingRunPreventsItsStart(t *testing.T) {
 	t.Parallel()
 	block := newBlocking()
 	w := startWorkspace(t, Options{MaxConcurrentTasks: 1, Engine: &fakeEngine{runNotebook: block.run}})

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// startWithEngine serves a workspace with the real SQL engine, which keeps its tables in dir.
+// startWithEngine serves a workspace with the real SQL engine and its tables in dir.
 // Nothing listens at the object store's address: these tests read no objects.
 func startWithEngine(t *testing.T, dir string) *testWorkspace {
 	return serve(t, Options{

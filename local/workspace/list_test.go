@@ -14,7 +14,7 @@ import (
 	"github.com/pinflow/pinflow/local/engine"
 )
 
-// startWithRuns gives a workspace with n ended runs, a minute apart, oldest first.
+// startWithRuns returns a workspace with n ended runs, a minute apart, oldest first.
 func startWithRuns(t *testing.T, n int, clock *clock, o Options) (*testWorkspace, []int64) {
 	o.now = clock.Now
 	w := startWorkspace(t, o)
@@ -55,7 +55,7 @@ func TestList_PagesThroughAllRunsNewestFirst(t *testing.T) {
 	}
 }
 
-// page reads one page of the list as it is on the wire.
+// page returns one page of the list as in the API.
 func (w *testWorkspace) page(query url.Values) (ids []int64, next, prev string, more bool) {
 	w.t.Helper()
 	status, _, body := w.call(http.MethodGet, "/api/2.2/jobs/runs/list?"+query.Encode(), testToken, "")
@@ -70,7 +70,7 @@ func (w *testWorkspace) page(query url.Values) (ids []int64, next, prev string, 
 	return ids, next, prev, more
 }
 
-func TestList_TokensLeadForthAndBackWhileRunsStart(t *testing.T) {
+func TestList_PageTokensWorkBothWaysWhileRunsStart(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	w, ids := startWithRuns(t, 7, clock, Options{})
@@ -155,7 +155,7 @@ func TestList_Filters(t *testing.T) {
 	w.waitEnded(active)
 }
 
-func TestList_RefusesBadParameters(t *testing.T) {
+func TestList_RejectsInvalidParameters(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for _, query := range []string{

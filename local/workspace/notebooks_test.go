@@ -35,7 +35,7 @@ func (w *testWorkspace) export(path string) (string, string) {
 	return string(content), exported.FileType
 }
 
-func TestImport_GivesBackWhatCame(t *testing.T) {
+func TestImport_IsExportedUnchanged(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for name, test := range map[string]struct {
@@ -124,7 +124,7 @@ func TestImport_OverwriteReplacesTheSameKindOnly(t *testing.T) {
 	}
 }
 
-func TestImport_RefusesWhatItCannotKeep(t *testing.T) {
+func TestImport_RejectsInvalidContent(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/notebook", "SELECT 1")
@@ -151,7 +151,7 @@ func TestImport_RefusesWhatItCannotKeep(t *testing.T) {
 	}
 }
 
-func TestImport_TakesTenMegabytes(t *testing.T) {
+func TestImport_AcceptsTenMegabytes(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	content := bytes.Repeat([]byte("x"), 10<<20)
@@ -178,7 +178,7 @@ func TestUpload_FormAndDirectDownload(t *testing.T) {
 	require.EqualValues(t, len(binary), w.status("/Shared/data.bin").Size)
 }
 
-func TestExport_RefusesWhatItCannotGive(t *testing.T) {
+func TestExport_RejectsInvalidRequests(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
@@ -237,7 +237,7 @@ func TestList_ShowsTheChildrenOrTheObject(t *testing.T) {
 	require.Len(t, later, 2, "the notebook is left out")
 }
 
-func TestMkdirs_MakesParentsAndRefusesWhatIsNoFolder(t *testing.T) {
+func TestMkdirs_CreatesParentsAndRejectsWhatIsNotAFolder(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for range 2 {
@@ -251,7 +251,7 @@ func TestMkdirs_MakesParentsAndRefusesWhatIsNoFolder(t *testing.T) {
 	requireAPIError(t, w.tree.Mkdirs(t.Context(), workspace.Mkdirs{Path: "relative"}), http.StatusBadRequest, "INVALID_PARAMETER_VALUE")
 }
 
-func TestDelete_WantsRecursiveForAFolderThatIsNotEmpty(t *testing.T) {
+func TestDelete_NeedsRecursiveForAFolderThatIsNotEmpty(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	require.NoError(t, w.tree.Mkdirs(t.Context(), workspace.Mkdirs{Path: "/Shared/a/b"}))

@@ -14,7 +14,7 @@ import (
 	"github.com/pinflow/pinflow/local/engine"
 )
 
-// read gets a page without a token, as a browser does.
+// read returns a page, requested without a token as by a browser.
 func (w *testWorkspace) read(url string) (int, string) {
 	w.t.Helper()
 	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, url, nil)
@@ -27,7 +27,7 @@ func (w *testWorkspace) read(url string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-func TestPages_RunPageTellsWhatFailed(t *testing.T) {
+func TestPages_RunPageShowsWhatFailed(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: func(context.Context, string, map[string]string) (*engine.Table, error) {
 		return nil, &engine.StatementError{Cell: 2, Statement: 1, SQL: "SELECT '<b>'", Message: "no <script> here"}

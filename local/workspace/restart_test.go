@@ -110,7 +110,7 @@ func TestRestart_AfterKillKeepsEndedRunsAndFailsActiveOnes(t *testing.T) {
 	require.Equal(t, jobs.RunResultStateSuccess, w.waitEnded(fresh).State.ResultState)
 }
 
-func TestStop_LetsRunningNotebooksEnd(t *testing.T) {
+func TestStop_WaitsForRunningNotebooks(t *testing.T) {
 	t.Parallel()
 	block := newBlocking()
 	dir := t.TempDir()
@@ -135,7 +135,7 @@ func TestStop_LetsRunningNotebooksEnd(t *testing.T) {
 	require.Equal(t, jobs.RunResultStateSuccess, w.get(id).State.ResultState)
 }
 
-func TestStop_InterruptsWhatTakesTooLongAndSaysSo(t *testing.T) {
+func TestStop_InterruptsNotebooksThatTakeTooLong(t *testing.T) {
 	t.Parallel()
 	block := newBlocking()
 	dir := t.TempDir()
@@ -150,7 +150,7 @@ func TestStop_InterruptsWhatTakesTooLongAndSaysSo(t *testing.T) {
 	require.Contains(t, found.State.StateMessage, "stopped")
 }
 
-func TestNew_SaysWhatIsMissing(t *testing.T) {
+func TestNew_NamesMissingOptions(t *testing.T) {
 	t.Parallel()
 	complete := Options{Address: "127.0.0.1:0", DataDir: t.TempDir(), Token: testToken, WarehouseID: testWarehouse, Engine: &fakeEngine{}}
 	for name, change := range map[string]func(*Options){
@@ -166,7 +166,7 @@ func TestNew_SaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestNew_SaysThatThePortIsInUse(t *testing.T) {
+func TestNew_ReportsAPortInUse(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	address := strings.TrimPrefix(w.URL(), "http://")

@@ -67,7 +67,7 @@ func TestRun_LifeCycleOfASuccess(t *testing.T) {
 	require.Equal(t, ended.Tasks[0].RunId, output.Metadata.RunId)
 }
 
-func TestRun_TheSDKsWaiterTakesItForTheService(t *testing.T) {
+func TestRun_TheWaiterOfTheSDKWorks(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
@@ -134,7 +134,7 @@ func TestRun_OnlySQLNotebooksRun(t *testing.T) {
 	require.Contains(t, ended.State.StateMessage, "PYTHON")
 }
 
-func TestRun_ConcurrentRunsAreBounded(t *testing.T) {
+func TestRun_ConcurrentRunsAreLimited(t *testing.T) {
 	t.Parallel()
 	block := newBlocking()
 	w := startWorkspace(t, Options{MaxConcurrentTasks: 2, Engine: &fakeEngine{runNotebook: block.run}})
@@ -237,7 +237,7 @@ func TestRuns_MissingRunIsAnError(t *testing.T) {
 	}
 }
 
-func TestDelete_TakesEndedRunsOnly(t *testing.T) {
+func TestDelete_DeletesOnlyEndedRuns(t *testing.T) {
 	t.Parallel()
 	block := newBlocking()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{runNotebook: block.run}})

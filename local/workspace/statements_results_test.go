@@ -22,7 +22,7 @@ func numbers(n int) *engine.Table {
 	return table
 }
 
-func TestStatement_RowLimitCutsAndSaysSo(t *testing.T) {
+func TestStatement_RowLimitTruncatesTheResult(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
 		table := numbers(3)
@@ -44,7 +44,7 @@ func TestStatement_RowLimitCutsAndSaysSo(t *testing.T) {
 	require.Equal(t, true, body["manifest"].(map[string]any)["truncated"])
 }
 
-func TestStatement_LargeResultsComeInChunks(t *testing.T) {
+func TestStatement_LargeResultsHaveChunks(t *testing.T) {
 	t.Parallel()
 	table := &engine.Table{Columns: []engine.Column{{Name: "text", Type: "STRING"}}}
 	for i := range 12 {
@@ -94,7 +94,7 @@ func TestStatement_InlineResultHasALimit(t *testing.T) {
 	require.True(t, response.Manifest.Truncated)
 }
 
-func TestStatement_ResultIsClosedAfterAnHourAndForgottenAfterTwelve(t *testing.T) {
+func TestStatement_ResultIsClosedAfterAnHourAndDeletedAfterTwelve(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	w := startWorkspace(t, Options{now: clock.Now, Engine: answering(numbers(1))})

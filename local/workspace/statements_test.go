@@ -41,7 +41,7 @@ func (w *testWorkspace) statementEnded(id string) *sql.StatementResponse {
 	}
 }
 
-func TestStatement_GivesRowsAsTexts(t *testing.T) {
+func TestStatement_ReturnsRowsAsTexts(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Pointer[engine.Query]
 	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
@@ -88,7 +88,7 @@ func TestStatement_WithoutRowsHasAnEmptyResult(t *testing.T) {
 	require.EqualValues(t, 0, body["manifest"].(map[string]any)["total_row_count"])
 }
 
-func TestStatement_FailureIsAnAnswer(t *testing.T) {
+func TestStatement_FailureIsAResponse(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
 		switch q.SQL {
@@ -114,7 +114,7 @@ func TestStatement_FailureIsAnAnswer(t *testing.T) {
 	}
 }
 
-func TestStatement_ZeroWaitAnswersAtOnce(t *testing.T) {
+func TestStatement_ZeroWaitReturnsAtOnce(t *testing.T) {
 	t.Parallel()
 	released := make(chan struct{})
 	w := startWorkspace(t, Options{Engine: &fakeEngine{query: func(_ context.Context, q engine.Query) (*engine.Table, error) {
@@ -181,7 +181,7 @@ func TestStatement_CancelInterrupts(t *testing.T) {
 	require.NoError(t, w.statements.CancelExecution(t.Context(), sql.CancelExecutionRequest{StatementId: uuid.NewString()}), "as in the service")
 }
 
-func TestStatement_RefusesBadRequests(t *testing.T) {
+func TestStatement_RejectsInvalidRequests(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	for body, want := range map[string]struct{ code, message string }{

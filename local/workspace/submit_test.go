@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSubmit_RefusesWhatItCannotRun(t *testing.T) {
+func TestSubmit_RejectsWhatItCannotRun(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	change := func(change func(*jobs.SubmitTask)) jobs.SubmitRun {
@@ -73,7 +73,7 @@ func TestSubmit_BadJSONIsABadRequest(t *testing.T) {
 	}
 }
 
-func TestSubmit_TakesATokenOf64Characters(t *testing.T) {
+func TestSubmit_AcceptsATokenOf64Characters(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")
@@ -81,7 +81,7 @@ func TestSubmit_TakesATokenOf64Characters(t *testing.T) {
 	require.Equal(t, "Untitled", w.waitEnded(id).RunName)
 }
 
-func TestSubmit_AnswersInVersion21Too(t *testing.T) {
+func TestSubmit_WorksInVersion21(t *testing.T) {
 	t.Parallel()
 	w := startWorkspace(t, Options{})
 	w.importSQL("/Shared/a", "SELECT 1")

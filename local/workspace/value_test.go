@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCellText_IsWhatTheServiceSends(t *testing.T) {
+func TestCellText_HasTheFormatOfTheService(t *testing.T) {
 	t.Parallel()
 	moment := time.Date(2024, 1, 2, 8, 34, 5, 123456789, time.FixedZone("", 5*3600+1800))
 	for name, test := range map[string]struct {
@@ -61,7 +61,7 @@ func TestTypeName_IsTheBaseType(t *testing.T) {
 	}
 }
 
-func TestBind_CastsWhatIsNoText(t *testing.T) {
+func TestBind_CastsOtherTypesThanText(t *testing.T) {
 	t.Parallel()
 	text := func(s string) *string { return &s }
 	for name, test := range map[string]struct {

@@ -29,7 +29,7 @@ const (
 	testWarehouse = "local"
 )
 
-// fakeEngine is an engine whose work is the test's. A nil field succeeds with an empty result.
+// fakeEngine is an engine of functions. A nil function succeeds with an empty result.
 type fakeEngine struct {
 	runNotebook func(ctx context.Context, source string, params map[string]string) (*engine.Table, error)
 	query       func(ctx context.Context, q engine.Query) (*engine.Table, error)
@@ -70,7 +70,7 @@ func (b *blocking) run(ctx context.Context, source string, _ map[string]string) 
 	}
 }
 
-// testWorkspace is a workspace that serves, with the real clients for it.
+// testWorkspace is a workspace with the real clients.
 type testWorkspace struct {
 	*Server
 	t          *testing.T
@@ -124,7 +124,7 @@ func newClient(t *testing.T, url, token string) *client.DatabricksClient {
 	return c
 }
 
-// importSQL puts a notebook into the workspace.
+// importSQL imports a notebook.
 func (w *testWorkspace) importSQL(path, source string) {
 	w.t.Helper()
 	require.NoError(w.t, w.tree.Import(w.t.Context(), workspace.Import{
@@ -133,7 +133,7 @@ func (w *testWorkspace) importSQL(path, source string) {
 	}))
 }
 
-// notebookTask is a task that runs a notebook after others.
+// notebookTask returns a task that runs a notebook after others.
 func notebookTask(key, path string, after ...string) jobs.SubmitTask {
 	task := jobs.SubmitTask{TaskKey: key, NotebookTask: &jobs.NotebookTask{NotebookPath: path}}
 	for _, parent := range after {
@@ -142,7 +142,7 @@ func notebookTask(key, path string, after ...string) jobs.SubmitTask {
 	return task
 }
 
-// submit starts a run of one task or more and returns its id.
+// submit starts a run and returns its id.
 func (w *testWorkspace) submit(request jobs.SubmitRun) int64 {
 	w.t.Helper()
 	started, err := w.jobs.Submit(w.t.Context(), request)
@@ -150,7 +150,7 @@ func (w *testWorkspace) submit(request jobs.SubmitRun) int64 {
 	return started.RunId
 }
 
-// get reads a run.
+// get returns a run.
 func (w *testWorkspace) get(id int64) *jobs.Run {
 	w.t.Helper()
 	found, err := w.jobs.GetRun(w.t.Context(), jobs.GetRunRequest{RunId: id})
@@ -158,7 +158,7 @@ func (w *testWorkspace) get(id int64) *jobs.Run {
 	return found
 }
 
-// waitFor asks for a run until it is as wanted.
+// waitFor polls a run until the condition holds.
 func (w *testWorkspace) waitFor(id int64, wanted func(*jobs.Run) bool) *jobs.Run {
 	w.t.Helper()
 	for {
@@ -180,7 +180,7 @@ func (w *testWorkspace) output(taskRunID int64) *jobs.RunOutput {
 	return output
 }
 
-// call sends a request as no SDK would and returns the status and the body.
+// call sends a request that the SDK cannot send, and returns the status and the body.
 func (w *testWorkspace) call(method, path, token, body string) (int, http.Header, map[string]any) {
 	w.t.Helper()
 	request, err := http.NewRequestWithContext(w.t.Context(), method, w.URL()+path, bytes.NewBufferString(body))
@@ -198,7 +198,7 @@ func (w *testWorkspace) call(method, path, token, body string) (int, http.Header
 	return response.StatusCode, response.Header, answer
 }
 
-// requireAPIError checks status and error code as the SDK reads them, and returns the message.
+// requireAPIError checks status and error code in the error of the SDK, and returns the message.
 func requireAPIError(t *testing.T, err error, status int, code string) string {
 	t.Helper()
 	var e *apierr.APIError
@@ -208,7 +208,7 @@ func requireAPIError(t *testing.T, err error, status int, code string) string {
 	return e.Message
 }
 
-// clock is a time that a test moves.
+// clock is the time, which a test advances.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time

@@ -15,7 +15,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/fault"
 )
 
-func TestClassify_OnlyABrokersAnswerIsFinal(t *testing.T) {
+func TestClassify_OnlyTheAnswerOfABrokerIsFinal(t *testing.T) {
 	for _, c := range []struct {
 		err   error
 		kind  fault.Kind
@@ -41,6 +41,7 @@ func TestClassify_OnlyABrokersAnswerIsFinal(t *testing.T) {
 		{kafkago.TopicAuthorizationFailed, fault.Unauthorized, false},
 		{kafkago.PolicyViolation, fault.Invalid, false},
 		{kafkago.InvalidTopic, fault.Invalid, false},
+		{kafkago.InvalidPartitionNumber, fault.Invalid, false},
 		{kafkago.Unknown, fault.Invalid, false},
 	} {
 		require.Equal(t, c.kind, fault.KindOf(Classify(c.err)), "%v", c.err)
@@ -50,6 +51,21 @@ func TestClassify_OnlyABrokersAnswerIsFinal(t *testing.T) {
 		require.Equal(t, c.kind, fault.KindOf(Classify(fmt.Errorf("produce: %w", errors.Join(c.err)))), "%v, wrapped", c.err)
 		require.ErrorIs(t, Classify(c.err), c.err)
 		require.Equal(t, c.stale, staleLayout(c.err), "%v", c.err)
+	}
+}
+
+func TestClassify_SaysWhatToDo(t *testing.T) {
+	for err, says := range map[error][]string{
+		fmt.Errorf("%w: %w", ErrUnreachable, syscall.ECONNREFUSED): {"cannot reach Kafka", "PINFLOW_KAFKA_BROKERS", "connection refused"},
+		kafkago.SASLAuthenticationFailed:                           {"rejected the credentials"},
+		kafkago.TopicAuthorizationFailed:                           {"denied permission", "ACL"},
+		kafkago.UnknownTopicOrPartition:                            {"starter setup"},
+	} {
+		got := Classify(err)
+		for _, want := range says {
+			require.ErrorContains(t, got, want)
+		}
+		require.Equal(t, got, Classify(got), "an error is put into words once")
 	}
 }
 

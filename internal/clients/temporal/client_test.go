@@ -12,7 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/fault"
 )
 
-func TestDial_SaysWhatToDoWhenNothingListens(t *testing.T) {
+func TestDial_AnUnreachableServerHasAHint(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := free.Addr().String()
@@ -27,14 +27,14 @@ func TestDial_SaysWhatToDoWhenNothingListens(t *testing.T) {
 	require.ErrorContains(t, err, "TEMPORAL_ADDRESS")
 }
 
-func TestDial_NamesSettingsThatCannotBeRead(t *testing.T) {
+func TestDial_NamesInvalidSettings(t *testing.T) {
 	t.Setenv("TEMPORAL_CONFIG_FILE", t.TempDir()+"/none.toml")
 	t.Setenv("TEMPORAL_PROFILE", "no-such-profile")
 	_, err := Dial(t.Context(), Options{})
 	require.ErrorContains(t, err, "TEMPORAL_")
 }
 
-func TestClassify_TellsWhatCannotBeReachedFromOtherErrors(t *testing.T) {
+func TestClassify_DistinguishesFaultsOfTemporalFromOtherErrors(t *testing.T) {
 	c := &Connection{Address: "temporal.example:7233", Namespace: "pins"}
 	for name, row := range map[string]struct {
 		err  error

@@ -58,8 +58,8 @@ func requireFinal(t *testing.T, err error, kind string, words ...string) {
 	}
 }
 
-// land runs a date's landing as the workflow does: every activity again and again until it succeeds
-// or fails without a retry.
+// land lands a date like the workflow: it retries each activity until it succeeds, or fails without a
+// retry.
 func land(t *testing.T, landings *landing.Activities, date dates.Date) landing.ManifestSummary {
 	t.Helper()
 	plan := persist[landing.Plan](t, landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: date})
@@ -83,7 +83,7 @@ func persist[Out any](t *testing.T, activity, in any) Out {
 	}
 }
 
-// lines reads the landed lines of a date, as partition/offset/key.
+// lines returns the landed lines of a date as partition/offset/key.
 func lines(t *testing.T, objects *s3.Client, date dates.Date) map[string]int {
 	t.Helper()
 	ctx := deadline(t)
@@ -154,7 +154,7 @@ func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
 	require.Len(t, committed(t, producer), 3)
 }
 
-func TestLanding_MissingTopicSaysWhatToDo(t *testing.T) {
+func TestLanding_AMissingTopicHasAHint(t *testing.T) {
 	t.Parallel()
 	landings := &landing.Activities{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), UserID: "u"}
 	_, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "geo", Date: day})
@@ -178,8 +178,8 @@ func TestLanding_OffsetsThatRetentionDeletedAreNamed(t *testing.T) {
 	requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
 }
 
-// Nothing answers: the landing is tried again, and says who does not answer.
-func TestLanding_WithoutKafkaOrS3IsTriedAgain(t *testing.T) {
+// The error is retried and names the system that is unreachable.
+func TestLanding_WithoutKafkaIsRetried(t *testing.T) {
 	reader := kafka.NewReader(kafka.Connection{Brokers: []string{freeAddress(t)}, ClientID: "test"})
 	t.Cleanup(reader.Close)
 	landings := &landing.Activities{Kafka: reader, Objects: newBucket(t), UserID: "u"}

@@ -67,8 +67,8 @@ func newReader(t testing.TB, cluster *kfake.Cluster) *kafka.Reader {
 	return reader
 }
 
-// newProducer makes a client, not the one under test, that writes to the partition that each record
-// names.
+// newProducer returns another client than the one under test. It writes each record to the partition
+// that the record names.
 func newProducer(t testing.TB, cluster *kfake.Cluster, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	client, err := kgo.NewClient(append([]kgo.Opt{
@@ -79,7 +79,7 @@ func newProducer(t testing.TB, cluster *kfake.Cluster, opts ...kgo.Opt) *kgo.Cli
 	return client
 }
 
-// produce writes a record each; every call is batches of its own.
+// produce writes records, in batches of their own.
 func produce(t testing.TB, client *kgo.Client, records ...*kgo.Record) {
 	t.Helper()
 	require.NoError(t, client.ProduceSync(deadline(t), records...).FirstErr())
@@ -89,7 +89,7 @@ func record(partition int32, at time.Time, value string) *kgo.Record {
 	return &kgo.Record{Partition: partition, Timestamp: at, Key: []byte("k"), Value: []byte(value)}
 }
 
-// objects is the S3 server of all tests that have a bucket, started by the first of them.
+// objects is the S3 server of all tests with a bucket. The first of them starts it.
 var objects sharedServer
 
 type sharedServer struct {
@@ -100,8 +100,8 @@ type sharedServer struct {
 	buckets atomic.Int64
 }
 
-// start starts the server and puts its settings into the environment, the only place where the AWS
-// SDK looks for them. They are the same for all tests, so that these can run beside each other.
+// start starts the server and sets the environment, the only place where the AWS SDK finds its
+// settings. They are the same for all tests, so that these can run in parallel.
 func (s *sharedServer) start() error {
 	s.once.Do(func() {
 		if s.dir, s.err = os.MkdirTemp("", "pinflow-landing-"); s.err != nil {
@@ -130,7 +130,7 @@ func (s *sharedServer) stop() {
 	_ = os.RemoveAll(s.dir) // a directory for temporary files
 }
 
-// newBucket makes a bucket for this test alone.
+// newBucket returns a new bucket.
 func newBucket(t testing.TB) *s3.Client {
 	t.Helper()
 	return newBucketNamed(t, fmt.Sprintf("bucket-%d", objects.buckets.Add(1)))
@@ -147,7 +147,7 @@ func newBucketNamed(t testing.TB, name string) *s3.Client {
 	return client
 }
 
-// connect returns a client for a server of the test's own, which therefore cannot run beside others.
+// connect returns a client of another server. The test sets the environment, so it cannot be parallel.
 func connect(t testing.TB, address, secret string) *s3.Client {
 	t.Helper()
 	for name, value := range awsSettings(address, secret) {
@@ -158,7 +158,8 @@ func connect(t testing.TB, address, secret string) *s3.Client {
 	return client
 }
 
-// awsSettings are the variables that lead the AWS SDK to a server and past a developer's own settings.
+// awsSettings returns the variables with which the AWS SDK uses a server, whatever the developer's own
+// settings are.
 func awsSettings(address, secret string) map[string]string {
 	return map[string]string{
 		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL_S3": "http://" + address,

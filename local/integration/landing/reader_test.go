@@ -21,7 +21,7 @@ import (
 // noon is the time of most records.
 var noon = time.Date(2022, 10, 18, 12, 0, 0, 0, time.UTC)
 
-// readRange reads a partition from an offset up to an end, as landing does.
+// readRange reads a range of a partition like landing.
 func readRange(t *testing.T, reader *kafka.Reader, offset, end int64, maxBytes int) (records []kafkago.Message, fetches int) {
 	t.Helper()
 	ctx := deadline(t)
@@ -60,7 +60,7 @@ func TestFetch_ReadsRecordsAsTheyWereWritten(t *testing.T) {
 	}
 }
 
-func TestFetch_GoesOnWithinABatchAndFromOneToTheNext(t *testing.T) {
+func TestFetch_ContinuesWithinABatchAndFromOneToTheNext(t *testing.T) {
 	t.Parallel()
 	cluster := newBroker(t, 1)
 	producer := newProducer(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
@@ -85,7 +85,7 @@ func TestFetch_GoesOnWithinABatchAndFromOneToTheNext(t *testing.T) {
 	}
 }
 
-func TestFetch_WithNothingThereStaysWhereItIs(t *testing.T) {
+func TestFetch_WithoutRecordsReturnsTheSameOffset(t *testing.T) {
 	t.Parallel()
 	reader := newReader(t, newBroker(t, 1))
 	records, next, err := reader.Fetch(deadline(t), topic, 0, 0, 1<<20)
@@ -94,7 +94,7 @@ func TestFetch_WithNothingThereStaysWhereItIs(t *testing.T) {
 	require.Zero(t, next)
 }
 
-func TestFetch_SaysThatAnOffsetIsNotThere(t *testing.T) {
+func TestFetch_ReportsAMissingOffset(t *testing.T) {
 	t.Parallel()
 	cluster := newBroker(t, 1)
 	producer := newProducer(t, cluster)
@@ -128,8 +128,8 @@ func deleteBefore(t *testing.T, client *kgo.Client, offset int64) {
 	}
 }
 
-// The marker at the end of a transaction takes up an offset without a record; a transaction that is
-// open ends what is stable.
+// The marker at the end of a transaction occupies an offset without a record. Records after the start
+// of an open transaction are not stable.
 func TestFetch_TransactionsLeaveGapsAndAnOpenOneEndsTheRange(t *testing.T) {
 	t.Parallel()
 	cluster := newBroker(t, 1)
@@ -219,7 +219,7 @@ func TestPartitions_SeesNewTopicsAndPartitionsAtOnce(t *testing.T) {
 	require.Equal(t, 3, count)
 }
 
-func TestCommitGroup_MovesForwardsThroughAMovingCoordinator(t *testing.T) {
+func TestCommitGroup_MovesForwardAlthoughTheCoordinatorMoves(t *testing.T) {
 	t.Parallel()
 	cluster := newBroker(t, 2)
 	reader, ctx := newReader(t, cluster), deadline(t)
@@ -251,7 +251,7 @@ func TestCommitGroup_MovesForwardsThroughAMovingCoordinator(t *testing.T) {
 	require.Equal(t, map[int32]int64{0: 5, 1: 7}, committed(t, newProducer(t, cluster)))
 }
 
-// committed asks for the offsets of the landing group.
+// committed returns the offsets of the landing group.
 func committed(t *testing.T, client *kgo.Client) map[int32]int64 {
 	t.Helper()
 	ask := kmsg.NewPtrOffsetFetchRequest()

@@ -24,7 +24,7 @@ func TestS3_KeepsTheContract(t *testing.T) {
 
 func TestURI_IsAsSparkAndDatabricksTakeIt(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "s3://pinflow/a/b.json", connect(t, freeAddress(t), "").URI("a/b.json"))
+	require.Equal(t, "s3://named/a/b.json", newBucketNamed(t, "named").URI("a/b.json"))
 }
 
 func TestEnsureBucket_IsIdempotent(t *testing.T) {
@@ -36,8 +36,8 @@ func TestEnsureBucket_IsIdempotent(t *testing.T) {
 }
 
 // An answer 409 to a conditional write says that another one is in progress and neither has won yet:
-// it is asked again.
-func TestPut_ConflictIsTriedAgain(t *testing.T) {
+// it is retried.
+func TestPut_AConflictIsRetried(t *testing.T) {
 	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
 		if request.Header.Get("If-None-Match") != "*" || request.Header.Get("X-Amz-Checksum-Sha256") == "" {

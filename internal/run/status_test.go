@@ -1,0 +1,14 @@
+package run
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestStatus_ATaskThatTheRunDoesNotHaveIsNone(t *testing.T) {
+	status := Status{Tasks: []Task{{ID: "load", State: Success}, {ID: "query", State: Failed}}}
+	require.Equal(t, Failed, status.Task("query").State)
+	require.Equal(t, Task{ID: "clean", State: None}, status.Task("clean"))
+	require.Equal(t, []string{"load", "query"}, status.TaskIDs())
+}
