@@ -17,24 +17,26 @@ func cancelNotebook(n *Notebooks, run NotebookRun) error {
 	return err
 }
 
-func TestCancel_WaitsUntilTheRunHasEnded(t *testing.T) {
-	n, workspace, _, in := started(t, running)
-	require.NoError(t, cancelNotebook(n, in.Run))
-	require.Equal(t, ended(jobs.RunResultStateCanceled), workspace.runs[1].states[0])
-}
+func TestCancel(t *testing.T) {
+	t.Run("waits_until_the_run_has_ended", func(t *testing.T) {
+		n, workspace, _, in := started(t, running)
+		require.NoError(t, cancelNotebook(n, in.Run))
+		require.Equal(t, ended(jobs.RunResultStateCanceled), workspace.runs[1].states[0])
+	})
 
-func TestCancel_LeavesARunThatHasEndedAsItIs(t *testing.T) {
-	n, workspace, _, in := started(t, ended(jobs.RunResultStateSuccess))
-	require.NoError(t, cancelNotebook(n, in.Run))
-	require.Equal(t, ended(jobs.RunResultStateSuccess), workspace.runs[1].states[0])
-}
+	t.Run("leaves_a_run_that_has_ended_as_it_is", func(t *testing.T) {
+		n, workspace, _, in := started(t, ended(jobs.RunResultStateSuccess))
+		require.NoError(t, cancelNotebook(n, in.Run))
+		require.Equal(t, ended(jobs.RunResultStateSuccess), workspace.runs[1].states[0])
+	})
 
-func TestCancel_Errors(t *testing.T) {
-	n, workspace, hand, in := started(t, running)
-	workspace.fault = func(string) error { return errors.New("connection refused") }
-	activitytest.RequireRetryable(t, cancelNotebook(n, in.Run), "connection refused")
-	require.GreaterOrEqual(t, hand.waited(), cancelTimeout)
+	t.Run("errors", func(t *testing.T) {
+		n, workspace, hand, in := started(t, running)
+		workspace.fault = func(string) error { return errors.New("connection refused") }
+		activitytest.RequireRetryable(t, cancelNotebook(n, in.Run), "connection refused")
+		require.GreaterOrEqual(t, hand.waited(), cancelTimeout)
 
-	workspace.fault = func(string) error { return &apierr.APIError{StatusCode: 403, Message: "not yours"} }
-	activitytest.RequireNonRetryable(t, cancelNotebook(n, in.Run), failure.AccessDenied, "not yours")
+		workspace.fault = func(string) error { return &apierr.APIError{StatusCode: 403, Message: "not yours"} }
+		activitytest.RequireNonRetryable(t, cancelNotebook(n, in.Run), failure.AccessDenied, "not yours")
+	})
 }

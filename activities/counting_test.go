@@ -25,34 +25,36 @@ func (w *warehouse) Query(_ context.Context, statement string) ([][]string, erro
 
 func (w *warehouse) Name(table string) string { return "`s`.`" + table + "`" }
 
-func TestCountRows_CountsTheDatesRowsRecordsAndQuarantine(t *testing.T) {
-	w := &warehouse{rows: [][]string{{"pin", "867"}, {"pin_quarantine", "18"}, {"raw", "1326"}}}
-	got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w, UserID: "u"}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
-	require.NoError(t, err)
-	require.Equal(t, RowCounts{Counted: true, Rows: 867, Records: 1326, Quarantined: 18}, got)
-	require.Equal(t, []string{"SELECT name, n FROM (" +
-		"SELECT 0 AS place, 'pin' AS name, count(*) AS n FROM `s`.`pin` WHERE logical_date = DATE'2022-10-18' UNION ALL " +
-		"SELECT 1 AS place, 'pin_quarantine' AS name, count(*) AS n FROM `s`.`pin_quarantine` WHERE logical_date = DATE'2022-10-18' AND topic = 'u.pin' UNION ALL " +
-		"SELECT 2 AS place, 'raw' AS name, count(*) AS n FROM `s`.`raw` WHERE logical_date = DATE'2022-10-18' AND topic = 'u.pin'" +
-		") AS counts ORDER BY place"}, w.statements)
-}
+func TestCountRows(t *testing.T) {
+	t.Run("counts_the_dates_rows_records_and_quarantine", func(t *testing.T) {
+		w := &warehouse{rows: [][]string{{"pin", "867"}, {"pin_quarantine", "18"}, {"raw", "1326"}}}
+		got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w, UserID: "u"}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
+		require.NoError(t, err)
+		require.Equal(t, RowCounts{Counted: true, Rows: 867, Records: 1326, Quarantined: 18}, got)
+		require.Equal(t, []string{"SELECT name, n FROM (" +
+			"SELECT 0 AS place, 'pin' AS name, count(*) AS n FROM `s`.`pin` WHERE logical_date = DATE'2022-10-18' UNION ALL " +
+			"SELECT 1 AS place, 'pin_quarantine' AS name, count(*) AS n FROM `s`.`pin_quarantine` WHERE logical_date = DATE'2022-10-18' AND topic = 'u.pin' UNION ALL " +
+			"SELECT 2 AS place, 'raw' AS name, count(*) AS n FROM `s`.`raw` WHERE logical_date = DATE'2022-10-18' AND topic = 'u.pin'" +
+			") AS counts ORDER BY place"}, w.statements)
+	})
 
-func TestCountRows_CountsTheRebuiltTables(t *testing.T) {
-	w := &warehouse{rows: [][]string{{"a", "3"}, {"b", "0"}}}
-	got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: day, Rebuilds: []string{"a", "b"}})
-	require.NoError(t, err)
-	require.Equal(t, RowCounts{Counted: true, Rows: 3, Tables: []run.TableRows{{Table: "a", Rows: 3}, {Table: "b"}}}, got)
-}
+	t.Run("counts_the_rebuilt_tables", func(t *testing.T) {
+		w := &warehouse{rows: [][]string{{"a", "3"}, {"b", "0"}}}
+		got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: day, Rebuilds: []string{"a", "b"}})
+		require.NoError(t, err)
+		require.Equal(t, RowCounts{Counted: true, Rows: 3, Tables: []run.TableRows{{Table: "a", Rows: 3}, {Table: "b"}}}, got)
+	})
 
-func TestCountRows_WithoutAWarehouseNothingIsCounted(t *testing.T) {
-	got, err := activitytest.Execute[RowCounts]((&Counting{}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
-	require.NoError(t, err)
-	require.Equal(t, RowCounts{}, got)
-}
+	t.Run("without_a_warehouse_nothing_is_counted", func(t *testing.T) {
+		got, err := activitytest.Execute[RowCounts]((&Counting{}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
+		require.NoError(t, err)
+		require.Equal(t, RowCounts{}, got)
+	})
 
-func TestCountRows_AnUnexpectedAnswerIsAnError(t *testing.T) {
-	for _, w := range []*warehouse{{rows: [][]string{{"pin"}}}, {rows: [][]string{{"pin", "many"}}}, {err: errors.New("no connection")}} {
-		_, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
-		require.Error(t, err)
-	}
+	t.Run("an_unexpected_answer_is_an_error", func(t *testing.T) {
+		for _, w := range []*warehouse{{rows: [][]string{{"pin"}}}, {rows: [][]string{{"pin", "many"}}}, {err: errors.New("no connection")}} {
+			_, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w}).CountRows, CountRowsInput{Date: day, Cleans: "pin"})
+			require.Error(t, err)
+		}
+	})
 }

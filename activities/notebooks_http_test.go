@@ -118,68 +118,72 @@ func hang(_ http.ResponseWriter, request *http.Request) { <-request.Context().Do
 // drop closes the connection without an answer.
 func drop(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-func TestWait_OverHTTPFaultsNeitherFailTheRunNorStartASecond(t *testing.T) {
-	w, n := newHTTPWorkspace(t)
-	hand := &hand{}
-	n.clock, n.timeout = hand.clock(), 200*time.Millisecond
-	run, err := start(n, cleanPin)
-	require.NoError(t, err)
-	require.Equal(t, NotebookRun{RunID: 1, Link: "https://page", Notebook: "/Shared/pinflow/clean_pin"}, run)
-	w.mu.Lock()
-	w.requests = map[string]int{}
-	w.troubles["get"] = []func(http.ResponseWriter, *http.Request){
-		status(429, "Retry-After", "33"), status(500), hang, drop, status(503), status(504), status(502),
-	}
-	w.mu.Unlock()
-	_, err = wait(n, WaitNotebookInput{Run: run})
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, hand.waited(), 33*time.Second, "Retry-After is kept")
-	require.Len(t, w.tokens, 1, "never a second run")
-	require.Equal(t, map[string]int{"get": 8}, w.requests, "each poll is one request")
-	for agent := range w.agents {
-		require.Regexp(t, `^pinflow/`, agent)
-	}
-}
-
-// The answer to a submit is lost, and Temporal retries the activity.
-func TestStart_OverHTTPLostAnswersStartNoSecondRun(t *testing.T) {
-	w, n := newHTTPWorkspace(t)
-	n.timeout = 200 * time.Millisecond
-	effectThen := func(trouble func(http.ResponseWriter, *http.Request)) func(http.ResponseWriter, *http.Request) {
-		return func(answer http.ResponseWriter, request *http.Request) {
-			var run jobs.SubmitRun
-			require.NoError(t, json.NewDecoder(request.Body).Decode(&run))
-			w.mu.Lock()
-			w.submit(run)
-			w.mu.Unlock()
-			trouble(answer, request)
-		}
-	}
-	w.troubles["submit"] = []func(http.ResponseWriter, *http.Request){effectThen(hang), effectThen(drop), effectThen(status(500)), effectThen(status(429))}
-	for range 4 {
-		_, err := start(n, cleanPin)
-		activitytest.RequireRetryable(t, err)
-	}
-	run, err := start(n, cleanPin)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, run.RunID)
-	require.Len(t, w.tokens, 1)
-}
-
-func TestWait_OverHTTPRunThatDoesNotExistIsFinal(t *testing.T) {
-	_, n := newHTTPWorkspace(t)
-	_, err := wait(n, WaitNotebookInput{Run: NotebookRun{RunID: 99}})
-	activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "run 99 was deleted")
-}
-
-func TestStart_OverHTTPRejectionsAreFinal(t *testing.T) {
-	w, n := newHTTPWorkspace(t)
-	for _, code := range []int{401, 403} {
+func TestWaitNotebooksHttp(t *testing.T) {
+	t.Run("over_http_faults_neither_fail_the_run_nor_start_a_second", func(t *testing.T) {
+		w, n := newHTTPWorkspace(t)
+		hand := &hand{}
+		n.clock, n.timeout = hand.clock(), 200*time.Millisecond
+		run, err := start(n, cleanPin)
+		require.NoError(t, err)
+		require.Equal(t, NotebookRun{RunID: 1, Link: "https://page", Notebook: "/Shared/pinflow/clean_pin"}, run)
 		w.mu.Lock()
-		w.troubles["list"] = []func(http.ResponseWriter, *http.Request){status(code)}
+		w.requests = map[string]int{}
+		w.troubles["get"] = []func(http.ResponseWriter, *http.Request){
+			status(429, "Retry-After", "33"), status(500), hang, drop, status(503), status(504), status(502),
+		}
 		w.mu.Unlock()
-		_, err := start(n, cleanPin)
-		activitytest.RequireNonRetryable(t, err, failure.AccessDenied, "DATABRICKS_TOKEN")
-	}
-	require.Empty(t, w.tokens)
+		_, err = wait(n, WaitNotebookInput{Run: run})
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, hand.waited(), 33*time.Second, "Retry-After is kept")
+		require.Len(t, w.tokens, 1, "never a second run")
+		require.Equal(t, map[string]int{"get": 8}, w.requests, "each poll is one request")
+		for agent := range w.agents {
+			require.Regexp(t, `^pinflow/`, agent)
+		}
+	})
+
+	t.Run("over_http_run_that_does_not_exist_is_final", func(t *testing.T) {
+		_, n := newHTTPWorkspace(t)
+		_, err := wait(n, WaitNotebookInput{Run: NotebookRun{RunID: 99}})
+		activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "run 99 was deleted")
+	})
+}
+
+func TestStartNotebooksHttp(t *testing.T) {
+	// The answer to a submit is lost, and Temporal retries the activity.
+	t.Run("over_http_lost_answers_start_no_second_run", func(t *testing.T) {
+		w, n := newHTTPWorkspace(t)
+		n.timeout = 200 * time.Millisecond
+		effectThen := func(trouble func(http.ResponseWriter, *http.Request)) func(http.ResponseWriter, *http.Request) {
+			return func(answer http.ResponseWriter, request *http.Request) {
+				var run jobs.SubmitRun
+				require.NoError(t, json.NewDecoder(request.Body).Decode(&run))
+				w.mu.Lock()
+				w.submit(run)
+				w.mu.Unlock()
+				trouble(answer, request)
+			}
+		}
+		w.troubles["submit"] = []func(http.ResponseWriter, *http.Request){effectThen(hang), effectThen(drop), effectThen(status(500)), effectThen(status(429))}
+		for range 4 {
+			_, err := start(n, cleanPin)
+			activitytest.RequireRetryable(t, err)
+		}
+		run, err := start(n, cleanPin)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, run.RunID)
+		require.Len(t, w.tokens, 1)
+	})
+
+	t.Run("over_http_rejections_are_final", func(t *testing.T) {
+		w, n := newHTTPWorkspace(t)
+		for _, code := range []int{401, 403} {
+			w.mu.Lock()
+			w.troubles["list"] = []func(http.ResponseWriter, *http.Request){status(code)}
+			w.mu.Unlock()
+			_, err := start(n, cleanPin)
+			activitytest.RequireNonRetryable(t, err, failure.AccessDenied, "DATABRICKS_TOKEN")
+		}
+		require.Empty(t, w.tokens)
+	})
 }

@@ -65,83 +65,85 @@ func write(t *testing.T, entries *ledger.Ledger, entry ledger.Entry) {
 	require.NoError(t, entries.Write(t.Context(), entry))
 }
 
-func TestCheckPast_TheDateBeforeMustHaveSucceeded(t *testing.T) {
-	for name, c := range map[string]struct {
-		entry *ledger.Entry
-		want  string
-	}{
-		"success":         {&ledger.Entry{Status: run.Status{Tasks: tasks("success")}}, ""},
-		"skipped":         {&ledger.Entry{Status: run.Status{Tasks: tasks("skipped")}}, ""},
-		"new in the DAG":  {&ledger.Entry{Status: run.Status{Tasks: []run.Task{{ID: "load", State: run.Success}}}}, ""},
-		"failed":          {&ledger.Entry{Status: run.Status{Tasks: tasks("failed")}}, "clean_pin of 2022-10-18 is failed and must succeed first: if it has failed, rerun it, or run this date with --ignore-past"},
-		"upstream_failed": {&ledger.Entry{Status: run.Status{Tasks: tasks("upstream_failed")}}, "is upstream_failed"},
-		"partial":         {&ledger.Entry{Status: run.Status{Partial: true, Tasks: tasks("success")}}, "is partial"},
-		"nothing before":  {nil, ""},
-	} {
+func TestCheckPast(t *testing.T) {
+	t.Run("the_date_before_must_have_succeeded", func(t *testing.T) {
+		for name, c := range map[string]struct {
+			entry *ledger.Entry
+			want  string
+		}{
+			"success":         {&ledger.Entry{Status: run.Status{Tasks: tasks("success")}}, ""},
+			"skipped":         {&ledger.Entry{Status: run.Status{Tasks: tasks("skipped")}}, ""},
+			"new in the DAG":  {&ledger.Entry{Status: run.Status{Tasks: []run.Task{{ID: "load", State: run.Success}}}}, ""},
+			"failed":          {&ledger.Entry{Status: run.Status{Tasks: tasks("failed")}}, "clean_pin of 2022-10-18 is failed and must succeed first: if it has failed, rerun it, or run this date with --ignore-past"},
+			"upstream_failed": {&ledger.Entry{Status: run.Status{Tasks: tasks("upstream_failed")}}, "is upstream_failed"},
+			"partial":         {&ledger.Entry{Status: run.Status{Partial: true, Tasks: tasks("success")}}, "is partial"},
+			"nothing before":  {nil, ""},
+		} {
+			entries := &ledger.Ledger{Objects: buckettest.New()}
+			if c.entry != nil {
+				c.entry.DAG, c.entry.Date, c.entry.RunID = "pinterest-daily", day, "a"
+				write(t, entries, *c.entry)
+			}
+			_, err := activitytest.Execute[struct{}]((&Past{Client: noRun(), Ledger: entries}).CheckPast, asked(nil))
+			if c.want == "" {
+				require.NoError(t, err, name)
+				continue
+			}
+			activitytest.RequireRetryable(t, err, c.want)
+		}
+	})
+
+	t.Run("a_gap_is_not_the_first_date", func(t *testing.T) {
 		entries := &ledger.Ledger{Objects: buckettest.New()}
-		if c.entry != nil {
-			c.entry.DAG, c.entry.Date, c.entry.RunID = "pinterest-daily", day, "a"
-			write(t, entries, *c.entry)
-		}
+		write(t, entries, entryOf(day.Add(-3)))
 		_, err := activitytest.Execute[struct{}]((&Past{Client: noRun(), Ledger: entries}).CheckPast, asked(nil))
-		if c.want == "" {
-			require.NoError(t, err, name)
-			continue
+		activitytest.RequireRetryable(t, err, "2022-10-18 has not run, but earlier dates have: run it first, or run this date with --ignore-past")
+	})
+
+	t.Run("a_date_of_the_same_backfill_will_run", func(t *testing.T) {
+		past := &Past{Client: noRun(), Ledger: &ledger.Ledger{Objects: buckettest.New()}}
+		_, err := activitytest.Execute[struct{}](past.CheckPast, asked(func(in *CheckPastInput) { in.BackfillStart = day.Add(-2) }))
+		activitytest.RequireRetryable(t, err, "2022-10-18 has not run yet; it is part of the same backfill")
+		_, err = activitytest.Execute[struct{}](past.CheckPast, asked(func(in *CheckPastInput) { in.BackfillStart = day.Add(1) }))
+		require.NoError(t, err, "the backfill's first date has no past")
+	})
+
+	// A rerun of the date before counts, not the ledger's entry of the earlier run.
+	t.Run("a_running_run_counts_before_the_ledger", func(t *testing.T) {
+		type status struct {
+			Partial bool       `json:"partial"`
+			Tasks   []run.Task `json:"tasks"`
 		}
-		activitytest.RequireRetryable(t, err, c.want)
-	}
-}
+		entries := &ledger.Ledger{Objects: buckettest.New()}
+		done := entryOf(day)
+		done.Tasks = tasks("success")
+		write(t, entries, done)
+		for state, free := range map[run.State]bool{run.Running: false, run.None: false, run.Success: true, run.Skipped: true, run.Failed: false} {
+			_, err := activitytest.Execute[struct{}]((&Past{Client: withOpenRun(t, status{Tasks: tasks(state)}), Ledger: entries}).CheckPast, asked(nil))
+			require.Equal(t, free, err == nil, state)
+		}
+		_, err := activitytest.Execute[struct{}]((&Past{Client: withOpenRun(t, status{Partial: true, Tasks: tasks("success")}), Ledger: entries}).CheckPast, asked(nil))
+		require.Error(t, err, "it has not seen the whole date")
+	})
 
-func TestCheckPast_AGapIsNotTheFirstDate(t *testing.T) {
-	entries := &ledger.Ledger{Objects: buckettest.New()}
-	write(t, entries, entryOf(day.Add(-3)))
-	_, err := activitytest.Execute[struct{}]((&Past{Client: noRun(), Ledger: entries}).CheckPast, asked(nil))
-	activitytest.RequireRetryable(t, err, "2022-10-18 has not run, but earlier dates have: run it first, or run this date with --ignore-past")
-}
+	t.Run("in_a_backfill_a_failure_is_final", func(t *testing.T) {
+		entries := &ledger.Ledger{Objects: buckettest.New()}
+		failed := entryOf(day)
+		failed.Tasks = tasks("failed")
+		write(t, entries, failed)
+		_, err := activitytest.Execute[struct{}]((&Past{Client: noRun(), Ledger: entries}).CheckPast, asked(func(in *CheckPastInput) { in.FailedIsFinal = true }))
+		var app *temporal.ApplicationError
+		require.ErrorAs(t, err, &app)
+		require.True(t, app.NonRetryable())
+		require.Equal(t, failure.PastFailed, app.Type())
+		require.ErrorContains(t, err, "rerun 2022-10-18 first, or ignore the past")
+	})
 
-func TestCheckPast_ADateOfTheSameBackfillWillRun(t *testing.T) {
-	past := &Past{Client: noRun(), Ledger: &ledger.Ledger{Objects: buckettest.New()}}
-	_, err := activitytest.Execute[struct{}](past.CheckPast, asked(func(in *CheckPastInput) { in.BackfillStart = day.Add(-2) }))
-	activitytest.RequireRetryable(t, err, "2022-10-18 has not run yet; it is part of the same backfill")
-	_, err = activitytest.Execute[struct{}](past.CheckPast, asked(func(in *CheckPastInput) { in.BackfillStart = day.Add(1) }))
-	require.NoError(t, err, "the backfill's first date has no past")
-}
-
-// A rerun of the date before counts, not the ledger's entry of the earlier run.
-func TestCheckPast_ARunningRunCountsBeforeTheLedger(t *testing.T) {
-	type status struct {
-		Partial bool       `json:"partial"`
-		Tasks   []run.Task `json:"tasks"`
-	}
-	entries := &ledger.Ledger{Objects: buckettest.New()}
-	done := entryOf(day)
-	done.Tasks = tasks("success")
-	write(t, entries, done)
-	for state, free := range map[run.State]bool{run.Running: false, run.None: false, run.Success: true, run.Skipped: true, run.Failed: false} {
-		_, err := activitytest.Execute[struct{}]((&Past{Client: withOpenRun(t, status{Tasks: tasks(state)}), Ledger: entries}).CheckPast, asked(nil))
-		require.Equal(t, free, err == nil, state)
-	}
-	_, err := activitytest.Execute[struct{}]((&Past{Client: withOpenRun(t, status{Partial: true, Tasks: tasks("success")}), Ledger: entries}).CheckPast, asked(nil))
-	require.Error(t, err, "it has not seen the whole date")
-}
-
-func TestCheckPast_InABackfillAFailureIsFinal(t *testing.T) {
-	entries := &ledger.Ledger{Objects: buckettest.New()}
-	failed := entryOf(day)
-	failed.Tasks = tasks("failed")
-	write(t, entries, failed)
-	_, err := activitytest.Execute[struct{}]((&Past{Client: noRun(), Ledger: entries}).CheckPast, asked(func(in *CheckPastInput) { in.FailedIsFinal = true }))
-	var app *temporal.ApplicationError
-	require.ErrorAs(t, err, &app)
-	require.True(t, app.NonRetryable())
-	require.Equal(t, failure.PastFailed, app.Type())
-	require.ErrorContains(t, err, "rerun 2022-10-18 first, or ignore the past")
-}
-
-func TestCheckPast_FaultsAreRetried(t *testing.T) {
-	down := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
-		return nil, errors.New("no connection")
-	}}
-	_, err := activitytest.Execute[struct{}]((&Past{Client: down, Ledger: &ledger.Ledger{Objects: buckettest.New()}}).CheckPast, asked(nil))
-	activitytest.RequireRetryable(t, err, "look up run pinterest-daily-2022-10-18: no connection")
+	t.Run("faults_are_retried", func(t *testing.T) {
+		down := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+			return nil, errors.New("no connection")
+		}}
+		_, err := activitytest.Execute[struct{}]((&Past{Client: down, Ledger: &ledger.Ledger{Objects: buckettest.New()}}).CheckPast, asked(nil))
+		activitytest.RequireRetryable(t, err, "look up run pinterest-daily-2022-10-18: no connection")
+	})
 }

@@ -30,92 +30,94 @@ func executionError(t *testing.T, cause error) error {
 	return failed
 }
 
-func TestAwaitRun_ReturnsTheEndOfTheRun(t *testing.T) {
-	closed := time.Date(2022, 10, 19, 1, 0, 0, 0, time.UTC)
-	for name, c := range map[string]struct {
-		status  enumspb.WorkflowExecutionStatus
-		failure error
-		want    RunEnd
-	}{
-		"success": {enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, nil, RunEnd{Found: true, Success: true, Status: "Completed", RunID: "r1", Closed: closed}},
-		"failure": {enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, temporal.NewApplicationError("task query failed", "RunFailed"), RunEnd{Found: true, Status: "Failed", RunID: "r1", Closed: closed, Error: "task query failed"}},
-		"cancel":  {enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, temporal.NewCanceledError(), RunEnd{Found: true, Status: "Canceled", RunID: "r1", Closed: closed, Error: "cancelled"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			described := 0
-			n := &namespace{
-				describe: func(_, runID string) (*workflowpb.WorkflowExecutionInfo, error) {
-					if described++; described == 1 {
-						require.Empty(t, runID)
-						return &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{RunId: "r1"}}, nil
-					}
-					require.Equal(t, "r1", runID, "a run that started since is another one")
-					return &workflowpb.WorkflowExecutionInfo{Status: c.status, CloseTime: timestamppb.New(closed)}, nil
-				},
-				get: func(_ context.Context, workflowID, runID string) error {
-					require.Equal(t, "pinterest-daily-2022-10-18", workflowID)
-					require.Equal(t, "r1", runID)
-					if c.failure == nil {
-						return nil
-					}
-					return executionError(t, c.failure)
-				},
-			}
-			end, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "pinterest-daily-2022-10-18"})
-			require.NoError(t, err)
-			require.Equal(t, c.want, end)
-		})
-	}
-}
+func TestAwaitRun(t *testing.T) {
+	t.Run("returns_the_end_of_the_run", func(t *testing.T) {
+		closed := time.Date(2022, 10, 19, 1, 0, 0, 0, time.UTC)
+		for name, c := range map[string]struct {
+			status  enumspb.WorkflowExecutionStatus
+			failure error
+			want    RunEnd
+		}{
+			"success": {enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, nil, RunEnd{Found: true, Success: true, Status: "Completed", RunID: "r1", Closed: closed}},
+			"failure": {enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, temporal.NewApplicationError("task query failed", "RunFailed"), RunEnd{Found: true, Status: "Failed", RunID: "r1", Closed: closed, Error: "task query failed"}},
+			"cancel":  {enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, temporal.NewCanceledError(), RunEnd{Found: true, Status: "Canceled", RunID: "r1", Closed: closed, Error: "cancelled"}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				described := 0
+				n := &namespace{
+					describe: func(_, runID string) (*workflowpb.WorkflowExecutionInfo, error) {
+						if described++; described == 1 {
+							require.Empty(t, runID)
+							return &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{RunId: "r1"}}, nil
+						}
+						require.Equal(t, "r1", runID, "a run that started since is another one")
+						return &workflowpb.WorkflowExecutionInfo{Status: c.status, CloseTime: timestamppb.New(closed)}, nil
+					},
+					get: func(_ context.Context, workflowID, runID string) error {
+						require.Equal(t, "pinterest-daily-2022-10-18", workflowID)
+						require.Equal(t, "r1", runID)
+						if c.failure == nil {
+							return nil
+						}
+						return executionError(t, c.failure)
+					},
+				}
+				end, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "pinterest-daily-2022-10-18"})
+				require.NoError(t, err)
+				require.Equal(t, c.want, end)
+			})
+		}
+	})
 
-func TestAwaitRun_ADeletedRunIsNotFound(t *testing.T) {
-	n := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
-		return nil, serviceerror.NewNotFound("no such workflow")
-	}}
-	end, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
-	require.NoError(t, err)
-	require.Equal(t, RunEnd{}, end)
-}
+	t.Run("a_deleted_run_is_not_found", func(t *testing.T) {
+		n := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+			return nil, serviceerror.NewNotFound("no such workflow")
+		}}
+		end, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+		require.NoError(t, err)
+		require.Equal(t, RunEnd{}, end)
+	})
 
-func TestAwaitRun_AFaultOfTemporalIsNotTheEndOfTheRun(t *testing.T) {
-	n := &namespace{
-		describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
-			return &workflowpb.WorkflowExecutionInfo{}, nil
-		},
-		get: func(context.Context, string, string) error { return serviceerror.NewUnavailable("unavailable") },
-	}
-	_, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
-	activitytest.RequireRetryable(t, err, "wait for run x: unavailable")
-}
+	t.Run("a_fault_of_temporal_is_not_the_end_of_the_run", func(t *testing.T) {
+		n := &namespace{
+			describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+				return &workflowpb.WorkflowExecutionInfo{}, nil
+			},
+			get: func(context.Context, string, string) error { return serviceerror.NewUnavailable("unavailable") },
+		}
+		_, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+		activitytest.RequireRetryable(t, err, "wait for run x: unavailable")
+	})
 
-func TestAwaitRun_EndsWhenTheWorkerStops(t *testing.T) {
-	stopping := make(chan struct{})
-	n := &namespace{
-		describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
-			return &workflowpb.WorkflowExecutionInfo{}, nil
-		},
-		get: func(ctx context.Context, _, _ string) error {
-			close(stopping)
-			<-ctx.Done()
-			return ctx.Err()
-		},
-	}
-	env := activitytest.NewEnvironment()
-	env.SetWorkerStopChannel(stopping)
-	_, err := activitytest.ExecuteIn[RunEnd](env, (&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
-	activitytest.RequireRetryable(t, err, "the worker is stopping: the next attempt waits for run x")
-}
+	t.Run("ends_when_the_worker_stops", func(t *testing.T) {
+		stopping := make(chan struct{})
+		n := &namespace{
+			describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+				return &workflowpb.WorkflowExecutionInfo{}, nil
+			},
+			get: func(ctx context.Context, _, _ string) error {
+				close(stopping)
+				<-ctx.Done()
+				return ctx.Err()
+			},
+		}
+		env := activitytest.NewEnvironment()
+		env.SetWorkerStopChannel(stopping)
+		_, err := activitytest.ExecuteIn[RunEnd](env, (&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+		activitytest.RequireRetryable(t, err, "the worker is stopping: the next attempt waits for run x")
+	})
 
-func TestAwaitRun_FreesItsActivitySlotAfterAWhile(t *testing.T) {
-	n := &namespace{
-		describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
-			return &workflowpb.WorkflowExecutionInfo{}, nil
-		},
-		get: func(ctx context.Context, _, _ string) error {
-			<-ctx.Done()
-			return ctx.Err()
-		},
-	}
-	_, err := activitytest.Execute[RunEnd]((&Runs{Client: n, slice: time.Millisecond}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
-	activitytest.RequireRetryable(t, err, "the run has not ended: the next attempt waits for run x")
+	t.Run("frees_its_activity_slot_after_a_while", func(t *testing.T) {
+		n := &namespace{
+			describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+				return &workflowpb.WorkflowExecutionInfo{}, nil
+			},
+			get: func(ctx context.Context, _, _ string) error {
+				<-ctx.Done()
+				return ctx.Err()
+			},
+		}
+		_, err := activitytest.Execute[RunEnd]((&Runs{Client: n, slice: time.Millisecond}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+		activitytest.RequireRetryable(t, err, "the run has not ended: the next attempt waits for run x")
+	})
 }

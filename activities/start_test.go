@@ -29,188 +29,192 @@ func start(n *Notebooks, in StartNotebookInput) (NotebookRun, error) {
 	return activitytest.Execute[NotebookRun](n.StartNotebook, in)
 }
 
-func TestStart_SubmitsTheNotebookWithItsParameters(t *testing.T) {
-	n, workspace, _ := newNotebooks()
-	in := cleanPin
-	in.Params = map[string]string{"invalid_followers": "null", "logical_date": "2022-10-17"}
-	run, err := start(n, in)
-	require.NoError(t, err)
-	require.Equal(t, NotebookRun{
-		RunID: 1, Link: "https://workspace/run/1", Notebook: "/Shared/pinflow/clean_pin",
-		Hash: notebooks.Hash("-- Databricks notebook source\nSELECT '/Shared/pinflow/clean_pin'\n\n"),
-	}, run)
-	submitted := workspace.submitted[0]
-	require.Equal(t, "pinterest-daily 2022-10-18 clean_pin try 1", submitted.RunName)
-	require.Regexp(t, `^[0-9a-f]{64}$`, submitted.IdempotencyToken)
-	require.Len(t, submitted.Tasks, 1)
-	require.Equal(t, "clean_pin-"+submitted.IdempotencyToken[:16], submitted.Tasks[0].TaskKey)
-	require.Equal(t, &jobs.NotebookTask{NotebookPath: "/Shared/pinflow/clean_pin", Source: jobs.SourceWorkspace, BaseParameters: map[string]string{
-		"schema": "main.pinterest", "raw_path": "s3://pinflow", "user_id": "u", "logical_date": "2022-10-18", "invalid_followers": "null",
-	}}, submitted.Tasks[0].NotebookTask)
-}
-
-func TestStart_RetryRejoinsTheRunAndANewTryIsANewRun(t *testing.T) {
-	n, workspace, _ := newNotebooks()
-	workspace.script = []jobs.RunState{running}
-	first, err := start(n, cleanPin)
-	require.NoError(t, err)
-	again, err := start(n, cleanPin)
-	require.NoError(t, err)
-	require.Equal(t, first, again)
-	require.Empty(t, workspace.cancelled, "the own run is not cancelled")
-
-	workspace.runs[1].states = []jobs.RunState{ended(jobs.RunResultStateFailed)}
-	for i, change := range []func(*StartNotebookInput){
-		func(in *StartNotebookInput) { in.Try = 2 },
-		func(in *StartNotebookInput) { in.OriginalRunID = "run-b" }, // an explicit rerun of the date
-		func(in *StartNotebookInput) { in.Task = "clean_geo" },
-	} {
+func TestStart(t *testing.T) {
+	t.Run("submits_the_notebook_with_its_parameters", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
 		in := cleanPin
-		change(&in)
+		in.Params = map[string]string{"invalid_followers": "null", "logical_date": "2022-10-17"}
 		run, err := start(n, in)
 		require.NoError(t, err)
-		require.EqualValues(t, i+2, run.RunID)
-	}
-}
+		require.Equal(t, NotebookRun{
+			RunID: 1, Link: "https://workspace/run/1", Notebook: "/Shared/pinflow/clean_pin",
+			Hash: notebooks.Hash("-- Databricks notebook source\nSELECT '/Shared/pinflow/clean_pin'\n\n"),
+		}, run)
+		submitted := workspace.submitted[0]
+		require.Equal(t, "pinterest-daily 2022-10-18 clean_pin try 1", submitted.RunName)
+		require.Regexp(t, `^[0-9a-f]{64}$`, submitted.IdempotencyToken)
+		require.Len(t, submitted.Tasks, 1)
+		require.Equal(t, "clean_pin-"+submitted.IdempotencyToken[:16], submitted.Tasks[0].TaskKey)
+		require.Equal(t, &jobs.NotebookTask{NotebookPath: "/Shared/pinflow/clean_pin", Source: jobs.SourceWorkspace, BaseParameters: map[string]string{
+			"schema": "main.pinterest", "raw_path": "s3://pinflow", "user_id": "u", "logical_date": "2022-10-18", "invalid_followers": "null",
+		}}, submitted.Tasks[0].NotebookTask)
+	})
 
-// The worker dies, or the answer is lost, after Databricks has started the run.
-func TestStart_LostAnswerStartsNoSecondRun(t *testing.T) {
-	n, workspace, _ := newNotebooks()
-	workspace.script = []jobs.RunState{running}
-	workspace.lost = func(string) error { return errors.New("connection reset by peer") }
-	_, err := start(n, cleanPin)
-	activitytest.RequireRetryable(t, err, "connection reset")
-	workspace.lost = nil
-	run, err := start(n, cleanPin)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, run.RunID)
-	require.Len(t, workspace.runs, 1)
-	require.Empty(t, workspace.cancelled)
-}
+	t.Run("retry_rejoins_the_run_and_a_new_try_is_a_new_run", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		workspace.script = []jobs.RunState{running}
+		first, err := start(n, cleanPin)
+		require.NoError(t, err)
+		again, err := start(n, cleanPin)
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+		require.Empty(t, workspace.cancelled, "the own run is not cancelled")
 
-func TestStart_CancelsAnotherActiveRunOfTheTaskAndDateFirst(t *testing.T) {
-	n, workspace, _ := newNotebooks()
-	workspace.script = []jobs.RunState{running}
-	terminated := cleanPin
-	terminated.OriginalRunID = "run-of-a-terminated-workflow" // its run has the very same name
-	_, err := start(n, terminated)
-	require.NoError(t, err)
-	for _, other := range []StartNotebookInput{
-		{Notebook: "clean_pin", DAG: "pinterest-daily", Date: day.Add(1), Task: "clean_pin", Try: 1},
-		{Notebook: "clean_geo", DAG: "pinterest-daily", Date: day, Task: "clean_geo", Try: 1},
-		{Notebook: "clean_pin", DAG: "other", Date: day, Task: "clean_pin", Try: 1},
-	} {
+		workspace.runs[1].states = []jobs.RunState{ended(jobs.RunResultStateFailed)}
+		for i, change := range []func(*StartNotebookInput){
+			func(in *StartNotebookInput) { in.Try = 2 },
+			func(in *StartNotebookInput) { in.OriginalRunID = "run-b" }, // an explicit rerun of the date
+			func(in *StartNotebookInput) { in.Task = "clean_geo" },
+		} {
+			in := cleanPin
+			change(&in)
+			run, err := start(n, in)
+			require.NoError(t, err)
+			require.EqualValues(t, i+2, run.RunID)
+		}
+	})
+
+	// The worker dies, or the answer is lost, after Databricks has started the run.
+	t.Run("lost_answer_starts_no_second_run", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		workspace.script = []jobs.RunState{running}
+		workspace.lost = func(string) error { return errors.New("connection reset by peer") }
+		_, err := start(n, cleanPin)
+		activitytest.RequireRetryable(t, err, "connection reset")
+		workspace.lost = nil
+		run, err := start(n, cleanPin)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, run.RunID)
+		require.Len(t, workspace.runs, 1)
+		require.Empty(t, workspace.cancelled)
+	})
+
+	t.Run("cancels_another_active_run_of_the_task_and_date_first", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		workspace.script = []jobs.RunState{running}
+		terminated := cleanPin
+		terminated.OriginalRunID = "run-of-a-terminated-workflow" // its run has the very same name
+		_, err := start(n, terminated)
+		require.NoError(t, err)
+		for _, other := range []StartNotebookInput{
+			{Notebook: "clean_pin", DAG: "pinterest-daily", Date: day.Add(1), Task: "clean_pin", Try: 1},
+			{Notebook: "clean_geo", DAG: "pinterest-daily", Date: day, Task: "clean_geo", Try: 1},
+			{Notebook: "clean_pin", DAG: "other", Date: day, Task: "clean_pin", Try: 1},
+		} {
+			_, err := start(n, other)
+			require.NoError(t, err)
+		}
+		workspace.calls = nil
+		_, err = start(n, cleanPin)
+		require.NoError(t, err)
+		require.Equal(t, []int64{1}, workspace.cancelled)
+		require.Equal(t, ended(jobs.RunResultStateCanceled), workspace.runs[1].states[0])
+		require.Equal(t, []string{"list", "get", "cancel", "get", "get", "source", "submit", "get"}, workspace.calls, "it has ended before the new one starts")
+	})
+
+	t.Run("waits_for_the_cancelled_run_to_end", func(t *testing.T) {
+		n, workspace, hand := newNotebooks()
+		workspace.script = []jobs.RunState{running}
+		other := cleanPin
+		other.Try = 2
 		_, err := start(n, other)
 		require.NoError(t, err)
-	}
-	workspace.calls = nil
-	_, err = start(n, cleanPin)
-	require.NoError(t, err)
-	require.Equal(t, []int64{1}, workspace.cancelled)
-	require.Equal(t, ended(jobs.RunResultStateCanceled), workspace.runs[1].states[0])
-	require.Equal(t, []string{"list", "get", "cancel", "get", "get", "source", "submit", "get"}, workspace.calls, "it has ended before the new one starts")
-}
+		hand.onWait = func() {
+			workspace.runs[1].states = []jobs.RunState{{LifeCycleState: jobs.RunLifeCycleStateTerminating}}
+		}
+		_, err = start(n, cleanPin)
+		activitytest.RequireRetryable(t, err, "https://workspace/run/1")
+		require.Len(t, workspace.submitted, 1)
+		require.GreaterOrEqual(t, hand.waited(), cancelTimeout)
+	})
 
-func TestStart_WaitsForTheCancelledRunToEnd(t *testing.T) {
-	n, workspace, hand := newNotebooks()
-	workspace.script = []jobs.RunState{running}
-	other := cleanPin
-	other.Try = 2
-	_, err := start(n, other)
-	require.NoError(t, err)
-	hand.onWait = func() {
-		workspace.runs[1].states = []jobs.RunState{{LifeCycleState: jobs.RunLifeCycleStateTerminating}}
-	}
-	_, err = start(n, cleanPin)
-	activitytest.RequireRetryable(t, err, "https://workspace/run/1")
-	require.Len(t, workspace.submitted, 1)
-	require.GreaterOrEqual(t, hand.waited(), cancelTimeout)
-}
-
-func TestStart_Errors(t *testing.T) {
-	answer := func(status int, message string) error { return &apierr.APIError{StatusCode: status, Message: message} }
-	tests := []struct {
-		name  string
-		fault error
-		kind  string // "" is retryable
-		words string
-	}{
-		{"wrong token", answer(403, "Invalid access token"), failure.AccessDenied, "DATABRICKS_TOKEN"},
-		{"unknown token", answer(401, "Who is asking?"), failure.AccessDenied, "DATABRICKS_TOKEN"},
-		{"no such notebook", notFound("no notebook"), failure.Missing, "starter notebooks push"},
-		{"no such cluster", answer(400, "Cluster x does not exist"), failure.Settings, "PINFLOW_COMPUTE"},
-		{"too many requests", answer(429, "slow down"), "", "slow down"},
-		{"server error", answer(500, "oops"), "", "oops"},
-		{"unavailable", answer(503, "soon"), "", "soon"},
-		{"connection", errors.New("connection refused"), "", "connection refused"},
-	}
-	for _, request := range []string{"list", "submit"} {
-		for _, test := range tests {
-			t.Run(request+" "+test.name, func(t *testing.T) {
-				n, workspace, _ := newNotebooks()
-				workspace.fault = func(at string) error {
-					if at == request {
-						return test.fault
+	t.Run("errors", func(t *testing.T) {
+		answer := func(status int, message string) error { return &apierr.APIError{StatusCode: status, Message: message} }
+		tests := []struct {
+			name  string
+			fault error
+			kind  string // "" is retryable
+			words string
+		}{
+			{"wrong token", answer(403, "Invalid access token"), failure.AccessDenied, "DATABRICKS_TOKEN"},
+			{"unknown token", answer(401, "Who is asking?"), failure.AccessDenied, "DATABRICKS_TOKEN"},
+			{"no such notebook", notFound("no notebook"), failure.Missing, "starter notebooks push"},
+			{"no such cluster", answer(400, "Cluster x does not exist"), failure.Settings, "PINFLOW_COMPUTE"},
+			{"too many requests", answer(429, "slow down"), "", "slow down"},
+			{"server error", answer(500, "oops"), "", "oops"},
+			{"unavailable", answer(503, "soon"), "", "soon"},
+			{"connection", errors.New("connection refused"), "", "connection refused"},
+		}
+		for _, request := range []string{"list", "submit"} {
+			for _, test := range tests {
+				t.Run(request+" "+test.name, func(t *testing.T) {
+					n, workspace, _ := newNotebooks()
+					workspace.fault = func(at string) error {
+						if at == request {
+							return test.fault
+						}
+						return nil
 					}
-					return nil
-				}
-				_, err := start(n, cleanPin)
-				if test.kind == "" {
-					activitytest.RequireRetryable(t, err, test.words)
-				} else {
-					activitytest.RequireNonRetryable(t, err, test.kind, test.words)
-				}
-				require.Empty(t, workspace.submitted)
-			})
+					_, err := start(n, cleanPin)
+					if test.kind == "" {
+						activitytest.RequireRetryable(t, err, test.words)
+					} else {
+						activitytest.RequireNonRetryable(t, err, test.kind, test.words)
+					}
+					require.Empty(t, workspace.submitted)
+				})
+			}
 		}
-	}
-}
+	})
 
-func TestStart_FaultsOfPageOrSourceDoNotFailARun(t *testing.T) {
-	n, workspace, _ := newNotebooks()
-	workspace.fault = func(request string) error {
-		if request == "get" || request == "source" {
-			return errors.New("timeout")
+	t.Run("faults_of_page_or_source_do_not_fail_a_run", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		workspace.fault = func(request string) error {
+			if request == "get" || request == "source" {
+				return errors.New("timeout")
+			}
+			return nil
 		}
-		return nil
-	}
-	run, err := start(n, cleanPin)
-	require.NoError(t, err)
-	require.Equal(t, NotebookRun{RunID: 1, Notebook: "/Shared/pinflow/clean_pin"}, run)
+		run, err := start(n, cleanPin)
+		require.NoError(t, err)
+		require.Equal(t, NotebookRun{RunID: 1, Notebook: "/Shared/pinflow/clean_pin"}, run)
+	})
+
+	t.Run("long_task_names_fit_into_the_task_key", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		in := cleanPin
+		in.Task = strings.Repeat("a", 300)
+		_, err := start(n, in)
+		require.NoError(t, err)
+		require.Len(t, workspace.submitted[0].Tasks[0].TaskKey, 100)
+	})
 }
 
-func TestCompute_IsConfigured(t *testing.T) {
-	place := func(text string) jobs.SubmitTask {
-		n, workspace, _ := newNotebooks()
-		n.Compute = text
-		_, err := start(n, cleanPin)
-		require.NoError(t, err, text)
-		return workspace.submitted[0].Tasks[0]
-	}
-	task := place("serverless")
-	require.True(t, task.DisableAutoOptimization, "serverless would repeat failed tasks by itself")
-	require.Nil(t, task.NewCluster)
-	require.Equal(t, "abc", place("warehouse:abc").NotebookTask.WarehouseId)
-	require.Equal(t, "0123-abc", place("cluster:0123-abc").ExistingClusterId)
-	task = place(`{"spark_version": "17.3.x-scala2.13", "num_workers": 2}`)
-	require.Equal(t, 2, task.NewCluster.NumWorkers)
+func TestCompute(t *testing.T) {
+	t.Run("is_configured", func(t *testing.T) {
+		place := func(text string) jobs.SubmitTask {
+			n, workspace, _ := newNotebooks()
+			n.Compute = text
+			_, err := start(n, cleanPin)
+			require.NoError(t, err, text)
+			return workspace.submitted[0].Tasks[0]
+		}
+		task := place("serverless")
+		require.True(t, task.DisableAutoOptimization, "serverless would repeat failed tasks by itself")
+		require.Nil(t, task.NewCluster)
+		require.Equal(t, "abc", place("warehouse:abc").NotebookTask.WarehouseId)
+		require.Equal(t, "0123-abc", place("cluster:0123-abc").ExistingClusterId)
+		task = place(`{"spark_version": "17.3.x-scala2.13", "num_workers": 2}`)
+		require.Equal(t, 2, task.NewCluster.NumWorkers)
 
-	for _, wrong := range []string{"warehouse", "warehouse:", "cluster:", "big", `{"num_workers":`} {
-		n, workspace, _ := newNotebooks()
-		n.Compute = wrong
-		_, err := start(n, cleanPin)
-		activitytest.RequireNonRetryable(t, err, failure.Settings, "PINFLOW_COMPUTE")
-		require.Empty(t, workspace.calls)
-	}
-}
-
-func TestStart_LongTaskNamesFitIntoTheTaskKey(t *testing.T) {
-	n, workspace, _ := newNotebooks()
-	in := cleanPin
-	in.Task = strings.Repeat("a", 300)
-	_, err := start(n, in)
-	require.NoError(t, err)
-	require.Len(t, workspace.submitted[0].Tasks[0].TaskKey, 100)
+		for _, wrong := range []string{"warehouse", "warehouse:", "cluster:", "big", `{"num_workers":`} {
+			n, workspace, _ := newNotebooks()
+			n.Compute = wrong
+			_, err := start(n, cleanPin)
+			activitytest.RequireNonRetryable(t, err, failure.Settings, "PINFLOW_COMPUTE")
+			require.Empty(t, workspace.calls)
+		}
+	})
 }
 
 func notFound(message string) error {

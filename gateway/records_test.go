@@ -12,42 +12,44 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
-// What the parser accepts is JSON for another parser, too, with the same values; what it
-// rejects sends nothing.
-func TestParseRecords_AgreesWithAnotherParser(t *testing.T) {
-	parts := []string{`{"records":[`, `{"value":`, `"key":`, `"partition":`, `{`, `}`, `[`, `]`, `,`, `:`, `"a"`, `"\ud800"`, `"\u00e9"`, `null`, `1`, `-0.5e3`, `12345678901234567890`,
-		`true`, ` `, "\n", `{"a":1,"a":2}`, `[{"b":[]}]`, `]}`, `},`, `"records"`, `"value"`, `\`, `"`, `0`, "\x01", "é"}
-	accepted := 0
-	rapid.Check(t, func(t *rapid.T) {
-		var body string
-		if rapid.Bool().Draw(t, "free") {
-			body = strings.Join(rapid.SliceOf(rapid.SampledFrom(parts)).Draw(t, "parts"), "")
-		} else {
-			records := rapid.SliceOfN(rapid.SampledFrom([]string{`{"value":1}`, `{"key":"k","value":{"a": [1, 2 ]}}`, `{"value":"\ud800"}`, `{}`, `{"value": null}`,
-				`{"value":{"a":1,"a":2},"partition":3}`, `{"key":7,"value":"é\n"}`, `{"value":-1.5E+9}`, `{"value":nul}`}), 1, 5).Draw(t, "records")
-			body = `{"records":[` + strings.Join(records, ",") + `]}`
-		}
-		messages, err := parseRecords([]byte(body), DefaultLimits)
-		if err != nil {
-			require.ErrorAs(t, err, new(problem))
-			return
-		}
-		accepted++
-		require.True(t, json.Valid([]byte(body)), body)
-		var other struct {
-			Records []struct{ Value json.RawMessage }
-		}
-		require.NoError(t, json.Unmarshal([]byte(body), &other))
-		require.Len(t, messages, len(other.Records))
-		for i, m := range messages {
-			if value := other.Records[i].Value; m.Value == nil {
-				require.Contains(t, []string{"", "null"}, string(value))
+func TestParseRecords(t *testing.T) {
+	// What the parser accepts is JSON for another parser, too, with the same values; what it
+	// rejects sends nothing.
+	t.Run("agrees_with_another_parser", func(t *testing.T) {
+		parts := []string{`{"records":[`, `{"value":`, `"key":`, `"partition":`, `{`, `}`, `[`, `]`, `,`, `:`, `"a"`, `"\ud800"`, `"\u00e9"`, `null`, `1`, `-0.5e3`, `12345678901234567890`,
+			`true`, ` `, "\n", `{"a":1,"a":2}`, `[{"b":[]}]`, `]}`, `},`, `"records"`, `"value"`, `\`, `"`, `0`, "\x01", "é"}
+		accepted := 0
+		rapid.Check(t, func(t *rapid.T) {
+			var body string
+			if rapid.Bool().Draw(t, "free") {
+				body = strings.Join(rapid.SliceOf(rapid.SampledFrom(parts)).Draw(t, "parts"), "")
 			} else {
-				require.Equal(t, string(value), string(m.Value))
+				records := rapid.SliceOfN(rapid.SampledFrom([]string{`{"value":1}`, `{"key":"k","value":{"a": [1, 2 ]}}`, `{"value":"\ud800"}`, `{}`, `{"value": null}`,
+					`{"value":{"a":1,"a":2},"partition":3}`, `{"key":7,"value":"é\n"}`, `{"value":-1.5E+9}`, `{"value":nul}`}), 1, 5).Draw(t, "records")
+				body = `{"records":[` + strings.Join(records, ",") + `]}`
 			}
-		}
+			messages, err := parseRecords([]byte(body), DefaultLimits)
+			if err != nil {
+				require.ErrorAs(t, err, new(problem))
+				return
+			}
+			accepted++
+			require.True(t, json.Valid([]byte(body)), body)
+			var other struct {
+				Records []struct{ Value json.RawMessage }
+			}
+			require.NoError(t, json.Unmarshal([]byte(body), &other))
+			require.Len(t, messages, len(other.Records))
+			for i, m := range messages {
+				if value := other.Records[i].Value; m.Value == nil {
+					require.Contains(t, []string{"", "null"}, string(value))
+				} else {
+					require.Equal(t, string(value), string(m.Value))
+				}
+			}
+		})
+		require.Positive(t, accepted)
 	})
-	require.Positive(t, accepted)
 }
 
 // BenchmarkProduce is the gateway without Kafka: an operation is one record.

@@ -53,50 +53,52 @@ func linesOf(t *testing.T, logs *taskLogs, ref *workflows.TaskRef, act func(cont
 	return logged, failure
 }
 
-func TestTaskLogs_HaveDAGDateTaskAndTry(t *testing.T) {
-	ref := &workflows.TaskRef{DAG: "pinterest-daily", Date: "2022-10-18", Task: "clean_pin", Try: 2}
-	logged, err := lines(t, ref, func(ctx context.Context) error {
-		activity.GetLogger(ctx).Info("at work", "rows", 3)
-		return nil
+func TestTaskLogs(t *testing.T) {
+	t.Run("have_dag_date_task_and_try", func(t *testing.T) {
+		ref := &workflows.TaskRef{DAG: "pinterest-daily", Date: "2022-10-18", Task: "clean_pin", Try: 2}
+		logged, err := lines(t, ref, func(ctx context.Context) error {
+			activity.GetLogger(ctx).Info("at work", "rows", 3)
+			return nil
+		})
+		require.NoError(t, err)
+		require.Len(t, logged, 2)
+		require.Equal(t, []any{"at work", "activity done"}, []any{logged[0]["msg"], logged[1]["msg"]})
+		for _, line := range logged {
+			require.Equal(t, "pinterest-daily", line["dag"])
+			require.Equal(t, "2022-10-18", line["logical_date"])
+			require.Equal(t, "clean_pin", line["task"])
+			require.EqualValues(t, 2, line["try"])
+			require.NotEmpty(t, line["workflow_id"])
+			require.NotEmpty(t, line["run_id"])
+			require.Equal(t, "act", line["activity"])
+		}
+		require.EqualValues(t, 3, logged[0]["rows"])
 	})
-	require.NoError(t, err)
-	require.Len(t, logged, 2)
-	require.Equal(t, []any{"at work", "activity done"}, []any{logged[0]["msg"], logged[1]["msg"]})
-	for _, line := range logged {
-		require.Equal(t, "pinterest-daily", line["dag"])
-		require.Equal(t, "2022-10-18", line["logical_date"])
-		require.Equal(t, "clean_pin", line["task"])
-		require.EqualValues(t, 2, line["try"])
-		require.NotEmpty(t, line["workflow_id"])
-		require.NotEmpty(t, line["run_id"])
-		require.Equal(t, "act", line["activity"])
-	}
-	require.EqualValues(t, 3, logged[0]["rows"])
-}
 
-func TestTaskLogs_HaveInputAndResultOfTheActivity(t *testing.T) {
-	var out bytes.Buffer
-	logger, err := observe.NewLogger(&out, "info")
-	require.NoError(t, err)
-	suite := testsuite.WorkflowTestSuite{}
-	suite.SetLogger(sdklog.NewStructuredLogger(logger))
-	env := suite.NewTestActivityEnvironment()
-	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&taskLogs{}}})
-	env.RegisterActivityWithOptions(func(context.Context, landing.PartitionInput) (landing.PartitionSummary, error) {
-		return landing.PartitionSummary{Records: 3}, nil
-	}, activity.RegisterOptions{Name: "LandPartition"})
-	_, err = env.ExecuteActivity("LandPartition", landing.PartitionInput{Topic: "pinflow.pin", Range: landing.Range{Partition: 2}})
-	require.NoError(t, err)
-	var line map[string]any
-	require.NoError(t, json.Unmarshal(out.Bytes(), &line))
-	require.Equal(t, []any{"pinflow.pin", 2.0, 3.0}, []any{line["topic"], line["partition"], line["records"]})
-}
+	t.Run("have_input_and_result_of_the_activity", func(t *testing.T) {
+		var out bytes.Buffer
+		logger, err := observe.NewLogger(&out, "info")
+		require.NoError(t, err)
+		suite := testsuite.WorkflowTestSuite{}
+		suite.SetLogger(sdklog.NewStructuredLogger(logger))
+		env := suite.NewTestActivityEnvironment()
+		env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&taskLogs{}}})
+		env.RegisterActivityWithOptions(func(context.Context, landing.PartitionInput) (landing.PartitionSummary, error) {
+			return landing.PartitionSummary{Records: 3}, nil
+		}, activity.RegisterOptions{Name: "LandPartition"})
+		_, err = env.ExecuteActivity("LandPartition", landing.PartitionInput{Topic: "pinflow.pin", Range: landing.Range{Partition: 2}})
+		require.NoError(t, err)
+		var line map[string]any
+		require.NoError(t, json.Unmarshal(out.Bytes(), &line))
+		require.Equal(t, []any{"pinflow.pin", 2.0, 3.0}, []any{line["topic"], line["partition"], line["records"]})
+	})
 
-func TestTaskLogs_HaveTheErrorOfAFailedActivity(t *testing.T) {
-	logged, err := lines(t, nil, func(context.Context) error { return errors.New("no such bucket") })
-	require.ErrorContains(t, err, "no such bucket")
-	require.NotEmpty(t, logged) // the SDK adds a line of its own
-	require.Equal(t, "activity failed", logged[0]["msg"])
-	require.Equal(t, "no such bucket", logged[0]["error"])
-	require.NotContains(t, logged[0], "task", "an activity of no task has none")
+	t.Run("have_the_error_of_a_failed_activity", func(t *testing.T) {
+		logged, err := lines(t, nil, func(context.Context) error { return errors.New("no such bucket") })
+		require.ErrorContains(t, err, "no such bucket")
+		require.NotEmpty(t, logged) // the SDK adds a line of its own
+		require.Equal(t, "activity failed", logged[0]["msg"])
+		require.Equal(t, "no such bucket", logged[0]["error"])
+		require.NotContains(t, logged[0], "task", "an activity of no task has none")
+	})
 }

@@ -123,159 +123,165 @@ func (l *lake) starts(task string) []int {
 	return tries
 }
 
-func TestPipeline_LandsAllTopicsThenRunsTheNotebooks(t *testing.T) {
-	l := newLake()
-	p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
-	require.NoError(t, p.err)
-	require.ElementsMatch(t, []string{
-		"u.pin/0 [0,10)", "u.pin/2 [7,9)",
-		"u.geo/0 [0,10)", "u.geo/2 [7,9)",
-		"u.user/0 [0,10)", "u.user/2 [7,9)",
-	}, l.landed)
-	require.Len(t, l.started, 5)
-	require.Equal(t, "load", l.started[0].Notebook)
-	require.Equal(t, "query", l.started[4].Notebook)
-	load := p.task("load")
-	require.EqualValues(t, 36, load.Rows)
-	require.Equal(t, "s3://b/manifests/u.pin", load.URI)
-	require.Equal(t, "https://databricks/1", load.Link)
-	require.Equal(t, someDay.End(), load.Until.UTC())
-	require.False(t, p.status.Partial)
-	require.Equal(t, "https://databricks/5", p.entry.Tasks[4].Link)
-}
+func TestPipeline(t *testing.T) {
+	t.Run("lands_all_topics_then_runs_the_notebooks", func(t *testing.T) {
+		l := newLake()
+		p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
+		require.NoError(t, p.err)
+		require.ElementsMatch(t, []string{
+			"u.pin/0 [0,10)", "u.pin/2 [7,9)",
+			"u.geo/0 [0,10)", "u.geo/2 [7,9)",
+			"u.user/0 [0,10)", "u.user/2 [7,9)",
+		}, l.landed)
+		require.Len(t, l.started, 5)
+		require.Equal(t, "load", l.started[0].Notebook)
+		require.Equal(t, "query", l.started[4].Notebook)
+		load := p.task("load")
+		require.EqualValues(t, 36, load.Rows)
+		require.Equal(t, "s3://b/manifests/u.pin", load.URI)
+		require.Equal(t, "https://databricks/1", load.Link)
+		require.Equal(t, someDay.End(), load.Until.UTC())
+		require.False(t, p.status.Partial)
+		require.Equal(t, "https://databricks/5", p.entry.Tasks[4].Link)
+	})
 
-func TestPipeline_APartialPlanMakesTheRunPartial(t *testing.T) {
-	l := newLake()
-	today := dates.Of(noon)
-	for topic, minutes := range map[string]int{"pin": 3, "geo": 1, "user": 2} {
-		l.partial[topic], l.until[topic] = true, noon.Add(time.Duration(minutes)*time.Minute)
-	}
-	p := play(t, daily(), run.Input{DAG: pipelineDAG, Date: today}, l.mock, grantAll)
-	require.NoError(t, p.err)
-	require.True(t, p.entry.Partial)
-	require.Equal(t, noon.Add(time.Minute), p.entry.Until.UTC(), "the earliest of the topics")
-}
-
-func TestPipeline_OnePartialTopicMakesTheRunPartial(t *testing.T) {
-	l := newLake()
-	l.partial["pin"], l.until["pin"] = true, noon
-	p := play(t, daily(), run.Input{DAG: pipelineDAG, Date: dates.Of(noon)}, l.mock, grantAll)
-	require.True(t, p.entry.Partial)
-	require.Equal(t, noon, p.entry.Until.UTC())
-}
-
-func TestNotebook_ParametersOfTheRunOverrideTheOperators(t *testing.T) {
-	l := newLake()
-	dag := dag.DAG{{ID: "a", Do: Notebook{Name: "clean_pin", Params: map[string]string{"x": "operator", "y": "operator"}}}}
-	p := play(t, dag, run.Input{Params: map[string]string{"x": "run", "invalid_followers": "null"}}, l.mockNotebooks)
-	require.NoError(t, p.err)
-	in := l.started[0]
-	require.Equal(t, map[string]string{"x": "run", "y": "operator", "invalid_followers": "null"}, in.Params)
-	require.Equal(t, "clean_pin", in.Notebook)
-	require.Equal(t, testDAG, in.DAG)
-	require.Equal(t, someDay, in.Date)
-	require.Equal(t, "a", in.Task)
-	require.Equal(t, 1, in.Try)
-}
-
-func TestNotebook_ANewTryStartsANewDatabricksRun(t *testing.T) {
-	l := newLake()
-	l.finishes = func(in activities.StartNotebookInput) error {
-		if in.Task == "clean_geo" && in.Try == 1 {
-			return temporal.NewNonRetryableApplicationError("DELTA_CONCURRENT_APPEND", failure.NotebookConflict, nil)
+	t.Run("a_partial_plan_makes_the_run_partial", func(t *testing.T) {
+		l := newLake()
+		today := dates.Of(noon)
+		for topic, minutes := range map[string]int{"pin": 3, "geo": 1, "user": 2} {
+			l.partial[topic], l.until[topic] = true, noon.Add(time.Duration(minutes)*time.Minute)
 		}
-		return nil
-	}
-	p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
-	require.NoError(t, p.err)
-	require.Equal(t, []int{1, 2}, l.starts("clean_geo"), "a retry of the activity would rejoin the failed Databricks run")
-	require.Equal(t, []int{1}, l.starts("clean_pin"))
-	require.Equal(t, 2, p.task("clean_geo").Tries)
+		p := play(t, daily(), run.Input{DAG: pipelineDAG, Date: today}, l.mock, grantAll)
+		require.NoError(t, p.err)
+		require.True(t, p.entry.Partial)
+		require.Equal(t, noon.Add(time.Minute), p.entry.Until.UTC(), "the earliest of the topics")
+	})
+
+	t.Run("one_partial_topic_makes_the_run_partial", func(t *testing.T) {
+		l := newLake()
+		l.partial["pin"], l.until["pin"] = true, noon
+		p := play(t, daily(), run.Input{DAG: pipelineDAG, Date: dates.Of(noon)}, l.mock, grantAll)
+		require.True(t, p.entry.Partial)
+		require.Equal(t, noon, p.entry.Until.UTC())
+	})
 }
 
-func TestNotebook_ABrokenNotebookFailsItsTaskAlone(t *testing.T) {
-	l := newLake()
-	const message = "notebook clean_pin failed at statement 3, SELEC * FROM raw: [PARSE_SYNTAX_ERROR] Syntax error at or near 'SELEC'"
-	l.finishes = func(in activities.StartNotebookInput) error {
-		if in.Notebook == "clean_pin" {
-			return temporal.NewNonRetryableApplicationError(message, failure.NotebookFailed, nil)
-		}
-		return nil
-	}
-	p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
-	require.ErrorContains(t, p.err, message)
-	require.Equal(t, message, p.task("clean_pin").Error)
-	require.NotEmpty(t, p.task("clean_pin").Link, "the page of the failed Databricks run")
-	require.Equal(t, run.Success, p.task("clean_geo").State)
-	require.Equal(t, run.Success, p.task("clean_user").State)
-	require.Equal(t, run.UpstreamFailed, p.task("query").State)
-	require.Empty(t, l.starts("query"))
-	require.Contains(t, p.entry.Error, message)
-}
+func TestNotebook(t *testing.T) {
+	t.Run("parameters_of_the_run_override_the_operators", func(t *testing.T) {
+		l := newLake()
+		dag := dag.DAG{{ID: "a", Do: Notebook{Name: "clean_pin", Params: map[string]string{"x": "operator", "y": "operator"}}}}
+		p := play(t, dag, run.Input{Params: map[string]string{"x": "run", "invalid_followers": "null"}}, l.mockNotebooks)
+		require.NoError(t, p.err)
+		in := l.started[0]
+		require.Equal(t, map[string]string{"x": "run", "y": "operator", "invalid_followers": "null"}, in.Params)
+		require.Equal(t, "clean_pin", in.Notebook)
+		require.Equal(t, testDAG, in.DAG)
+		require.Equal(t, someDay, in.Date)
+		require.Equal(t, "a", in.Task)
+		require.Equal(t, 1, in.Try)
+	})
 
-func TestNotebook_TheActivityIsRetriedWithinTheTry(t *testing.T) {
-	l := newLake()
-	var calls journal[int]
-	l.finishes = func(in activities.StartNotebookInput) error {
-		if calls.add(in.Try) < 4 {
-			return errors.New("the worker died")
-		}
-		return nil
-	}
-	p := play(t, dag.DAG{{ID: "a", Tries: 1, Do: Notebook{Name: "x"}}}, run.Input{}, l.mockNotebooks)
-	require.NoError(t, p.err)
-	require.Equal(t, []int{1, 1, 1, 1}, calls.all())
-	require.Equal(t, []int{1}, l.starts("a"), "one Databricks run")
-}
-
-func TestNotebook_CancellingCancelsTheDatabricksRun(t *testing.T) {
-	var waited, cancelled journal[activities.NotebookRun]
-	over := make(chan struct{})
-	t.Cleanup(func() { close(over) })
-	p := play(t, dag.DAG{{ID: "a", Do: Notebook{Name: "x"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(startNotebook, mock.Anything, mock.Anything).Return(activities.NotebookRun{RunID: 42, Link: "l"}, nil).Once()
-		env.OnActivity(waitNotebook, mock.Anything, mock.Anything).Return(func(ctx context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
-			waited.add(in.Run)
-			env.CancelWorkflow()
-			<-over // the test environment does not cancel the context of activities
-			return activities.NotebookResult{}, ctx.Err()
-		}).Once()
-		env.OnActivity(cancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, run activities.NotebookRun) error {
-			cancelled.add(run)
+	t.Run("a_new_try_starts_a_new_databricks_run", func(t *testing.T) {
+		l := newLake()
+		l.finishes = func(in activities.StartNotebookInput) error {
+			if in.Task == "clean_geo" && in.Try == 1 {
+				return temporal.NewNonRetryableApplicationError("DELTA_CONCURRENT_APPEND", failure.NotebookConflict, nil)
+			}
 			return nil
-		}).Once()
+		}
+		p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
+		require.NoError(t, p.err)
+		require.Equal(t, []int{1, 2}, l.starts("clean_geo"), "a retry of the activity would rejoin the failed Databricks run")
+		require.Equal(t, []int{1}, l.starts("clean_pin"))
+		require.Equal(t, 2, p.task("clean_geo").Tries)
 	})
-	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
-	require.Equal(t, []activities.NotebookRun{{RunID: 42, Link: "l"}}, waited.all())
-	require.Equal(t, waited.all(), cancelled.all())
-	require.Equal(t, 1, p.task("a").Tries)
+
+	t.Run("a_broken_notebook_fails_its_task_alone", func(t *testing.T) {
+		l := newLake()
+		const message = "notebook clean_pin failed at statement 3, SELEC * FROM raw: [PARSE_SYNTAX_ERROR] Syntax error at or near 'SELEC'"
+		l.finishes = func(in activities.StartNotebookInput) error {
+			if in.Notebook == "clean_pin" {
+				return temporal.NewNonRetryableApplicationError(message, failure.NotebookFailed, nil)
+			}
+			return nil
+		}
+		p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
+		require.ErrorContains(t, p.err, message)
+		require.Equal(t, message, p.task("clean_pin").Error)
+		require.NotEmpty(t, p.task("clean_pin").Link, "the page of the failed Databricks run")
+		require.Equal(t, run.Success, p.task("clean_geo").State)
+		require.Equal(t, run.Success, p.task("clean_user").State)
+		require.Equal(t, run.UpstreamFailed, p.task("query").State)
+		require.Empty(t, l.starts("query"))
+		require.Contains(t, p.entry.Error, message)
+	})
+
+	t.Run("the_activity_is_retried_within_the_try", func(t *testing.T) {
+		l := newLake()
+		var calls journal[int]
+		l.finishes = func(in activities.StartNotebookInput) error {
+			if calls.add(in.Try) < 4 {
+				return errors.New("the worker died")
+			}
+			return nil
+		}
+		p := play(t, dag.DAG{{ID: "a", Tries: 1, Do: Notebook{Name: "x"}}}, run.Input{}, l.mockNotebooks)
+		require.NoError(t, p.err)
+		require.Equal(t, []int{1, 1, 1, 1}, calls.all())
+		require.Equal(t, []int{1}, l.starts("a"), "one Databricks run")
+	})
+
+	t.Run("cancelling_cancels_the_databricks_run", func(t *testing.T) {
+		var waited, cancelled journal[activities.NotebookRun]
+		over := make(chan struct{})
+		t.Cleanup(func() { close(over) })
+		p := play(t, dag.DAG{{ID: "a", Do: Notebook{Name: "x"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(startNotebook, mock.Anything, mock.Anything).Return(activities.NotebookRun{RunID: 42, Link: "l"}, nil).Once()
+			env.OnActivity(waitNotebook, mock.Anything, mock.Anything).Return(func(ctx context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
+				waited.add(in.Run)
+				env.CancelWorkflow()
+				<-over // the test environment does not cancel the context of activities
+				return activities.NotebookResult{}, ctx.Err()
+			}).Once()
+			env.OnActivity(cancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, run activities.NotebookRun) error {
+				cancelled.add(run)
+				return nil
+			}).Once()
+		})
+		require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
+		require.Equal(t, []activities.NotebookRun{{RunID: 42, Link: "l"}}, waited.all())
+		require.Equal(t, waited.all(), cancelled.all())
+		require.Equal(t, 1, p.task("a").Tries)
+	})
 }
 
-func TestLoad_AFailedTopicDoesNotStopTheOthers(t *testing.T) {
-	l := newLake()
-	var manifests journal[string]
-	p := play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin", "geo"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "pin", Date: someDay}).
-			Return(landing.Plan{}, temporal.NewNonRetryableApplicationError("offsets 3 to 9 of u.pin are gone", failure.OffsetsGone, nil)).Once()
-		env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "geo", Date: someDay}).
-			Return(landing.Plan{Topic: "u.geo", Date: someDay}, nil).Once()
-		env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
-			manifests.add(in.Plan.Topic)
-			return landing.ManifestSummary{}, nil
-		}).Once()
+func TestLoad(t *testing.T) {
+	t.Run("a_failed_topic_does_not_stop_the_others", func(t *testing.T) {
+		l := newLake()
+		var manifests journal[string]
+		p := play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin", "geo"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "pin", Date: someDay}).
+				Return(landing.Plan{}, temporal.NewNonRetryableApplicationError("offsets 3 to 9 of u.pin are gone", failure.OffsetsGone, nil)).Once()
+			env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "geo", Date: someDay}).
+				Return(landing.Plan{Topic: "u.geo", Date: someDay}, nil).Once()
+			env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
+				manifests.add(in.Plan.Topic)
+				return landing.ManifestSummary{}, nil
+			}).Once()
+		})
+		require.ErrorContains(t, p.err, "offsets 3 to 9 of u.pin are gone")
+		require.Equal(t, []string{"u.geo"}, manifests.all())
+		require.Empty(t, l.started, "a date that has not landed completely is not loaded")
 	})
-	require.ErrorContains(t, p.err, "offsets 3 to 9 of u.pin are gone")
-	require.Equal(t, []string{"u.geo"}, manifests.all())
-	require.Empty(t, l.started, "a date that has not landed completely is not loaded")
-}
 
-func TestLoad_AFailedPartitionWritesNoManifest(t *testing.T) {
-	play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: someDay, Ranges: []landing.Range{{Partition: 0, End: 1}, {Partition: 1, End: 1}}}, nil).Once()
-		env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 0 })).
-			Return(landing.PartitionSummary{}, temporal.NewNonRetryableApplicationError("no", failure.AccessDenied, nil)).Once()
-		env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 1 })).
-			Return(landing.PartitionSummary{}, nil).Once()
-		env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(landing.ManifestSummary{}, nil).Never()
+	t.Run("a_failed_partition_writes_no_manifest", func(t *testing.T) {
+		play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: someDay, Ranges: []landing.Range{{Partition: 0, End: 1}, {Partition: 1, End: 1}}}, nil).Once()
+			env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 0 })).
+				Return(landing.PartitionSummary{}, temporal.NewNonRetryableApplicationError("no", failure.AccessDenied, nil)).Once()
+			env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 1 })).
+				Return(landing.PartitionSummary{}, nil).Once()
+			env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(landing.ManifestSummary{}, nil).Never()
+		})
 	})
 }

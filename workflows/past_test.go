@@ -31,63 +31,65 @@ func pastIs(asked *[]activities.CheckPastInput, answers ...error) func(*testsuit
 	}
 }
 
-func TestPast_ATaskWaitsForTheDateBeforeAndHoldsNoSlot(t *testing.T) {
-	var asked []activities.CheckPastInput
-	notYet := errors.New("query of 2022-10-17 is failed")
-	var seen run.Status
-	p := play(t, dependent(), run.Input{Trigger: run.Manual}, grantAll, pastIs(&asked, notYet, notYet, notYet, notYet, nil), func(env *testsuite.TestWorkflowEnvironment) {
-		env.RegisterDelayedCallback(func() {
-			answer, err := env.QueryWorkflow(run.StatusQuery)
-			require.NoError(t, err)
-			require.NoError(t, answer.Get(&seen))
-		}, 2*time.Minute+5*time.Second)
-	})
-	require.NoError(t, p.err)
-	require.Len(t, asked, 5)
-	require.Equal(t, activities.CheckPastInput{DAG: testDAG, Date: "2022-10-17", WorkflowID: "test-2022-10-17", Task: "query"}, asked[0])
-	require.Equal(t, run.Queued, seen.Tasks[4].State)
-	require.Equal(t, "query of 2022-10-17", seen.Tasks[4].Waiting, "it requests its slot afterwards")
-	require.Empty(t, p.task("query").Waiting)
-	require.Equal(t, 1, p.task("query").Tries, "the wait is not a try")
-}
-
-func TestPast_InABackfillAFailedPastIsFinal(t *testing.T) {
-	var asked []activities.CheckPastInput
-	gone := temporal.NewNonRetryableApplicationError("query of 2022-10-17 is failed: rerun 2022-10-17 first, or ignore the past", failure.PastFailed, nil)
-	p := play(t, dependent(), run.Input{Trigger: run.Backfill, BackfillStart: "2022-10-01"}, pastIs(&asked, gone))
-	require.ErrorContains(t, p.err, "task query is upstream_failed")
-	require.True(t, asked[0].FailedIsFinal)
-	require.EqualValues(t, "2022-10-01", asked[0].BackfillStart)
-	require.Equal(t, run.UpstreamFailed, p.task("query").State)
-	require.Contains(t, p.task("query").Error, "rerun 2022-10-17 first")
-	require.Zero(t, p.task("query").Tries)
-}
-
-func TestPast_CanBeIgnored(t *testing.T) {
-	p := play(t, dependent(), run.Input{IgnorePast: true}, grantAll) // an unexpected call of CheckPast would fail the run
-	require.NoError(t, p.err)
-}
-
-func TestPast_CancellingEndsTheWait(t *testing.T) {
-	var asked []activities.CheckPastInput
-	p := play(t, daily(func(d dag.DAG) { d[4].DependsOnPast = true }), run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckPastInput) error {
-			asked = append(asked, in)
-			return errors.New("not yet")
+func TestPast(t *testing.T) {
+	t.Run("a_task_waits_for_the_date_before_and_holds_no_slot", func(t *testing.T) {
+		var asked []activities.CheckPastInput
+		notYet := errors.New("query of 2022-10-17 is failed")
+		var seen run.Status
+		p := play(t, dependent(), run.Input{Trigger: run.Manual}, grantAll, pastIs(&asked, notYet, notYet, notYet, notYet, nil), func(env *testsuite.TestWorkflowEnvironment) {
+			env.RegisterDelayedCallback(func() {
+				answer, err := env.QueryWorkflow(run.StatusQuery)
+				require.NoError(t, err)
+				require.NoError(t, answer.Get(&seen))
+			}, 2*time.Minute+5*time.Second)
 		})
-		env.RegisterDelayedCallback(env.CancelWorkflow, 2*time.Minute+10*time.Second)
+		require.NoError(t, p.err)
+		require.Len(t, asked, 5)
+		require.Equal(t, activities.CheckPastInput{DAG: testDAG, Date: "2022-10-17", WorkflowID: "test-2022-10-17", Task: "query"}, asked[0])
+		require.Equal(t, run.Queued, seen.Tasks[4].State)
+		require.Equal(t, "query of 2022-10-17", seen.Tasks[4].Waiting, "it requests its slot afterwards")
+		require.Empty(t, p.task("query").Waiting)
+		require.Equal(t, 1, p.task("query").Tries, "the wait is not a try")
 	})
-	require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
-	require.Equal(t, run.Failed, p.task("query").State)
-}
 
-func TestPast_ABackwardsRangeIsRejected(t *testing.T) {
-	for _, ignore := range []bool{false, true} {
-		in := run.RangeInput{DAG: testDAG, From: firstOfMonth, To: lastOfMonth, Backwards: true, IgnorePast: ignore}
-		_, err := catalog(dependent()).CompleteRange(in, noon)
-		require.Equal(t, !ignore, err != nil)
-		if err != nil {
-			require.ErrorContains(t, err, "tasks of this DAG depend on the past")
+	t.Run("in_a_backfill_a_failed_past_is_final", func(t *testing.T) {
+		var asked []activities.CheckPastInput
+		gone := temporal.NewNonRetryableApplicationError("query of 2022-10-17 is failed: rerun 2022-10-17 first, or ignore the past", failure.PastFailed, nil)
+		p := play(t, dependent(), run.Input{Trigger: run.Backfill, BackfillStart: "2022-10-01"}, pastIs(&asked, gone))
+		require.ErrorContains(t, p.err, "task query is upstream_failed")
+		require.True(t, asked[0].FailedIsFinal)
+		require.EqualValues(t, "2022-10-01", asked[0].BackfillStart)
+		require.Equal(t, run.UpstreamFailed, p.task("query").State)
+		require.Contains(t, p.task("query").Error, "rerun 2022-10-17 first")
+		require.Zero(t, p.task("query").Tries)
+	})
+
+	t.Run("can_be_ignored", func(t *testing.T) {
+		p := play(t, dependent(), run.Input{IgnorePast: true}, grantAll) // an unexpected call of CheckPast would fail the run
+		require.NoError(t, p.err)
+	})
+
+	t.Run("cancelling_ends_the_wait", func(t *testing.T) {
+		var asked []activities.CheckPastInput
+		p := play(t, daily(func(d dag.DAG) { d[4].DependsOnPast = true }), run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckPastInput) error {
+				asked = append(asked, in)
+				return errors.New("not yet")
+			})
+			env.RegisterDelayedCallback(env.CancelWorkflow, 2*time.Minute+10*time.Second)
+		})
+		require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
+		require.Equal(t, run.Failed, p.task("query").State)
+	})
+
+	t.Run("a_backwards_range_is_rejected", func(t *testing.T) {
+		for _, ignore := range []bool{false, true} {
+			in := run.RangeInput{DAG: testDAG, From: firstOfMonth, To: lastOfMonth, Backwards: true, IgnorePast: ignore}
+			_, err := catalog(dependent()).CompleteRange(in, noon)
+			require.Equal(t, !ignore, err != nil)
+			if err != nil {
+				require.ErrorContains(t, err, "tasks of this DAG depend on the past")
+			}
 		}
-	}
+	})
 }

@@ -107,146 +107,148 @@ func (u *users) play(state run.PoolState) error {
 	return u.env.GetWorkflowError()
 }
 
-func TestPool_NeverGrantsMoreThanItsSlotsAndGrantsInOrder(t *testing.T) {
-	for _, n := range []int{1, 3} {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			u := newUsers(t)
-			var want []string
-			for run := range 12 {
-				u.after(time.Duration(run)*time.Second, func() { u.request(slot(run), n) })
-				u.after(time.Duration(run+1)*time.Minute, func() { u.release(slot(run)) })
-				want = append(want, slot(run).WorkflowID)
-			}
-			require.NoError(t, u.play(run.PoolState{Name: "p"}))
-			require.Equal(t, want, u.grants())
-			require.Equal(t, n, u.most)
+func TestPool(t *testing.T) {
+	t.Run("never_grants_more_than_its_slots_and_grants_in_order", func(t *testing.T) {
+		for _, n := range []int{1, 3} {
+			t.Run(fmt.Sprint(n), func(t *testing.T) {
+				u := newUsers(t)
+				var want []string
+				for run := range 12 {
+					u.after(time.Duration(run)*time.Second, func() { u.request(slot(run), n) })
+					u.after(time.Duration(run+1)*time.Minute, func() { u.release(slot(run)) })
+					want = append(want, slot(run).WorkflowID)
+				}
+				require.NoError(t, u.play(run.PoolState{Name: "p"}))
+				require.Equal(t, want, u.grants())
+				require.Equal(t, n, u.most)
+			})
+		}
+	})
+
+	t.Run("grants_the_daily_run_before_backfills", func(t *testing.T) {
+		u := newUsers(t)
+		backfill := func(run int) run.Slot { s := slot(run); s.Priority = 5; return s }
+		u.after(0, func() { u.request(backfill(1), 1) })
+		u.after(time.Second, func() { u.request(backfill(2), 1); u.request(backfill(3), 1); u.request(slot(4), 1) })
+		for i, s := range []run.Slot{backfill(1), slot(4), backfill(2), backfill(3)} {
+			u.after(time.Duration(i+1)*time.Minute, func() { u.release(s) })
+		}
+		require.NoError(t, u.play(run.PoolState{Name: "p"}))
+		require.Equal(t, []string{"run-01", "run-04", "run-02", "run-03"}, u.grants())
+	})
+
+	t.Run("ends_when_it_is_not_used", func(t *testing.T) {
+		u := newUsers(t)
+		u.after(0, func() { u.request(slot(1), 1) })
+		u.after(time.Hour, func() { u.release(slot(1)) })
+		began := u.env.Now()
+		require.NoError(t, u.play(run.PoolState{Name: "p"}))
+		require.Equal(t, time.Hour, u.env.Now().Sub(began).Round(time.Second))
+		require.Zero(t, u.checks, "holders are checked only while a request waits")
+	})
+
+	t.Run("reclaims_the_slot_of_a_run_that_has_ended", func(t *testing.T) {
+		u := newUsers(t)
+		u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
+		var waited time.Duration
+		u.after(10*time.Minute, func() { u.kill(slot(1)) })
+		for minute := range 20 {
+			u.after(time.Duration(minute)*time.Minute+30*time.Second, func() {
+				if len(u.grants()) == 2 && waited == 0 {
+					waited = time.Duration(minute)*time.Minute + 30*time.Second - 10*time.Minute
+					u.release(slot(2))
+				}
+			})
+		}
+		require.NoError(t, u.play(run.PoolState{Name: "p"}))
+		require.Equal(t, []string{"run-01", "run-02"}, u.grants())
+		require.LessOrEqual(t, waited, reclaimInterval+30*time.Second)
+	})
+
+	t.Run("reclaims_at_once_when_the_first_request_comes", func(t *testing.T) {
+		u := newUsers(t)
+		u.after(0, func() { u.request(slot(1), 1) })
+		u.after(time.Hour, func() { u.kill(slot(1)); u.request(slot(2), 1) })
+		u.after(time.Hour+time.Second, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
+		require.NoError(t, u.play(run.PoolState{Name: "p"}))
+	})
+
+	t.Run("passes_over_a_request_of_a_run_that_has_ended", func(t *testing.T) {
+		u := newUsers(t)
+		u.dead["run-02"] = true
+		u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1); u.request(slot(3), 1) })
+		u.after(time.Minute, func() { u.release(slot(1)) })
+		u.after(2*time.Minute, func() { u.release(slot(3)) })
+		require.NoError(t, u.play(run.PoolState{Name: "p"}))
+		require.Equal(t, []string{"run-01", "run-03"}, u.grants())
+	})
+
+	t.Run("a_request_can_be_withdrawn", func(t *testing.T) {
+		u := newUsers(t)
+		u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
+		u.after(time.Minute, func() {
+			u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: slot(2), Release: true})
 		})
-	}
-}
+		u.after(2*time.Minute, func() { require.Empty(t, u.state().Waiting); u.release(slot(1)) })
+		require.NoError(t, u.play(run.PoolState{Name: "p"}))
+		require.Equal(t, []string{"run-01"}, u.grants())
+	})
 
-func TestPool_GrantsTheDailyRunBeforeBackfills(t *testing.T) {
-	u := newUsers(t)
-	backfill := func(run int) run.Slot { s := slot(run); s.Priority = 5; return s }
-	u.after(0, func() { u.request(backfill(1), 1) })
-	u.after(time.Second, func() { u.request(backfill(2), 1); u.request(backfill(3), 1); u.request(slot(4), 1) })
-	for i, s := range []run.Slot{backfill(1), slot(4), backfill(2), backfill(3)} {
-		u.after(time.Duration(i+1)*time.Minute, func() { u.release(s) })
-	}
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
-	require.Equal(t, []string{"run-01", "run-04", "run-02", "run-03"}, u.grants())
-}
-
-func TestPool_EndsWhenItIsNotUsed(t *testing.T) {
-	u := newUsers(t)
-	u.after(0, func() { u.request(slot(1), 1) })
-	u.after(time.Hour, func() { u.release(slot(1)) })
-	began := u.env.Now()
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
-	require.Equal(t, time.Hour, u.env.Now().Sub(began).Round(time.Second))
-	require.Zero(t, u.checks, "holders are checked only while a request waits")
-}
-
-func TestPool_ReclaimsTheSlotOfARunThatHasEnded(t *testing.T) {
-	u := newUsers(t)
-	u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
-	var waited time.Duration
-	u.after(10*time.Minute, func() { u.kill(slot(1)) })
-	for minute := range 20 {
-		u.after(time.Duration(minute)*time.Minute+30*time.Second, func() {
-			if len(u.grants()) == 2 && waited == 0 {
-				waited = time.Duration(minute)*time.Minute + 30*time.Second - 10*time.Minute
-				u.release(slot(2))
-			}
+	t.Run("requests_are_idempotent", func(t *testing.T) {
+		u := newUsers(t)
+		u.after(0, func() { u.request(slot(1), 1); u.request(slot(1), 1); u.request(slot(2), 1); u.request(slot(2), 1) })
+		u.after(time.Minute, func() {
+			require.Equal(t, run.PoolState{Name: "p", Slots: 1, Holders: []run.Slot{slot(1)}, Waiting: []run.Slot{slot(2)}}, u.state())
+			u.release(slot(1))
 		})
-	}
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
-	require.Equal(t, []string{"run-01", "run-02"}, u.grants())
-	require.LessOrEqual(t, waited, reclaimInterval+30*time.Second)
-}
-
-func TestPool_ReclaimsAtOnceWhenTheFirstRequestComes(t *testing.T) {
-	u := newUsers(t)
-	u.after(0, func() { u.request(slot(1), 1) })
-	u.after(time.Hour, func() { u.kill(slot(1)); u.request(slot(2), 1) })
-	u.after(time.Hour+time.Second, func() { require.Equal(t, []string{"run-01", "run-02"}, u.grants()); u.release(slot(2)) })
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
-}
-
-func TestPool_PassesOverARequestOfARunThatHasEnded(t *testing.T) {
-	u := newUsers(t)
-	u.dead["run-02"] = true
-	u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1); u.request(slot(3), 1) })
-	u.after(time.Minute, func() { u.release(slot(1)) })
-	u.after(2*time.Minute, func() { u.release(slot(3)) })
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
-	require.Equal(t, []string{"run-01", "run-03"}, u.grants())
-}
-
-func TestPool_ARequestCanBeWithdrawn(t *testing.T) {
-	u := newUsers(t)
-	u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
-	u.after(time.Minute, func() {
-		u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: slot(2), Release: true})
+		u.after(2*time.Minute, func() { u.release(slot(2)) })
+		require.NoError(t, u.play(run.PoolState{Name: "p"}))
+		require.Equal(t, []string{"run-01", "run-02"}, u.grants())
 	})
-	u.after(2*time.Minute, func() { require.Empty(t, u.state().Waiting); u.release(slot(1)) })
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
-	require.Equal(t, []string{"run-01"}, u.grants())
-}
 
-func TestPool_RequestsAreIdempotent(t *testing.T) {
-	u := newUsers(t)
-	u.after(0, func() { u.request(slot(1), 1); u.request(slot(1), 1); u.request(slot(2), 1); u.request(slot(2), 1) })
-	u.after(time.Minute, func() {
-		require.Equal(t, run.PoolState{Name: "p", Slots: 1, Holders: []run.Slot{slot(1)}, Waiting: []run.Slot{slot(2)}}, u.state())
-		u.release(slot(1))
+	t.Run("a_slot_outlives_the_pool_that_granted_it", func(t *testing.T) {
+		u := newUsers(t)
+		u.after(0, func() { u.request(slot(2), 1) })
+		u.after(time.Minute, func() {
+			u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: slot(1), Slots: 1, Held: true})
+			u.request(slot(3), 1)
+		})
+		u.after(2*time.Minute, func() { require.Len(t, u.state().Holders, 2); u.release(slot(2)) })
+		u.after(3*time.Minute, func() {
+			require.Equal(t, []run.Slot{slot(3)}, u.state().Waiting, "run-01 still works")
+			u.release(slot(1))
+		})
+		u.after(4*time.Minute, func() { u.release(slot(3)) })
+		require.NoError(t, u.play(run.PoolState{Name: "p"}))
 	})
-	u.after(2*time.Minute, func() { u.release(slot(2)) })
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
-	require.Equal(t, []string{"run-01", "run-02"}, u.grants())
-}
 
-func TestPool_ASlotOutlivesThePoolThatGrantedIt(t *testing.T) {
-	u := newUsers(t)
-	u.after(0, func() { u.request(slot(2), 1) })
-	u.after(time.Minute, func() {
-		u.env.SignalWorkflow(run.PoolSignal, run.SlotMessage{Slot: slot(1), Slots: 1, Held: true})
-		u.request(slot(3), 1)
+	t.Run("ignores_cancellation", func(t *testing.T) {
+		u := newUsers(t)
+		u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
+		u.after(time.Minute, u.env.CancelWorkflow)
+		u.after(2*time.Minute, func() { require.Len(t, u.grants(), 1); u.release(slot(1)) })
+		u.after(3*time.Minute, func() { u.release(slot(2)) })
+		require.NoError(t, u.play(run.PoolState{Name: "p"}))
+		require.Len(t, u.grants(), 2)
 	})
-	u.after(2*time.Minute, func() { require.Len(t, u.state().Holders, 2); u.release(slot(2)) })
-	u.after(3*time.Minute, func() {
-		require.Equal(t, []run.Slot{slot(3)}, u.state().Waiting, "run-01 still works")
-		u.release(slot(1))
+
+	t.Run("continues_as_new_with_its_slots", func(t *testing.T) {
+		u := newUsers(t)
+		u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
+		u.after(time.Minute, func() { u.env.SetContinueAsNewSuggested(true); u.request(slot(3), 1) })
+		err := u.play(run.PoolState{Name: "p"})
+		var next *workflow.ContinueAsNewError
+		require.ErrorAs(t, err, &next)
+		var state run.PoolState
+		require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &state))
+		require.Equal(t, run.PoolState{Name: "p", Slots: 1, Holders: []run.Slot{slot(1)}, Waiting: []run.Slot{slot(2), slot(3)}}, state)
+
+		v := newUsers(t)
+		v.holding = 1
+		v.after(0, func() { v.release(slot(1)) })
+		v.after(time.Minute, func() { v.release(slot(2)) })
+		v.after(2*time.Minute, func() { v.release(slot(3)) })
+		require.NoError(t, v.play(state))
+		require.Equal(t, []string{"run-02", "run-03"}, v.grants())
 	})
-	u.after(4*time.Minute, func() { u.release(slot(3)) })
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
-}
-
-func TestPool_IgnoresCancellation(t *testing.T) {
-	u := newUsers(t)
-	u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
-	u.after(time.Minute, u.env.CancelWorkflow)
-	u.after(2*time.Minute, func() { require.Len(t, u.grants(), 1); u.release(slot(1)) })
-	u.after(3*time.Minute, func() { u.release(slot(2)) })
-	require.NoError(t, u.play(run.PoolState{Name: "p"}))
-	require.Len(t, u.grants(), 2)
-}
-
-func TestPool_ContinuesAsNewWithItsSlots(t *testing.T) {
-	u := newUsers(t)
-	u.after(0, func() { u.request(slot(1), 1); u.request(slot(2), 1) })
-	u.after(time.Minute, func() { u.env.SetContinueAsNewSuggested(true); u.request(slot(3), 1) })
-	err := u.play(run.PoolState{Name: "p"})
-	var next *workflow.ContinueAsNewError
-	require.ErrorAs(t, err, &next)
-	var state run.PoolState
-	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &state))
-	require.Equal(t, run.PoolState{Name: "p", Slots: 1, Holders: []run.Slot{slot(1)}, Waiting: []run.Slot{slot(2), slot(3)}}, state)
-
-	v := newUsers(t)
-	v.holding = 1
-	v.after(0, func() { v.release(slot(1)) })
-	v.after(time.Minute, func() { v.release(slot(2)) })
-	v.after(2*time.Minute, func() { v.release(slot(3)) })
-	require.NoError(t, v.play(state))
-	require.Equal(t, []string{"run-02", "run-03"}, v.grants())
 }

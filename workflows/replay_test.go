@@ -86,42 +86,44 @@ var recordings = map[string]enumspb.EventType{
 	"pool":               enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
 }
 
-// Open runs must continue under this code: histories that were recorded on a real server replay
-// without a difference. Record only with code that is deployed (go test ./workflows -run TestReplay
-// -record): a recording of the code under test proves nothing about open runs.
-func TestReplay_RecordedHistoriesReplay(t *testing.T) {
-	if *recording {
-		record(t)
-	}
-	files, err := filepath.Glob(historyFile("*"))
-	require.NoError(t, err)
-	require.Len(t, files, len(recordings), "each history is replayed")
-	for name, ended := range recordings {
-		t.Run(name, func(t *testing.T) {
-			require.NoError(t, replay(t, recorded(), name))
-			events := readHistory(t, name).Events
-			require.Equal(t, ended, events[len(events)-1].EventType)
-		})
-	}
-}
-
-func TestReplay_DetectsAChangedOrderOfTasks(t *testing.T) {
-	for _, name := range []string{"clean", "noop"} {
-		changed := recorded()
-		for i := range changed.DAGs {
-			table := append(dag.DAG{}, changed.DAGs[i].DAG...)
-			table[2].After = dag.Tasks{"clean_pin"} // clean_geo now runs after clean_pin
-			changed.DAGs[i].DAG = table
+func TestReplay(t *testing.T) {
+	// Open runs must continue under this code: histories that were recorded on a real server replay
+	// without a difference. Record only with code that is deployed (go test ./workflows -run TestReplay
+	// -record): a recording of the code under test proves nothing about open runs.
+	t.Run("recorded_histories_replay", func(t *testing.T) {
+		if *recording {
+			record(t)
 		}
-		require.NoError(t, changed.Validate())
-		require.ErrorContains(t, replay(t, changed, name), nonDeterminism, name)
-	}
-}
+		files, err := filepath.Glob(historyFile("*"))
+		require.NoError(t, err)
+		require.Len(t, files, len(recordings), "each history is replayed")
+		for name, ended := range recordings {
+			t.Run(name, func(t *testing.T) {
+				require.NoError(t, replay(t, recorded(), name))
+				events := readHistory(t, name).Events
+				require.Equal(t, ended, events[len(events)-1].EventType)
+			})
+		}
+	})
 
-func TestReplay_DetectsARemovedTask(t *testing.T) {
-	changed := recorded()
-	changed.DAGs[0].DAG = changed.DAGs[0].DAG[:4]
-	require.ErrorContains(t, replay(t, changed, "clean"), nonDeterminism)
+	t.Run("detects_a_changed_order_of_tasks", func(t *testing.T) {
+		for _, name := range []string{"clean", "noop"} {
+			changed := recorded()
+			for i := range changed.DAGs {
+				table := append(dag.DAG{}, changed.DAGs[i].DAG...)
+				table[2].After = dag.Tasks{"clean_pin"} // clean_geo now runs after clean_pin
+				changed.DAGs[i].DAG = table
+			}
+			require.NoError(t, changed.Validate())
+			require.ErrorContains(t, replay(t, changed, name), nonDeterminism, name)
+		}
+	})
+
+	t.Run("detects_a_removed_task", func(t *testing.T) {
+		changed := recorded()
+		changed.DAGs[0].DAG = changed.DAGs[0].DAG[:4]
+		require.ErrorContains(t, replay(t, changed, "clean"), nonDeterminism)
+	})
 }
 
 // countOf counts the events of a type.
@@ -135,8 +137,67 @@ func countOf(history *historypb.History, kind enumspb.EventType) int {
 	return n
 }
 
-func TestHistory_ACleanRunOfFiveNoopTasksHasFortyEventsAtMost(t *testing.T) {
-	require.LessOrEqual(t, len(readHistory(t, "noop").Events), 40)
+func TestHistory(t *testing.T) {
+	t.Run("a_clean_run_of_five_noop_tasks_has_forty_events_at_most", func(t *testing.T) {
+		require.LessOrEqual(t, len(readHistory(t, "noop").Events), 40)
+	})
+
+	t.Run("every_activity_has_a_summary", func(t *testing.T) {
+		for name := range recordings {
+			for activity, summaries := range scheduled(readHistory(t, name)) {
+				for _, summary := range summaries {
+					require.NotEmpty(t, summary, "%s: %s", name, activity)
+				}
+			}
+		}
+		clean := scheduled(readHistory(t, "clean"))
+		require.Contains(t, clean[waitNotebook], "clean_geo try 1: wait for Databricks run")
+		require.Contains(t, clean[landPartition], "load try 1: land pin partition 0, offsets 0 to 10")
+	})
+
+	t.Run("a_cancelled_run_cancels_its_databricks_runs", func(t *testing.T) {
+		require.Len(t, scheduled(readHistory(t, "cancelled"))[cancelNotebook], 3)
+		starting := scheduled(readHistory(t, "cancelled-starting"))
+		require.Len(t, starting[startNotebook], 1)
+		require.Empty(t, starting[waitNotebook], "it was cancelled while StartNotebook was running")
+		require.Len(t, starting[cancelNotebook], 1)
+	})
+
+	t.Run("a_range_that_continues_as_new_keeps_its_runs", func(t *testing.T) {
+		history := readHistory(t, "range")
+		require.Zero(t, countOf(history, enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED))
+		require.Greater(t, countOf(history, enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED), countOf(history, enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED))
+		for _, e := range history.Events {
+			if a := e.GetStartChildWorkflowExecutionInitiatedEventAttributes(); a != nil {
+				require.Equal(t, enumspb.PARENT_CLOSE_POLICY_ABANDON, a.ParentClosePolicy)
+				require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, a.WorkflowIdReusePolicy, "Temporal rejects a date that has succeeded")
+				require.EqualValues(t, 5, a.Priority.PriorityKey)
+			}
+		}
+	})
+
+	t.Run("the_final_state_is_a_search_attribute", func(t *testing.T) {
+		for name, want := range map[string]string{"clean": "success", "failed": "failed", "cancelled": "failed"} {
+			var state string
+			for _, e := range readHistory(t, name).Events {
+				if a := e.GetUpsertWorkflowSearchAttributesEventAttributes(); a != nil {
+					require.NoError(t, convert(a.SearchAttributes.IndexedFields[search.State.GetName()], &state))
+				}
+			}
+			require.Equal(t, want, state, name)
+		}
+	})
+
+	t.Run("a_failed_run_has_the_statement_in_its_message", func(t *testing.T) {
+		events := readHistory(t, "failed").Events
+		failed := events[len(events)-1].GetWorkflowExecutionFailedEventAttributes().GetFailure()
+		require.Equal(t, failure.RunFailed, failed.GetApplicationFailureInfo().GetType())
+		require.Contains(t, failed.Message, brokenStatement)
+		require.Contains(t, failed.Message, "task query is upstream_failed")
+		var app *temporal.ApplicationError
+		require.ErrorAs(t, temporal.GetDefaultFailureConverter().FailureToError(failed), &app)
+		require.True(t, app.NonRetryable())
+	})
 }
 
 // scheduled returns the summaries of the activities in a history, by name.
@@ -150,61 +211,4 @@ func scheduled(history *historypb.History) map[string][]string {
 		}
 	}
 	return all
-}
-
-func TestHistory_EveryActivityHasASummary(t *testing.T) {
-	for name := range recordings {
-		for activity, summaries := range scheduled(readHistory(t, name)) {
-			for _, summary := range summaries {
-				require.NotEmpty(t, summary, "%s: %s", name, activity)
-			}
-		}
-	}
-	clean := scheduled(readHistory(t, "clean"))
-	require.Contains(t, clean[waitNotebook], "clean_geo try 1: wait for Databricks run")
-	require.Contains(t, clean[landPartition], "load try 1: land pin partition 0, offsets 0 to 10")
-}
-
-func TestHistory_ACancelledRunCancelsItsDatabricksRuns(t *testing.T) {
-	require.Len(t, scheduled(readHistory(t, "cancelled"))[cancelNotebook], 3)
-	starting := scheduled(readHistory(t, "cancelled-starting"))
-	require.Len(t, starting[startNotebook], 1)
-	require.Empty(t, starting[waitNotebook], "it was cancelled while StartNotebook was running")
-	require.Len(t, starting[cancelNotebook], 1)
-}
-
-func TestHistory_ARangeThatContinuesAsNewKeepsItsRuns(t *testing.T) {
-	history := readHistory(t, "range")
-	require.Zero(t, countOf(history, enumspb.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED))
-	require.Greater(t, countOf(history, enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED), countOf(history, enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED))
-	for _, e := range history.Events {
-		if a := e.GetStartChildWorkflowExecutionInitiatedEventAttributes(); a != nil {
-			require.Equal(t, enumspb.PARENT_CLOSE_POLICY_ABANDON, a.ParentClosePolicy)
-			require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, a.WorkflowIdReusePolicy, "Temporal rejects a date that has succeeded")
-			require.EqualValues(t, 5, a.Priority.PriorityKey)
-		}
-	}
-}
-
-func TestHistory_TheFinalStateIsASearchAttribute(t *testing.T) {
-	for name, want := range map[string]string{"clean": "success", "failed": "failed", "cancelled": "failed"} {
-		var state string
-		for _, e := range readHistory(t, name).Events {
-			if a := e.GetUpsertWorkflowSearchAttributesEventAttributes(); a != nil {
-				require.NoError(t, convert(a.SearchAttributes.IndexedFields[search.State.GetName()], &state))
-			}
-		}
-		require.Equal(t, want, state, name)
-	}
-}
-
-func TestHistory_AFailedRunHasTheStatementInItsMessage(t *testing.T) {
-	events := readHistory(t, "failed").Events
-	failed := events[len(events)-1].GetWorkflowExecutionFailedEventAttributes().GetFailure()
-	require.Equal(t, failure.RunFailed, failed.GetApplicationFailureInfo().GetType())
-	require.Contains(t, failed.Message, brokenStatement)
-	require.Contains(t, failed.Message, "task query is upstream_failed")
-	var app *temporal.ApplicationError
-	require.ErrorAs(t, temporal.GetDefaultFailureConverter().FailureToError(failed), &app)
-	require.True(t, app.NonRetryable())
 }

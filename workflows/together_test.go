@@ -37,93 +37,97 @@ func (l landThenWrite) Prepare(ctx workflow.Context, try TaskInstance) (run.Outc
 	return l.landing.write(ctx, try)
 }
 
-// A range, its runs and the pools together, with the messages that they exchange on a server.
-func TestRange_ParallelDatesLandInParallelAndWriteOneAfterTheOther(t *testing.T) {
-	w := &writers{writing: map[string]int{}, most: map[string]int{}}
-	landings := &writers{writing: map[string]int{}, most: map[string]int{}}
-	// Each pool has two slots, one of them with a permanent holder: it does not end between two
-	// requests.
-	pools := []dag.Pool{{Name: "load", Slots: 2}, {Name: "clean", Slots: 2}}
-	table := dag.DAG{
-		{ID: "load", Pool: "load", Do: landThenWrite{landings, w.write}},
-		{ID: "clean", After: dag.Tasks{"load"}, Pool: "clean", Do: does(w.write)},
-		{ID: "free", After: dag.Tasks{"load"}, Do: does(w.write)},
-	}
-	c := dag.Catalog{DAGs: []dag.Definition{{Name: testDAG, DAG: table}}, Pools: pools}
-	env := newEnv(t, c)
-	send := func(m run.SlotMessage) error {
-		env.RegisterDelayedCallback(func() { // the environment takes signals only in callbacks
-			require.NoError(t, env.SignalWorkflowByID(run.PoolWorkflowID(m.Slot.Pool), run.PoolSignal, m))
-		}, 0)
-		return nil
-	}
-	env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error { return send(m) })
-	env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
-		m.Release = true
-		return send(m)
-	})
-	env.OnActivity(findGone, mock.Anything, mock.Anything).Return(activities.GoneSlots{}, nil).Maybe()
-	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Times(30)
-	withLedger()(env)
-
-	namespace := func(ctx workflow.Context) (run.RangeResult, error) {
-		for _, p := range pools {
-			holder := run.Slot{Pool: p.Name, Task: "holder"}
-			workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: run.PoolWorkflowID(p.Name)}),
-				run.PoolWorkflow, run.PoolState{Name: p.Name, Slots: 2, Holders: []run.Slot{holder}})
+func TestRangeTogether(t *testing.T) {
+	// A range, its runs and the pools together, with the messages that they exchange on a server.
+	t.Run("parallel_dates_land_in_parallel_and_write_one_after_the_other", func(t *testing.T) {
+		w := &writers{writing: map[string]int{}, most: map[string]int{}}
+		landings := &writers{writing: map[string]int{}, most: map[string]int{}}
+		// Each pool has two slots, one of them with a permanent holder: it does not end between two
+		// requests.
+		pools := []dag.Pool{{Name: "load", Slots: 2}, {Name: "clean", Slots: 2}}
+		table := dag.DAG{
+			{ID: "load", Pool: "load", Do: landThenWrite{landings, w.write}},
+			{ID: "clean", After: dag.Tasks{"load"}, Pool: "clean", Do: does(w.write)},
+			{ID: "free", After: dag.Tasks{"load"}, Do: does(w.write)},
 		}
+		c := dag.Catalog{DAGs: []dag.Definition{{Name: testDAG, DAG: table}}, Pools: pools}
+		env := newEnv(t, c)
+		send := func(m run.SlotMessage) error {
+			env.RegisterDelayedCallback(func() { // the environment takes signals only in callbacks
+				require.NoError(t, env.SignalWorkflowByID(run.PoolWorkflowID(m.Slot.Pool), run.PoolSignal, m))
+			}, 0)
+			return nil
+		}
+		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error { return send(m) })
+		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
+			m.Release = true
+			return send(m)
+		})
+		env.OnActivity(findGone, mock.Anything, mock.Anything).Return(activities.GoneSlots{}, nil).Maybe()
+		env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Times(30)
+		withLedger()(env)
+
+		namespace := func(ctx workflow.Context) (run.RangeResult, error) {
+			for _, p := range pools {
+				holder := run.Slot{Pool: p.Name, Task: "holder"}
+				workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: run.PoolWorkflowID(p.Name)}),
+					run.PoolWorkflow, run.PoolState{Name: p.Name, Slots: 2, Holders: []run.Slot{holder}})
+			}
+			var result run.RangeResult
+			in := run.RangeInput{DAG: testDAG, From: firstOfMonth, To: lastOfMonth, Parallel: 8}
+			err := workflow.ExecuteChildWorkflow(ctx, run.RangeWorkflow, in).Get(ctx, &result)
+			return result, err
+		}
+		env.RegisterWorkflowWithOptions(namespace, workflow.RegisterOptions{Name: "namespace"})
+		env.ExecuteWorkflow("namespace")
+		require.NoError(t, env.GetWorkflowError())
 		var result run.RangeResult
-		in := run.RangeInput{DAG: testDAG, From: firstOfMonth, To: lastOfMonth, Parallel: 8}
-		err := workflow.ExecuteChildWorkflow(ctx, run.RangeWorkflow, in).Get(ctx, &result)
-		return result, err
-	}
-	env.RegisterWorkflowWithOptions(namespace, workflow.RegisterOptions{Name: "namespace"})
-	env.ExecuteWorkflow("namespace")
-	require.NoError(t, env.GetWorkflowError())
-	var result run.RangeResult
-	require.NoError(t, env.GetWorkflowResult(&result))
-	require.Equal(t, 30, result.Success)
-	require.Equal(t, 1, w.most["load"])
-	require.Equal(t, 1, w.most["clean"])
-	require.Greater(t, landings.most["load"], 1, "landing needs no slot")
-	require.Greater(t, w.most["free"], 1)
-	env.AssertExpectations(t)
+		require.NoError(t, env.GetWorkflowResult(&result))
+		require.Equal(t, 30, result.Success)
+		require.Equal(t, 1, w.most["load"])
+		require.Equal(t, 1, w.most["clean"])
+		require.Greater(t, landings.most["load"], 1, "landing needs no slot")
+		require.Greater(t, w.most["free"], 1)
+		env.AssertExpectations(t)
+	})
 }
 
-// Two DAGs of one catalog run the same date at the same time.
-func TestCatalog_DAGsRunSideBySideUnderIDsOfTheirOwn(t *testing.T) {
-	c := dag.NewCatalog(dag.Definition{Name: "one", DAG: daily()}, dag.Definition{Name: "two", DAG: daily()[:2]})
-	env := newEnv(t, c)
-	var written journal[ledger.Entry]
-	env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, entry ledger.Entry) error {
-		written.add(entry)
-		return nil
-	}).Twice()
-	withLedger()(env)
-	both := func(ctx workflow.Context) error {
-		var ranges []workflow.Future
-		for _, name := range c.Names() {
-			options := workflow.ChildWorkflowOptions{WorkflowID: run.RangeWorkflowID(name, someDay, someDay)}
-			in := run.RangeInput{DAG: name, From: someDay, To: someDay}
-			ranges = append(ranges, workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), run.RangeWorkflow, in))
-		}
-		for _, r := range ranges {
-			if err := r.Get(ctx, nil); err != nil {
-				return err
+func TestCatalog(t *testing.T) {
+	// Two DAGs of one catalog run the same date at the same time.
+	t.Run("da_gs_run_side_by_side_under_i_ds_of_their_own", func(t *testing.T) {
+		c := dag.NewCatalog(dag.Definition{Name: "one", DAG: daily()}, dag.Definition{Name: "two", DAG: daily()[:2]})
+		env := newEnv(t, c)
+		var written journal[ledger.Entry]
+		env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, entry ledger.Entry) error {
+			written.add(entry)
+			return nil
+		}).Twice()
+		withLedger()(env)
+		both := func(ctx workflow.Context) error {
+			var ranges []workflow.Future
+			for _, name := range c.Names() {
+				options := workflow.ChildWorkflowOptions{WorkflowID: run.RangeWorkflowID(name, someDay, someDay)}
+				in := run.RangeInput{DAG: name, From: someDay, To: someDay}
+				ranges = append(ranges, workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), run.RangeWorkflow, in))
 			}
+			for _, r := range ranges {
+				if err := r.Get(ctx, nil); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
-		return nil
-	}
-	env.RegisterWorkflowWithOptions(both, workflow.RegisterOptions{Name: "both"})
-	began := env.Now()
-	env.ExecuteWorkflow("both")
-	require.NoError(t, env.GetWorkflowError())
-	require.Equal(t, 3*time.Minute, env.Now().Sub(began).Round(time.Second), "neither waits for the other")
-	entries := written.all()
-	require.Len(t, entries, 2)
-	require.Equal(t, []any{"two", "two-2022-10-18", run.Success}, []any{entries[0].DAG, entries[0].WorkflowID, entries[0].State})
-	require.Len(t, entries[0].Tasks, 2)
-	require.Equal(t, []any{"one", "one-2022-10-18", run.Success}, []any{entries[1].DAG, entries[1].WorkflowID, entries[1].State})
-	require.Len(t, entries[1].Tasks, 5)
-	env.AssertExpectations(t)
+		env.RegisterWorkflowWithOptions(both, workflow.RegisterOptions{Name: "both"})
+		began := env.Now()
+		env.ExecuteWorkflow("both")
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, 3*time.Minute, env.Now().Sub(began).Round(time.Second), "neither waits for the other")
+		entries := written.all()
+		require.Len(t, entries, 2)
+		require.Equal(t, []any{"two", "two-2022-10-18", run.Success}, []any{entries[0].DAG, entries[0].WorkflowID, entries[0].State})
+		require.Len(t, entries[0].Tasks, 2)
+		require.Equal(t, []any{"one", "one-2022-10-18", run.Success}, []any{entries[1].DAG, entries[1].WorkflowID, entries[1].State})
+		require.Len(t, entries[1].Tasks, 5)
+		env.AssertExpectations(t)
+	})
 }

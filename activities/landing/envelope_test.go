@@ -20,110 +20,112 @@ func line(key, value []byte) string {
 
 func nested(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 
-func TestEnvelope_HasOffsetTimeKeyAndValueInThisOrder(t *testing.T) {
-	require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":"k\"1","value":{"index":1}}`+"\n",
-		line([]byte(`k"1`), []byte(`{"index":1}`)))
-	require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":null,"text":""}`+"\n", line(nil, nil))
-	require.Contains(t, line([]byte{}, nil), `"key":"",`, "an empty key is not a missing key")
-}
+func TestEnvelope(t *testing.T) {
+	t.Run("has_offset_time_key_and_value_in_this_order", func(t *testing.T) {
+		require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":"k\"1","value":{"index":1}}`+"\n",
+			line([]byte(`k"1`), []byte(`{"index":1}`)))
+		require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":null,"text":""}`+"\n", line(nil, nil))
+		require.Contains(t, line([]byte{}, nil), `"key":"",`, "an empty key is not a missing key")
+	})
 
-func TestEnvelope_OnlyStrictJSONLandsAsJSON(t *testing.T) {
-	tests := []struct{ name, value, want string }{
-		{"object, compacted to one line", "{ \"a\" :\r\n [1, 2.50] }", `"value":{"a":[1,2.50]}`},
-		{"escapes stay as they are", `{"a":"\u0041\/\n\"\\"}`, `"value":{"a":"\u0041\/\n\"\\"}`},
-		{"surrogate pair", `{"a":"\ud83d\ude00"}`, `"value":{"a":"\ud83d\ude00"}`},
-		{"line separators of Unicode do not break the line", "{\"a\":\"\u2028\u0085\"}", "\"value\":{\"a\":\"\u2028\u0085\"}"},
-		{"empty object", `{}`, `"value":{}`},
-		{"empty array", `[]`, `"value":[]`},
-		{"number at the edge of a double", `{"a":1.7976931348623157e308}`, `"value":{"a":1.7976931348623157e308}`},
-		{"small number", `{"a":1e-400}`, `"value":{"a":1e-400}`},
-		{"300 digits", `{"a":` + strings.Repeat("9", 300) + `}`, `"value":{"a":` + strings.Repeat("9", 300) + `}`},
-		{"nested as deep as may be", nested(512), `"value":` + nested(512)},
-		{"digits in a string are no number", `{"a":"1e999"}`, `"value":{"a":"1e999"}`},
+	t.Run("only_strict_json_lands_as_json", func(t *testing.T) {
+		tests := []struct{ name, value, want string }{
+			{"object, compacted to one line", "{ \"a\" :\r\n [1, 2.50] }", `"value":{"a":[1,2.50]}`},
+			{"escapes stay as they are", `{"a":"\u0041\/\n\"\\"}`, `"value":{"a":"\u0041\/\n\"\\"}`},
+			{"surrogate pair", `{"a":"\ud83d\ude00"}`, `"value":{"a":"\ud83d\ude00"}`},
+			{"line separators of Unicode do not break the line", "{\"a\":\"\u2028\u0085\"}", "\"value\":{\"a\":\"\u2028\u0085\"}"},
+			{"empty object", `{}`, `"value":{}`},
+			{"empty array", `[]`, `"value":[]`},
+			{"number at the edge of a double", `{"a":1.7976931348623157e308}`, `"value":{"a":1.7976931348623157e308}`},
+			{"small number", `{"a":1e-400}`, `"value":{"a":1e-400}`},
+			{"300 digits", `{"a":` + strings.Repeat("9", 300) + `}`, `"value":{"a":` + strings.Repeat("9", 300) + `}`},
+			{"nested as deep as may be", nested(512), `"value":` + nested(512)},
+			{"digits in a string are no number", `{"a":"1e999"}`, `"value":{"a":"1e999"}`},
 
-		{"number beyond a double", `{"a":1e400}`, `"text":"{\"a\":1e400}"`},
-		{"negative number beyond a double", `[-1E+309]`, `"text":"[-1E+309]"`},
-		{"310 digits", `[` + strings.Repeat("9", 310) + `]`, `"text":"[` + strings.Repeat("9", 310) + `]"`},
-		{"nested too deep", nested(513), `"text":"` + nested(513) + `"`},
-		{"duplicate name", `{"a":1,"a":2}`, `"text":"{\"a\":1,\"a\":2}"`},
-		{"duplicate name, escaped", `{"a":1,"\u0061":2}`, `"text":"{\"a\":1,\"\\u0061\":2}"`},
-		{"lone surrogate", `{"a":"\ud800"}`, `"text":"{\"a\":\"\\ud800\"}"`},
-		{"trailing comma", `{"a":1,}`, `"text":"{\"a\":1,}"`},
-		{"single quotes", `{'a':1}`, `"text":"{'a':1}"`},
-		{"NaN", `{"a":NaN}`, `"text":"{\"a\":NaN}"`},
-		{"two values", `{} {}`, `"text":"{} {}"`},
-		{"trailing text", `{"a":1} x`, `"text":"{\"a\":1} x"`},
-		{"byte order mark", "\ufeff{}", "\"text\":\"\ufeff{}\""},
-		{"control character in a string", "{\"a\":\"\x01\"}", `"text":"{\"a\":\"\u0001\"}"`},
-		{"not UTF-8", "{\"a\":\"\xff\"}", `"text":"{\"a\":\"` + "\ufffd" + `\"}"`},
-		{"cut off", `{"a":`, `"text":"{\"a\":"`},
-		{"a JSON string that holds an object", `"{\"a\":1}"`, `"text":"\"{\\\"a\\\":1}\""`},
-		{"a number", `12`, `"text":"12"`},
-		{"null", `null`, `"text":"null"`},
-		{"no JSON", "plain\ntext", `"text":"plain\ntext"`},
-		{"white space", " \n", `"text":" \n"`},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			got := line(nil, []byte(test.value))
-			require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":null,`+test.want+"}\n", got)
-			require.True(t, json.Valid([]byte(got)))
-		})
-	}
-}
+			{"number beyond a double", `{"a":1e400}`, `"text":"{\"a\":1e400}"`},
+			{"negative number beyond a double", `[-1E+309]`, `"text":"[-1E+309]"`},
+			{"310 digits", `[` + strings.Repeat("9", 310) + `]`, `"text":"[` + strings.Repeat("9", 310) + `]"`},
+			{"nested too deep", nested(513), `"text":"` + nested(513) + `"`},
+			{"duplicate name", `{"a":1,"a":2}`, `"text":"{\"a\":1,\"a\":2}"`},
+			{"duplicate name, escaped", `{"a":1,"\u0061":2}`, `"text":"{\"a\":1,\"\\u0061\":2}"`},
+			{"lone surrogate", `{"a":"\ud800"}`, `"text":"{\"a\":\"\\ud800\"}"`},
+			{"trailing comma", `{"a":1,}`, `"text":"{\"a\":1,}"`},
+			{"single quotes", `{'a':1}`, `"text":"{'a':1}"`},
+			{"NaN", `{"a":NaN}`, `"text":"{\"a\":NaN}"`},
+			{"two values", `{} {}`, `"text":"{} {}"`},
+			{"trailing text", `{"a":1} x`, `"text":"{\"a\":1} x"`},
+			{"byte order mark", "\ufeff{}", "\"text\":\"\ufeff{}\""},
+			{"control character in a string", "{\"a\":\"\x01\"}", `"text":"{\"a\":\"\u0001\"}"`},
+			{"not UTF-8", "{\"a\":\"\xff\"}", `"text":"{\"a\":\"` + "\ufffd" + `\"}"`},
+			{"cut off", `{"a":`, `"text":"{\"a\":"`},
+			{"a JSON string that holds an object", `"{\"a\":1}"`, `"text":"\"{\\\"a\\\":1}\""`},
+			{"a number", `12`, `"text":"12"`},
+			{"null", `null`, `"text":"null"`},
+			{"no JSON", "plain\ntext", `"text":"plain\ntext"`},
+			{"white space", " \n", `"text":" \n"`},
+		}
+		for _, test := range tests {
+			t.Run(test.name, func(t *testing.T) {
+				got := line(nil, []byte(test.value))
+				require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":null,`+test.want+"}\n", got)
+				require.True(t, json.Valid([]byte(got)))
+			})
+		}
+	})
 
-func TestEnvelope_ArrayWithAnObjectListsItsElements(t *testing.T) {
-	tests := []struct {
-		value string
-		want  []string
-	}{
-		{`[{"a":1}, {"b":[2, {"c":"],[{"}]}]`, []string{`{"a":1}`, `{"b":[2,{"c":"],[{"}]}`}},
-		{`[1, "x,\"y", {"a":1}, [{}], null]`, []string{`1`, `"x,\"y"`, `{"a":1}`, `[{}]`, `null`}},
-		{`[{}]`, []string{`{}`}},
-		{`[[{"a":1}]]`, nil},
-		{`["{}"]`, nil},
-		{`[]`, nil},
-		{`{"a":[{"b":1}]}`, nil},
-	}
-	for _, test := range tests {
-		t.Run(test.value, func(t *testing.T) {
-			var got struct {
-				Value    json.RawMessage
-				Elements []string
+	t.Run("array_with_an_object_lists_its_elements", func(t *testing.T) {
+		tests := []struct {
+			value string
+			want  []string
+		}{
+			{`[{"a":1}, {"b":[2, {"c":"],[{"}]}]`, []string{`{"a":1}`, `{"b":[2,{"c":"],[{"}]}`}},
+			{`[1, "x,\"y", {"a":1}, [{}], null]`, []string{`1`, `"x,\"y"`, `{"a":1}`, `[{}]`, `null`}},
+			{`[{}]`, []string{`{}`}},
+			{`[[{"a":1}]]`, nil},
+			{`["{}"]`, nil},
+			{`[]`, nil},
+			{`{"a":[{"b":1}]}`, nil},
+		}
+		for _, test := range tests {
+			t.Run(test.value, func(t *testing.T) {
+				var got struct {
+					Value    json.RawMessage
+					Elements []string
+				}
+				require.NoError(t, json.Unmarshal([]byte(line(nil, []byte(test.value))), &got))
+				require.NotEmpty(t, got.Value)
+				require.Equal(t, test.want, got.Elements)
+			})
+		}
+	})
+
+	// Whatever the bytes are, the line is one line of valid JSON from which key and value can be
+	// recovered.
+	t.Run("any_bytes_become_one_line", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			piece := rapid.SampledFrom([]string{"{", "}", "[", "]", ",", ":", `"a"`, `"`, `\`, "1", "-1e5", "e", " ", "\n", "\xff", "é", "\u2028", "null"})
+			value := strings.Join(rapid.SliceOfN(piece, 0, 12).Draw(t, "value"), "")
+			got := line([]byte(value), []byte(value))
+			require.Equal(t, 1, strings.Count(got, "\n"))
+			var decoded struct {
+				Key         string
+				Text        *string
+				Value       json.RawMessage
+				Elements    []string
+				Topic       string
+				Offset, Tim int64
 			}
-			require.NoError(t, json.Unmarshal([]byte(line(nil, []byte(test.value))), &got))
-			require.NotEmpty(t, got.Value)
-			require.Equal(t, test.want, got.Elements)
+			require.NoError(t, json.Unmarshal([]byte(got), &decoded))
+			require.Equal(t, strings.ToValidUTF8(value, "\ufffd"), collapse(decoded.Key))
+			if decoded.Text != nil {
+				require.Equal(t, strings.ToValidUTF8(value, "\ufffd"), collapse(*decoded.Text))
+				return
+			}
+			require.JSONEq(t, value, string(decoded.Value))
+			if decoded.Elements != nil {
+				require.JSONEq(t, value, "["+strings.Join(decoded.Elements, ",")+"]")
+			}
 		})
-	}
-}
-
-// Whatever the bytes are, the line is one line of valid JSON from which key and value can be
-// recovered.
-func TestEnvelope_AnyBytesBecomeOneLine(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		piece := rapid.SampledFrom([]string{"{", "}", "[", "]", ",", ":", `"a"`, `"`, `\`, "1", "-1e5", "e", " ", "\n", "\xff", "é", "\u2028", "null"})
-		value := strings.Join(rapid.SliceOfN(piece, 0, 12).Draw(t, "value"), "")
-		got := line([]byte(value), []byte(value))
-		require.Equal(t, 1, strings.Count(got, "\n"))
-		var decoded struct {
-			Key         string
-			Text        *string
-			Value       json.RawMessage
-			Elements    []string
-			Topic       string
-			Offset, Tim int64
-		}
-		require.NoError(t, json.Unmarshal([]byte(got), &decoded))
-		require.Equal(t, strings.ToValidUTF8(value, "\ufffd"), collapse(decoded.Key))
-		if decoded.Text != nil {
-			require.Equal(t, strings.ToValidUTF8(value, "\ufffd"), collapse(*decoded.Text))
-			return
-		}
-		require.JSONEq(t, value, string(decoded.Value))
-		if decoded.Elements != nil {
-			require.JSONEq(t, value, "["+strings.Join(decoded.Elements, ",")+"]")
-		}
 	})
 }
 

@@ -48,69 +48,104 @@ func (l *landings) boundary(t require.TestingT, date dates.Date) boundary {
 	return fixed
 }
 
-// Over some days, records arrive in time, late, and from fast clocks. Partitions are added. Dates
-// are planned and landed in any order, in part and again, with workers that die meanwhile. In the
-// end every record has landed once, under one date.
-func TestLanding_NoGapNoOverlapInAnyOrder(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		const first = dates.Date("2024-02-27")
-		l := newLandings(rapid.IntRange(1, 3).Draw(t, "partitions"), at(first, 1))
-		l.ObjectRecords = rapid.IntRange(1, 4).Draw(t, "records an object")
-		l.broker.fetchSize = rapid.IntRange(0, 3).Draw(t, "records a fetch")
-		hours := rapid.SampledFrom([]float64{0.1, 1, 5, 11, 30, 60})
-		t.Repeat(map[string]func(*rapid.T){
-			"produce": func(t *rapid.T) {
-				partition := rapid.IntRange(0, len(l.broker.topics[topic])-1).Draw(t, "partition")
-				off := rapid.SampledFrom([]float64{0, 0, 0, 0, -2, -30, -100, 0.5, 3, 50, 24 * 400}).Draw(t, "hours off")
-				for range rapid.IntRange(1, 5).Draw(t, "count") {
-					l.broker.produce(topic, partition, later(l.now, off), "{}")
-				}
-			},
-			"leave offsets out": func(t *rapid.T) {
-				l.broker.skip(topic, rapid.IntRange(0, len(l.broker.topics[topic])-1).Draw(t, "partition"), 2)
-			},
-			"add a partition": func(t *rapid.T) {
-				if len(l.broker.topics[topic]) < 5 {
-					l.broker.addPartition(topic)
-				}
-			},
-			"time passes": func(t *rapid.T) { l.now = later(l.now, hours.Draw(t, "hours")) },
-			"plan": func(t *rapid.T) {
-				_, err := l.plan(drawDate(t, first, l.now))
-				require.NoError(t, err)
-			},
-			"land": func(t *rapid.T) { l.land(t, drawDate(t, first, l.now)) },
-			"land until the writer dies": func(t *rapid.T) {
-				var left atomic.Int64 // the empty partitions of a plan are written side by side
-				left.Store(rapid.Int64Range(0, 3).Draw(t, "writes"))
-				lost := rapid.Bool().Draw(t, "after its write")
-				fault := func(request, key string) error {
-					if request != "put" || !strings.HasPrefix(key, "topics/") {
+func TestLanding(t *testing.T) {
+	// Over some days, records arrive in time, late, and from fast clocks. Partitions are added. Dates
+	// are planned and landed in any order, in part and again, with workers that die meanwhile. In the
+	// end every record has landed once, under one date.
+	t.Run("no_gap_no_overlap_in_any_order", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			const first = dates.Date("2024-02-27")
+			l := newLandings(rapid.IntRange(1, 3).Draw(t, "partitions"), at(first, 1))
+			l.ObjectRecords = rapid.IntRange(1, 4).Draw(t, "records an object")
+			l.broker.fetchSize = rapid.IntRange(0, 3).Draw(t, "records a fetch")
+			hours := rapid.SampledFrom([]float64{0.1, 1, 5, 11, 30, 60})
+			t.Repeat(map[string]func(*rapid.T){
+				"produce": func(t *rapid.T) {
+					partition := rapid.IntRange(0, len(l.broker.topics[topic])-1).Draw(t, "partition")
+					off := rapid.SampledFrom([]float64{0, 0, 0, 0, -2, -30, -100, 0.5, 3, 50, 24 * 400}).Draw(t, "hours off")
+					for range rapid.IntRange(1, 5).Draw(t, "count") {
+						l.broker.produce(topic, partition, later(l.now, off), "{}")
+					}
+				},
+				"leave offsets out": func(t *rapid.T) {
+					l.broker.skip(topic, rapid.IntRange(0, len(l.broker.topics[topic])-1).Draw(t, "partition"), 2)
+				},
+				"add a partition": func(t *rapid.T) {
+					if len(l.broker.topics[topic]) < 5 {
+						l.broker.addPartition(topic)
+					}
+				},
+				"time passes": func(t *rapid.T) { l.now = later(l.now, hours.Draw(t, "hours")) },
+				"plan": func(t *rapid.T) {
+					_, err := l.plan(drawDate(t, first, l.now))
+					require.NoError(t, err)
+				},
+				"land": func(t *rapid.T) { l.land(t, drawDate(t, first, l.now)) },
+				"land until the writer dies": func(t *rapid.T) {
+					var left atomic.Int64 // the empty partitions of a plan are written side by side
+					left.Store(rapid.Int64Range(0, 3).Draw(t, "writes"))
+					lost := rapid.Bool().Draw(t, "after its write")
+					fault := func(request, key string) error {
+						if request != "put" || !strings.HasPrefix(key, "topics/") {
+							return nil
+						}
+						if left.Add(-1) < 0 {
+							return errors.New("dead")
+						}
 						return nil
 					}
-					if left.Add(-1) < 0 {
-						return errors.New("dead")
+					if lost {
+						l.bucket.FailAfter(fault)
+					} else {
+						l.bucket.FailBefore(fault)
 					}
-					return nil
-				}
-				if lost {
-					l.bucket.FailAfter(fault)
-				} else {
-					l.bucket.FailBefore(fault)
-				}
-				if plan, err := l.plan(drawDate(t, first, l.now)); err == nil {
-					_, _ = l.landPlan(plan)
-				}
-				l.bucket.FailBefore(nil)
-				l.bucket.FailAfter(nil)
-			},
+					if plan, err := l.plan(drawDate(t, first, l.now)); err == nil {
+						_, _ = l.landPlan(plan)
+					}
+					l.bucket.FailBefore(nil)
+					l.bucket.FailAfter(nil)
+				},
+			})
+			l.now = dates.Of(l.now).End()
+			last := dates.Of(l.now).Add(-1)
+			for _, date := range rapid.Permutation(datesBetween(first, last)).Draw(t, "order") {
+				l.land(t, date)
+			}
+			l.requireExactlyOnce(t, first, last)
 		})
-		l.now = dates.Of(l.now).End()
-		last := dates.Of(l.now).Add(-1)
-		for _, date := range rapid.Permutation(datesBetween(first, last)).Draw(t, "order") {
-			l.land(t, date)
+	})
+
+	// Many workers plan and land all dates at the same time, two of them each date, while records
+	// arrive.
+	t.Run("no_gap_no_overlap_in_parallel", func(t *testing.T) {
+		for seed := range uint64(20) {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				random := rand.New(rand.NewPCG(seed, 0))
+				l := newLandings(3, at(day.Add(12), 1))
+				l.ObjectRecords, l.broker.fetchSize = 3, 2
+				for hour := range 250 {
+					l.broker.produce(topic, random.IntN(3), at(day, float64(hour)+random.NormFloat64()*20), "{}")
+				}
+				all := datesBetween(day, day.Add(11))
+				order := slices.Concat(all, all)
+				random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+				var group errgroup.Group
+				group.SetLimit(8)
+				for _, date := range order {
+					late := at(day, random.Float64()*300)
+					group.Go(func() error {
+						l.broker.produce(topic, 1, late, "{}")
+						plan, err := l.plan(date)
+						if err == nil {
+							_, err = l.landPlan(plan)
+						}
+						return err
+					})
+				}
+				require.NoError(t, group.Wait())
+				l.requireExactlyOnce(t, all[0], all[len(all)-1])
+			})
 		}
-		l.requireExactlyOnce(t, first, last)
 	})
 }
 
@@ -128,37 +163,4 @@ func datesBetween(first, last dates.Date) []dates.Date {
 		all = append(all, date)
 	}
 	return all
-}
-
-// Many workers plan and land all dates at the same time, two of them each date, while records
-// arrive.
-func TestLanding_NoGapNoOverlapInParallel(t *testing.T) {
-	for seed := range uint64(20) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			random := rand.New(rand.NewPCG(seed, 0))
-			l := newLandings(3, at(day.Add(12), 1))
-			l.ObjectRecords, l.broker.fetchSize = 3, 2
-			for hour := range 250 {
-				l.broker.produce(topic, random.IntN(3), at(day, float64(hour)+random.NormFloat64()*20), "{}")
-			}
-			all := datesBetween(day, day.Add(11))
-			order := slices.Concat(all, all)
-			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-			var group errgroup.Group
-			group.SetLimit(8)
-			for _, date := range order {
-				late := at(day, random.Float64()*300)
-				group.Go(func() error {
-					l.broker.produce(topic, 1, late, "{}")
-					plan, err := l.plan(date)
-					if err == nil {
-						_, err = l.landPlan(plan)
-					}
-					return err
-				})
-			}
-			require.NoError(t, group.Wait())
-			l.requireExactlyOnce(t, all[0], all[len(all)-1])
-		})
-	}
 }

@@ -110,71 +110,88 @@ var kinds = []string{"pin", "geo", "user"}
 
 const medians = "SELECT age_group, median_follower_count FROM `main`.`pins`.`median_followers_by_age_group`"
 
-func TestFetch_ReadsAllChunksTypedAndInOrder(t *testing.T) {
-	for _, chunkRows := range []int{1, 2, 3, 100} {
-		f := newFake(map[string][][]string{medians: {{"50+", "1000000.0"}, {"18-24", "106000.0"}, {"36-50", "2.5"}, {"18-24", "9"}, {"", "1"}}})
-		f.chunkRows = chunkRows
+func TestFetch(t *testing.T) {
+	t.Run("reads_all_chunks_typed_and_in_order", func(t *testing.T) {
+		for _, chunkRows := range []int{1, 2, 3, 100} {
+			f := newFake(map[string][][]string{medians: {{"50+", "1000000.0"}, {"18-24", "106000.0"}, {"36-50", "2.5"}, {"18-24", "9"}, {"", "1"}}})
+			f.chunkRows = chunkRows
+			answer, err := warehouse(f).Fetch(t.Context(), known[5])
+			require.NoError(t, err)
+			require.Equal(t, [][]any{{nil, 1.0}, {"18-24", 9.0}, {"18-24", 106000.0}, {"36-50", 2.5}, {"50+", 1000000.0}}, answer.Rows)
+		}
+	})
+
+	t.Run("waits_for_a_statement_that_takes_long", func(t *testing.T) {
+		f := newFake(map[string][][]string{medians: {{"50+", "1"}}})
+		f.polls = 7
 		answer, err := warehouse(f).Fetch(t.Context(), known[5])
 		require.NoError(t, err)
-		require.Equal(t, [][]any{{nil, 1.0}, {"18-24", 9.0}, {"18-24", 106000.0}, {"36-50", 2.5}, {"50+", 1000000.0}}, answer.Rows)
-	}
+		require.Len(t, answer.Rows, 1)
+		require.Zero(t, f.running["s0"])
+		require.Empty(t, f.cancelled)
+	})
+
+	t.Run("says_what_to_do_before_the_first_run", func(t *testing.T) {
+		f := newFake(nil)
+		f.missing = true
+		_, err := warehouse(f).Fetch(t.Context(), known[0])
+		require.ErrorIs(t, err, ErrMissing)
+		require.ErrorContains(t, err, "no answers yet")
+		require.ErrorContains(t, err, "starter run")
+		_, err = warehouse(f).Export(t.Context(), known, kinds)
+		require.ErrorIs(t, err, ErrMissing)
+	})
+
+	t.Run("reads_the_columns_of_an_unknown_table", func(t *testing.T) {
+		f := newFake(map[string][][]string{"SELECT * FROM `main`.`pins`.`posts_by_weekday`": {{"Tue", "7", "1.5"}, {"Mon", "12", "2"}}})
+		f.columns = []sql.ColumnInfo{
+			{Name: "weekday", TypeName: sql.ColumnInfoTypeNameString}, {Name: "posts", TypeName: sql.ColumnInfoTypeNameLong},
+			{Name: "share", TypeName: sql.ColumnInfoTypeNameDouble},
+		}
+		answer, err := warehouse(f).Fetch(t.Context(), Tables([]string{"posts_by_weekday"})[0])
+		require.NoError(t, err)
+		require.Equal(t, "posts_by_weekday", answer.Title)
+		require.Equal(t, []string{"weekday", "posts", "share"}, answer.ColumnNames())
+		require.Equal(t, [][]any{{"Mon", int64(12), 2.0}, {"Tue", int64(7), 1.5}}, answer.Rows)
+	})
 }
 
-func TestFetch_WaitsForAStatementThatTakesLong(t *testing.T) {
-	f := newFake(map[string][][]string{medians: {{"50+", "1"}}})
-	f.polls = 7
-	answer, err := warehouse(f).Fetch(t.Context(), known[5])
-	require.NoError(t, err)
-	require.Len(t, answer.Rows, 1)
-	require.Zero(t, f.running["s0"])
-	require.Empty(t, f.cancelled)
-}
+func TestQuery(t *testing.T) {
+	t.Run("cancels_a_statement_that_nobody_waits_for", func(t *testing.T) {
+		f := newFake(map[string][][]string{"SELECT 1": {{"1"}}})
+		f.polls = 1 << 30
+		ctx, cancel := context.WithCancelCause(t.Context())
+		w := warehouse(f)
+		w.pause = func(ctx context.Context, _ time.Duration) error {
+			cancel(errors.New("Ctrl-C"))
+			return context.Cause(ctx)
+		}
+		_, err := w.Query(ctx, "SELECT 1")
+		require.ErrorContains(t, err, "Ctrl-C")
+		require.Equal(t, []string{"s0"}, f.cancelled)
+	})
 
-func TestQuery_CancelsAStatementThatNobodyWaitsFor(t *testing.T) {
-	f := newFake(map[string][][]string{"SELECT 1": {{"1"}}})
-	f.polls = 1 << 30
-	ctx, cancel := context.WithCancelCause(t.Context())
-	w := warehouse(f)
-	w.pause = func(ctx context.Context, _ time.Duration) error {
-		cancel(errors.New("Ctrl-C"))
-		return context.Cause(ctx)
-	}
-	_, err := w.Query(ctx, "SELECT 1")
-	require.ErrorContains(t, err, "Ctrl-C")
-	require.Equal(t, []string{"s0"}, f.cancelled)
-}
-
-func TestFetch_SaysWhatToDoBeforeTheFirstRun(t *testing.T) {
-	f := newFake(nil)
-	f.missing = true
-	_, err := warehouse(f).Fetch(t.Context(), known[0])
-	require.ErrorIs(t, err, ErrMissing)
-	require.ErrorContains(t, err, "no answers yet")
-	require.ErrorContains(t, err, "starter run")
-	_, err = warehouse(f).Export(t.Context(), known, kinds)
-	require.ErrorIs(t, err, ErrMissing)
-}
-
-func TestQuery_RefusesWhatIsNoWholeResult(t *testing.T) {
-	for name, row := range map[string]struct {
-		change func(*fakeWarehouse, *Warehouse)
-		want   string
-	}{
-		"cut":           {func(f *fakeWarehouse, _ *Warehouse) { f.truncated = true }, "cut the result"},
-		"refused":       {func(f *fakeWarehouse, _ *Warehouse) { f.execute = errors.New("403 Invalid access token") }, "Invalid access token"},
-		"wrong":         {func(f *fakeWarehouse, _ *Warehouse) { f.results = nil }, "PARSE_SYNTAX_ERROR"},
-		"no warehouse":  {func(_ *fakeWarehouse, w *Warehouse) { w.ID = "" }, "PINFLOW_WAREHOUSE_ID"},
-		"not a number":  {func(f *fakeWarehouse, _ *Warehouse) { f.results[medians] = [][]string{{"50+", "many"}} }, "median_follower_count"},
-		"other columns": {func(f *fakeWarehouse, _ *Warehouse) { f.results[medians] = [][]string{{"50+"}} }, "1 values, want 2"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := newFake(map[string][][]string{medians: {{"50+", "1"}, {"18-24", "2"}, {"36-50", "3"}}})
-			w := warehouse(f)
-			row.change(f, w)
-			_, err := w.Fetch(t.Context(), known[5])
-			require.ErrorContains(t, err, row.want)
-		})
-	}
+	t.Run("refuses_what_is_no_whole_result", func(t *testing.T) {
+		for name, row := range map[string]struct {
+			change func(*fakeWarehouse, *Warehouse)
+			want   string
+		}{
+			"cut":           {func(f *fakeWarehouse, _ *Warehouse) { f.truncated = true }, "cut the result"},
+			"refused":       {func(f *fakeWarehouse, _ *Warehouse) { f.execute = errors.New("403 Invalid access token") }, "Invalid access token"},
+			"wrong":         {func(f *fakeWarehouse, _ *Warehouse) { f.results = nil }, "PARSE_SYNTAX_ERROR"},
+			"no warehouse":  {func(_ *fakeWarehouse, w *Warehouse) { w.ID = "" }, "PINFLOW_WAREHOUSE_ID"},
+			"not a number":  {func(f *fakeWarehouse, _ *Warehouse) { f.results[medians] = [][]string{{"50+", "many"}} }, "median_follower_count"},
+			"other columns": {func(f *fakeWarehouse, _ *Warehouse) { f.results[medians] = [][]string{{"50+"}} }, "1 values, want 2"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				f := newFake(map[string][][]string{medians: {{"50+", "1"}, {"18-24", "2"}, {"36-50", "3"}}})
+				w := warehouse(f)
+				row.change(f, w)
+				_, err := w.Fetch(t.Context(), known[5])
+				require.ErrorContains(t, err, row.want)
+			})
+		}
+	})
 }
 
 // results holds an export as a warehouse would: what Export asks, and the rows in another order.
@@ -213,42 +230,31 @@ func results(w *Warehouse, e Export) map[string][][]string {
 	return all
 }
 
-func TestFetch_ReadsTheColumnsOfAnUnknownTable(t *testing.T) {
-	f := newFake(map[string][][]string{"SELECT * FROM `main`.`pins`.`posts_by_weekday`": {{"Tue", "7", "1.5"}, {"Mon", "12", "2"}}})
-	f.columns = []sql.ColumnInfo{
-		{Name: "weekday", TypeName: sql.ColumnInfoTypeNameString}, {Name: "posts", TypeName: sql.ColumnInfoTypeNameLong},
-		{Name: "share", TypeName: sql.ColumnInfoTypeNameDouble},
-	}
-	answer, err := warehouse(f).Fetch(t.Context(), Tables([]string{"posts_by_weekday"})[0])
-	require.NoError(t, err)
-	require.Equal(t, "posts_by_weekday", answer.Title)
-	require.Equal(t, []string{"weekday", "posts", "share"}, answer.ColumnNames())
-	require.Equal(t, [][]any{{"Mon", int64(12), 2.0}, {"Tue", int64(7), 1.5}}, answer.Rows)
-}
-
-func TestExport_GivesBackTheDocumentThatTheTablesHold(t *testing.T) {
-	documents := map[string][]byte{"own": []byte(ownDocument)}
-	shared := os.Getenv("PINFLOW_SHARED")
-	if shared == "" {
-		shared = "../../../shared"
-	}
-	if expected, err := os.ReadFile(filepath.Join(shared, "data", "posts", "expected.json")); err == nil {
-		documents["expected.json"] = expected
-	}
-	for name, document := range documents {
-		t.Run(name, func(t *testing.T) {
-			var want Export
-			require.NoError(t, json.Unmarshal(document, &want))
-			f := newFake(nil)
-			w := warehouse(f)
-			f.results = results(w, want)
-			got, err := w.Export(t.Context(), known, kinds)
-			require.NoError(t, err)
-			body, err := json.Marshal(got)
-			require.NoError(t, err)
-			require.JSONEq(t, string(document), string(body))
-		})
-	}
+func TestExport(t *testing.T) {
+	t.Run("gives_back_the_document_that_the_tables_hold", func(t *testing.T) {
+		documents := map[string][]byte{"own": []byte(ownDocument)}
+		shared := os.Getenv("PINFLOW_SHARED")
+		if shared == "" {
+			shared = "../../../shared"
+		}
+		if expected, err := os.ReadFile(filepath.Join(shared, "data", "posts", "expected.json")); err == nil {
+			documents["expected.json"] = expected
+		}
+		for name, document := range documents {
+			t.Run(name, func(t *testing.T) {
+				var want Export
+				require.NoError(t, json.Unmarshal(document, &want))
+				f := newFake(nil)
+				w := warehouse(f)
+				f.results = results(w, want)
+				got, err := w.Export(t.Context(), known, kinds)
+				require.NoError(t, err)
+				body, err := json.Marshal(got)
+				require.NoError(t, err)
+				require.JSONEq(t, string(document), string(body))
+			})
+		}
+	})
 }
 
 const ownDocument = `{

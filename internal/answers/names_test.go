@@ -8,6 +8,8 @@ import (
 	"github.com/pinflow/pinflow/notebooks"
 )
 
-func TestTables_HaveATitleForEachAnswerOfTheNotebook(t *testing.T) {
-	require.Equal(t, known, Tables(notebooks.Answers))
+func TestTables(t *testing.T) {
+	t.Run("have_a_title_for_each_answer_of_the_notebook", func(t *testing.T) {
+		require.Equal(t, known, Tables(notebooks.Answers))
+	})
 }

@@ -22,52 +22,54 @@ func file(t *testing.T, name, content string) string {
 	return path
 }
 
-func TestLoad_EnvironmentComesBeforeFilesAndEarlierBeforeLater(t *testing.T) {
-	t.Setenv("PINFLOW_BUCKET", "of-the-environment")
-	c, err := Load(file(t, "a", "PINFLOW_BUCKET=a\nPINFLOW_SCHEMA=a\n"), file(t, "b", "PINFLOW_SCHEMA=b\nPINFLOW_USER_ID=b\nPINFLOW_API_KEYS=x,y\n"))
-	require.NoError(t, err)
-	require.Equal(t, "of-the-environment", c.Bucket)
-	require.Equal(t, "a", c.Schema)
-	require.Equal(t, "b.pin", c.Topic("pin"))
-	require.Equal(t, []string{"x", "y"}, c.APIKeys)
-	require.Equal(t, "s3://of-the-environment", c.RawPath())
-}
+func TestLoad(t *testing.T) {
+	t.Run("environment_comes_before_files_and_earlier_before_later", func(t *testing.T) {
+		t.Setenv("PINFLOW_BUCKET", "of-the-environment")
+		c, err := Load(file(t, "a", "PINFLOW_BUCKET=a\nPINFLOW_SCHEMA=a\n"), file(t, "b", "PINFLOW_SCHEMA=b\nPINFLOW_USER_ID=b\nPINFLOW_API_KEYS=x,y\n"))
+		require.NoError(t, err)
+		require.Equal(t, "of-the-environment", c.Bucket)
+		require.Equal(t, "a", c.Schema)
+		require.Equal(t, "b.pin", c.Topic("pin"))
+		require.Equal(t, []string{"x", "y"}, c.APIKeys)
+		require.Equal(t, "s3://of-the-environment", c.RawPath())
+	})
 
-func TestLoad_ANamedFileMustBeThere(t *testing.T) {
-	_, err := Load(filepath.Join(t.TempDir(), "none"))
-	require.ErrorContains(t, err, "none")
-	t.Chdir(t.TempDir())
-	_, err = Load()
-	require.NoError(t, err, "the default files need not be there")
-}
+	t.Run("a_named_file_must_be_there", func(t *testing.T) {
+		_, err := Load(filepath.Join(t.TempDir(), "none"))
+		require.ErrorContains(t, err, "none")
+		t.Chdir(t.TempDir())
+		_, err = Load()
+		require.NoError(t, err, "the default files need not be there")
+	})
 
-func TestLoad_NamesAllMistakesAtOnce(t *testing.T) {
-	_, err := Load(file(t, "bad", "PINFLOW_USER_ID=a/b\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\n"))
-	for _, name := range []string{"PINFLOW_USER_ID", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS"} {
-		require.ErrorContains(t, err, name)
-	}
-}
+	t.Run("names_all_mistakes_at_once", func(t *testing.T) {
+		_, err := Load(file(t, "bad", "PINFLOW_USER_ID=a/b\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\n"))
+		for _, name := range []string{"PINFLOW_USER_ID", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS"} {
+			require.ErrorContains(t, err, name)
+		}
+	})
 
-func TestLoad_DoesNotShowTheAlarmHook(t *testing.T) {
-	for _, hook := range []string{"hooks.example.com/hush", "ftp://hooks.example.com/hush", "http://", "https://%zz/hush"} {
-		t.Setenv("PINFLOW_ALARM_HOOK", hook)
-		_, err := Load(file(t, "none", ""))
-		require.ErrorContains(t, err, "PINFLOW_ALARM_HOOK")
-		require.NotContains(t, err.Error(), "hush", "whoever has the URL can post")
-	}
-	t.Setenv("PINFLOW_ALARM_HOOK", "https://hooks.example.com/hush")
-	c, err := Load(file(t, "none", ""))
-	require.NoError(t, err)
-	require.Equal(t, "https://hooks.example.com/hush", c.AlarmHook)
-}
+	t.Run("does_not_show_the_alarm_hook", func(t *testing.T) {
+		for _, hook := range []string{"hooks.example.com/hush", "ftp://hooks.example.com/hush", "http://", "https://%zz/hush"} {
+			t.Setenv("PINFLOW_ALARM_HOOK", hook)
+			_, err := Load(file(t, "none", ""))
+			require.ErrorContains(t, err, "PINFLOW_ALARM_HOOK")
+			require.NotContains(t, err.Error(), "hush", "whoever has the URL can post")
+		}
+		t.Setenv("PINFLOW_ALARM_HOOK", "https://hooks.example.com/hush")
+		c, err := Load(file(t, "none", ""))
+		require.NoError(t, err)
+		require.Equal(t, "https://hooks.example.com/hush", c.AlarmHook)
+	})
 
-func TestLoad_SettingsOverrideTheSchedulesOfDAGs(t *testing.T) {
-	c, err := Load(file(t, "none", ""))
-	require.NoError(t, err)
-	require.Empty(t, c.Schedules, "each DAG has its own schedule")
-	require.Empty(t, c.ScheduleTimeZone)
-	c, err = Load(file(t, "some", "PINFLOW_SCHEDULES=\"pinterest-daily=30 2 * * *;weekly=0 3 * * 1\"\nPINFLOW_SCHEDULE_TIMEZONE=Asia/Tokyo\n"))
-	require.NoError(t, err)
-	require.Equal(t, Schedules{"pinterest-daily": "30 2 * * *", "weekly": "0 3 * * 1"}, c.Schedules)
-	require.Equal(t, "Asia/Tokyo", c.ScheduleTimeZone)
+	t.Run("settings_override_the_schedules_of_da_gs", func(t *testing.T) {
+		c, err := Load(file(t, "none", ""))
+		require.NoError(t, err)
+		require.Empty(t, c.Schedules, "each DAG has its own schedule")
+		require.Empty(t, c.ScheduleTimeZone)
+		c, err = Load(file(t, "some", "PINFLOW_SCHEDULES=\"pinterest-daily=30 2 * * *;weekly=0 3 * * 1\"\nPINFLOW_SCHEDULE_TIMEZONE=Asia/Tokyo\n"))
+		require.NoError(t, err)
+		require.Equal(t, Schedules{"pinterest-daily": "30 2 * * *", "weekly": "0 3 * * 1"}, c.Schedules)
+		require.Equal(t, "Asia/Tokyo", c.ScheduleTimeZone)
+	})
 }

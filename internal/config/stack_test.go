@@ -40,78 +40,80 @@ func stack(t *testing.T, dir, address string) string {
 	return dir
 }
 
-func TestLoadOperator_FindsTheStackThatWasStartedLast(t *testing.T) {
-	machine(t)
-	first, second := stack(t, t.TempDir(), "127.0.0.1:1"), stack(t, t.TempDir(), "127.0.0.1:2")
-	withdrawFirst, err := AnnounceStack(first)
-	require.NoError(t, err)
-	withdrawSecond, err := AnnounceStack(second)
-	require.NoError(t, err)
-	c, err := LoadOperator()
-	require.NoError(t, err)
-	require.Equal(t, second, c.Stack)
-	require.Equal(t, "embedded", c.Bucket)
-	require.Equal(t, "127.0.0.1:2", os.Getenv("TEMPORAL_ADDRESS"))
+func TestLoadOperator(t *testing.T) {
+	t.Run("finds_the_stack_that_was_started_last", func(t *testing.T) {
+		machine(t)
+		first, second := stack(t, t.TempDir(), "127.0.0.1:1"), stack(t, t.TempDir(), "127.0.0.1:2")
+		withdrawFirst, err := AnnounceStack(first)
+		require.NoError(t, err)
+		withdrawSecond, err := AnnounceStack(second)
+		require.NoError(t, err)
+		c, err := LoadOperator()
+		require.NoError(t, err)
+		require.Equal(t, second, c.Stack)
+		require.Equal(t, "embedded", c.Bucket)
+		require.Equal(t, "127.0.0.1:2", os.Getenv("TEMPORAL_ADDRESS"))
 
-	require.NoError(t, withdrawFirst())
-	require.Equal(t, second, runningStack(), "the announcement of another stack remains")
-	require.NoError(t, withdrawSecond())
-	require.Empty(t, runningStack())
-	require.NoError(t, withdrawSecond())
-}
+		require.NoError(t, withdrawFirst())
+		require.Equal(t, second, runningStack(), "the announcement of another stack remains")
+		require.NoError(t, withdrawSecond())
+		require.Empty(t, runningStack())
+		require.NoError(t, withdrawSecond())
+	})
 
-func TestLoadOperator_IgnoresAStackThatWasKilled(t *testing.T) {
-	machine(t)
-	dir := stack(t, t.TempDir(), "127.0.0.1:1")
-	_, err := AnnounceStack(dir)
-	require.NoError(t, err)
-	require.NoError(t, os.Remove(filepath.Join(dir, StackFile)))
-	c, err := LoadOperator()
-	require.NoError(t, err)
-	require.Empty(t, c.Stack)
-}
+	t.Run("ignores_a_stack_that_was_killed", func(t *testing.T) {
+		machine(t)
+		dir := stack(t, t.TempDir(), "127.0.0.1:1")
+		_, err := AnnounceStack(dir)
+		require.NoError(t, err)
+		require.NoError(t, os.Remove(filepath.Join(dir, StackFile)))
+		c, err := LoadOperator()
+		require.NoError(t, err)
+		require.Empty(t, c.Stack)
+	})
 
-func TestLoadOperator_PrefersOtherSettingsToARunningStack(t *testing.T) {
-	for name, set := range map[string]func(t *testing.T){
-		"variable": func(t *testing.T) { t.Setenv("TEMPORAL_ADDRESS", "prod:7233") },
-		".env": func(t *testing.T) {
-			require.NoError(t, os.WriteFile(".env", []byte("TEMPORAL_ADDRESS=prod:7233\n"), 0o600))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			machine(t)
-			set(t)
-			_, err := AnnounceStack(stack(t, t.TempDir(), "127.0.0.1:1"))
-			require.NoError(t, err)
-			c, err := LoadOperator()
-			require.NoError(t, err)
-			require.Empty(t, c.Stack)
-			require.Equal(t, "prod:7233", os.Getenv("TEMPORAL_ADDRESS"))
-			require.Equal(t, "pinflow", c.Bucket)
-		})
-	}
-}
+	t.Run("prefers_other_settings_to_a_running_stack", func(t *testing.T) {
+		for name, set := range map[string]func(t *testing.T){
+			"variable": func(t *testing.T) { t.Setenv("TEMPORAL_ADDRESS", "prod:7233") },
+			".env": func(t *testing.T) {
+				require.NoError(t, os.WriteFile(".env", []byte("TEMPORAL_ADDRESS=prod:7233\n"), 0o600))
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				machine(t)
+				set(t)
+				_, err := AnnounceStack(stack(t, t.TempDir(), "127.0.0.1:1"))
+				require.NoError(t, err)
+				c, err := LoadOperator()
+				require.NoError(t, err)
+				require.Empty(t, c.Stack)
+				require.Equal(t, "prod:7233", os.Getenv("TEMPORAL_ADDRESS"))
+				require.Equal(t, "pinflow", c.Bucket)
+			})
+		}
+	})
 
-func TestLoadOperator_UsesTheStackOfTheVariable(t *testing.T) {
-	machine(t)
-	dir := stack(t, t.TempDir(), "127.0.0.1:1")
-	require.NoError(t, os.WriteFile(".env", []byte("TEMPORAL_ADDRESS=prod:7233\n"), 0o600))
-	t.Setenv(StackVariable, dir)
-	c, err := LoadOperator()
-	require.NoError(t, err)
-	require.Equal(t, dir, c.Stack)
+	t.Run("uses_the_stack_of_the_variable", func(t *testing.T) {
+		machine(t)
+		dir := stack(t, t.TempDir(), "127.0.0.1:1")
+		require.NoError(t, os.WriteFile(".env", []byte("TEMPORAL_ADDRESS=prod:7233\n"), 0o600))
+		t.Setenv(StackVariable, dir)
+		c, err := LoadOperator()
+		require.NoError(t, err)
+		require.Equal(t, dir, c.Stack)
 
-	t.Setenv(StackVariable, t.TempDir())
-	_, err = LoadOperator()
-	require.ErrorContains(t, err, "no embedded stack runs there")
-}
+		t.Setenv(StackVariable, t.TempDir())
+		_, err = LoadOperator()
+		require.ErrorContains(t, err, "no embedded stack runs there")
+	})
 
-func TestLoadOperator_SaysThatItUsesAStackOnlyIfItDoes(t *testing.T) {
-	machine(t)
-	t.Setenv("TEMPORAL_ADDRESS", "prod:7233")
-	stack(t, defaultStack, "127.0.0.1:1")
-	c, err := LoadOperator()
-	require.NoError(t, err)
-	require.Empty(t, c.Stack)
-	require.Equal(t, "embedded", c.Bucket, "what is not set comes from the stack, as for all programs")
+	t.Run("says_that_it_uses_a_stack_only_if_it_does", func(t *testing.T) {
+		machine(t)
+		t.Setenv("TEMPORAL_ADDRESS", "prod:7233")
+		stack(t, defaultStack, "127.0.0.1:1")
+		c, err := LoadOperator()
+		require.NoError(t, err)
+		require.Empty(t, c.Stack)
+		require.Equal(t, "embedded", c.Bucket, "what is not set comes from the stack, as for all programs")
+	})
 }

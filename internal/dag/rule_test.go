@@ -110,60 +110,62 @@ func airflow(rule TriggerRule, a, b run.State) run.State {
 	return run.None
 }
 
-func TestRule_DecidesAsAirflowForAllPairsOfParents(t *testing.T) {
-	require.Len(t, rules, 11)
-	for _, known := range rules {
-		for _, a := range allStates {
-			for _, b := range allStates {
-				require.Equal(t, airflow(known.name, a, b), known.name.Decide([]run.State{a, b}), "%s of %s and %s", known.name, a, b)
+func TestRule(t *testing.T) {
+	t.Run("decides_as_airflow_for_all_pairs_of_parents", func(t *testing.T) {
+		require.Len(t, rules, 11)
+		for _, known := range rules {
+			for _, a := range allStates {
+				for _, b := range allStates {
+					require.Equal(t, airflow(known.name, a, b), known.name.Decide([]run.State{a, b}), "%s of %s and %s", known.name, a, b)
+				}
 			}
-		}
-	}
-}
-
-func TestRule_EmptyIsAllSuccess(t *testing.T) {
-	for _, a := range allStates {
-		require.Equal(t, AllSuccess.Decide([]run.State{a, run.Success}), TriggerRule("").Decide([]run.State{a, run.Success}))
-	}
-}
-
-func TestRule_WithoutParentsRuns(t *testing.T) {
-	for _, known := range rules {
-		require.Equal(t, run.Running, known.name.Decide(nil), known.name)
-	}
-}
-
-func TestRule_UnknownNeverRuns(t *testing.T) {
-	require.Equal(t, run.UpstreamFailed, TriggerRule("most_success").Decide([]run.State{run.Success}))
-}
-
-func TestRule_DecidesOnceAllParentsAreFinal(t *testing.T) {
-	names := rapid.SampledFrom(rules)
-	finals := rapid.SliceOfN(rapid.SampledFrom([]run.State{run.Success, run.Failed, run.UpstreamFailed, run.Skipped}), 1, 6)
-	rapid.Check(t, func(t *rapid.T) {
-		rule, states := names.Draw(t, "rule").name, finals.Draw(t, "parents")
-		if rule.Decide(states) == run.None {
-			t.Fatalf("%s waits for ever for %v", rule, states)
 		}
 	})
-}
 
-// A task must not wait for parents that cannot change the outcome, and must not decide while they
-// can (except rules that decide at the first skipped parent, where in Airflow, too, the order of two ends
-// matters).
-func TestRule_RunsEarlyOnlyIfEveryEndingRuns(t *testing.T) {
-	names := rapid.SampledFrom(rules)
-	some := rapid.SliceOfN(rapid.SampledFrom([]run.State{run.None, run.Running, run.Success, run.Failed, run.UpstreamFailed, run.Skipped}), 1, 4)
-	rapid.Check(t, func(t *rapid.T) {
-		rule, states := names.Draw(t, "rule").name, some.Draw(t, "parents")
-		if rule == Always || rule.Decide(states) != run.Running {
-			return
+	t.Run("empty_is_all_success", func(t *testing.T) {
+		for _, a := range allStates {
+			require.Equal(t, AllSuccess.Decide([]run.State{a, run.Success}), TriggerRule("").Decide([]run.State{a, run.Success}))
 		}
-		for _, ending := range endings(states) {
-			if got := rule.Decide(ending); got != run.Running {
-				t.Fatalf("%s ran on %v, but %v gives %s", rule, states, ending, got)
+	})
+
+	t.Run("without_parents_runs", func(t *testing.T) {
+		for _, known := range rules {
+			require.Equal(t, run.Running, known.name.Decide(nil), known.name)
+		}
+	})
+
+	t.Run("unknown_never_runs", func(t *testing.T) {
+		require.Equal(t, run.UpstreamFailed, TriggerRule("most_success").Decide([]run.State{run.Success}))
+	})
+
+	t.Run("decides_once_all_parents_are_final", func(t *testing.T) {
+		names := rapid.SampledFrom(rules)
+		finals := rapid.SliceOfN(rapid.SampledFrom([]run.State{run.Success, run.Failed, run.UpstreamFailed, run.Skipped}), 1, 6)
+		rapid.Check(t, func(t *rapid.T) {
+			rule, states := names.Draw(t, "rule").name, finals.Draw(t, "parents")
+			if rule.Decide(states) == run.None {
+				t.Fatalf("%s waits for ever for %v", rule, states)
 			}
-		}
+		})
+	})
+
+	// A task must not wait for parents that cannot change the outcome, and must not decide while they
+	// can (except rules that decide at the first skipped parent, where in Airflow, too, the order of two ends
+	// matters).
+	t.Run("runs_early_only_if_every_ending_runs", func(t *testing.T) {
+		names := rapid.SampledFrom(rules)
+		some := rapid.SliceOfN(rapid.SampledFrom([]run.State{run.None, run.Running, run.Success, run.Failed, run.UpstreamFailed, run.Skipped}), 1, 4)
+		rapid.Check(t, func(t *rapid.T) {
+			rule, states := names.Draw(t, "rule").name, some.Draw(t, "parents")
+			if rule == Always || rule.Decide(states) != run.Running {
+				return
+			}
+			for _, ending := range endings(states) {
+				if got := rule.Decide(ending); got != run.Running {
+					t.Fatalf("%s ran on %v, but %v gives %s", rule, states, ending, got)
+				}
+			}
+		})
 	})
 }
 

@@ -24,20 +24,22 @@ func overTemporal(t *testing.T, cause error) error {
 	return failed
 }
 
-func TestReason_IsTheTextOfTheErrorsAuthor(t *testing.T) {
-	written := temporal.NewNonRetryableApplicationError("the topic is gone", Missing, errors.New("code 3"))
-	for name, c := range map[string]struct {
-		err  error
-		want string
-	}{
-		"written":           {written, "the topic is gone"},
-		"over Temporal":     {overTemporal(t, written), "the topic is gone"},
-		"cancelled":         {overTemporal(t, temporal.NewCanceledError()), "cancelled"},
-		"terminated":        {&temporal.TerminatedError{}, "terminated"},
-		"timed out":         {temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_HEARTBEAT, nil), "timed out (Heartbeat): Test timeout"},
-		"timed out and why": {temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, written), "timed out (ScheduleToClose); the last attempt: the topic is gone"},
-		"plain":             {errors.New("plain"), "plain"},
-	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, Reason(c.err)) })
-	}
+func TestReason(t *testing.T) {
+	t.Run("is_the_text_of_the_errors_author", func(t *testing.T) {
+		written := temporal.NewNonRetryableApplicationError("the topic is gone", Missing, errors.New("code 3"))
+		for name, c := range map[string]struct {
+			err  error
+			want string
+		}{
+			"written":           {written, "the topic is gone"},
+			"over Temporal":     {overTemporal(t, written), "the topic is gone"},
+			"cancelled":         {overTemporal(t, temporal.NewCanceledError()), "cancelled"},
+			"terminated":        {&temporal.TerminatedError{}, "terminated"},
+			"timed out":         {temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_HEARTBEAT, nil), "timed out (Heartbeat): Test timeout"},
+			"timed out and why": {temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, written), "timed out (ScheduleToClose); the last attempt: the topic is gone"},
+			"plain":             {errors.New("plain"), "plain"},
+		} {
+			t.Run(name, func(t *testing.T) { require.Equal(t, c.want, Reason(c.err)) })
+		}
+	})
 }

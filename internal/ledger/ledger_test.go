@@ -39,123 +39,125 @@ func write(t *testing.T, ledger *Ledger, entry Entry) {
 	require.NoError(t, ledger.Write(t.Context(), entry))
 }
 
-func TestLedger_AnEntryIsReadBackAsItWasWritten(t *testing.T) {
-	ledger := &Ledger{Objects: buckettest.New()}
-	none, err := ledger.Entry(t.Context(), dag, day)
-	require.NoError(t, err)
-	require.Nil(t, none)
-	write(t, ledger, entry(day, "a"))
-	read, err := ledger.Entry(t.Context(), dag, day)
-	require.NoError(t, err)
-	want := entry(day, "a")
-	want.Attempt = 1
-	require.Equal(t, &want, read)
-}
-
-func TestLedger_CountsTheRunsOfADate(t *testing.T) {
-	ledger := &Ledger{Objects: buckettest.New()}
-	attempt := func() int {
+func TestLedger(t *testing.T) {
+	t.Run("an_entry_is_read_back_as_it_was_written", func(t *testing.T) {
+		ledger := &Ledger{Objects: buckettest.New()}
+		none, err := ledger.Entry(t.Context(), dag, day)
+		require.NoError(t, err)
+		require.Nil(t, none)
+		write(t, ledger, entry(day, "a"))
 		read, err := ledger.Entry(t.Context(), dag, day)
 		require.NoError(t, err)
-		return read.Attempt
-	}
-	write(t, ledger, entry(day, "a"))
-	require.Equal(t, 1, attempt())
-	write(t, ledger, entry(day, "a"))
-	require.Equal(t, 1, attempt(), "the same run, written again by a retry")
-	write(t, ledger, entry(day, "b"))
-	require.Equal(t, 2, attempt())
-	write(t, ledger, entry(day, "b"))
-	require.Equal(t, 2, attempt())
-}
-
-func TestLedger_EntriesAreThoseOfTheDAGAndTheDatesInOrder(t *testing.T) {
-	objects := buckettest.New()
-	ledger := &Ledger{Objects: objects}
-	for _, days := range []int{5, -2, 0, 3, 4, -1} {
-		write(t, ledger, entry(day.Add(days), "a"))
-	}
-	other := entry(day, "a")
-	other.DAG = dag + "-2"
-	write(t, ledger, other)
-	gets := make(chan string, 10) // entries are read in parallel
-	objects.FailBefore(func(request, key string) error {
-		if request == "get" {
-			gets <- key
-		}
-		return nil
+		want := entry(day, "a")
+		want.Attempt = 1
+		require.Equal(t, &want, read)
 	})
-	found, err := ledger.Entries(t.Context(), Query{DAG: dag, From: day.Add(-1), To: day.Add(4)})
-	require.NoError(t, err)
-	var read []dates.Date
-	for _, e := range found {
-		read = append(read, e.Date)
-	}
-	require.Equal(t, []dates.Date{day.Add(-1), day, day.Add(3), day.Add(4)}, read)
-	require.Len(t, gets, 4, "only objects of the range are read")
-	require.Equal(t, day, Find(found, day).Date)
-	require.Nil(t, Find(found, day.Add(1)))
-}
 
-func TestLedger_BriefEntriesLackWhatIsLong(t *testing.T) {
-	ledger := &Ledger{Objects: buckettest.New()}
-	write(t, ledger, entry(day, "a"))
-	found, err := ledger.Entries(t.Context(), Query{DAG: dag, From: day, To: day, Brief: true})
-	require.NoError(t, err)
-	want := entry(day, "a")
-	want.Attempt, want.Tasks, want.Params, want.Tags, want.Error = 1, nil, nil, nil, ""
-	require.Equal(t, []Entry{want}, found)
-}
+	t.Run("counts_the_runs_of_a_date", func(t *testing.T) {
+		ledger := &Ledger{Objects: buckettest.New()}
+		attempt := func() int {
+			read, err := ledger.Entry(t.Context(), dag, day)
+			require.NoError(t, err)
+			return read.Attempt
+		}
+		write(t, ledger, entry(day, "a"))
+		require.Equal(t, 1, attempt())
+		write(t, ledger, entry(day, "a"))
+		require.Equal(t, 1, attempt(), "the same run, written again by a retry")
+		write(t, ledger, entry(day, "b"))
+		require.Equal(t, 2, attempt())
+		write(t, ledger, entry(day, "b"))
+		require.Equal(t, 2, attempt())
+	})
 
-func TestLedger_HasBeforeLooksAtEarlierDatesOfTheDAG(t *testing.T) {
-	ledger := &Ledger{Objects: buckettest.New()}
-	has := func(date dates.Date) bool {
-		found, err := ledger.HasBefore(t.Context(), dag, date)
+	t.Run("entries_are_those_of_the_dag_and_the_dates_in_order", func(t *testing.T) {
+		objects := buckettest.New()
+		ledger := &Ledger{Objects: objects}
+		for _, days := range []int{5, -2, 0, 3, 4, -1} {
+			write(t, ledger, entry(day.Add(days), "a"))
+		}
+		other := entry(day, "a")
+		other.DAG = dag + "-2"
+		write(t, ledger, other)
+		gets := make(chan string, 10) // entries are read in parallel
+		objects.FailBefore(func(request, key string) error {
+			if request == "get" {
+				gets <- key
+			}
+			return nil
+		})
+		found, err := ledger.Entries(t.Context(), Query{DAG: dag, From: day.Add(-1), To: day.Add(4)})
 		require.NoError(t, err)
-		return found
-	}
-	other := entry(day.Add(-9), "a")
-	other.DAG = "another"
-	write(t, ledger, other)
-	require.False(t, has(day))
-	write(t, ledger, entry(day, "a"))
-	require.False(t, has(day), "the date itself is not before it")
-	require.True(t, has(day.Add(1)))
-}
+		var read []dates.Date
+		for _, e := range found {
+			read = append(read, e.Date)
+		}
+		require.Equal(t, []dates.Date{day.Add(-1), day, day.Add(3), day.Add(4)}, read)
+		require.Len(t, gets, 4, "only objects of the range are read")
+		require.Equal(t, day, Find(found, day).Date)
+		require.Nil(t, Find(found, day.Add(1)))
+	})
 
-func TestLedger_EmptyRangeIsNoError(t *testing.T) {
-	found, err := (&Ledger{Objects: buckettest.New()}).Entries(t.Context(), Query{DAG: dag, From: day, To: day})
-	require.NoError(t, err)
-	require.Empty(t, found)
-}
+	t.Run("brief_entries_lack_what_is_long", func(t *testing.T) {
+		ledger := &Ledger{Objects: buckettest.New()}
+		write(t, ledger, entry(day, "a"))
+		found, err := ledger.Entries(t.Context(), Query{DAG: dag, From: day, To: day, Brief: true})
+		require.NoError(t, err)
+		want := entry(day, "a")
+		want.Attempt, want.Tasks, want.Params, want.Tags, want.Error = 1, nil, nil, nil, ""
+		require.Equal(t, []Entry{want}, found)
+	})
 
-func TestLedger_AnUnreadableEntryIsNeitherReadNorReplaced(t *testing.T) {
-	objects := buckettest.New()
-	ledger := &Ledger{Objects: objects}
-	name := key(dag, day)
-	require.NoError(t, objects.Put(t.Context(), bucket.PutInput{Key: name, Body: []byte("{")}))
-	err := ledger.Write(t.Context(), entry(day, "a"))
-	require.ErrorIs(t, err, ErrUnreadable)
-	require.ErrorContains(t, err, "s3://bucket/"+name+": restore it, or delete it to run the date again")
-	require.Equal(t, "{", string(objects.Body(name)))
-	_, err = ledger.Entry(t.Context(), dag, day)
-	require.ErrorIs(t, err, ErrUnreadable)
-	_, err = ledger.Entries(t.Context(), Query{DAG: dag, From: day, To: day})
-	require.ErrorIs(t, err, ErrUnreadable)
-}
+	t.Run("has_before_looks_at_earlier_dates_of_the_dag", func(t *testing.T) {
+		ledger := &Ledger{Objects: buckettest.New()}
+		has := func(date dates.Date) bool {
+			found, err := ledger.HasBefore(t.Context(), dag, date)
+			require.NoError(t, err)
+			return found
+		}
+		other := entry(day.Add(-9), "a")
+		other.DAG = "another"
+		write(t, ledger, other)
+		require.False(t, has(day))
+		write(t, ledger, entry(day, "a"))
+		require.False(t, has(day), "the date itself is not before it")
+		require.True(t, has(day.Add(1)))
+	})
 
-func TestLedger_ErrorsOfTheBucketNameTheEntry(t *testing.T) {
-	objects := buckettest.New()
-	ledger := &Ledger{Objects: objects}
-	slow := errors.New("503 SlowDown")
-	objects.FailBefore(func(string, string) error { return slow })
-	err := ledger.Write(t.Context(), entry(day, "a"))
-	require.ErrorIs(t, err, slow)
-	require.ErrorContains(t, err, key(dag, day))
-	_, err = ledger.Entry(t.Context(), dag, day)
-	require.ErrorIs(t, err, slow)
-	_, err = ledger.Entries(t.Context(), Query{DAG: dag, From: day, To: day})
-	require.ErrorIs(t, err, slow)
-	_, err = ledger.HasBefore(t.Context(), dag, day)
-	require.ErrorIs(t, err, slow)
+	t.Run("empty_range_is_no_error", func(t *testing.T) {
+		found, err := (&Ledger{Objects: buckettest.New()}).Entries(t.Context(), Query{DAG: dag, From: day, To: day})
+		require.NoError(t, err)
+		require.Empty(t, found)
+	})
+
+	t.Run("an_unreadable_entry_is_neither_read_nor_replaced", func(t *testing.T) {
+		objects := buckettest.New()
+		ledger := &Ledger{Objects: objects}
+		name := key(dag, day)
+		require.NoError(t, objects.Put(t.Context(), bucket.PutInput{Key: name, Body: []byte("{")}))
+		err := ledger.Write(t.Context(), entry(day, "a"))
+		require.ErrorIs(t, err, ErrUnreadable)
+		require.ErrorContains(t, err, "s3://bucket/"+name+": restore it, or delete it to run the date again")
+		require.Equal(t, "{", string(objects.Body(name)))
+		_, err = ledger.Entry(t.Context(), dag, day)
+		require.ErrorIs(t, err, ErrUnreadable)
+		_, err = ledger.Entries(t.Context(), Query{DAG: dag, From: day, To: day})
+		require.ErrorIs(t, err, ErrUnreadable)
+	})
+
+	t.Run("errors_of_the_bucket_name_the_entry", func(t *testing.T) {
+		objects := buckettest.New()
+		ledger := &Ledger{Objects: objects}
+		slow := errors.New("503 SlowDown")
+		objects.FailBefore(func(string, string) error { return slow })
+		err := ledger.Write(t.Context(), entry(day, "a"))
+		require.ErrorIs(t, err, slow)
+		require.ErrorContains(t, err, key(dag, day))
+		_, err = ledger.Entry(t.Context(), dag, day)
+		require.ErrorIs(t, err, slow)
+		_, err = ledger.Entries(t.Context(), Query{DAG: dag, From: day, To: day})
+		require.ErrorIs(t, err, slow)
+		_, err = ledger.HasBefore(t.Context(), dag, day)
+		require.ErrorIs(t, err, slow)
+	})
 }

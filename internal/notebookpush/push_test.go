@@ -91,64 +91,70 @@ func states(changes []Change) (all []State) {
 	return all
 }
 
-func TestPush_WritesOnlyWhatDiffers(t *testing.T) {
-	ws := newWorkspace()
-	changes, err := Push(t.Context(), ws, "/Shared/pins", some)
-	require.NoError(t, err)
-	require.Equal(t, []State{New, New}, states(changes))
-	require.ElementsMatch(t, []string{"/Shared/pins/load", "/Shared/pins/query"}, ws.imports)
+func TestPush(t *testing.T) {
+	t.Run("writes_only_what_differs", func(t *testing.T) {
+		ws := newWorkspace()
+		changes, err := Push(t.Context(), ws, "/Shared/pins", some)
+		require.NoError(t, err)
+		require.Equal(t, []State{New, New}, states(changes))
+		require.ElementsMatch(t, []string{"/Shared/pins/load", "/Shared/pins/query"}, ws.imports)
 
-	ws.imports = nil
-	changes, err = Push(t.Context(), ws, "/Shared/pins", some)
-	require.NoError(t, err)
-	require.Equal(t, []State{Same, Same}, states(changes))
-	require.Empty(t, ws.imports, "pushing again writes nothing")
+		ws.imports = nil
+		changes, err = Push(t.Context(), ws, "/Shared/pins", some)
+		require.NoError(t, err)
+		require.Equal(t, []State{Same, Same}, states(changes))
+		require.Empty(t, ws.imports, "pushing again writes nothing")
 
-	ws.sources["/Shared/pins/query"] = "-- Databricks notebook source\r\nSELECT 3\r\nFROM a\r\n"
-	ws.sources["/Shared/pins/theirs"] = "-- Databricks notebook source\n"
-	changes, err = Push(t.Context(), ws, "/Shared/pins", some)
-	require.NoError(t, err)
-	require.Equal(t, []State{Same, Changed}, states(changes))
-	require.Equal(t, []string{"/Shared/pins/query"}, ws.imports)
-	require.Equal(t, some[1].Source, ws.sources["/Shared/pins/query"])
-	require.Contains(t, ws.sources, "/Shared/pins/theirs", "what is not ours stays")
+		ws.sources["/Shared/pins/query"] = "-- Databricks notebook source\r\nSELECT 3\r\nFROM a\r\n"
+		ws.sources["/Shared/pins/theirs"] = "-- Databricks notebook source\n"
+		changes, err = Push(t.Context(), ws, "/Shared/pins", some)
+		require.NoError(t, err)
+		require.Equal(t, []State{Same, Changed}, states(changes))
+		require.Equal(t, []string{"/Shared/pins/query"}, ws.imports)
+		require.Equal(t, some[1].Source, ws.sources["/Shared/pins/query"])
+		require.Contains(t, ws.sources, "/Shared/pins/theirs", "what is not ours stays")
+	})
 }
 
-func TestCompare_ShowsTheWayFromTheWorkspaceToThisBuild(t *testing.T) {
-	ws := newWorkspace()
-	ws.sources["/Shared/pins/query"] = "-- Databricks notebook source\nSELECT 3\nFROM a\n"
-	changes, err := Compare(t.Context(), ws, "/Shared/pins", some)
-	require.NoError(t, err)
-	require.Equal(t, []State{New, Changed}, states(changes))
-	require.Equal(t, "--- /Shared/pins/query\n+++ notebooks/query.sql\n@@ -1,3 +1,3 @@\n -- Databricks notebook source\n-SELECT 3\n+SELECT 2\n FROM a\n", changes[1].Diff)
-	require.Contains(t, changes[0].Diff, "--- /dev/null")
-	require.Contains(t, changes[0].Diff, "+SELECT 1")
-	require.Empty(t, ws.imports, "comparing writes nothing")
+func TestCompare(t *testing.T) {
+	t.Run("shows_the_way_from_the_workspace_to_this_build", func(t *testing.T) {
+		ws := newWorkspace()
+		ws.sources["/Shared/pins/query"] = "-- Databricks notebook source\nSELECT 3\nFROM a\n"
+		changes, err := Compare(t.Context(), ws, "/Shared/pins", some)
+		require.NoError(t, err)
+		require.Equal(t, []State{New, Changed}, states(changes))
+		require.Equal(t, "--- /Shared/pins/query\n+++ notebooks/query.sql\n@@ -1,3 +1,3 @@\n -- Databricks notebook source\n-SELECT 3\n+SELECT 2\n FROM a\n", changes[1].Diff)
+		require.Contains(t, changes[0].Diff, "--- /dev/null")
+		require.Contains(t, changes[0].Diff, "+SELECT 1")
+		require.Empty(t, ws.imports, "comparing writes nothing")
+	})
+
+	t.Run("does_not_take_an_error_for_a_missing_notebook", func(t *testing.T) {
+		ws := newWorkspace()
+		ws.fail = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."}
+		_, err := Push(t.Context(), ws, "/Shared/pins", some)
+		require.ErrorContains(t, err, "Invalid access token")
+		require.Empty(t, ws.imports)
+	})
 }
 
-func TestCompare_DoesNotTakeAnErrorForAMissingNotebook(t *testing.T) {
-	ws := newWorkspace()
-	ws.fail = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."}
-	_, err := Push(t.Context(), ws, "/Shared/pins", some)
-	require.ErrorContains(t, err, "Invalid access token")
-	require.Empty(t, ws.imports)
-}
+func TestFindExtra(t *testing.T) {
+	t.Run("finds_notebooks_that_are_only_in_the_workspace", func(t *testing.T) {
+		ws := newWorkspace()
+		extra, err := FindExtra(t.Context(), ws, "/Shared/pins", some)
+		require.NoError(t, err)
+		require.Empty(t, extra, "there is no folder yet")
 
-func TestFindExtra_FindsNotebooksThatAreOnlyInTheWorkspace(t *testing.T) {
-	ws := newWorkspace()
-	extra, err := FindExtra(t.Context(), ws, "/Shared/pins", some)
-	require.NoError(t, err)
-	require.Empty(t, extra, "there is no folder yet")
+		_, err = Push(t.Context(), ws, "/Shared/pins", some)
+		require.NoError(t, err)
+		ws.sources["/Shared/pins/theirs"] = "-- Databricks notebook source\n"
+		extra, err = FindExtra(t.Context(), ws, "/Shared/pins", some)
+		require.NoError(t, err)
+		require.Equal(t, []Change{{Name: "theirs", Path: "/Shared/pins/theirs", State: Extra}}, extra)
+		require.Zero(t, Differing(extra), "a push would not write it")
 
-	_, err = Push(t.Context(), ws, "/Shared/pins", some)
-	require.NoError(t, err)
-	ws.sources["/Shared/pins/theirs"] = "-- Databricks notebook source\n"
-	extra, err = FindExtra(t.Context(), ws, "/Shared/pins", some)
-	require.NoError(t, err)
-	require.Equal(t, []Change{{Name: "theirs", Path: "/Shared/pins/theirs", State: Extra}}, extra)
-	require.Zero(t, Differing(extra), "a push would not write it")
-
-	ws.fail = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."}
-	_, err = FindExtra(t.Context(), ws, "/Shared/pins", some)
-	require.ErrorContains(t, err, "Invalid access token")
+		ws.fail = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."}
+		_, err = FindExtra(t.Context(), ws, "/Shared/pins", some)
+		require.ErrorContains(t, err, "Invalid access token")
+	})
 }

@@ -123,152 +123,154 @@ func upTo(n int) []string {
 	return values
 }
 
-func TestEmit_SendsEachTopicInOrder(t *testing.T) {
-	g := newGateway(t)
-	in := g.input(counted(1234))
-	in.Batch = 100
-	var last EmitProgress
-	in.Progress = func(p EmitProgress) {
-		require.GreaterOrEqual(t, p.Done, last.Done)
-		last = p
-	}
-	result, err := Emit(context.Background(), in)
-	require.NoError(t, err)
-	for _, kind := range Kinds {
-		require.Equal(t, upTo(1234), g.values("u."+kind))
-		require.Len(t, g.records["u."+kind], 1234)
-		require.Equal(t, 13, g.requests["u."+kind])
-		require.Equal(t, "3", *g.records["u."+kind][3].Key)
-	}
-	require.Equal(t, EmitProgress{Done: 3 * 1234, Total: 3 * 1234}, last)
-	require.Equal(t, 3*1234, result.Total())
-	require.Equal(t, 1234, result.Posts)
-	require.Zero(t, result.Retries)
-}
-
-func TestEmit_SendsTheGivenNumberOfPosts(t *testing.T) {
-	g := newGateway(t)
-	in := g.input(NewGenerator())
-	_, err := Emit(context.Background(), in)
-	require.ErrorContains(t, err, "set the number of posts", "the generator does not end")
-	in.Posts = 50
-	result, err := Emit(context.Background(), in)
-	require.NoError(t, err)
-	require.Equal(t, 50, result.Records["geo"])
-	in.Source, in.Posts = counted(10), 50
-	result, err = Emit(context.Background(), in)
-	require.NoError(t, err)
-	require.Equal(t, 10, result.Records["geo"], "there are no more")
-}
-
-func TestEmit_LosesAndReordersNothingDespiteFaults(t *testing.T) {
-	g := newGateway(t)
-	g.trouble = func(_ string, request int, w http.ResponseWriter, write func(int)) bool {
-		entry := `{"partition":0,"offset":1,"error_code":null,"error":null}`
-		failed := `{"partition":null,"offset":null,"error_code":50003,"error":"no leader"}`
-		switch request % 8 {
-		case 1:
-			w.Header().Set("Retry-After", "0")
-			w.WriteHeader(http.StatusTooManyRequests)
-		case 2:
-			w.WriteHeader(http.StatusServiceUnavailable)
-		case 3: // written, but the connection breaks before the answer
-			write(5)
-			panic(http.ErrAbortHandler)
-		case 4: // broken in the middle of the answer
-			write(5)
-			w.Header().Set("Content-Length", "1000")
-			fmt.Fprint(w, `{"offsets":[`)
-		case 5: // the third of five is not taken, those behind it are
-			write(5)
-			fmt.Fprintf(w, `{"offsets":[%s,%s,%s,%s,%s]}`, entry, entry, failed, entry, entry)
-		case 6:
-			w.WriteHeader(http.StatusInternalServerError)
-		default:
-			return false
+func TestEmit(t *testing.T) {
+	t.Run("sends_each_topic_in_order", func(t *testing.T) {
+		g := newGateway(t)
+		in := g.input(counted(1234))
+		in.Batch = 100
+		var last EmitProgress
+		in.Progress = func(p EmitProgress) {
+			require.GreaterOrEqual(t, p.Done, last.Done)
+			last = p
 		}
-		return true
-	}
-	in := g.input(counted(20)) // requests of five, and of three after a part was taken
-	in.Batch = 5
-	result, err := Emit(context.Background(), in)
-	require.NoError(t, err)
-	for _, kind := range Kinds {
-		require.Equal(t, upTo(20), g.values("u."+kind))
-	}
-	require.Positive(t, result.Retries)
-	require.Equal(t, 60, result.Total(), "a record counts once")
-}
+		result, err := Emit(context.Background(), in)
+		require.NoError(t, err)
+		for _, kind := range Kinds {
+			require.Equal(t, upTo(1234), g.values("u."+kind))
+			require.Len(t, g.records["u."+kind], 1234)
+			require.Equal(t, 13, g.requests["u."+kind])
+			require.Equal(t, "3", *g.records["u."+kind][3].Key)
+		}
+		require.Equal(t, EmitProgress{Done: 3 * 1234, Total: 3 * 1234}, last)
+		require.Equal(t, 3*1234, result.Total())
+		require.Equal(t, 1234, result.Posts)
+		require.Zero(t, result.Retries)
+	})
 
-func TestEmit_DoesNotRetryWhatCannotSucceed(t *testing.T) {
-	for name, c := range map[string]struct {
-		status int
-		body   string
-		says   string
-	}{
-		"unknown topic":  {404, `{"error_code":40401,"message":"Topic not found."}`, "starter setup"},
-		"no API key":     {401, `{"error_code":401,"message":"Missing API key"}`, "PINFLOW_API_KEYS"},
-		"bad request":    {400, `{"error_code":400,"message":"The body is not JSON"}`, "not JSON"},
-		"refused record": {200, `{"offsets":[{"error_code":50002,"error":"too large for the topic"}]}`, "line 0: Kafka rejected the record"},
-		"not a gateway":  {200, `<html>`, "not a produce response"},
-		"other server":   {405, `<html>`, "405"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			g := newGateway(t)
-			g.trouble = func(_ string, _ int, w http.ResponseWriter, _ func(int)) bool {
-				w.WriteHeader(c.status)
-				fmt.Fprint(w, c.body)
-				return true
+	t.Run("sends_the_given_number_of_posts", func(t *testing.T) {
+		g := newGateway(t)
+		in := g.input(NewGenerator())
+		_, err := Emit(context.Background(), in)
+		require.ErrorContains(t, err, "set the number of posts", "the generator does not end")
+		in.Posts = 50
+		result, err := Emit(context.Background(), in)
+		require.NoError(t, err)
+		require.Equal(t, 50, result.Records["geo"])
+		in.Source, in.Posts = counted(10), 50
+		result, err = Emit(context.Background(), in)
+		require.NoError(t, err)
+		require.Equal(t, 10, result.Records["geo"], "there are no more")
+	})
+
+	t.Run("loses_and_reorders_nothing_despite_faults", func(t *testing.T) {
+		g := newGateway(t)
+		g.trouble = func(_ string, request int, w http.ResponseWriter, write func(int)) bool {
+			entry := `{"partition":0,"offset":1,"error_code":null,"error":null}`
+			failed := `{"partition":null,"offset":null,"error_code":50003,"error":"no leader"}`
+			switch request % 8 {
+			case 1:
+				w.Header().Set("Retry-After", "0")
+				w.WriteHeader(http.StatusTooManyRequests)
+			case 2:
+				w.WriteHeader(http.StatusServiceUnavailable)
+			case 3: // written, but the connection breaks before the answer
+				write(5)
+				panic(http.ErrAbortHandler)
+			case 4: // broken in the middle of the answer
+				write(5)
+				w.Header().Set("Content-Length", "1000")
+				fmt.Fprint(w, `{"offsets":[`)
+			case 5: // the third of five is not taken, those behind it are
+				write(5)
+				fmt.Fprintf(w, `{"offsets":[%s,%s,%s,%s,%s]}`, entry, entry, failed, entry, entry)
+			case 6:
+				w.WriteHeader(http.StatusInternalServerError)
+			default:
+				return false
 			}
-			_, err := Emit(context.Background(), g.input(counted(1)))
-			require.ErrorContains(t, err, c.says)
-			require.NotErrorIs(t, err, ErrUnreachable)
-		})
-	}
-}
+			return true
+		}
+		in := g.input(counted(20)) // requests of five, and of three after a part was taken
+		in.Batch = 5
+		result, err := Emit(context.Background(), in)
+		require.NoError(t, err)
+		for _, kind := range Kinds {
+			require.Equal(t, upTo(20), g.values("u."+kind))
+		}
+		require.Positive(t, result.Retries)
+		require.Equal(t, 60, result.Total(), "a record counts once")
+	})
 
-func TestEmit_ReportsAnUnreachableGateway(t *testing.T) {
-	g := newGateway(t)
-	in := g.input(counted(5))
-	g.Close()
-	in.Patience = time.Nanosecond
-	_, err := Emit(context.Background(), in)
-	require.ErrorIs(t, err, ErrUnreachable)
-	require.ErrorContains(t, err, "--resume")
-}
+	t.Run("does_not_retry_what_cannot_succeed", func(t *testing.T) {
+		for name, c := range map[string]struct {
+			status int
+			body   string
+			says   string
+		}{
+			"unknown topic":  {404, `{"error_code":40401,"message":"Topic not found."}`, "starter setup"},
+			"no API key":     {401, `{"error_code":401,"message":"Missing API key"}`, "PINFLOW_API_KEYS"},
+			"bad request":    {400, `{"error_code":400,"message":"The body is not JSON"}`, "not JSON"},
+			"refused record": {200, `{"offsets":[{"error_code":50002,"error":"too large for the topic"}]}`, "line 0: Kafka rejected the record"},
+			"not a gateway":  {200, `<html>`, "not a produce response"},
+			"other server":   {405, `<html>`, "405"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				g := newGateway(t)
+				g.trouble = func(_ string, _ int, w http.ResponseWriter, _ func(int)) bool {
+					w.WriteHeader(c.status)
+					fmt.Fprint(w, c.body)
+					return true
+				}
+				_, err := Emit(context.Background(), g.input(counted(1)))
+				require.ErrorContains(t, err, c.says)
+				require.NotErrorIs(t, err, ErrUnreachable)
+			})
+		}
+	})
 
-func TestEmit_NamesTheLineThatIsTooLarge(t *testing.T) {
-	s, err := OpenJSONLines(files(t, "1\n\""+strings.Repeat("x", 2<<20)+"\"\n", "1\n", "1\n"))
-	require.NoError(t, err)
-	_, err = Emit(context.Background(), newGateway(t).input(s))
-	require.ErrorContains(t, err, "pin.jsonl line 2 has")
-}
+	t.Run("reports_an_unreachable_gateway", func(t *testing.T) {
+		g := newGateway(t)
+		in := g.input(counted(5))
+		g.Close()
+		in.Patience = time.Nanosecond
+		_, err := Emit(context.Background(), in)
+		require.ErrorIs(t, err, ErrUnreachable)
+		require.ErrorContains(t, err, "--resume")
+	})
 
-func TestEmit_ARecordOfSeveralPostsIsSentAlone(t *testing.T) {
-	g := newGateway(t)
-	s, err := OpenJSONLines(files(t, `{"index":1}`+"\n"+`{"index":2}`+"\n"+`[{"index":1},{"index":2}]`+"\n"+`{"index":1,"v":2}`, "1", "1"))
-	require.NoError(t, err)
-	_, err = Emit(context.Background(), g.input(s))
-	require.NoError(t, err)
-	require.Equal(t, 3, g.requests["u.pin"])
-	require.Equal(t, 1, g.requests["u.geo"])
-	require.Len(t, g.records["u.pin"], 4)
-}
+	t.Run("names_the_line_that_is_too_large", func(t *testing.T) {
+		s, err := OpenJSONLines(files(t, "1\n\""+strings.Repeat("x", 2<<20)+"\"\n", "1\n", "1\n"))
+		require.NoError(t, err)
+		_, err = Emit(context.Background(), newGateway(t).input(s))
+		require.ErrorContains(t, err, "pin.jsonl line 2 has")
+	})
 
-func TestEmit_KeepsTheRate(t *testing.T) {
-	e := emitter{in: EmitInput{Rate: 40}, began: time.Unix(1000, 0)}
-	require.Equal(t, e.began, e.due(0))
-	require.Equal(t, e.began, e.due(1), "posts of one tick go together")
-	require.Equal(t, e.began.Add(50*time.Millisecond), e.due(2))
-	require.Equal(t, e.began.Add(time.Second), e.due(40))
+	t.Run("a_record_of_several_posts_is_sent_alone", func(t *testing.T) {
+		g := newGateway(t)
+		s, err := OpenJSONLines(files(t, `{"index":1}`+"\n"+`{"index":2}`+"\n"+`[{"index":1},{"index":2}]`+"\n"+`{"index":1,"v":2}`, "1", "1"))
+		require.NoError(t, err)
+		_, err = Emit(context.Background(), g.input(s))
+		require.NoError(t, err)
+		require.Equal(t, 3, g.requests["u.pin"])
+		require.Equal(t, 1, g.requests["u.geo"])
+		require.Len(t, g.records["u.pin"], 4)
+	})
 
-	g := newGateway(t)
-	in := g.input(counted(9))
-	in.Rate = 40
-	began := time.Now()
-	_, err := Emit(context.Background(), in)
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, time.Since(began), 200*time.Millisecond, "the ninth post is due then")
-	require.Equal(t, 5, g.requests["u.pin"])
-	require.Equal(t, upTo(9), g.values("u.pin"))
+	t.Run("keeps_the_rate", func(t *testing.T) {
+		e := emitter{in: EmitInput{Rate: 40}, began: time.Unix(1000, 0)}
+		require.Equal(t, e.began, e.due(0))
+		require.Equal(t, e.began, e.due(1), "posts of one tick go together")
+		require.Equal(t, e.began.Add(50*time.Millisecond), e.due(2))
+		require.Equal(t, e.began.Add(time.Second), e.due(40))
+
+		g := newGateway(t)
+		in := g.input(counted(9))
+		in.Rate = 40
+		began := time.Now()
+		_, err := Emit(context.Background(), in)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, time.Since(began), 200*time.Millisecond, "the ninth post is due then")
+		require.Equal(t, 5, g.requests["u.pin"])
+		require.Equal(t, upTo(9), g.values("u.pin"))
+	})
 }

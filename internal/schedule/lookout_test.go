@@ -113,61 +113,65 @@ func look(t *testing.T, s *server, states map[dates.Date]run.State) (overdue []s
 	return overdue, report
 }
 
-func TestLookout_FindsDatesThatNeverStartedAndRunsThatHang(t *testing.T) {
-	s := &server{exists: true, created: now.AddDate(0, -1, 0), open: map[dates.Date]run.State{"2022-10-17": run.Held}}
-	overdue, report := look(t, s, map[dates.Date]run.State{"2022-10-12": run.Success, "2022-10-13": run.Failed, "2022-10-14": run.Success, "2022-10-16": run.Success})
-	require.Equal(t, []string{"2022-10-15 none", "2022-10-17 held", "2022-10-18 none"}, overdue)
-	require.True(t, report.Scheduled)
-	require.Empty(t, report.Paused)
-	require.Contains(t, s.query, "PinflowDate >= '2022-10-12T00:00:00Z' AND PinflowDate <= '2022-10-18T00:00:00Z' AND ExecutionStatus = 'Running'")
+func TestLookout(t *testing.T) {
+	t.Run("finds_dates_that_never_started_and_runs_that_hang", func(t *testing.T) {
+		s := &server{exists: true, created: now.AddDate(0, -1, 0), open: map[dates.Date]run.State{"2022-10-17": run.Held}}
+		overdue, report := look(t, s, map[dates.Date]run.State{"2022-10-12": run.Success, "2022-10-13": run.Failed, "2022-10-14": run.Success, "2022-10-16": run.Success})
+		require.Equal(t, []string{"2022-10-15 none", "2022-10-17 held", "2022-10-18 none"}, overdue)
+		require.True(t, report.Scheduled)
+		require.Empty(t, report.Paused)
+		require.Contains(t, s.query, "PinflowDate >= '2022-10-12T00:00:00Z' AND PinflowDate <= '2022-10-18T00:00:00Z' AND ExecutionStatus = 'Running'")
+	})
+
+	t.Run("expects_no_dates_from_before_the_schedule", func(t *testing.T) {
+		s := &server{exists: true, created: time.Date(2022, 10, 17, 12, 0, 0, 0, time.UTC)}
+		overdue, _ := look(t, s, nil)
+		require.Equal(t, []string{"2022-10-17 none", "2022-10-18 none"}, overdue, "its first firing was for the 17th")
+		s.created = time.Date(2022, 10, 17, 0, 0, 0, 0, time.UTC).Add(-time.Minute) // it fires a minute later, for the 16th
+		overdue, _ = look(t, s, nil)
+		require.Equal(t, []string{"2022-10-16 none", "2022-10-17 none", "2022-10-18 none"}, overdue)
+		s.created = now.Add(-time.Hour)
+		overdue, report := look(t, s, nil)
+		require.Empty(t, overdue)
+		require.True(t, report.Scheduled)
+		overdue, report = look(t, &server{}, nil)
+		require.Empty(t, overdue)
+		require.False(t, report.Scheduled, "no Schedule, no expectation")
+	})
+
+	t.Run("expects_the_dates_of_a_paused_schedule", func(t *testing.T) {
+		s := &server{exists: true, created: now.AddDate(0, 0, -2), paused: "holiday"}
+		overdue, report := look(t, s, nil)
+		require.Equal(t, []string{"2022-10-17 none", "2022-10-18 none"}, overdue)
+		require.Equal(t, "holiday", report.Paused)
+	})
+
+	t.Run("reports_an_unreachable_temporal", func(t *testing.T) {
+		_, err := Lookout{Temporal: &server{exists: true, err: errors.New("no answer")}, Ledger: &ledger.Ledger{Objects: buckettest.New()}}.Overdue(t.Context(), named, week, now)
+		require.ErrorContains(t, err, "no answer")
+	})
 }
 
-func TestLookout_ExpectsNoDatesFromBeforeTheSchedule(t *testing.T) {
-	s := &server{exists: true, created: time.Date(2022, 10, 17, 12, 0, 0, 0, time.UTC)}
-	overdue, _ := look(t, s, nil)
-	require.Equal(t, []string{"2022-10-17 none", "2022-10-18 none"}, overdue, "its first firing was for the 17th")
-	s.created = time.Date(2022, 10, 17, 0, 0, 0, 0, time.UTC).Add(-time.Minute) // it fires a minute later, for the 16th
-	overdue, _ = look(t, s, nil)
-	require.Equal(t, []string{"2022-10-16 none", "2022-10-17 none", "2022-10-18 none"}, overdue)
-	s.created = now.Add(-time.Hour)
-	overdue, report := look(t, s, nil)
-	require.Empty(t, overdue)
-	require.True(t, report.Scheduled)
-	overdue, report = look(t, &server{}, nil)
-	require.Empty(t, overdue)
-	require.False(t, report.Scheduled, "no Schedule, no expectation")
-}
-
-// The Schedule was created at 03:00 on the 16th. If it fires at 06:00, its first date is the 15th.
-// If it was changed since, it may have fired at midnight before, and then its first date is the
-// 16th.
-func TestPast_LeavesOutADateThatAnEarlierSpecificationMayNotHaveFired(t *testing.T) {
-	created := time.Date(2022, 10, 16, 3, 0, 0, 0, time.UTC)
-	for name, row := range map[string]struct {
-		hour    int
-		updated time.Time
-		first   dates.Date
-	}{
-		"fires at midnight":            {0, time.Time{}, "2022-10-16"},
-		"fires at six":                 {6, time.Time{}, "2022-10-15"},
-		"changed before it ever fired": {6, created.Add(time.Hour), "2022-10-15"},
-		"changed days later":           {6, created.AddDate(0, 0, 2), "2022-10-16"},
-	} {
-		info := client.ScheduleInfo{CreatedAt: created, LastUpdateAt: row.updated}
-		firings, err := Past(t.Context(), &server{hour: row.hour}, "default", dagName, info, week, now)
-		require.NoError(t, err)
-		require.Equal(t, row.first, firings[0].Date, name)
-	}
-}
-
-func TestLookout_ExpectsTheDatesOfAPausedSchedule(t *testing.T) {
-	s := &server{exists: true, created: now.AddDate(0, 0, -2), paused: "holiday"}
-	overdue, report := look(t, s, nil)
-	require.Equal(t, []string{"2022-10-17 none", "2022-10-18 none"}, overdue)
-	require.Equal(t, "holiday", report.Paused)
-}
-
-func TestLookout_ReportsAnUnreachableTemporal(t *testing.T) {
-	_, err := Lookout{Temporal: &server{exists: true, err: errors.New("no answer")}, Ledger: &ledger.Ledger{Objects: buckettest.New()}}.Overdue(t.Context(), named, week, now)
-	require.ErrorContains(t, err, "no answer")
+func TestPast(t *testing.T) {
+	// The Schedule was created at 03:00 on the 16th. If it fires at 06:00, its first date is the 15th.
+	// If it was changed since, it may have fired at midnight before, and then its first date is the
+	// 16th.
+	t.Run("leaves_out_a_date_that_an_earlier_specification_may_not_have_fired", func(t *testing.T) {
+		created := time.Date(2022, 10, 16, 3, 0, 0, 0, time.UTC)
+		for name, row := range map[string]struct {
+			hour    int
+			updated time.Time
+			first   dates.Date
+		}{
+			"fires at midnight":            {0, time.Time{}, "2022-10-16"},
+			"fires at six":                 {6, time.Time{}, "2022-10-15"},
+			"changed before it ever fired": {6, created.Add(time.Hour), "2022-10-15"},
+			"changed days later":           {6, created.AddDate(0, 0, 2), "2022-10-16"},
+		} {
+			info := client.ScheduleInfo{CreatedAt: created, LastUpdateAt: row.updated}
+			firings, err := Past(t.Context(), &server{hour: row.hour}, "default", dagName, info, week, now)
+			require.NoError(t, err)
+			require.Equal(t, row.first, firings[0].Date, name)
+		}
+	})
 }

@@ -25,34 +25,76 @@ func load(t *testing.T, env ...string) *types.Project {
 	return project
 }
 
-func TestCompose_HasTheWholeSystem(t *testing.T) {
-	project := load(t)
-	require.ElementsMatch(t, []string{
-		"postgresql", "temporal-schema", "temporal", "temporal-namespace", "temporal-ui", "kafka", "s3", "workspace", "setup", "worker", "gateway",
-	}, project.ServiceNames())
-	for name, service := range project.Services {
-		if service.Build == nil {
-			_, tag, tagged := strings.Cut(service.Image, ":")
-			require.True(t, tagged && tag != "latest", "%s: the image %s has no exact version", name, service.Image)
-		}
-	}
-}
-
-// A dependency with the condition "completed" on a service that never ends, or "healthy" on one without a check, would wait for ever.
-func TestCompose_ConditionsCanBeMet(t *testing.T) {
-	project := load(t)
-	for name, service := range project.Services {
-		for on, dependency := range service.DependsOn {
-			target, ok := project.Services[on]
-			require.True(t, ok, "%s depends on %s, which is not there", name, on)
-			switch dependency.Condition {
-			case types.ServiceConditionHealthy:
-				require.NotNil(t, target.HealthCheck, "%s waits for the health of %s, which has no check", name, on)
-			case types.ServiceConditionCompletedSuccessfully:
-				require.NotEqual(t, "unless-stopped", target.Restart, "%s waits for the end of %s, which is started again and again", name, on)
+func TestCompose(t *testing.T) {
+	t.Run("has_the_whole_system", func(t *testing.T) {
+		project := load(t)
+		require.ElementsMatch(t, []string{
+			"postgresql", "temporal-schema", "temporal", "temporal-namespace", "temporal-ui", "kafka", "s3", "workspace", "setup", "worker", "gateway",
+		}, project.ServiceNames())
+		for name, service := range project.Services {
+			if service.Build == nil {
+				_, tag, tagged := strings.Cut(service.Image, ":")
+				require.True(t, tagged && tag != "latest", "%s: the image %s has no exact version", name, service.Image)
 			}
 		}
-	}
+	})
+
+	// A dependency with the condition "completed" on a service that never ends, or "healthy" on one without a check, would wait for ever.
+	t.Run("conditions_can_be_met", func(t *testing.T) {
+		project := load(t)
+		for name, service := range project.Services {
+			for on, dependency := range service.DependsOn {
+				target, ok := project.Services[on]
+				require.True(t, ok, "%s depends on %s, which is not there", name, on)
+				switch dependency.Condition {
+				case types.ServiceConditionHealthy:
+					require.NotNil(t, target.HealthCheck, "%s waits for the health of %s, which has no check", name, on)
+				case types.ServiceConditionCompletedSuccessfully:
+					require.NotEqual(t, "unless-stopped", target.Restart, "%s waits for the end of %s, which is started again and again", name, on)
+				}
+			}
+		}
+	})
+
+	t.Run("uses_the_names_of_env_example", func(t *testing.T) {
+		optional := []string{"TEMPORAL_API_KEY", "PINFLOW_MYSQL_DSN"} // an empty value would be taken for one
+		known := documented(t)
+		project := load(t)
+		for _, name := range []string{"setup", "worker", "gateway", "workspace"} {
+			for variable := range project.Services[name].Environment {
+				require.True(t, known[variable], "%s: %s does not stand in .env.example", name, variable)
+			}
+		}
+		for variable := range known {
+			if _, given := project.Services["worker"].Environment[variable]; !given {
+				require.Contains(t, optional, variable, "the worker's container does not get %s", variable)
+			}
+		}
+	})
+
+	t.Run("takes_settings_of_the_user", func(t *testing.T) {
+		project := load(t, "PINFLOW_BUCKET=mine", "PINFLOW_USER_ID=0ab336d6fcf7")
+		require.Equal(t, "mine", *project.Services["worker"].Environment["PINFLOW_BUCKET"])
+		require.Equal(t, "0ab336d6fcf7", *project.Services["gateway"].Environment["PINFLOW_USER_ID"])
+	})
+
+	// The worker needs longer to drain than Compose's default of 10 s gives it.
+	t.Run("lets_the_worker_drain", func(t *testing.T) {
+		grace := load(t).Services["worker"].StopGracePeriod
+		require.NotNil(t, grace)
+		require.GreaterOrEqual(t, grace.String(), "1m40s")
+	})
+
+	// Every image of ours is a target of the Dockerfile.
+	t.Run("builds_targets_that_exist", func(t *testing.T) {
+		dockerfile, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
+		require.NoError(t, err)
+		for name, service := range load(t).Services {
+			if service.Build != nil {
+				require.Regexp(t, `(?m) AS `+regexp.QuoteMeta(service.Build.Target)+`$`, string(dockerfile), name)
+			}
+		}
+	})
 }
 
 // documented are the variables of .env.example, also those that stand in a comment.
@@ -72,44 +114,4 @@ func documented(t *testing.T) map[string]bool {
 	require.NoError(t, lines.Err())
 	require.NotEmpty(t, names)
 	return names
-}
-
-func TestCompose_UsesTheNamesOfEnvExample(t *testing.T) {
-	optional := []string{"TEMPORAL_API_KEY", "PINFLOW_MYSQL_DSN"} // an empty value would be taken for one
-	known := documented(t)
-	project := load(t)
-	for _, name := range []string{"setup", "worker", "gateway", "workspace"} {
-		for variable := range project.Services[name].Environment {
-			require.True(t, known[variable], "%s: %s does not stand in .env.example", name, variable)
-		}
-	}
-	for variable := range known {
-		if _, given := project.Services["worker"].Environment[variable]; !given {
-			require.Contains(t, optional, variable, "the worker's container does not get %s", variable)
-		}
-	}
-}
-
-func TestCompose_TakesSettingsOfTheUser(t *testing.T) {
-	project := load(t, "PINFLOW_BUCKET=mine", "PINFLOW_USER_ID=0ab336d6fcf7")
-	require.Equal(t, "mine", *project.Services["worker"].Environment["PINFLOW_BUCKET"])
-	require.Equal(t, "0ab336d6fcf7", *project.Services["gateway"].Environment["PINFLOW_USER_ID"])
-}
-
-// The worker needs longer to drain than Compose's default of 10 s gives it.
-func TestCompose_LetsTheWorkerDrain(t *testing.T) {
-	grace := load(t).Services["worker"].StopGracePeriod
-	require.NotNil(t, grace)
-	require.GreaterOrEqual(t, grace.String(), "1m40s")
-}
-
-// Every image of ours is a target of the Dockerfile.
-func TestCompose_BuildsTargetsThatExist(t *testing.T) {
-	dockerfile, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
-	require.NoError(t, err)
-	for name, service := range load(t).Services {
-		if service.Build != nil {
-			require.Regexp(t, `(?m) AS `+regexp.QuoteMeta(service.Build.Target)+`$`, string(dockerfile), name)
-		}
-	}
 }

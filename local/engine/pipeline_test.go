@@ -159,45 +159,60 @@ func readLines(t testing.TB, file string) []string {
 	return lines
 }
 
-func TestNotebooks_ReturnTheExpectedAnswers(t *testing.T) {
+func TestNotebooks(t *testing.T) {
 	t.Parallel()
-	records := wireRecords(t, "2022-10-18")
-	objects := store{}
-	objects.land(t, records, "0000000000")
-	e := open(t, objects)
-	runDate(t.Context(), t, e, "2022-10-18", "quarantine")
-	first := read(t.Context(), t, e)
-	requireSame(t, reference.Answers(records, reference.Options{}), first)
-	if dir := reference.SharedPosts(); dir != "" {
-		want, err := os.ReadFile(filepath.Join(dir, "expected.json"))
-		require.NoError(t, err)
-		require.JSONEq(t, string(want), toJSON(t, first))
-	}
-	t.Run("a second run changes nothing", func(t *testing.T) {
+	t.Run("return_the_expected_answers", func(t *testing.T) {
+		t.Parallel()
+		records := wireRecords(t, "2022-10-18")
+		objects := store{}
+		objects.land(t, records, "0000000000")
+		e := open(t, objects)
 		runDate(t.Context(), t, e, "2022-10-18", "quarantine")
-		requireSame(t, first, read(t.Context(), t, e))
-	})
-	t.Run("objects that land later are added", func(t *testing.T) {
-		again := slices.Clone(records)
-		for i := range again {
-			again[i].Offset += 100_000
-			again[i].Timestamp += 100_000
-			again[i].Partition = i % 3
+		first := read(t.Context(), t, e)
+		requireSame(t, reference.Answers(records, reference.Options{}), first)
+		if dir := reference.SharedPosts(); dir != "" {
+			want, err := os.ReadFile(filepath.Join(dir, "expected.json"))
+			require.NoError(t, err)
+			require.JSONEq(t, string(want), toJSON(t, first))
 		}
-		objects.land(t, again, "0000100000")
-		runDate(t.Context(), t, e, "2022-10-18", "quarantine")
-		requireSame(t, reference.Answers(append(again, records...), reference.Options{}), read(t.Context(), t, e))
+		t.Run("a second run changes nothing", func(t *testing.T) {
+			runDate(t.Context(), t, e, "2022-10-18", "quarantine")
+			requireSame(t, first, read(t.Context(), t, e))
+		})
+		t.Run("objects that land later are added", func(t *testing.T) {
+			again := slices.Clone(records)
+			for i := range again {
+				again[i].Offset += 100_000
+				again[i].Timestamp += 100_000
+				again[i].Partition = i % 3
+			}
+			objects.land(t, again, "0000100000")
+			runDate(t.Context(), t, e, "2022-10-18", "quarantine")
+			requireSame(t, reference.Answers(append(again, records...), reference.Options{}), read(t.Context(), t, e))
+		})
 	})
-}
 
-func TestNotebooks_InvalidFollowersCanBeKept(t *testing.T) {
-	t.Parallel()
-	records := wireRecords(t, "2022-10-18")
-	objects := store{}
-	objects.land(t, records, "0000000000")
-	e := open(t, objects)
-	runDate(t.Context(), t, e, "2022-10-18", "null")
-	requireSame(t, reference.Answers(records, reference.Options{KeepInvalidFollowers: true}), read(t.Context(), t, e))
+	t.Run("invalid_followers_can_be_kept", func(t *testing.T) {
+		t.Parallel()
+		records := wireRecords(t, "2022-10-18")
+		objects := store{}
+		objects.land(t, records, "0000000000")
+		e := open(t, objects)
+		runDate(t.Context(), t, e, "2022-10-18", "null")
+		requireSame(t, reference.Answers(records, reference.Options{KeepInvalidFollowers: true}), read(t.Context(), t, e))
+	})
+
+	// The property: whatever the records, however they are spread over partitions and dates, and in
+	// whatever order the dates run, the SQL and the reference agree.
+	t.Run("agree_with_the_reference", func(t *testing.T) {
+		t.Parallel()
+		for checker := range checkers {
+			t.Run(strconv.Itoa(checker+1), func(t *testing.T) {
+				t.Parallel()
+				rapid.Check(t, agree)
+			})
+		}
+	})
 }
 
 // checkers share the checks of the property: one database keeps one core busy.
@@ -209,18 +224,6 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	os.Exit(m.Run())
-}
-
-// The property: whatever the records, however they are spread over partitions and dates, and in
-// whatever order the dates run, the SQL and the reference agree.
-func TestNotebooks_AgreeWithTheReference(t *testing.T) {
-	t.Parallel()
-	for checker := range checkers {
-		t.Run(strconv.Itoa(checker+1), func(t *testing.T) {
-			t.Parallel()
-			rapid.Check(t, agree)
-		})
-	}
 }
 
 func agree(t *rapid.T) {

@@ -7,88 +7,97 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRewrite_EachRule(t *testing.T) {
+func TestRewrite(t *testing.T) {
 	t.Parallel()
-	r := &rewriter{params: map[string]string{"schema": "cat.pins", "name": "O'Hara"}, readFiles: func(pattern string, whole bool) (string, error) {
-		if whole {
-			return "whole(" + pattern + ")", nil
+	t.Run("each_rule", func(t *testing.T) {
+		t.Parallel()
+		r := &rewriter{params: map[string]string{"schema": "cat.pins", "name": "O'Hara"}, readFiles: func(pattern string, whole bool) (string, error) {
+			if whole {
+				return "whole(" + pattern + ")", nil
+			}
+			return "lines(" + pattern + ")", nil
+		}}
+		for _, c := range []struct{ name, in, want string }{
+			{"parameter", "SELECT :name", "SELECT 'O''Hara'"},
+			{"a cast and a path are no parameter", "SELECT a::INT, v:b", "SELECT a::INT, v:b"},
+			{"escapes in strings", `SELECT 'a\n\'b', "c''d"`, "SELECT 'a\n''b', 'c''''d'"},
+			{"raw strings", `SELECT r'^\d\z'`, `SELECT '^\d\z'`},
+			{"backticks", "SELECT `user`.`a``b`", "SELECT \"user\".\"a`b\""},
+			{"identifier clause", "USE SCHEMA IDENTIFIER(:schema)", `USE "cat"."pins"`},
+			{"table clauses", "CREATE TABLE IF NOT EXISTS t (a STRING) USING DELTA CLUSTER BY (a) COMMENT 'x' TBLPROPERTIES ('a' = 'b')", "CREATE TABLE IF NOT EXISTS t (a STRING)"},
+			{"table as select keeps USING of a join", "CREATE OR REPLACE TABLE t USING DELTA AS SELECT * FROM a JOIN b USING (id)", "CREATE OR REPLACE TABLE t  AS SELECT * FROM a JOIN b USING (id)"},
+			{"array type", "CREATE TABLE t (a ARRAY<ARRAY<DOUBLE>>)", "CREATE TABLE t (a DOUBLE[][])"},
+			{"array function", "SELECT array(1, 2)", "SELECT list_value(1, 2)"},
+			{"from_json", "SELECT from_json(v, 'a STRING, b ARRAY<INT>', map('x', 'y'))", `SELECT from_json(v, '{"a":"VARCHAR","b":["INTEGER"]}')`},
+			{"posexplode", "SELECT posexplode(xs) AS (i, x) FROM t", "SELECT generate_subscripts(xs, 1) - 1 AS i, unnest(xs) AS x FROM t"},
+			{"explode", "SELECT explode(xs)", "SELECT unnest(xs)"},
+			{"read_files by lines", "SELECT * FROM read_files('s3://b/' || :name, format => 'text')", "SELECT * FROM lines(s3://b/O'Hara)"},
+			{"read_files whole", "SELECT * FROM read_files('p', format => 'text', wholeText => true)", "SELECT * FROM whole(p)"},
+		} {
+			got, err := r.rewrite(splitStatements(c.in)[0])
+			require.NoError(t, err, c.name)
+			require.Equal(t, squeeze(c.want), squeeze(strings.Join(got, ";")), c.name)
 		}
-		return "lines(" + pattern + ")", nil
-	}}
-	for _, c := range []struct{ name, in, want string }{
-		{"parameter", "SELECT :name", "SELECT 'O''Hara'"},
-		{"a cast and a path are no parameter", "SELECT a::INT, v:b", "SELECT a::INT, v:b"},
-		{"escapes in strings", `SELECT 'a\n\'b', "c''d"`, "SELECT 'a\n''b', 'c''''d'"},
-		{"raw strings", `SELECT r'^\d\z'`, `SELECT '^\d\z'`},
-		{"backticks", "SELECT `user`.`a``b`", "SELECT \"user\".\"a`b\""},
-		{"identifier clause", "USE SCHEMA IDENTIFIER(:schema)", `USE "cat"."pins"`},
-		{"table clauses", "CREATE TABLE IF NOT EXISTS t (a STRING) USING DELTA CLUSTER BY (a) COMMENT 'x' TBLPROPERTIES ('a' = 'b')", "CREATE TABLE IF NOT EXISTS t (a STRING)"},
-		{"table as select keeps USING of a join", "CREATE OR REPLACE TABLE t USING DELTA AS SELECT * FROM a JOIN b USING (id)", "CREATE OR REPLACE TABLE t  AS SELECT * FROM a JOIN b USING (id)"},
-		{"array type", "CREATE TABLE t (a ARRAY<ARRAY<DOUBLE>>)", "CREATE TABLE t (a DOUBLE[][])"},
-		{"array function", "SELECT array(1, 2)", "SELECT list_value(1, 2)"},
-		{"from_json", "SELECT from_json(v, 'a STRING, b ARRAY<INT>', map('x', 'y'))", `SELECT from_json(v, '{"a":"VARCHAR","b":["INTEGER"]}')`},
-		{"posexplode", "SELECT posexplode(xs) AS (i, x) FROM t", "SELECT generate_subscripts(xs, 1) - 1 AS i, unnest(xs) AS x FROM t"},
-		{"explode", "SELECT explode(xs)", "SELECT unnest(xs)"},
-		{"read_files by lines", "SELECT * FROM read_files('s3://b/' || :name, format => 'text')", "SELECT * FROM lines(s3://b/O'Hara)"},
-		{"read_files whole", "SELECT * FROM read_files('p', format => 'text', wholeText => true)", "SELECT * FROM whole(p)"},
-	} {
-		got, err := r.rewrite(splitStatements(c.in)[0])
-		require.NoError(t, err, c.name)
-		require.Equal(t, squeeze(c.want), squeeze(strings.Join(got, ";")), c.name)
-	}
+	})
+
+	t.Run("replace_where_is_delete_and_insert", func(t *testing.T) {
+		t.Parallel()
+		r := &rewriter{params: map[string]string{"d": "2022-10-18"}}
+		got, err := r.rewrite(splitStatements("INSERT INTO q REPLACE WHERE d = :d AND (a IN (SELECT 1)) SELECT * FROM r WHERE d = :d")[0])
+		require.NoError(t, err)
+		require.Equal(t, []string{
+			"DELETE FROM q  WHERE  d = '2022-10-18' AND (a IN (SELECT 1))",
+			"INSERT INTO q  SELECT * FROM r WHERE d = '2022-10-18'",
+		}, got)
+	})
+
+	t.Run("reports_errors", func(t *testing.T) {
+		t.Parallel()
+		r := &rewriter{}
+		for in, want := range map[string]string{
+			"SELECT :missing":                                "UNBOUND_SQL_PARAMETER",
+			"SELECT * FROM read_files(x, format => 1)":       "not a constant",
+			"SELECT * FROM read_files('x', format => 'csv')": "only 'text'",
+			"SELECT from_json(v, 'a')":                       "want a type",
+			"SELECT from_json(v, 'a INT,')":                  "want a field's name",
+			"USE SCHEMA IDENTIFIER(lower('x'))":              "not a constant",
+		} {
+			_, err := r.rewrite(splitStatements(in)[0])
+			require.ErrorContains(t, err, want, in)
+		}
+	})
 }
 
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-func TestRewrite_ReplaceWhereIsDeleteAndInsert(t *testing.T) {
+func TestTokens(t *testing.T) {
 	t.Parallel()
-	r := &rewriter{params: map[string]string{"d": "2022-10-18"}}
-	got, err := r.rewrite(splitStatements("INSERT INTO q REPLACE WHERE d = :d AND (a IN (SELECT 1)) SELECT * FROM r WHERE d = :d")[0])
-	require.NoError(t, err)
-	require.Equal(t, []string{
-		"DELETE FROM q  WHERE  d = '2022-10-18' AND (a IN (SELECT 1))",
-		"INSERT INTO q  SELECT * FROM r WHERE d = '2022-10-18'",
-	}, got)
-}
-
-func TestRewrite_ReportsErrors(t *testing.T) {
-	t.Parallel()
-	r := &rewriter{}
-	for in, want := range map[string]string{
-		"SELECT :missing":                                "UNBOUND_SQL_PARAMETER",
-		"SELECT * FROM read_files(x, format => 1)":       "not a constant",
-		"SELECT * FROM read_files('x', format => 'csv')": "only 'text'",
-		"SELECT from_json(v, 'a')":                       "want a type",
-		"SELECT from_json(v, 'a INT,')":                  "want a field's name",
-		"USE SCHEMA IDENTIFIER(lower('x'))":              "not a constant",
-	} {
-		_, err := r.rewrite(splitStatements(in)[0])
-		require.ErrorContains(t, err, want, in)
-	}
-}
-
-func TestTokens_LoseNothing(t *testing.T) {
-	t.Parallel()
-	for _, sql := range []string{"SELECT 'a''b' -- c\n/* d; */ ; `e` :f 1.5e3 <=> ~ ü", "'unclosed", "/* unclosed", "`", `"\"`} {
-		var b strings.Builder
-		for _, token := range tokens(sql) {
-			b.WriteString(token.text)
+	t.Run("lose_nothing", func(t *testing.T) {
+		t.Parallel()
+		for _, sql := range []string{"SELECT 'a''b' -- c\n/* d; */ ; `e` :f 1.5e3 <=> ~ ü", "'unclosed", "/* unclosed", "`", `"\"`} {
+			var b strings.Builder
+			for _, token := range tokens(sql) {
+				b.WriteString(token.text)
+			}
+			require.Equal(t, sql, b.String())
 		}
-		require.Equal(t, sql, b.String())
-	}
+	})
 }
 
-func TestNotebook_StatementsAndTheirPlaces(t *testing.T) {
+func TestNotebook(t *testing.T) {
 	t.Parallel()
-	statements, err := splitNotebook("-- Databricks notebook source\n-- MAGIC %md\n-- MAGIC # Title; x\n\n-- COMMAND ----------\n\nSELECT 1; -- a;b\nSELECT ';'\n\n-- COMMAND ----------\n\nSELECT 2\n")
-	require.NoError(t, err)
-	var places [][2]int
-	for _, s := range statements {
-		places = append(places, [2]int{s.cell, s.number})
-	}
-	require.Equal(t, [][2]int{{2, 1}, {2, 2}, {3, 1}}, places)
-	_, err = splitNotebook("SELECT 1")
-	require.ErrorContains(t, err, "not a SQL notebook")
-	_, err = splitNotebook("-- Databricks notebook source\n-- MAGIC %python\n-- MAGIC print(1)")
-	require.ErrorContains(t, err, "python")
+	t.Run("statements_and_their_places", func(t *testing.T) {
+		t.Parallel()
+		statements, err := splitNotebook("-- Databricks notebook source\n-- MAGIC %md\n-- MAGIC # Title; x\n\n-- COMMAND ----------\n\nSELECT 1; -- a;b\nSELECT ';'\n\n-- COMMAND ----------\n\nSELECT 2\n")
+		require.NoError(t, err)
+		var places [][2]int
+		for _, s := range statements {
+			places = append(places, [2]int{s.cell, s.number})
+		}
+		require.Equal(t, [][2]int{{2, 1}, {2, 2}, {3, 1}}, places)
+		_, err = splitNotebook("SELECT 1")
+		require.ErrorContains(t, err, "not a SQL notebook")
+		_, err = splitNotebook("-- Databricks notebook source\n-- MAGIC %python\n-- MAGIC print(1)")
+		require.ErrorContains(t, err, "python")
+	})
 }

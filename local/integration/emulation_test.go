@@ -26,45 +26,47 @@ func emulation(url string, n int) posts.EmitInput {
 	return posts.EmitInput{Source: posts.NewGenerator(), URL: url, APIKey: "key", Topic: func(kind string) string { return "pinflow." + kind }, Posts: n}
 }
 
-func TestEmulation_IsCompleteAndInOrderAlthoughTheGatewayIsKilled(t *testing.T) {
-	cluster := broker(t, 3)
-	_, err := kafka.NewAdmin(kafka.Connection{Brokers: cluster.ListenAddrs()}).CreateTopics(deadline(t),
-		kafka.Topic{Name: "pinflow.geo", Partitions: 3}, kafka.Topic{Name: "pinflow.user", Partitions: 3})
-	require.NoError(t, err)
-	const lines, keys = 3000, 60
-	dir := t.TempDir()
-	for _, kind := range posts.Kinds {
-		var text bytes.Buffer
-		for i := range lines {
-			fmt.Fprintf(&text, "{\"index\": %d, \"version\": %d}\n", i%keys, i)
+func TestEmulation(t *testing.T) {
+	t.Run("is_complete_and_in_order_although_the_gateway_is_killed", func(t *testing.T) {
+		cluster := broker(t, 3)
+		_, err := kafka.NewAdmin(kafka.Connection{Brokers: cluster.ListenAddrs()}).CreateTopics(deadline(t),
+			kafka.Topic{Name: "pinflow.geo", Partitions: 3}, kafka.Topic{Name: "pinflow.user", Partitions: 3})
+		require.NoError(t, err)
+		const lines, keys = 3000, 60
+		dir := t.TempDir()
+		for _, kind := range posts.Kinds {
+			var text bytes.Buffer
+			for i := range lines {
+				fmt.Fprintf(&text, "{\"index\": %d, \"version\": %d}\n", i%keys, i)
+			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, kind+".jsonl"), text.Bytes(), 0o600))
 		}
-		require.NoError(t, os.WriteFile(filepath.Join(dir, kind+".jsonl"), text.Bytes(), 0o600))
-	}
-	g := startGateway(t, cluster.ListenAddrs(), "127.0.0.1:0")
-	in := emulation(g.url, 0)
-	in.Source, err = posts.OpenJSONLines(dir)
-	require.NoError(t, err)
-	in.Batch = 20
-	third := make(chan struct{})
-	var once sync.Once
-	in.Progress = func(p posts.EmitProgress) {
-		if p.Done > p.Total/3 {
-			once.Do(func() { close(third) })
+		g := startGateway(t, cluster.ListenAddrs(), "127.0.0.1:0")
+		in := emulation(g.url, 0)
+		in.Source, err = posts.OpenJSONLines(dir)
+		require.NoError(t, err)
+		in.Batch = 20
+		third := make(chan struct{})
+		var once sync.Once
+		in.Progress = func(p posts.EmitProgress) {
+			if p.Done > p.Total/3 {
+				once.Do(func() { close(third) })
+			}
 		}
-	}
-	emitted := make(chan error, 1)
-	go func() {
-		_, err := posts.Emit(deadline(t), in)
-		emitted <- err
-	}()
-	<-third
-	require.NoError(t, g.Process.Kill())
-	_ = g.Wait() // it reports the kill
-	startGateway(t, cluster.ListenAddrs(), strings.TrimPrefix(g.url, "http://"))
-	require.NoError(t, <-emitted)
-	for _, kind := range posts.Kinds {
-		requireVersions(t, readTopic(t, cluster, "pinflow."+kind), lines)
-	}
+		emitted := make(chan error, 1)
+		go func() {
+			_, err := posts.Emit(deadline(t), in)
+			emitted <- err
+		}()
+		<-third
+		require.NoError(t, g.Process.Kill())
+		_ = g.Wait() // it reports the kill
+		startGateway(t, cluster.ListenAddrs(), strings.TrimPrefix(g.url, "http://"))
+		require.NoError(t, <-emitted)
+		for _, kind := range posts.Kinds {
+			requireVersions(t, readTopic(t, cluster, "pinflow."+kind), lines)
+		}
+	})
 }
 
 // requireVersions checks that all versions are there, and that within a key the first copies of

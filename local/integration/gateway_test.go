@@ -106,88 +106,90 @@ func send(url, topic, body string) (int, string, error) {
 	return answer.StatusCode, string(text), err
 }
 
-func TestGateway_WritesRecordsToKafka(t *testing.T) {
-	cluster := broker(t, 1)
-	g := startGateway(t, cluster.ListenAddrs(), "127.0.0.1:0")
-	status, text, err := send(g.url, topic, `{"records":[{"key":"7","value":{"n": 12345678901234567890}},{"value":null}]}`)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, status, text)
-	require.JSONEq(t, `{"offsets":[{"partition":0,"offset":0,"error_code":null,"error":null},{"partition":0,"offset":1,"error_code":null,"error":null}],
+func TestGateway(t *testing.T) {
+	t.Run("writes_records_to_kafka", func(t *testing.T) {
+		cluster := broker(t, 1)
+		g := startGateway(t, cluster.ListenAddrs(), "127.0.0.1:0")
+		status, text, err := send(g.url, topic, `{"records":[{"key":"7","value":{"n": 12345678901234567890}},{"value":null}]}`)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, status, text)
+		require.JSONEq(t, `{"offsets":[{"partition":0,"offset":0,"error_code":null,"error":null},{"partition":0,"offset":1,"error_code":null,"error":null}],
 		"key_schema_id":null,"value_schema_id":null}`, text)
-	records := readAll(t, cluster, 2)
-	require.Equal(t, `{"n": 12345678901234567890}`, string(records[0].Value))
-	require.Equal(t, "7", string(records[0].Key))
-	require.Nil(t, records[1].Value)
+		records := readAll(t, cluster, 2)
+		require.Equal(t, `{"n": 12345678901234567890}`, string(records[0].Value))
+		require.Equal(t, "7", string(records[0].Key))
+		require.Nil(t, records[1].Value)
 
-	status, text, err = send(g.url, "pinflow.nothing", `{"records":[{"value":1}]}`)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusNotFound, status)
-	require.Contains(t, text, "40401")
-}
+		status, text, err = send(g.url, "pinflow.nothing", `{"records":[{"value":1}]}`)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusNotFound, status)
+		require.Contains(t, text, "40401")
+	})
 
-func TestGateway_DrainsOnSIGTERMAndWhenItsParentEnds(t *testing.T) {
-	for name, end := range map[string]func(*process) error{
-		"SIGTERM":           func(p *process) error { return p.Process.Signal(syscall.SIGTERM) },
-		"end of its parent": func(p *process) error { return p.stdin.Close() },
-		"SIGINT, as Ctrl-C": func(p *process) error { return p.Process.Signal(os.Interrupt) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			cluster := broker(t, 1)
-			g := startGateway(t, cluster.ListenAddrs(), "127.0.0.1:0")
-			held, release := make(chan struct{}), make(chan struct{})
-			cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-				cluster.SleepControl(func() { close(held); <-release })
-				return nil, nil, false
+	t.Run("drains_on_sigterm_and_when_its_parent_ends", func(t *testing.T) {
+		for name, end := range map[string]func(*process) error{
+			"SIGTERM":           func(p *process) error { return p.Process.Signal(syscall.SIGTERM) },
+			"end of its parent": func(p *process) error { return p.stdin.Close() },
+			"SIGINT, as Ctrl-C": func(p *process) error { return p.Process.Signal(os.Interrupt) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				cluster := broker(t, 1)
+				g := startGateway(t, cluster.ListenAddrs(), "127.0.0.1:0")
+				held, release := make(chan struct{}), make(chan struct{})
+				cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+					cluster.SleepControl(func() { close(held); <-release })
+					return nil, nil, false
+				})
+				status := make(chan int, 1)
+				go func() {
+					code, _, err := send(g.url, topic, `{"records":[{"value":1}]}`)
+					if err != nil {
+						t.Error(err)
+					}
+					status <- code
+				}()
+				<-held
+				require.NoError(t, end(g))
+				require.Eventually(t, func() bool {
+					conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+					if err == nil {
+						_ = conn.Close()
+					}
+					return err != nil
+				}, patience, time.Millisecond)
+				close(release)
+				require.Equal(t, http.StatusOK, <-status)
+				require.NoError(t, g.Wait(), g.logs)
+				require.Equal(t, 1, count(t, cluster))
 			})
-			status := make(chan int, 1)
-			go func() {
-				code, _, err := send(g.url, topic, `{"records":[{"value":1}]}`)
-				if err != nil {
-					t.Error(err)
-				}
-				status <- code
-			}()
-			<-held
-			require.NoError(t, end(g))
-			require.Eventually(t, func() bool {
-				conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
-				if err == nil {
-					_ = conn.Close()
-				}
-				return err != nil
-			}, patience, time.Millisecond)
-			close(release)
-			require.Equal(t, http.StatusOK, <-status)
-			require.NoError(t, g.Wait(), g.logs)
-			require.Equal(t, 1, count(t, cluster))
-		})
-	}
-}
-
-func TestGateway_IsUnhealthyWithoutKafkaAndRecovers(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic))
-	require.NoError(t, err)
-	var port int
-	_, err = fmt.Sscanf(cluster.ListenAddrs()[0], "127.0.0.1:%d", &port)
-	require.NoError(t, err)
-	g := startGateway(t, cluster.ListenAddrs(), "127.0.0.1:0")
-	health := func(want int) func() bool {
-		return func() bool {
-			answer, err := http.Get(g.url + "/healthz")
-			require.NoError(t, err)
-			_ = answer.Body.Close()
-			return answer.StatusCode == want
 		}
-	}
-	cluster.Close()
-	require.Eventually(t, health(http.StatusServiceUnavailable), patience, 20*time.Millisecond)
-	cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic), kfake.Ports(port))
-	require.NoError(t, err)
-	defer cluster.Close()
-	require.Eventually(t, health(http.StatusOK), patience, 20*time.Millisecond)
-	status, text, err := send(g.url, topic, `{"records":[{"value":1}]}`)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, status, text)
+	})
+
+	t.Run("is_unhealthy_without_kafka_and_recovers", func(t *testing.T) {
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic))
+		require.NoError(t, err)
+		var port int
+		_, err = fmt.Sscanf(cluster.ListenAddrs()[0], "127.0.0.1:%d", &port)
+		require.NoError(t, err)
+		g := startGateway(t, cluster.ListenAddrs(), "127.0.0.1:0")
+		health := func(want int) func() bool {
+			return func() bool {
+				answer, err := http.Get(g.url + "/healthz")
+				require.NoError(t, err)
+				_ = answer.Body.Close()
+				return answer.StatusCode == want
+			}
+		}
+		cluster.Close()
+		require.Eventually(t, health(http.StatusServiceUnavailable), patience, 20*time.Millisecond)
+		cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic), kfake.Ports(port))
+		require.NoError(t, err)
+		defer cluster.Close()
+		require.Eventually(t, health(http.StatusOK), patience, 20*time.Millisecond)
+		status, text, err := send(g.url, topic, `{"records":[{"value":1}]}`)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, status, text)
+	})
 }
 
 // BenchmarkGateway posts to a running gateway in front of Kafka; an operation is one record.

@@ -51,13 +51,16 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-func TestClassify_WhatIsMissingIsNotUnreachable(t *testing.T) {
+func TestClassifyErrors(t *testing.T) {
 	t.Parallel()
-	for _, err := range []error{
-		&apierr.APIError{StatusCode: 404, ErrorCode: "RESOURCE_DOES_NOT_EXIST", Message: "query doesn't exist."}, &apierr.APIError{StatusCode: 404},
-	} {
-		got := Classify(err)
-		require.False(t, fault.Unusable(got))
-		require.ErrorIs(t, got, err)
-	}
+	t.Run("what_is_missing_is_not_unreachable", func(t *testing.T) {
+		t.Parallel()
+		for _, err := range []error{
+			&apierr.APIError{StatusCode: 404, ErrorCode: "RESOURCE_DOES_NOT_EXIST", Message: "query doesn't exist."}, &apierr.APIError{StatusCode: 404},
+		} {
+			got := Classify(err)
+			require.False(t, fault.Unusable(got))
+			require.ErrorIs(t, got, err)
+		}
+	})
 }

@@ -109,85 +109,87 @@ func lines(t *testing.T, objects *s3.Client, date dates.Date) map[string]int {
 	return found
 }
 
-// Records of three dates in three partitions are landed in any order, while Kafka cuts connections
-// and moves leaders.
-func TestLanding_ExactlyOnceThroughFaultsOfKafka(t *testing.T) {
-	t.Parallel()
-	cluster := newBroker(t, 3, kfake.NumBrokers(3))
-	bucket := newBucket(t)
-	producer := newProducer(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
-	want := map[dates.Date]map[string]int{}
-	next := [3]int{}
-	for i := range 3000 {
-		at := day.Start().Add(time.Duration(i) * 72 * time.Hour / 3000)
-		partition := rand.IntN(3)
-		produce(t, producer, record(int32(partition), at, fmt.Sprintf(`{"index":%d,"title":%q}`, i, strings.Repeat("x", 300))))
-		if want[dates.Of(at)] == nil {
-			want[dates.Of(at)] = map[string]int{}
-		}
-		want[dates.Of(at)][fmt.Sprintf("%d/%d=%d", partition, next[partition], i)]++
-		next[partition]++
-	}
-	var requests, cut atomic.Int64
-	for _, key := range []kmsg.Key{kmsg.Fetch, kmsg.ListOffsets} {
-		cluster.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
-			cluster.KeepControl()
-			if requests.Add(1)%7 == 0 {
-				cut.Add(1)
-				return nil, errors.New("cut"), true // the broker closes the connection without an answer
+func TestLanding(t *testing.T) {
+	// Records of three dates in three partitions are landed in any order, while Kafka cuts connections
+	// and moves leaders.
+	t.Run("exactly_once_through_faults_of_kafka", func(t *testing.T) {
+		t.Parallel()
+		cluster := newBroker(t, 3, kfake.NumBrokers(3))
+		bucket := newBucket(t)
+		producer := newProducer(t, cluster, kgo.ProducerBatchCompression(kgo.NoCompression()))
+		want := map[dates.Date]map[string]int{}
+		next := [3]int{}
+		for i := range 3000 {
+			at := day.Start().Add(time.Duration(i) * 72 * time.Hour / 3000)
+			partition := rand.IntN(3)
+			produce(t, producer, record(int32(partition), at, fmt.Sprintf(`{"index":%d,"title":%q}`, i, strings.Repeat("x", 300))))
+			if want[dates.Of(at)] == nil {
+				want[dates.Of(at)] = map[string]int{}
 			}
-			return nil, nil, false
-		})
-	}
-	landing := &landing.Activities{Kafka: newReader(t, cluster), Objects: bucket, UserID: "u", ObjectBytes: 40_000, ObjectRecords: 70}
-	for i, date := range []dates.Date{day.Add(1), day.Add(2), day} {
-		require.NoError(t, cluster.MoveTopicPartition(topic, int32(i), int32(i)))
-		summary := land(t, landing, date)
-		require.EqualValues(t, len(want[date]), summary.Records)
-		require.Greater(t, summary.Objects, 9)
-		require.Equal(t, summary, land(t, landing, date), "again")
-	}
-	for date := range want {
-		require.Equal(t, want[date], lines(t, bucket, date))
-	}
-	require.Positive(t, cut.Load())
-	require.Len(t, committed(t, producer), 3)
-}
+			want[dates.Of(at)][fmt.Sprintf("%d/%d=%d", partition, next[partition], i)]++
+			next[partition]++
+		}
+		var requests, cut atomic.Int64
+		for _, key := range []kmsg.Key{kmsg.Fetch, kmsg.ListOffsets} {
+			cluster.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+				cluster.KeepControl()
+				if requests.Add(1)%7 == 0 {
+					cut.Add(1)
+					return nil, errors.New("cut"), true // the broker closes the connection without an answer
+				}
+				return nil, nil, false
+			})
+		}
+		landing := &landing.Activities{Kafka: newReader(t, cluster), Objects: bucket, UserID: "u", ObjectBytes: 40_000, ObjectRecords: 70}
+		for i, date := range []dates.Date{day.Add(1), day.Add(2), day} {
+			require.NoError(t, cluster.MoveTopicPartition(topic, int32(i), int32(i)))
+			summary := land(t, landing, date)
+			require.EqualValues(t, len(want[date]), summary.Records)
+			require.Greater(t, summary.Objects, 9)
+			require.Equal(t, summary, land(t, landing, date), "again")
+		}
+		for date := range want {
+			require.Equal(t, want[date], lines(t, bucket, date))
+		}
+		require.Positive(t, cut.Load())
+		require.Len(t, committed(t, producer), 3)
+	})
 
-func TestLanding_AMissingTopicHasAHint(t *testing.T) {
-	t.Parallel()
-	landings := &landing.Activities{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), UserID: "u"}
-	_, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "geo", Date: day})
-	requireFinal(t, err, failure.Missing, "u.geo", "starter setup")
-}
+	t.Run("a_missing_topic_has_a_hint", func(t *testing.T) {
+		t.Parallel()
+		landings := &landing.Activities{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), UserID: "u"}
+		_, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "geo", Date: day})
+		requireFinal(t, err, failure.Missing, "u.geo", "starter setup")
+	})
 
-func TestLanding_OffsetsThatRetentionDeletedAreNamed(t *testing.T) {
-	t.Parallel()
-	cluster := newBroker(t, 1)
-	producer := newProducer(t, cluster)
-	for range 10 {
-		produce(t, producer, record(0, noon, "{}"))
-	}
-	landings := &landing.Activities{Kafka: newReader(t, cluster), Objects: newBucket(t), UserID: "u"}
-	plan, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
-	require.NoError(t, err)
-	deleteBefore(t, producer, 6)
-	_, err = execute[landing.PartitionSummary](landings.LandPartition, landing.PartitionInput{Topic: plan.Topic, Date: day, Range: plan.Ranges[0]})
-	requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
-	_, err = execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
-	requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
-}
+	t.Run("offsets_that_retention_deleted_are_named", func(t *testing.T) {
+		t.Parallel()
+		cluster := newBroker(t, 1)
+		producer := newProducer(t, cluster)
+		for range 10 {
+			produce(t, producer, record(0, noon, "{}"))
+		}
+		landings := &landing.Activities{Kafka: newReader(t, cluster), Objects: newBucket(t), UserID: "u"}
+		plan, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
+		require.NoError(t, err)
+		deleteBefore(t, producer, 6)
+		_, err = execute[landing.PartitionSummary](landings.LandPartition, landing.PartitionInput{Topic: plan.Topic, Date: day, Range: plan.Ranges[0]})
+		requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
+		_, err = execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
+		requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
+	})
 
-// The error is retried and names the system that is unreachable.
-func TestLanding_WithoutKafkaIsRetried(t *testing.T) {
-	reader := kafka.NewReader(kafka.Connection{Brokers: []string{freeAddress(t)}, ClientID: "test"})
-	t.Cleanup(reader.Close)
-	landings := &landing.Activities{Kafka: reader, Objects: newBucket(t), UserID: "u"}
-	_, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
-	var failure *temporal.ApplicationError
-	require.ErrorAs(t, err, &failure)
-	require.False(t, failure.NonRetryable())
-	require.ErrorContains(t, err, "no Kafka broker answers")
+	// The error is retried and names the system that is unreachable.
+	t.Run("without_kafka_is_retried", func(t *testing.T) {
+		reader := kafka.NewReader(kafka.Connection{Brokers: []string{freeAddress(t)}, ClientID: "test"})
+		t.Cleanup(reader.Close)
+		landings := &landing.Activities{Kafka: reader, Objects: newBucket(t), UserID: "u"}
+		_, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
+		var failure *temporal.ApplicationError
+		require.ErrorAs(t, err, &failure)
+		require.False(t, failure.NonRetryable())
+		require.ErrorContains(t, err, "no Kafka broker answers")
+	})
 }
 
 // BenchmarkLanding lands a partition over both real protocols.
