@@ -6,7 +6,7 @@ package e2e
 //   - first the two tests that kill a worker in the middle of its work, up to the kill: Temporal
 //     needs most of a minute to miss a worker, in which nothing happens;
 //   - in that minute, and otherwise alone, the test that measures times, which is
-//     TestBackfill_NeverDelaysTheDailyRun;
+//     TestPriorityOfTheDailyRun;
 //   - then all others, as many at once as their lane takes.
 
 import (

@@ -12,44 +12,47 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// An order to cancel that is given while no worker is up is carried out when one is: the Databricks run that goes on meanwhile is
-// cancelled, and no other is started.
-func TestCancel_GivenWhileTheWorkerIsDown(t *testing.T) {
-	onShared.enter(t)
-	s := startTenant(t)
-	s.breakNotebook("load", "-- Databricks notebook source\nSELECT sleep_ms(3600000)")
-	date := ago(1)
-	s.must("run", string(date))
-	load := fmt.Sprintf("%s %s load try 1", workflows.Daily.Name, date)
-	state := func() jobs.RunLifecycleStateV2State {
-		runs := s.databricksRuns(workflows.Daily.Name + " ")[load]
-		if len(runs) != 1 {
-			return ""
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	// An order to cancel that is given while no worker is up is carried out when one is: the Databricks run that goes on meanwhile is
+	// cancelled, and no other is started.
+	t.Run("given_while_the_worker_is_down", func(t *testing.T) {
+		onShared.enter(t)
+		s := startTenant(t)
+		s.breakNotebook("load", "-- Databricks notebook source\nSELECT sleep_ms(3600000)")
+		date := ago(1)
+		s.must("run", string(date))
+		load := fmt.Sprintf("%s %s load try 1", workflows.Daily.Name, date)
+		state := func() jobs.RunLifecycleStateV2State {
+			runs := s.databricksRuns(workflows.Daily.Name + " ")[load]
+			if len(runs) != 1 {
+				return ""
+			}
+			return runs[0].Status.State
 		}
-		return runs[0].Status.State
-	}
-	s.eventually("Databricks runs the notebook", func() bool { return state() == jobs.RunLifecycleStateV2StateRunning })
-	s.eventually("the run knows of it", func() bool { return s.statusOf(string(date)).Tasks[0].JobRunID != 0 })
-	s.worker.kill()
-	s.must("cancel", string(date), "--reason", "the wrong day")
-	require.Equal(t, jobs.RunLifecycleStateV2StateRunning, state(), "nobody is there to cancel it")
+		s.eventually("Databricks runs the notebook", func() bool { return state() == jobs.RunLifecycleStateV2StateRunning })
+		s.eventually("the run knows of it", func() bool { return s.statusOf(string(date)).Tasks[0].JobRunID != 0 })
+		s.worker.kill()
+		s.must("cancel", string(date), "--reason", "the wrong day")
+		require.Equal(t, jobs.RunLifecycleStateV2StateRunning, state(), "nobody is there to cancel it")
 
-	s.worker = s.start("workers")
-	c := s.temporal()
-	s.eventually("the run has ended", func() bool {
-		runs := s.executions(c, date)
-		return len(runs) == 1 && runs[0].CloseTime != nil
+		s.worker = s.start("workers")
+		c := s.temporal()
+		s.eventually("the run has ended", func() bool {
+			runs := s.executions(c, date)
+			return len(runs) == 1 && runs[0].CloseTime != nil
+		})
+		require.Equal(t, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, s.executions(c, date)[0].Status)
+		runs := s.databricksRuns(workflows.Daily.Name + " ")
+		require.Len(t, runs, 1, "no task was started after the order: %v", runs)
+		require.Len(t, runs[load], 1)
+		require.Equal(t, jobs.RunResultStateCanceled, runs[load][0].State.ResultState)
+
+		status := s.statusOf(string(date))
+		require.Equal(t, run.Failed, status.State)
+		require.Contains(t, status.Error, "cancelled")
+		for _, task := range status.Tasks[1:] {
+			require.Equal(t, run.Skipped, task.State, task.ID)
+		}
 	})
-	require.Equal(t, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, s.executions(c, date)[0].Status)
-	runs := s.databricksRuns(workflows.Daily.Name + " ")
-	require.Len(t, runs, 1, "no task was started after the order: %v", runs)
-	require.Len(t, runs[load], 1)
-	require.Equal(t, jobs.RunResultStateCanceled, runs[load][0].State.ResultState)
-
-	status := s.statusOf(string(date))
-	require.Equal(t, run.Failed, status.State)
-	require.Contains(t, status.Error, "cancelled")
-	for _, task := range status.Tasks[1:] {
-		require.Equal(t, run.Skipped, task.State, task.ID)
-	}
 }

@@ -64,47 +64,50 @@ func (s *system) going(c client.Client, workflow string) int64 {
 	return answer.Count
 }
 
-// The Schedule, an operator and a backfill that ask for the same date at the same moment get one run, whoever is first.
-func TestRun_AskedForByThreeAtOnceIsOne(t *testing.T) {
-	onShared.enter(t)
-	s := startTenant(t)
-	s.must("schedule", "apply")
-	c := s.temporal()
-	var days []dates.Date
-	for round := range 6 {
-		date := ago(1 + round)
-		days = append(days, date)
-		var asked []*process
-		ask := []func(){
-			func() { s.fire(c, date) },
-			func() {
-				asked = append(asked, s.start("starter", "run", string(date), "--wait", "--dag", workflows.Daily.Name))
-			},
-			func() {
-				asked = append(asked, s.start("starter", "backfill", "--from", string(date), "--to", string(date), "--wait", "--dag", workflows.Daily.Name))
-			},
+func TestRunOnce(t *testing.T) {
+	t.Parallel()
+	// The Schedule, an operator and a backfill that ask for the same date at the same moment get one run, whoever is first.
+	t.Run("asked_for_by_three_at_once_is_one", func(t *testing.T) {
+		onShared.enter(t)
+		s := startTenant(t)
+		s.must("schedule", "apply")
+		c := s.temporal()
+		var days []dates.Date
+		for round := range 6 {
+			date := ago(1 + round)
+			days = append(days, date)
+			var asked []*process
+			ask := []func(){
+				func() { s.fire(c, date) },
+				func() {
+					asked = append(asked, s.start("starter", "run", string(date), "--wait", "--dag", workflows.Daily.Name))
+				},
+				func() {
+					asked = append(asked, s.start("starter", "backfill", "--from", string(date), "--to", string(date), "--wait", "--dag", workflows.Daily.Name))
+				},
+			}
+			for i := range ask {
+				ask[(round+i)%len(ask)]()
+			}
+			for _, p := range asked {
+				<-p.done
+				require.Zero(t, p.cmd.ProcessState.ExitCode(), "%v\n%s", p.cmd.Args, p.output)
+			}
+			s.eventually("all who asked have ended", func() bool { return s.going(c, run.RangeWorkflow)+s.going(c, run.RunWorkflow) == 0 })
 		}
-		for i := range ask {
-			ask[(round+i)%len(ask)]()
-		}
-		for _, p := range asked {
-			<-p.done
-			require.Zero(t, p.cmd.ProcessState.ExitCode(), "%v\n%s", p.cmd.Args, p.output)
-		}
-		s.eventually("all who asked have ended", func() bool { return s.going(c, run.RangeWorkflow)+s.going(c, run.RunWorkflow) == 0 })
-	}
-	s.requireRunOnce(c, days...)
-	// The three were really at it: each round has a range of the Schedule's, and one of the backfill's.
-	answer, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Completed'", run.RangeWorkflow),
+		s.requireRunOnce(c, days...)
+		// The three were really at it: each round has a range of the Schedule's, and one of the backfill's.
+		answer, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Completed'", run.RangeWorkflow),
+		})
+		require.NoError(t, err)
+		require.EqualValues(t, 2*len(days), answer.Count)
 	})
-	require.NoError(t, err)
-	require.EqualValues(t, 2*len(days), answer.Count)
 }
 
 // A worker that is killed in the middle of a backfill changes nothing: each date runs once, nothing runs twice on Databricks, and the
 // answers are the same.
-func TestBackfill_AKilledWorkerChangesNothing(t *testing.T) {
+func TestBackfillOfAKilledWorker(t *testing.T) {
 	const days = 20
 	s := startTenant(t)
 	s.post(wire.lines(t), 0, 1)

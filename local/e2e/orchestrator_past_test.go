@@ -109,24 +109,27 @@ func (d *summing) task(r client.WorkflowRun) run.Task {
 	return status.Tasks[1]
 }
 
-func TestPast_ABackfillSumsUpInTheOrderOfTheDatesAndARerunOfAnEarlierOneStopsNothing(t *testing.T) {
-	onShared.enter(t)
-	d := startSumming(t)
-	in := run.RangeInput{DAG: summingDAG, From: "2022-10-01", To: "2022-10-06", Parallel: 4, Trigger: run.Backfill}
-	backfill, err := d.client.ExecuteWorkflow(t.Context(), launch.RangeOptions(in), run.RangeWorkflow, in)
-	require.NoError(t, err)
-	require.NoError(t, backfill.Get(t.Context(), nil))
-	want := []dates.Date{"2022-10-01", "2022-10-02", "2022-10-03", "2022-10-04", "2022-10-05", "2022-10-06"}
-	require.Equal(t, want, d.sums, "four dates at a time, and still one after the other")
+func TestPast(t *testing.T) {
+	t.Parallel()
+	t.Run("a_backfill_sums_up_in_the_order_of_the_dates_and_a_rerun_of_an_earlier_one_stops_nothing", func(t *testing.T) {
+		onShared.enter(t)
+		d := startSumming(t)
+		in := run.RangeInput{DAG: summingDAG, From: "2022-10-01", To: "2022-10-06", Parallel: 4, Trigger: run.Backfill}
+		backfill, err := d.client.ExecuteWorkflow(t.Context(), launch.RangeOptions(in), run.RangeWorkflow, in)
+		require.NoError(t, err)
+		require.NoError(t, backfill.Get(t.Context(), nil))
+		want := []dates.Date{"2022-10-01", "2022-10-02", "2022-10-03", "2022-10-04", "2022-10-05", "2022-10-06"}
+		require.Equal(t, want, d.sums, "four dates at a time, and still one after the other")
 
-	d.setBroken("2022-10-07", true)
-	require.ErrorContains(t, d.run("2022-10-07").Get(t.Context(), nil), "nothing adds up")
-	next := d.run("2022-10-08")
-	waits := func() bool { return d.task(next).Waiting == "sum of 2022-10-07" }
-	require.Eventually(t, waits, patience, 50*time.Millisecond)
-	d.setBroken("2022-10-07", false)
-	require.NoError(t, d.run("2022-10-07", "sum").Get(t.Context(), nil), "the one that waits holds no slot of the pool")
-	require.NoError(t, next.Get(t.Context(), nil))
-	require.Equal(t, append(want, "2022-10-07", "2022-10-08"), d.sums)
-	require.Equal(t, 1, d.task(next).Tries)
+		d.setBroken("2022-10-07", true)
+		require.ErrorContains(t, d.run("2022-10-07").Get(t.Context(), nil), "nothing adds up")
+		next := d.run("2022-10-08")
+		waits := func() bool { return d.task(next).Waiting == "sum of 2022-10-07" }
+		require.Eventually(t, waits, patience, 50*time.Millisecond)
+		d.setBroken("2022-10-07", false)
+		require.NoError(t, d.run("2022-10-07", "sum").Get(t.Context(), nil), "the one that waits holds no slot of the pool")
+		require.NoError(t, next.Get(t.Context(), nil))
+		require.Equal(t, append(want, "2022-10-07", "2022-10-08"), d.sums)
+		require.Equal(t, 1, d.task(next).Tries)
+	})
 }

@@ -42,7 +42,7 @@ type scheduledRun struct {
 // second and takes less than twice as long as without the backfill.
 //
 // It measures times, and therefore calls no t.Parallel: it is over before the lanes open (lanes_test.go).
-func TestBackfill_NeverDelaysTheDailyRun(t *testing.T) {
+func TestPriorityOfTheDailyRun(t *testing.T) {
 	const rounds, idleRounds, queued, parallel = 5, 3, 500, 50
 	s := startSystem(t)
 	s.must("schedule", "apply")
