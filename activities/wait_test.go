@@ -200,8 +200,8 @@ func TestWait(t *testing.T) {
 		activitytest.RequireNonRetryable(t, err, failure.NotebookFailed, "deleted", "new try")
 	})
 
-	// The run continues while the credentials are wrong: another worker, or this one after a restart,
-	// can wait for it.
+	// The run continues while the credentials are wrong: another worker, or this one after a
+	// restart, can wait for it.
 	t.Run("rejected_credentials_do_not_fail_the_run", func(t *testing.T) {
 		n, workspace, _, in := started(t, running)
 		workspace.fault = func(string) error { return &denied{&apierr.APIError{StatusCode: 403, Message: "Invalid access token"}} }

@@ -1,4 +1,5 @@
-// Command local is Pinflow's embedded stack: one program that is Temporal, its Web UI, Kafka, S3 and a Databricks-compatible workspace.
+// Command local is Pinflow's embedded stack: Temporal, its Web UI, Kafka, S3 and a
+// Databricks-compatible workspace in one program.
 package main
 
 import (
@@ -26,7 +27,7 @@ const (
 )
 
 func main() {
-	ctx, stop := untilTold()
+	ctx, stop := untilSignalled()
 	defer stop()
 	root := &cobra.Command{
 		Use: "local", Short: "Pinflow's embedded stack, on loopback and without Docker",
@@ -39,7 +40,7 @@ func main() {
 	}
 }
 
-// exitCode is 2 for what the caller can change in the call: a flag, a port, the data directory.
+// exitCode returns 2 for mistakes in the call: a flag, a port, the data directory.
 func exitCode(err error) int {
 	var busy *stack.BusyError
 	var inUse *stack.InUseError
@@ -52,9 +53,9 @@ func exitCode(err error) int {
 
 type usageError struct{ error }
 
-// untilTold returns a context that ends on SIGINT and SIGTERM, and at the end of standard input if a parent process asked for that.
-// A second signal ends the process at once.
-func untilTold() (context.Context, context.CancelFunc) {
+// untilSignalled returns a context that ends on SIGINT and SIGTERM, and with standard input if the
+// parent process asks for that. A second signal ends the process immediately.
+func untilSignalled() (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	serving := len(os.Args) > 1 && os.Args[1] == s3.Subcommand // it reads its standard input itself
@@ -79,12 +80,12 @@ func stackCommand() *cobra.Command {
 		},
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	cmd.Flags().StringVar(&o.Data, "data", ".local", "directory of all state")
+	cmd.Flags().StringVar(&o.Data, "data", ".local", "directory of the state")
 	o.Ports.Flags(cmd.Flags())
 	return cmd
 }
 
-// serveTemporal runs Temporal's server alone until it is told to end.
+// serveTemporal runs Temporal's server alone until the context ends.
 func serveTemporal(cmd *cobra.Command, o temporal.Options, ui *temporal.UIOptions) error {
 	server, err := temporal.Start(o)
 	if err != nil {
@@ -100,7 +101,8 @@ func serveTemporal(cmd *cobra.Command, o temporal.Options, ui *temporal.UIOption
 	return server.Stop()
 }
 
-// workspaceCommand runs the workspace alone, as a container does. It takes the settings of .env.example from the environment.
+// workspaceCommand runs the workspace alone, as a container does. It takes the settings of
+// .env.example from the environment.
 func workspaceCommand() *cobra.Command {
 	o := workspace.Options{
 		Token: os.Getenv("DATABRICKS_TOKEN"), WarehouseID: os.Getenv("PINFLOW_WAREHOUSE_ID"), PublicURL: os.Getenv("DATABRICKS_HOST"),
@@ -120,7 +122,7 @@ func workspaceCommand() *cobra.Command {
 			return server.Serve(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&o.Address, "address", "127.0.0.1:8090", "where to listen")
+	cmd.Flags().StringVar(&o.Address, "address", "127.0.0.1:8090", "address to listen on")
 	cmd.Flags().StringVar(&o.DataDir, "data", ".local/workspace", "directory of its state")
 	return cmd
 }

@@ -142,7 +142,7 @@ func TestDoctor(t *testing.T) {
 			"no topic":              {func(w *world) { w.topics.there = w.topics.there[1:] }, exit.Failed, []string{"Kafka", "pinflow.pin missing", "starter setup"}},
 			"no bucket":             {func(w *world) { w.bucket.exists = false }, exit.Failed, []string{"S3", "does not have the bucket", "starter setup"}},
 			"wrong token":           {func(w *world) { w.user = &apierr.APIError{StatusCode: 403, Message: "Invalid access token."} }, exit.Unreachable, []string{"token", "DATABRICKS_TOKEN"}},
-			"busy Databricks":       {func(w *world) { w.user = &apierr.APIError{StatusCode: 503, Message: "try later"} }, exit.Unreachable, []string{"token", "make stack"}},
+			"busy Databricks":       {func(w *world) { w.user = &apierr.APIError{StatusCode: 503, Message: "try later"} }, exit.Unreachable, []string{"token", "try again later"}},
 			"other notebooks":       {func(w *world) { clear(w.notes.sources) }, exit.Failed, []string{"notebooks", "differ", "starter notebooks push"}},
 			"no schema":             {func(w *world) { w.sql.schema = false }, exit.Failed, []string{"schema", "pinterest", "starter setup"}},
 			"no API key":            {func(w *world) { w.settings.APIKeys = nil }, exit.Failed, []string{"gateway", "API key", "PINFLOW_API_KEYS is empty"}},

@@ -11,8 +11,8 @@ import (
 )
 
 func TestDaily(t *testing.T) {
-	// The only test of the production DAG. All others have DAGs of their own, so that a change of this
-	// one breaks this test alone.
+	// The only test of the production DAG. All others have DAGs of their own, so that a change of
+	// this one breaks this test alone.
 	t.Run("is_the_production_pipeline", func(t *testing.T) {
 		require.NoError(t, DefaultCatalog.Validate())
 		require.Equal(t, "pinterest-daily", Daily.Name)

@@ -155,7 +155,8 @@ func TestRangeUpdate(t *testing.T) {
 		require.Equal(t, 1, in.Carried.Skipped)
 		require.Equal(t, 8, in.Carried.Next)
 
-		// The next workflow run waits for these runs by their run ids and does not start them again.
+		// The next workflow run waits for these runs by their run ids and does not start them
+		// again.
 		rest := newWindow()
 		var awaited []string
 		r := playRange(t, rest, in, withLedger(entries...), func(env *testsuite.TestWorkflowEnvironment) {

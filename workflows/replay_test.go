@@ -88,7 +88,8 @@ var recordings = map[string]enumspb.EventType{
 
 func TestReplay(t *testing.T) {
 	// Open runs must continue under this code: histories that were recorded on a real server replay
-	// without a difference. Record only with code that is deployed (go test ./workflows -run TestReplay
+	// without a difference. Record only with code that is deployed (go test ./workflows -run
+	// TestReplay
 	// -record): a recording of the code under test proves nothing about open runs.
 	t.Run("recorded_histories_replay", func(t *testing.T) {
 		if *recording {

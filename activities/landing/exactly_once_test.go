@@ -49,9 +49,9 @@ func (l *landings) boundary(t require.TestingT, date dates.Date) boundary {
 }
 
 func TestLanding(t *testing.T) {
-	// Over some days, records arrive in time, late, and from fast clocks. Partitions are added. Dates
-	// are planned and landed in any order, in part and again, with workers that die meanwhile. In the
-	// end every record has landed once, under one date.
+	// Over some days, records arrive in time, late, and from fast clocks. Partitions are added.
+	// Dates are planned and landed in any order, in part and again, with workers that die
+	// meanwhile. In the end every record has landed once, under one date.
 	t.Run("no_gap_no_overlap_in_any_order", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			const first = dates.Date("2024-02-27")

@@ -44,8 +44,8 @@ func TestLand(t *testing.T) {
 		}
 	})
 
-	// The first records of a date that was empty before start at an offset whose name the empty object
-	// does not use.
+	// The first records of a date that was empty before start at an offset whose name the empty
+	// object does not use.
 	t.Run("an_empty_object_does_not_block_later_records", func(t *testing.T) {
 		l := newLandings(1, at(day, 12))
 		l.land(t, day)

@@ -64,8 +64,8 @@ func TestPlan(t *testing.T) {
 		require.Equal(t, []Range{{0, 0, 0}}, plan.Ranges)
 	})
 
-	// If no record ends a date, its boundary is the current end of the topic. Two workers must not fix
-	// two dates in that way at once.
+	// If no record ends a date, its boundary is the current end of the topic. Two workers must not
+	// fix two dates in that way at once.
 	t.Run("boundaries_that_race_do_not_cross", func(t *testing.T) {
 		l := newLandings(1, at(day, 25))
 		l.broker.produce(topic, 0, at(day, -100), "{}")
@@ -142,8 +142,8 @@ func TestPlan(t *testing.T) {
 		require.Equal(t, summary, again)
 	})
 
-	// A producer with a fast clock gives a record the time of tomorrow. The boundary will assign it to
-	// tomorrow, so that today must not land it.
+	// A producer with a fast clock gives a record the time of tomorrow. The boundary will assign it
+	// to tomorrow, so that today must not land it.
 	t.Run("partial_date_stops_before_a_record_of_a_later_date", func(t *testing.T) {
 		l := newLandings(1, at(day, 23.9))
 		l.broker.produce(topic, 0, at(day, 23), "{}")

@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeWarehouse answers statements from tables in memory: in chunks, and only when it has been asked often enough.
+// fakeWarehouse answers statements from tables in memory: in chunks, and only when it has been
+// asked often enough.
 type fakeWarehouse struct {
 	mu        sync.Mutex
 	results   map[string][][]string // by statement

@@ -12,14 +12,16 @@ import (
 type Export struct {
 	// Rows counts the rows of the silver tables, by kind of record.
 	Rows map[string]int64 `json:"rows"`
-	// Rejected counts the records in quarantine, of all dates, by kind:reason, as in "pin:follower_count".
+	// Rejected counts the records in quarantine, of all dates, by kind:reason, as in
+	// "pin:follower_count".
 	Rejected map[string]int64 `json:"rejected"`
 	// Answers holds the rows of each answer, by its name.
 	Answers map[string][][]any `json:"answers"`
 }
 
-// Export reads the tables, and counts the records of these kinds: each kind has a silver table of its name,
-// and a table for its quarantine beside it. The error is ErrMissing if no run has created them yet.
+// Export reads the tables, and counts the records of these kinds: each kind has a silver table of
+// its name, and a table for its quarantine beside it. The error is ErrMissing if no run has created
+// them yet.
 func (w *Warehouse) Export(ctx context.Context, tables []Table, kinds []string) (Export, error) {
 	export := Export{Rows: map[string]int64{}, Rejected: map[string]int64{}, Answers: map[string][][]any{}}
 	counts := make([]int64, len(kinds))

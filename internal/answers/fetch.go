@@ -16,15 +16,15 @@ import (
 // parallelStatements is how many statements run at a time. A small warehouse runs ten.
 const parallelStatements = 4
 
-// Answer is a table with its rows. A value is a string, an int64 or a float64, as the kind of its column
-// says, or nil for NULL. The rows are sorted by their columns, from left to right.
+// Answer is a table with its rows. A value is a string, an int64 or a float64, as the kind of its
+// column says, or nil for NULL. The rows are sorted by their columns, from left to right.
 type Answer struct {
 	Table
 	Rows [][]any
 }
 
-// Fetch reads one table. Columns that are not given are those of the table in the warehouse. The error is
-// ErrMissing if no run has created the table yet.
+// Fetch reads one table. Columns that are not given are those of the table in the warehouse. The
+// error is ErrMissing if no run has created the table yet.
 func (w *Warehouse) Fetch(ctx context.Context, table Table) (Answer, error) {
 	columns := "*"
 	if len(table.Columns) > 0 {
@@ -47,8 +47,8 @@ func (w *Warehouse) Fetch(ctx context.Context, table Table) (Answer, error) {
 	return answer, nil
 }
 
-// columnsOf returns the columns of a table that the warehouse describes. Numbers that may lie between two
-// whole ones are floats; what is not a number is text.
+// columnsOf returns the columns of a table that the warehouse describes. Numbers that may lie
+// between two whole ones are floats; what is not a number is text.
 func columnsOf(described []sql.ColumnInfo) []Column {
 	columns := make([]Column, len(described))
 	for i, column := range described {
@@ -109,8 +109,8 @@ func (t Table) parse(text []string) ([]any, error) {
 	return row, nil
 }
 
-// compareRows orders rows by their values, texts by their code points, so that the order does not depend on
-// the collation of a warehouse.
+// compareRows orders rows by their values, texts by their code points, so that the order does not
+// depend on the collation of a warehouse.
 func compareRows(a, b []any) int {
 	for i := range a {
 		if c := compareValues(a[i], b[i]); c != 0 {

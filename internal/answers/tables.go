@@ -1,5 +1,6 @@
-// Package answers reads the gold tables, and the counts of what the pipeline kept and rejected, from a SQL
-// warehouse. The DAG says which tables there are; this package knows titles and columns of some of them.
+// Package answers reads the gold tables, and the counts of what the pipeline kept and rejected,
+// from a SQL warehouse. The DAG says which tables there are; this package knows titles and columns
+// of some of them.
 package answers
 
 import "slices"

@@ -12,7 +12,8 @@ import (
 	"github.com/pinflow/pinflow/internal/pause"
 )
 
-// Statements is what a Warehouse needs of Databricks' SQL Statement Execution API; the SDK's client satisfies it.
+// Statements is what a Warehouse needs of Databricks' SQL Statement Execution API; the SDK's client
+// satisfies it.
 type Statements interface {
 	ExecuteStatement(ctx context.Context, request sql.ExecuteStatementRequest) (*sql.StatementResponse, error)
 	GetStatementByStatementId(ctx context.Context, statementID string) (*sql.StatementResponse, error)
@@ -24,10 +25,11 @@ type Statements interface {
 var ErrMissing = errors.New("no such table or schema")
 
 const (
-	// firstWait is how long the call that starts a statement waits for its end; the API allows 5 s to
-	// 50 s. It is below the client's timeout for one request.
+	// firstWait is how long the call that starts a statement waits for its end; the API allows 5 s
+	// to 50 s. It is below the client's timeout for one request.
 	firstWait = "20s"
-	// shortestPoll and longestPoll bound the time between two polls of a statement that takes longer.
+	// shortestPoll and longestPoll bound the time between two polls of a statement that takes
+	// longer.
 	shortestPoll, longestPoll = 500 * time.Millisecond, 5 * time.Second
 	// cancelTime limits the cancellation of a statement whose caller has left.
 	cancelTime = 10 * time.Second
@@ -45,9 +47,10 @@ type Warehouse struct {
 	pause func(context.Context, time.Duration) error // tests do not wait
 }
 
-// Query runs one statement and returns all its rows, every value as text. The API does not distinguish NULL
-// from an empty text; the tables that are read here have no empty texts. If the context ends, the statement
-// is cancelled. The error is ErrMissing if a table or schema does not exist.
+// Query runs one statement and returns all its rows, every value as text. The API does not
+// distinguish NULL from an empty text; the tables that are read here have no empty texts. If the
+// context ends, the statement is cancelled. The error is ErrMissing if a table or schema does not
+// exist.
 func (w *Warehouse) Query(ctx context.Context, statement string) ([][]string, error) {
 	result, err := w.query(ctx, statement)
 	return result.rows, err
@@ -55,7 +58,8 @@ func (w *Warehouse) Query(ctx context.Context, statement string) ([][]string, er
 
 // result is the result of a statement.
 type result struct {
-	// columns describes the columns as the warehouse does; it is empty for a statement without a result.
+	// columns describes the columns as the warehouse does; it is empty for a statement without a
+	// result.
 	columns []sql.ColumnInfo
 	rows    [][]string
 }
@@ -118,8 +122,8 @@ func (w *Warehouse) wait(ctx context.Context, response *sql.StatementResponse) (
 	}
 }
 
-// cancel ends a statement whose caller has left. A failure costs the warehouse some work and changes no
-// result, so it is ignored.
+// cancel ends a statement whose caller has left. A failure costs the warehouse some work and
+// changes no result, so it is ignored.
 func (w *Warehouse) cancel(ctx context.Context, id string) {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
 	defer done()
@@ -149,15 +153,15 @@ func failure(response *sql.StatementResponse) error {
 	return err
 }
 
-// missingWords are the texts of errors about a table or schema that does not exist: the error classes of
-// Databricks, and the messages of DuckDB that the embedded workspace passes on.
+// missingWords are the texts of errors about a table or schema that does not exist: the error
+// classes of Databricks, and the messages of DuckDB that the embedded workspace passes on.
 var missingWords = []string{
 	"[TABLE_OR_VIEW_NOT_FOUND", "[SCHEMA_NOT_FOUND",
 	"Catalog Error: Table with name", "Catalog Error: SHOW TABLES FROM: No catalog + schema",
 }
 
-// missing reports whether a statement failed because a table or schema does not exist, by the text or the
-// SQLSTATE of the error.
+// missing reports whether a statement failed because a table or schema does not exist, by the text
+// or the SQLSTATE of the error.
 func missing(status *sql.StatementStatus) bool {
 	for _, words := range missingWords {
 		if strings.Contains(status.Error.Message, words) {

@@ -1,7 +1,9 @@
-// Package config reads Pinflow's settings from the environment. Every program reads the same names, which .env.example explains.
+// Package config reads Pinflow's settings from the environment. Every program reads the same names,
+// which .env.example explains.
 //
-// The names of the field are kept where there are any: TEMPORAL_* is read by the Temporal SDK's envconfig, DATABRICKS_* by the Databricks SDK
-// and AWS_* by the AWS SDK. What is Pinflow's own starts with PINFLOW_.
+// The names of the field are kept where there are any: TEMPORAL_* is read by the Temporal SDK's
+// envconfig, DATABRICKS_* by the Databricks SDK and AWS_* by the AWS SDK. What is Pinflow's own
+// starts with PINFLOW_.
 package config
 
 import (
@@ -35,11 +37,13 @@ type Config struct {
 	Schema string `env:"PINFLOW_SCHEMA" envDefault:"pinterest"`
 	// Notebooks is the workspace folder to which the notebooks are pushed.
 	Notebooks string `env:"PINFLOW_NOTEBOOKS" envDefault:"/Shared/pinflow"`
-	// Compute says where notebooks run: serverless, warehouse:<id>, cluster:<id>, or the JSON of a new cluster.
+	// Compute says where notebooks run: serverless, warehouse:<id>, cluster:<id>, or the JSON of a
+	// new cluster.
 	Compute string `env:"PINFLOW_COMPUTE" envDefault:"serverless"`
 	// Warehouse is the id of the SQL warehouse that answers `starter answers`.
 	Warehouse string `env:"PINFLOW_WAREHOUSE_ID"`
-	// InvalidFollowers is what cleaning does with a follower count that cannot be read: quarantine or null.
+	// InvalidFollowers is what cleaning does with a follower count that cannot be read: quarantine
+	// or null.
 	InvalidFollowers string `env:"PINFLOW_INVALID_FOLLOWERS" envDefault:"quarantine"`
 
 	// GatewayAddress is where the gateway listens.
@@ -48,7 +52,8 @@ type Config struct {
 	GatewayURL string `env:"PINFLOW_GATEWAY_URL" envDefault:"http://127.0.0.1:8082"`
 	// APIKeys are the keys that the gateway accepts; clients send the first.
 	APIKeys []string `env:"PINFLOW_API_KEYS"`
-	// MySQLDSN is the database with the posts of `starter emulate --mysql`, as user:password@tcp(host:3306)/database.
+	// MySQLDSN is the database with the posts of `starter emulate --mysql`, as
+	// user:password@tcp(host:3306)/database.
 	MySQLDSN string `env:"PINFLOW_MYSQL_DSN"`
 	// WorkerAddress is where the worker serves /healthz and /metrics.
 	WorkerAddress string `env:"PINFLOW_WORKER_ADDRESS" envDefault:"127.0.0.1:9464"`
@@ -59,12 +64,14 @@ type Config struct {
 	Schedules Schedules `env:"PINFLOW_SCHEDULES"`
 	// ScheduleTimeZone overrides the time zone of all schedules, by its IANA name.
 	ScheduleTimeZone string `env:"PINFLOW_SCHEDULE_TIMEZONE"`
-	// AlarmHook is the URL to which the worker posts alarms about overdue dates; none if empty. It is a secret: whoever has it can post.
+	// AlarmHook is the URL to which the worker posts alarms about overdue dates; none if empty. It
+	// is a secret: whoever has it can post.
 	AlarmHook string `env:"PINFLOW_ALARM_HOOK"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `env:"PINFLOW_LOG_LEVEL" envDefault:"info"`
 
-	// Stack is the data directory of the embedded stack that LoadOperator found; empty for other systems.
+	// Stack is the data directory of the embedded stack that LoadOperator found; empty for other
+	// systems.
 	Stack string `env:"-"`
 }
 
@@ -77,12 +84,12 @@ func (c Config) RawPath() string { return "s3://" + c.Bucket }
 // defaultStack is the data directory of the embedded stack, unless it is given another one.
 const defaultStack = ".local"
 
-// DefaultFiles are read, in this order, if no file is named: the user's own settings, then those of a
-// running embedded stack.
+// DefaultFiles are read, in this order, if no file is named: the user's own settings, then those of
+// a running embedded stack.
 var DefaultFiles = []string{".env", filepath.Join(defaultStack, StackFile)}
 
-// Load reads the settings. Variables of the environment come first, then those of the files, earlier files before later ones.
-// A named file must exist; the default ones need not.
+// Load reads the settings. Variables of the environment come first, then those of the files,
+// earlier files before later ones. A named file must exist; the default ones need not.
 func Load(files ...string) (Config, error) {
 	named := len(files) > 0
 	if !named {

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEnvExample loads .env.example: a file that one copies to .env must be accepted by every program.
+// TestEnvExample loads .env.example: a file that one copies to .env must be accepted by every
+// program.
 func TestEnvExample(t *testing.T) {
 	machine(t)
 	file := filepath.Join(root, ".env.example")

@@ -12,16 +12,17 @@ import (
 	"github.com/joho/godotenv"
 )
 
-// StackFile is the settings file of an embedded stack, in its data directory. It exists while the stack
-// runs.
+// StackFile is the settings file of an embedded stack, in its data directory. It exists while the
+// stack runs.
 const StackFile = "stack.env"
 
-// StackVariable names the variable with the data directory of the embedded stack that operators use.
+// StackVariable names the variable with the data directory of the embedded stack that operators
+// use.
 const StackVariable = "PINFLOW_STACK"
 
-// LoadOperator reads the settings like Load. In addition it finds the embedded stack that PINFLOW_STACK
-// names, whose settings come before those of .env, or, if nothing else is set, the one that was started last
-// on this machine.
+// LoadOperator reads the settings like Load. In addition it finds the embedded stack that
+// PINFLOW_STACK names, whose settings come before those of .env, or, if nothing else is set, the
+// one that was started last on this machine.
 func LoadOperator(files ...string) (Config, error) {
 	stack, err := findStack(len(files) > 0)
 	if err != nil {
@@ -64,7 +65,8 @@ func findStack(filesNamed bool) (string, error) {
 	return runningStack(), nil
 }
 
-// anySet reports whether the environment has settings, so that a stack on this machine is not meant.
+// anySet reports whether the environment has settings, so that a stack on this machine is not
+// meant.
 func anySet() bool {
 	for _, variable := range os.Environ() {
 		for _, prefix := range []string{"PINFLOW_", "TEMPORAL_", "DATABRICKS_"} {
@@ -76,8 +78,8 @@ func anySet() bool {
 	return false
 }
 
-// usesStack reports whether the address of Temporal in effect is that of the stack: a variable or .env may
-// have another one.
+// usesStack reports whether the address of Temporal in effect is that of the stack: a variable or
+// .env may have another one.
 func usesStack(dir string) (bool, error) {
 	settings, err := godotenv.Read(filepath.Join(dir, StackFile))
 	return settings["TEMPORAL_ADDRESS"] == os.Getenv("TEMPORAL_ADDRESS"), err
@@ -94,8 +96,8 @@ func existing(files ...string) []string {
 	return there
 }
 
-// statePath returns the file in the user's state directory that names the running stack. See the XDG Base
-// Directory Specification.
+// statePath returns the file in the user's state directory that names the running stack. See the
+// XDG Base Directory Specification.
 func statePath() (string, error) {
 	dir := os.Getenv("XDG_STATE_HOME")
 	if dir == "" {
@@ -122,8 +124,8 @@ func runningStack() string {
 	return dir
 }
 
-// AnnounceStack makes a stack the one that LoadOperator finds from any directory. The function that it
-// returns takes that back, unless another stack was announced since.
+// AnnounceStack makes a stack the one that LoadOperator finds from any directory. The function that
+// it returns takes that back, unless another stack was announced since.
 func AnnounceStack(dir string) (withdraw func() error, err error) {
 	path, err := statePath()
 	if err != nil {
@@ -157,8 +159,8 @@ const (
 	WorkerPort  = 9464
 )
 
-// CheckPortOffset returns an error for an offset that does not leave all default ports valid: WorkerPort is
-// the highest of them.
+// CheckPortOffset returns an error for an offset that does not leave all default ports valid:
+// WorkerPort is the highest of them.
 func CheckPortOffset(offset int) error {
 	if highest := 65535 - WorkerPort; offset < 0 || offset > highest {
 		return fmt.Errorf("%d: want 0 to %d", offset, highest)

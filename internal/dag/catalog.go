@@ -11,8 +11,8 @@ import (
 
 // Definition is a DAG with its name and what applies to each of its runs.
 type Definition struct {
-	// Name leads the workflow ids of the DAG's runs, its Schedule and its part of the ledger. It consists
-	// of lower-case letters, digits and hyphens.
+	// Name leads the workflow ids of the DAG's runs, its Schedule and its part of the ledger. It
+	// consists of lower-case letters, digits and hyphens.
 	Name string
 	DAG  DAG
 	// Schedule is when the DAG runs. Settings can override it.
@@ -21,18 +21,18 @@ type Definition struct {
 	Params Params
 	// Hold makes a task that has used up its tries wait for an operator's decision, in every run.
 	Hold bool
-	// RunTimeout limits a run, as Airflow's dagrun_timeout: its tasks are cancelled then, and it fails.
-	// No limit by default.
+	// RunTimeout limits a run, as Airflow's dagrun_timeout: its tasks are cancelled then, and it
+	// fails. No limit by default.
 	RunTimeout time.Duration
-	// Deadline is how long after its end a date must have been run. After that it is overdue and raises
-	// an alarm, whether its run hangs or never started. None by default.
+	// Deadline is how long after its end a date must have been run. After that it is overdue and
+	// raises an alarm, whether its run hangs or never started. None by default.
 	Deadline time.Duration
 	// Pools holds the pools that the DAG adds to the catalog. Tasks may use those of any DAG.
 	Pools []Pool
 }
 
-// Schedule is when a DAG runs: five fields of cron, in a time zone named as the IANA names it. Without
-// Cron the DAG has no Schedule; without TimeZone it is UTC.
+// Schedule is when a DAG runs: five fields of cron, in a time zone named as the IANA names it.
+// Without Cron the DAG has no Schedule; without TimeZone it is UTC.
 type Schedule struct {
 	Cron     string
 	TimeZone string
@@ -41,8 +41,8 @@ type Schedule struct {
 // Params maps the parameters that a run may set to the values that each accepts; nil accepts any.
 type Params map[string][]string
 
-// Check returns an error that names all parameters that the DAG does not have, and all values that a
-// parameter does not accept.
+// Check returns an error that names all parameters that the DAG does not have, and all values that
+// a parameter does not accept.
 func (p Params) Check(given map[string]string) error {
 	var errs []error
 	names := slices.Sorted(maps.Keys(given)) //workflowcheck:ignore // sorted
@@ -71,8 +71,8 @@ func (d Definition) Validate(pools []Pool) error {
 	return err
 }
 
-// Pool is a number of slots that tasks share over all runs of the namespace: at most that many of its
-// tasks work at a time.
+// Pool is a number of slots that tasks share over all runs of the namespace: at most that many of
+// its tasks work at a time.
 type Pool struct {
 	Name  string
 	Slots int

@@ -1,5 +1,5 @@
-// Package dag is the table of tasks: its rows, trigger rules, validation and rendering. How a task is run
-// is for package workflows; the table knows what an operator says of its effects.
+// Package dag is the table of tasks: its rows, trigger rules, validation and rendering. How a task
+// is run is for package workflows; the table knows what an operator says of its effects.
 package dag
 
 import (
@@ -23,17 +23,18 @@ type Task struct {
 	After Tasks
 	// TriggerRule is the rule over the states of the parents; all_success by default.
 	TriggerRule TriggerRule
-	// Tries is how often the task is started in one run; DefaultTries by default. It counts the first
-	// start, so that Tries: 2 is Airflow's retries=1.
+	// Tries is how often the task is started in one run; DefaultTries by default. It counts the
+	// first start, so that Tries: 2 is Airflow's retries=1.
 	Tries int
 	// RetryDelay is the time between two tries; DefaultRetryDelay by default.
 	RetryDelay time.Duration
-	// Timeout limits how long one try works, as Airflow's execution_timeout. The wait for a slot of the
-	// pool does not count. No limit by default.
+	// Timeout limits how long one try works, as Airflow's execution_timeout. The wait for a slot of
+	// the pool does not count. No limit by default.
 	Timeout time.Duration
 	// Pool is the pool of which a try holds a slot while it works; none by default.
 	Pool string
-	// DependsOnPast starts the task only when it has succeeded, or was skipped, for the date before.
+	// DependsOnPast starts the task only when it has succeeded, or was skipped, for the date
+	// before.
 	DependsOnPast bool
 	// Expect is what the task requires of its own outcome; nothing by default.
 	Expect Expect
@@ -107,8 +108,8 @@ func (d DAG) ancestors(id string) Tasks {
 	return found
 }
 
-// From returns the given tasks and everything downstream of them, in the order of the table: the tasks of
-// a rerun. The error names the ids that the DAG does not have.
+// From returns the given tasks and everything downstream of them, in the order of the table: the
+// tasks of a rerun. The error names the ids that the DAG does not have.
 func (d DAG) From(ids ...string) (Tasks, error) {
 	var errs []error
 	for _, id := range ids {
@@ -144,8 +145,8 @@ func (d DAG) Maker(table string) (Task, bool) {
 	return Task{}, false
 }
 
-// Sources returns the tasks upstream of the given one, in the order of the table, and the kinds of record
-// that they land.
+// Sources returns the tasks upstream of the given one, in the order of the table, and the kinds of
+// record that they land.
 func (d DAG) Sources(id string) (tasks, topics Tasks) {
 	above := d.ancestors(id)
 	for _, t := range d {

@@ -12,8 +12,8 @@ import (
 var allStates = []run.State{run.None, run.Queued, run.Running, run.UpForRetry, run.Held, run.Success, run.Failed, run.UpstreamFailed, run.Skipped}
 
 // airflow states the trigger rules for two parents as Airflow's documentation and scheduler do:
-// first what a task is set to without running, then whether it may run. It is written independently of
-// rules, case by case.
+// first what a task is set to without running, then whether it may run. It is written independently
+// of rules, case by case.
 func airflow(rule TriggerRule, a, b run.State) run.State {
 	is := func(s run.State, of ...run.State) bool {
 		for _, o := range of {
@@ -149,9 +149,9 @@ func TestRule(t *testing.T) {
 		})
 	})
 
-	// A task must not wait for parents that cannot change the outcome, and must not decide while they
-	// can (except rules that decide at the first skipped parent, where in Airflow, too, the order of two ends
-	// matters).
+	// A task must not wait for parents that cannot change the outcome, and must not decide while
+	// they can (except rules that decide at the first skipped parent, where in Airflow, too, the
+	// order of two ends matters).
 	t.Run("runs_early_only_if_every_ending_runs", func(t *testing.T) {
 		names := rapid.SampledFrom(rules)
 		some := rapid.SliceOfN(rapid.SampledFrom([]run.State{run.None, run.Running, run.Success, run.Failed, run.UpstreamFailed, run.Skipped}), 1, 4)

@@ -50,8 +50,8 @@ func TestValidate(t *testing.T) {
 		require.NoError(t, diamond().Validate(definition().Pools))
 	})
 
-	// Each rule holds for some states of its parents. Enumerating the states of twenty parents would
-	// take years.
+	// Each rule holds for some states of its parents. Enumerating the states of twenty parents
+	// would take years.
 	t.Run("accepts_every_rule_that_can_hold", func(t *testing.T) {
 		for _, rule := range rules {
 			d := DAG{{ID: "root", Do: does{}}}

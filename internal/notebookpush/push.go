@@ -48,8 +48,8 @@ type Change struct {
 	State State  `json:"state"`
 	// Hash is the hex sha256 of the source that is pushed; empty if there is none.
 	Hash string `json:"hash,omitempty"`
-	// Diff is the unified diff from the workspace's source to the one that is pushed; empty if they are the
-	// same.
+	// Diff is the unified diff from the workspace's source to the one that is pushed; empty if they
+	// are the same.
 	Diff string `json:"diff,omitempty"`
 }
 
@@ -67,8 +67,8 @@ func Differing(changes []Change) int {
 // parallelCalls is how many requests run at a time. The Workspace API allows 30 requests a second.
 const parallelCalls = 5
 
-// Compare compares each notebook with the one in that folder of the workspace, in the order given. Trailing
-// blank lines and the kind of line ends do not count: the workspace does not keep them.
+// Compare compares each notebook with the one in that folder of the workspace, in the order given.
+// Trailing blank lines and the kind of line ends do not count: the workspace does not keep them.
 func Compare(ctx context.Context, ws Workspace, folder string, all []notebooks.Notebook) ([]Change, error) {
 	changes := make([]Change, len(all))
 	group, ctx := errgroup.WithContext(ctx)
@@ -103,7 +103,8 @@ func compare(ctx context.Context, ws Workspace, folder string, notebook notebook
 	return change, nil
 }
 
-// FindExtra returns the notebooks that are only in the folder of the workspace, as changes of state Extra.
+// FindExtra returns the notebooks that are only in the folder of the workspace, as changes of state
+// Extra.
 func FindExtra(ctx context.Context, ws Workspace, folder string, all []notebooks.Notebook) ([]Change, error) {
 	objects, err := ws.ListAll(ctx, workspace.ListWorkspaceRequest{Path: folder})
 	if errors.Is(err, apierr.ErrNotFound) {
@@ -123,8 +124,8 @@ func FindExtra(ctx context.Context, ws Workspace, folder string, all []notebooks
 	return extra, nil
 }
 
-// export returns the source of a notebook in the workspace, in normal form. The error is apierr.ErrNotFound
-// if there is no such notebook.
+// export returns the source of a notebook in the workspace, in normal form. The error is
+// apierr.ErrNotFound if there is no such notebook.
 func export(ctx context.Context, ws Workspace, path string) (string, error) {
 	response, err := ws.Export(ctx, workspace.ExportRequest{Path: path, Format: workspace.ExportFormatSource})
 	if err != nil {
@@ -137,9 +138,9 @@ func export(ctx context.Context, ws Workspace, path string) (string, error) {
 	return notebooks.Normal(string(source)), nil
 }
 
-// Push writes the notebooks into that folder of the workspace, and creates the folder if it does not exist.
-// It writes only what is new or changed, and returns the changes. Pushing again changes nothing. Other
-// notebooks in the folder remain.
+// Push writes the notebooks into that folder of the workspace, and creates the folder if it does
+// not exist. It writes only what is new or changed, and returns the changes. Pushing again changes
+// nothing. Other notebooks in the folder remain.
 func Push(ctx context.Context, ws Workspace, folder string, all []notebooks.Notebook) ([]Change, error) {
 	if err := ws.MkdirsByPath(ctx, folder); err != nil {
 		return nil, fmt.Errorf("folder %s: %w", folder, err)

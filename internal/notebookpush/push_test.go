@@ -15,7 +15,8 @@ import (
 	"github.com/pinflow/pinflow/notebooks"
 )
 
-// fakeWorkspace keeps notebooks in memory. Like Databricks it gives a source back without the blank lines at its end.
+// fakeWorkspace keeps notebooks in memory. Like Databricks it gives a source back without the blank
+// lines at its end.
 type fakeWorkspace struct {
 	mu      sync.Mutex
 	folders map[string]bool

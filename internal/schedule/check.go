@@ -1,5 +1,5 @@
-// Package schedule is when a DAG runs: its cron expression, the Temporal Schedule that is made from it, the
-// logical date of each firing, and the dates that are overdue.
+// Package schedule is when a DAG runs: its cron expression, the Temporal Schedule that is made from
+// it, the logical date of each firing, and the dates that are overdue.
 package schedule
 
 import (

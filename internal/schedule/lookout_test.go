@@ -153,9 +153,9 @@ func TestLookout(t *testing.T) {
 }
 
 func TestPast(t *testing.T) {
-	// The Schedule was created at 03:00 on the 16th. If it fires at 06:00, its first date is the 15th.
-	// If it was changed since, it may have fired at midnight before, and then its first date is the
-	// 16th.
+	// The Schedule was created at 03:00 on the 16th. If it fires at 06:00, its first date is the
+	// 15th. If it was changed since, it may have fired at midnight before, and then its first date
+	// is the 16th.
 	t.Run("leaves_out_a_date_that_an_earlier_specification_may_not_have_fired", func(t *testing.T) {
 		created := time.Date(2022, 10, 16, 3, 0, 0, 0, time.UTC)
 		for name, row := range map[string]struct {

@@ -122,8 +122,8 @@ func TestCheck(t *testing.T) {
 }
 
 func TestLogicalDateSpec(t *testing.T) {
-	// Whatever the hour and the zone, a firing runs the last date that is over, so that its run is not
-	// partial.
+	// Whatever the hour and the zone, a firing runs the last date that is over, so that its run is
+	// not partial.
 	t.Run("is_the_last_date_that_is_over", func(t *testing.T) {
 		for firing, want := range map[string]string{
 			"2022-10-19T00:00:00Z":      "2022-10-18",

@@ -14,8 +14,9 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// kind is what events of one type are for, and how many actions Temporal Cloud counts for each, after its page "Temporal Cloud Actions"
-// (docs.temporal.io/cloud/actions). Markers are counted otherwise: those of one workflow task together are one action.
+// kind is what events of one type are for, and how many actions Temporal Cloud counts for each,
+// after its page "Temporal Cloud Actions" (docs.temporal.io/cloud/actions). Markers are counted
+// otherwise: those of one workflow task together are one action.
 type kind struct {
 	purpose string
 	actions int
@@ -38,7 +39,8 @@ var kinds = map[enumspb.EventType]kind{
 	enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:         {"the run was told", 0},
 }
 
-// BenchmarkHistory counts the events and actions of a clean run: of five tasks that do nothing, and of the same in pools.
+// BenchmarkHistory counts the events and actions of a clean run: of five tasks that do nothing, and
+// of the same in pools.
 func BenchmarkHistory(b *testing.B) {
 	w := newWorld(b)
 	day := dates.Of(time.Now())
@@ -91,7 +93,8 @@ func (w world) pools(b *testing.B) (ids []string) {
 	return ids
 }
 
-// actions counts the actions that a history shows. Queries and heartbeats leave no event; these runs have none.
+// actions counts the actions that a history shows. Queries and heartbeats leave no event; these
+// runs have none.
 func actions(events []*historypb.HistoryEvent) int {
 	n := 0
 	marked := map[int64]bool{} // workflow tasks with markers

@@ -14,11 +14,13 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// pairs is how many runs of each kind are timed, in turn, so that whatever disturbs the machine disturbs both.
+// pairs is how many runs of each kind are timed, in turn, so that whatever disturbs the machine
+// disturbs both.
 const pairs = 300
 
-// BenchmarkRun_AgainstByHand times one run of a DAG of five tasks that do nothing, against a plain workflow of the same five activities.
-// Both are timed from the client's request to the client's answer, on an idle server and the same worker.
+// BenchmarkRun_AgainstByHand times one run of a DAG of five tasks that do nothing, against a plain
+// workflow of the same five activities. Both are timed from the client's request to the client's
+// answer, on an idle server and the same worker.
 func BenchmarkRun_AgainstByHand(b *testing.B) {
 	w := newWorld(b)
 	day := dates.Of(time.Now())

@@ -1,5 +1,6 @@
-// Package bench measures the orchestrator on the embedded Temporal, with real processes: latency, throughput, memory, events and actions.
-// Its benchmarks print one table; docs/benchmarks.md says what each number is.
+// Package bench measures the orchestrator on the embedded Temporal, with real processes: latency,
+// throughput, memory, events and actions. Its benchmarks print one table; docs/benchmarks.md says
+// what each number is.
 package bench
 
 import (
@@ -13,7 +14,8 @@ import (
 	"testing"
 )
 
-// workerAddress names the variable of the environment that makes this program the worker of a benchmark, on the Temporal at that address.
+// workerAddress names the variable of the environment that makes this program the worker of a
+// benchmark, on the Temporal at that address.
 const workerAddress = "PINFLOW_BENCH_WORKER"
 
 // bin holds the programs that TestMain builds, as `make build` does.
@@ -35,7 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// measure builds the programs, runs the benchmarks, and prints what they found: to standard output, and to the file that BENCH_OUT names.
+// measure builds the programs, runs the benchmarks, and prints what they found: to standard output,
+// and to the file that BENCH_OUT names.
 func measure(m *testing.M) (int, error) {
 	var err error
 	if bin, err = os.MkdirTemp("", "pinflow-bench-"); err != nil {
@@ -67,7 +70,8 @@ type table struct {
 	below [][2]string // title and text
 }
 
-// add adds a measurement, or takes the place of an earlier one: a benchmark may be repeated. target is empty where none is set.
+// add adds a measurement, or takes the place of an earlier one: a benchmark may be repeated. target
+// is empty where none is set.
 func (t *table) add(target, what, format string, args ...any) {
 	row := [3]string{what, fmt.Sprintf(format, args...), target}
 	if i := slices.IndexFunc(t.rows, func(r [3]string) bool { return r[0] == what }); i >= 0 {

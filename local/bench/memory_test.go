@@ -21,10 +21,12 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// settled is how long a worker is left alone before it counts as idle: its polls are out, what starting left is collected.
+// settled is how long a worker is left alone before it counts as idle: its polls are out, what
+// starting left is collected.
 const settled = 20 * time.Second
 
-// BenchmarkWorker_Idle measures the memory of the real worker program on the whole embedded stack, with nothing to do.
+// BenchmarkWorker_Idle measures the memory of the real worker program on the whole embedded stack,
+// with nothing to do.
 func BenchmarkWorker_Idle(b *testing.B) {
 	dir := b.TempDir()
 	start(b, exec.Command(filepath.Join(bin, "local"), "stack", "--data", dir, "--port-offset", freeOffset(b)))
@@ -58,7 +60,8 @@ func BenchmarkWorker_Idle(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkWorker_ThousandRunsInFlight measures the worker's memory with 1,000 runs that wait in their first task, and lets them end.
+// BenchmarkWorker_ThousandRunsInFlight measures the worker's memory with 1,000 runs that wait in
+// their first task, and lets them end.
 func BenchmarkWorker_ThousandRunsInFlight(b *testing.B) {
 	const runs = 1000
 	w := newWorld(b)

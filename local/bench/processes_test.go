@@ -32,7 +32,8 @@ type world struct {
 	server, worker *exec.Cmd
 }
 
-// newWorld starts the embedded stack's Temporal, with its settings and SQLite on disk, and the benchmarks' worker.
+// newWorld starts the embedded stack's Temporal, with its settings and SQLite on disk, and the
+// benchmarks' worker.
 func newWorld(b *testing.B) world {
 	b.Helper()
 	port := freePort(b)
@@ -60,7 +61,8 @@ func newWorld(b *testing.B) world {
 	return w
 }
 
-// start starts a process that ends with the benchmark: when its standard input ends, and at the latest after patience.
+// start starts a process that ends with the benchmark: when its standard input ends, and at the
+// latest after patience.
 func start(b *testing.B, cmd *exec.Cmd) *exec.Cmd {
 	b.Helper()
 	if cmd.Env == nil {
@@ -96,7 +98,8 @@ func eventually(b *testing.B, what string, holds func() bool) {
 	}
 }
 
-// memory is a process's resident memory in bytes, as the kernel counts it: now, the most it ever was, and what of it is no file's.
+// memory is a process's resident memory in bytes, as the kernel counts it: now, the most it ever
+// was, and what of it is no file's.
 type memory struct{ now, peak, anonymous int64 }
 
 // memoryOf reads the memory of a process. Only Linux tells it this way.

@@ -16,9 +16,11 @@ import (
 
 const parallel = 16
 
-// The ranges of BenchmarkRange, one after the other on one database, as the speed of a virtual machine differs from one minute to another.
-// A server is in use when the timeouts of what has run before fall due: it looks at each activity again when its timeout has passed, even
-// if it has ended long before. Here that is a minute after it started, which is more than a year of dates takes.
+// The ranges of BenchmarkRange, one after the other on one database, as the speed of a virtual
+// machine differs from one minute to another. A server is in use when the timeouts of what has run
+// before fall due: it looks at each activity again when its timeout has passed, even if it has
+// ended long before. Here that is a minute after it started, which is more than a year of dates
+// takes.
 const (
 	emptyYear  = "365 dates, empty database"
 	inUse      = "3,000 dates" // not a measurement of its own: they take over a minute
@@ -37,7 +39,8 @@ type ranged struct {
 	longest        int64 // events of the range's longest history
 }
 
-// BenchmarkRange runs a year of dates, and 10,000, with 16 at a time: time per date, memory, and that the range's history stays bounded.
+// BenchmarkRange runs a year of dates, and 10,000, with 16 at a time: time per date, memory, and
+// that the range's history stays bounded.
 func BenchmarkRange(b *testing.B) {
 	w := newWorld(b)
 	found := map[string]ranged{}

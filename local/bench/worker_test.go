@@ -60,7 +60,8 @@ func (parked) Run(ctx workflow.Context, _ workflows.TaskInstance) (run.Outcome, 
 	return run.Outcome{}, nil
 }
 
-// shape is the shape of the benchmarks' DAGs: that of a daily DAG, each task with a pool of its own.
+// shape is the shape of the benchmarks' DAGs: that of a daily DAG, each task with a pool of its
+// own.
 var shape = dag.DAG{
 	{ID: "load", Pool: "load"},
 	{ID: "clean_pin", After: dag.Tasks{"load"}, Pool: "clean_pin"},
@@ -100,8 +101,8 @@ var catalog = dag.NewCatalog(
 	dag.Definition{Name: parkedDAG, DAG: benchDAG(parked{}, noop{}, false)},
 )
 
-// byHand is the same work without a DAG: the same five activities in the same order, three of them in
-// parallel.
+// byHand is the same work without a DAG: the same five activities in the same order, three of them
+// in parallel.
 func byHand(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, noopOptions)
 	if err := workflow.ExecuteActivity(ctx, noopName).Get(ctx, nil); err != nil {
@@ -119,7 +120,8 @@ func byHand(ctx workflow.Context) error {
 	return workflow.ExecuteActivity(ctx, noopName).Get(ctx, nil)
 }
 
-// work is the worker of a benchmark: the production workflows with the catalog above. It runs until its parent ends its input.
+// work is the worker of a benchmark: the production workflows with the catalog above. It runs until
+// its parent ends its input.
 func work(address string) int {
 	ctx, release := untilParentEnds()
 	defer release()
@@ -169,7 +171,8 @@ func workUntil(ctx context.Context, address string) error {
 	return nil
 }
 
-// files is the ledger's bucket as a directory: on disk, so that entries do not count as the worker's memory, and without S3's latency.
+// files is the ledger's bucket as a directory: on disk, so that entries do not count as the
+// worker's memory, and without S3's latency.
 type files struct{ dir string }
 
 var errNotNeeded = errors.New("the ledger does not use this")

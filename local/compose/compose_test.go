@@ -1,4 +1,5 @@
-// Package compose checks docker-compose.yml with the loader that Docker Compose itself uses. No Docker engine is needed.
+// Package compose checks docker-compose.yml with the loader that Docker Compose itself uses. No
+// Docker engine is needed.
 package compose
 
 import (
@@ -39,7 +40,8 @@ func TestCompose(t *testing.T) {
 		}
 	})
 
-	// A dependency with the condition "completed" on a service that never ends, or "healthy" on one without a check, would wait for ever.
+	// A dependency with the condition "completed" on a service that never ends, or "healthy" on one
+	// without a check, would wait for ever.
 	t.Run("conditions_can_be_met", func(t *testing.T) {
 		project := load(t)
 		for name, service := range project.Services {

@@ -22,7 +22,8 @@ func (s *system) exportAnswers() string {
 
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	// The records arrive in batches, each sent twice, with a run of the DAG between them: over three partitions, landed in parts, cleaned again.
+	// The records arrive in batches, each sent twice, with a run of the DAG between them: over
+	// three partitions, landed in parts, cleaned again.
 	t.Run("batches_sent_twice_with_runs_between", func(t *testing.T) {
 		onShared.enter(t)
 		s := startTenant(t)

@@ -73,7 +73,8 @@ func requireNothingLeft(t *testing.T, data string) {
 	require.Empty(t, processesOf(t, data))
 }
 
-// processesOf returns the command lines of the programs of these tests that have the directory open or in their environment.
+// processesOf returns the command lines of the programs of these tests that have the directory open
+// or in their environment.
 func processesOf(t *testing.T, data string) []string {
 	t.Helper()
 	if _, err := os.Stat("/proc/self/environ"); err != nil {

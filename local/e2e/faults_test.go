@@ -34,7 +34,8 @@ func TestKill(t *testing.T) {
 	})
 }
 
-// A run that is on its way when the worker is killed goes on with the next worker, and the DAG is run once.
+// A run that is on its way when the worker is killed goes on with the next worker, and the DAG is
+// run once.
 func TestRunOfAKilledWorker(t *testing.T) {
 	s := startTenant(t)
 	s.post(wire.lines(t), 0, 1)
@@ -53,7 +54,8 @@ func TestRunOfAKilledWorker(t *testing.T) {
 
 func TestRunThatFails(t *testing.T) {
 	t.Parallel()
-	// A notebook that fails: its task fails with the statement and the message, its siblings finish, its child cannot run, and the exit code is 1.
+	// A notebook that fails: its task fails with the statement and the message, its siblings
+	// finish, its child cannot run, and the exit code is 1.
 	t.Run("broken_notebook", func(t *testing.T) {
 		onShared.enter(t)
 		s := startTenant(t)

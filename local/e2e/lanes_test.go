@@ -1,7 +1,7 @@
 package e2e
 
-// How the tests share the machine. Go runs the parts of tests before t.Parallel one after the other,
-// and then the rest side by side:
+// How the tests share the machine. Go runs the parts of tests before t.Parallel one after the
+// other, and then the rest side by side:
 //
 //   - first the two tests that kill a worker in the middle of its work, up to the kill: Temporal
 //     needs most of a minute to miss a worker, in which nothing happens;

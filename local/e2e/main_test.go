@@ -52,10 +52,10 @@ func buildAndRun(m *testing.M) (int, error) {
 	return code, shared.stop()
 }
 
-// buildPrograms builds Pinflow's programs with the race detector. The stack is built without: SQLite
-// and Temporal's server would cost minutes. The programs stay where they are built, so that Go
-// links only those that have changed since the last time; without symbols
-// the stack links in half the time.
+// buildPrograms builds Pinflow's programs with the race detector. The stack is built without:
+// SQLite and Temporal's server would cost minutes. The programs stay where they are built, so that
+// Go links only those that have changed since the last time; without symbols the stack links in
+// half the time.
 func buildPrograms() (err error) {
 	if bin, err = filepath.Abs("../../bin/e2e"); err != nil {
 		return err

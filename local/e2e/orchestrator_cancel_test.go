@@ -14,8 +14,8 @@ import (
 
 func TestCancel(t *testing.T) {
 	t.Parallel()
-	// An order to cancel that is given while no worker is up is carried out when one is: the Databricks run that goes on meanwhile is
-	// cancelled, and no other is started.
+	// An order to cancel that is given while no worker is up is carried out when one is: the
+	// Databricks run that goes on meanwhile is cancelled, and no other is started.
 	t.Run("given_while_the_worker_is_down", func(t *testing.T) {
 		onShared.enter(t)
 		s := startTenant(t)

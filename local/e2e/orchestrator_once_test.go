@@ -17,7 +17,8 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// requireRunOnce says that the date has been run once, whoever asked: one execution, each task once on Databricks, success in the ledger.
+// requireRunOnce says that the date has been run once, whoever asked: one execution, each task once
+// on Databricks, success in the ledger.
 func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
 	s.t.Helper()
 	all, ledger := s.databricksRuns(workflows.Daily.Name+" "), s.ledger()
@@ -66,7 +67,8 @@ func (s *system) going(c client.Client, workflow string) int64 {
 
 func TestRunOnce(t *testing.T) {
 	t.Parallel()
-	// The Schedule, an operator and a backfill that ask for the same date at the same moment get one run, whoever is first.
+	// The Schedule, an operator and a backfill that ask for the same date at the same moment get
+	// one run, whoever is first.
 	t.Run("asked_for_by_three_at_once_is_one", func(t *testing.T) {
 		onShared.enter(t)
 		s := startTenant(t)
@@ -96,7 +98,8 @@ func TestRunOnce(t *testing.T) {
 			s.eventually("all who asked have ended", func() bool { return s.going(c, run.RangeWorkflow)+s.going(c, run.RunWorkflow) == 0 })
 		}
 		s.requireRunOnce(c, days...)
-		// The three were really at it: each round has a range of the Schedule's, and one of the backfill's.
+		// The three were really at it: each round has a range of the Schedule's, and one of the
+		// backfill's.
 		answer, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
 			Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Completed'", run.RangeWorkflow),
 		})
@@ -105,8 +108,8 @@ func TestRunOnce(t *testing.T) {
 	})
 }
 
-// A worker that is killed in the middle of a backfill changes nothing: each date runs once, nothing runs twice on Databricks, and the
-// answers are the same.
+// A worker that is killed in the middle of a backfill changes nothing: each date runs once, nothing
+// runs twice on Databricks, and the answers are the same.
 func TestBackfillOfAKilledWorker(t *testing.T) {
 	const days = 20
 	s := startTenant(t)

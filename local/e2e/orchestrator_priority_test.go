@@ -17,9 +17,11 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// remoteWork is how long each notebook of the priority test takes: time of another machine, as on Databricks. Notebooks that took nothing
-// would leave nothing to wait for but the embedded Temporal's SQLite, which serves one request at a time whatever its priority.
-// PINFLOW_CLEANING takes another time for the three that clean; 0s leaves all notebooks as they are, on the stack's own machine.
+// remoteWork is how long each notebook of the priority test takes: time of another machine, as on
+// Databricks. Notebooks that took nothing would leave nothing to wait for but the embedded
+// Temporal's SQLite, which serves one request at a time whatever its priority. PINFLOW_CLEANING
+// takes another time for the three that clean; 0s leaves all notebooks as they are, on the stack's
+// own machine.
 const remoteWork = time.Second
 
 func cleaningWork(t *testing.T) time.Duration {
@@ -34,14 +36,17 @@ func cleaningWork(t *testing.T) time.Duration {
 
 // scheduledRun is how quick one run of the Schedule was.
 type scheduledRun struct {
-	// until is from the firing to the start of the run's first activity on a worker; took is from the run's start to its end.
+	// until is from the firing to the start of the run's first activity on a worker; took is from
+	// the run's start to its end.
 	until, took time.Duration
 }
 
-// A backfill never delays the daily run: with 500 dates queued, 50 of them going and all pools taken, a scheduled run starts within a
-// second and takes less than twice as long as without the backfill.
+// A backfill never delays the daily run: with 500 dates queued, 50 of them going and all pools
+// taken, a scheduled run starts within a second and takes less than twice as long as without the
+// backfill.
 //
-// It measures times, and therefore calls no t.Parallel: it is over before the lanes open (lanes_test.go).
+// It measures times, and therefore calls no t.Parallel: it is over before the lanes open
+// (lanes_test.go).
 func TestPriorityOfTheDailyRun(t *testing.T) {
 	const rounds, idleRounds, queued, parallel = 5, 3, 500, 50
 	s := startSystem(t)
@@ -78,7 +83,8 @@ func TestPriorityOfTheDailyRun(t *testing.T) {
 	require.Less(t, middle(busy, scheduledRun.duration), 2*middle(idle, scheduledRun.duration))
 }
 
-// timeEach lets the Schedule fire for yesterday and the days before it, from so many to so many days ago, one after the other.
+// timeEach lets the Schedule fire for yesterday and the days before it, from so many to so many
+// days ago, one after the other.
 func (s *system) timeEach(c client.Client, first, last int) []scheduledRun {
 	s.t.Helper()
 	var runs []scheduledRun

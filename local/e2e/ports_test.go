@@ -14,8 +14,8 @@ import (
 // defaultPorts are those to which a stack, its worker and its gateway add their offset.
 var defaultPorts = []int{7233, 8233, 9092, 9000, 8090, 8082, 9464}
 
-// offsets hands out port offsets. What it has given it never gives again: a port that is free now is
-// not, once the system that it was given to has started or starts again.
+// offsets hands out port offsets. What it has given it never gives again: a port that is free now
+// is not, once the system that it was given to has started or starts again.
 var offsets = offsetBook{next: 1000 + os.Getpid()%1000*7, given: map[int]bool{}}
 
 type offsetBook struct {

@@ -44,8 +44,8 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// launchProcess starts a program. It ends with this process at the latest, even if that is killed: it reads
-// its standard input, which ends then.
+// launchProcess starts a program. It ends with this process at the latest, even if that is killed:
+// it reads its standard input, which ends then.
 func launchProcess(dir string, env []string, program string, args ...string) (*process, error) {
 	p := &process{name: program, output: &output{}, done: make(chan struct{})}
 	p.cmd = exec.Command(filepath.Join(bin, program), args...)

@@ -26,9 +26,9 @@ func TestStack(t *testing.T) {
 		require.FileExists(t, filepath.Join(s.data, "stack.env"), "the first one goes on")
 	})
 
-	// Without the write-ahead log each transaction syncs a journal of its own: the server would do a
-	// fifth of the work in the same time. SQLite does not tell of a setting whose name it does not know,
-	// so the file itself is asked.
+	// Without the write-ahead log each transaction syncs a journal of its own: the server would do
+	// a fifth of the work in the same time. SQLite does not tell of a setting whose name it does
+	// not know, so the file itself is asked.
 	t.Run("temporal_keeps_a_write_ahead_log", func(t *testing.T) {
 		onShared.enter(t)
 		require.NoError(t, shared.start())

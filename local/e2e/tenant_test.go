@@ -43,8 +43,9 @@ func (s *sharedStack) start() error {
 		if s.stack, s.env, s.err = launchStack(s.data, offset); s.err != nil {
 			return
 		}
-		// The AWS SDK finds its settings in the environment only. They are the same for all tenants, so
-		// that the tests' own clients can have them beside each other, which t.Setenv would not allow.
+		// The AWS SDK finds its settings in the environment only. They are the same for all
+		// tenants, so that the tests' own clients can have them beside each other, which t.Setenv
+		// would not allow.
 		for _, pair := range s.env {
 			if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "AWS_") {
 				s.err = errors.Join(s.err, os.Setenv(name, value))

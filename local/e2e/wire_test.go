@@ -16,7 +16,8 @@ import (
 
 var kinds = []string{"pin", "geo", "user"}
 
-// wireRecords are the posts of these tests: the real ones where they are, else generated ones, judged by the reference.
+// wireRecords are the posts of these tests: the real ones where they are, else generated ones,
+// judged by the reference.
 type wireRecords struct{ dir string }
 
 var wire = wireRecords{reference.SharedPosts()}
@@ -102,7 +103,8 @@ func indented(t *testing.T, value any) string {
 	return string(b)
 }
 
-// post sends records through the gateway as the emulation does. It takes them from each kind's lines by the part of the whole.
+// post sends records through the gateway as the emulation does. It takes them from each kind's
+// lines by the part of the whole.
 func (s *system) post(lines map[string][]string, part, parts int) {
 	s.t.Helper()
 	dir := s.t.TempDir()

@@ -10,8 +10,8 @@ import (
 
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	// The Kafka Connect S3 sink wrote bare values, one or many an object: their place is the object's
-	// name.
+	// The Kafka Connect S3 sink wrote bare values, one or many an object: their place is the
+	// object's name.
 	t.Run("accepts_bare_values", func(t *testing.T) {
 		t.Parallel()
 		const pin = `"unique_id":"00000000-0000-4000-8000-000000000001","follower_count":"1k","category":"art"}`

@@ -126,8 +126,8 @@ func toJSON(t require.TestingT, e reference.Expected) string {
 	return string(b)
 }
 
-// wireRecords returns the real records if they exist, otherwise generated ones, in the order in which
-// they were sent.
+// wireRecords returns the real records if they exist, otherwise generated ones, in the order in
+// which they were sent.
 func wireRecords(t testing.TB, date string) []reference.Record {
 	lines := reference.Generate(100, 1300)
 	if dir := reference.SharedPosts(); dir != "" {
@@ -219,7 +219,8 @@ func TestNotebooks(t *testing.T) {
 const checkers = 2
 
 func TestMain(m *testing.M) {
-	// 100 checks in all, unless -rapid.checks, which is parsed later, asks for another number of each.
+	// 100 checks in all, unless -rapid.checks, which is parsed later, asks for another number of
+	// each.
 	if err := flag.Set("rapid.checks", strconv.Itoa(100/checkers)); err != nil {
 		panic(err)
 	}

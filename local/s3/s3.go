@@ -151,7 +151,8 @@ func Serve(ctx context.Context, stdin io.Reader) error {
 }
 
 // metadata keeps the metadata of objects in extended attributes, or beside the buckets if the file
-// system has none. It keeps the choice of the first start, because with a mixture metadata would be lost.
+// system has none. It keeps the choice of the first start, because with a mixture metadata would be
+// lost.
 func metadata(dir, buckets string) (meta.MetadataStorer, error) {
 	sidecar := filepath.Join(dir, "metadata")
 	if _, err := os.Stat(sidecar); err == nil || (meta.XattrMeta{}).Test(buckets) != nil {

@@ -1,4 +1,5 @@
-// Package stack is the embedded stack as a whole: Temporal and its Web UI, Kafka, S3 and the workspace, on loopback, with their state in one directory.
+// Package stack runs the embedded stack: Temporal and its Web UI, Kafka, S3 and the workspace, on
+// loopback, with their state in one directory.
 package stack
 
 import (
@@ -14,18 +15,18 @@ import (
 
 const loopback = "127.0.0.1"
 
-// Ports are where the parts listen on 127.0.0.1.
+// Ports holds the ports of the parts on 127.0.0.1.
 type Ports struct {
 	Temporal, UI, Kafka, S3, Workspace int
-	// Offset is added to the default of each port that was not set.
+	// Offset is added to the default of each port that is not set.
 	Offset int
 }
 
-// part is one part of the stack that listens.
+// part is a part of the stack that listens on a port.
 type part struct {
 	name   string
 	option string // the flag that sets its port
-	env    string // the variable that does
+	env    string // the variable that sets it
 	port   int    // the default
 	set    *int
 }
@@ -40,13 +41,13 @@ func (p *Ports) parts() []part {
 	}
 }
 
-// BusyError says which ports are in use by other programs.
+// BusyError is the error of ports that other programs use.
 type BusyError struct{ errs []error }
 
 func (e *BusyError) Error() string { return errors.Join(e.errs...).Error() }
 
-// check returns a BusyError that names all ports that cannot be listened on. A part of the stack that ends over a busy port
-// would say so less clearly, and after others have started.
+// check returns a BusyError with all ports that are in use. Without it a part would fail less
+// clearly, and after others have started.
 func (p *Ports) check() error {
 	var busy []error
 	for _, part := range p.parts() {
@@ -76,7 +77,8 @@ func (p *Ports) Flags(flags *pflag.FlagSet) {
 	flags.IntVar(&p.Offset, "port-offset", 0, "added to every default port, of the gateway and the worker too")
 }
 
-// Resolve gives each port that no flag has set its variable of the environment, or its default with the offset.
+// Resolve sets each port without a flag to its environment variable, or to its default with the
+// offset.
 func (p *Ports) Resolve(getenv func(string) string) error {
 	if err := config.CheckPortOffset(p.Offset); err != nil {
 		return fmt.Errorf("--port-offset %w", err)

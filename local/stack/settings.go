@@ -21,7 +21,8 @@ const (
 	namespace   = "default"
 )
 
-// writeSettings writes the stack's addresses under the names of .env.example, in one step: a reader sees all of the file or none.
+// writeSettings writes the addresses of the stack under the names of .env.example. The file appears
+// as a whole.
 func writeSettings(dir string, p Ports, workspaceURL string) error {
 	gateway, worker := address(config.GatewayPort+p.Offset), address(config.WorkerPort+p.Offset)
 	var b strings.Builder

@@ -23,14 +23,15 @@ import (
 	"github.com/pinflow/pinflow/local/workspace"
 )
 
-// retention is how long the stack keeps closed workflows. The server's own default, one day, would forget last week's runs.
+// retention is how long the stack keeps closed workflows. With the server's default of one day, it
+// would forget the runs of last week.
 const retention = 30 * 24 * time.Hour
 
-// startLimit bounds the start of all parts: what is not up by then will not come up.
+// startLimit limits the start of all parts.
 const startLimit = 2 * time.Minute
 
-// searchAttributes returns those that Pinflow's workflows set. `starter setup` would create them, too; here
-// they save a step.
+// searchAttributes returns those that Pinflow's workflows set. `starter setup` would create them,
+// too; here they save a step.
 func searchAttributes() map[string]enumspb.IndexedValueType {
 	all := map[string]enumspb.IndexedValueType{}
 	for _, attribute := range search.Attributes() {
@@ -46,21 +47,23 @@ type Options struct {
 	Ports Ports
 	// Progress is where the stack reports its start.
 	Progress io.Writer
-	// Announce lets `starter` find the stack from any directory, through the user's state directory.
+	// Announce lets `starter` find the stack from any directory, through the user's state
+	// directory.
 	Announce bool
 }
 
-// stack is the parts that have started so far, in that order.
+// stack holds the parts that have started.
 type stack struct {
 	Options
 	log   *slog.Logger
 	begun time.Time
 	mu    sync.Mutex
 	stops []func()
-	lost  chan error // a part that ended unasked
+	lost  chan error // the error of a part that ended by itself
 }
 
-// Run starts the stack, writes its settings, and keeps it up until ctx ends. It returns a BusyError or an InUseError before anything has started.
+// Run starts the stack, writes its settings, and runs until the context ends. It returns a
+// BusyError or an InUseError before it starts anything.
 func Run(ctx context.Context, o Options) (err error) {
 	if o.Data, err = filepath.Abs(o.Data); err != nil {
 		return err
@@ -74,7 +77,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer held.Close()
-	// A stack that was killed could not remove its settings; they must not be taken for this one's.
+	// A stack that was killed left its settings. Without this, clients would use them until the new
+	// ones are written.
 	settings := filepath.Join(o.Data, config.StackFile)
 	if err := os.Remove(settings); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -114,7 +118,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 }
 
-// start starts all parts side by side and returns the workspace's address when each of them answers.
+// start starts all parts in parallel and returns the address of the workspace when all of them
+// respond.
 func (s *stack) start(ctx context.Context, log io.Writer) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()

@@ -2,6 +2,7 @@ package databricks
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 
@@ -38,7 +39,7 @@ func Classify(err error) error {
 	case errors.Is(err, apierr.ErrNotFound):
 		return classified(fault.Missing, system()+" does not have it", "run `starter notebooks push`, and check PINFLOW_NOTEBOOKS and PINFLOW_COMPUTE")
 	case passes(answer.StatusCode):
-		return classified(fault.Unreachable, "cannot reach "+system(), "is the stack up? start it with `make stack`, or set DATABRICKS_HOST")
+		return classified(fault.Unreachable, system()+" is unavailable", fmt.Sprintf("it responded with status %d: try again later", answer.StatusCode))
 	}
 	return classified(fault.Invalid, system()+" rejected the request", "check PINFLOW_COMPUTE and the parameters")
 }

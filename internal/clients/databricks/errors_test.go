@@ -26,7 +26,7 @@ func TestClassify(t *testing.T) {
 	}{
 		"down":        {fmt.Errorf("table x: %w", refused), fault.Unreachable, []string{"Databricks at https://workspace", "make stack", "connection refused"}},
 		"late":        {context.DeadlineExceeded, fault.Unreachable, []string{"DATABRICKS_HOST"}},
-		"fails":       {&apierr.APIError{StatusCode: 500, Message: "oops"}, fault.Unreachable, []string{"make stack", "(oops)"}},
+		"fails":       {&apierr.APIError{StatusCode: 500, Message: "oops"}, fault.Unreachable, []string{"status 500", "try again later", "(oops)"}},
 		"busy":        {&apierr.APIError{StatusCode: 429}, fault.Unreachable, []string{"Databricks"}},
 		"no token":    {&apierr.APIError{StatusCode: 401}, fault.Unauthenticated, []string{"DATABRICKS_TOKEN"}},
 		"token":       {&apierr.APIError{StatusCode: 403}, fault.Unauthorized, []string{"DATABRICKS_TOKEN"}},

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -34,7 +35,9 @@ func Classify(err error) error {
 	switch code := status(err); {
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return classified(fault.Unauthenticated, system()+" rejected the credentials", "check the AWS credentials and their permissions for the bucket")
-	case code >= http.StatusInternalServerError, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code == 0 && fault.NoAnswer(err):
+	case code >= http.StatusInternalServerError, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:
+		return classified(fault.Unreachable, system()+" is unavailable", fmt.Sprintf("it responded with status %d: try again later", code))
+	case code == 0 && fault.NoAnswer(err):
 		return classified(fault.Unreachable, "cannot reach "+system(), "is the stack up? start it with `make stack`, or set AWS_ENDPOINT_URL_S3 (only for a server other than AWS)")
 	case code >= http.StatusBadRequest:
 		return classified(fault.Invalid, system()+" rejected the request", "check PINFLOW_BUCKET and AWS_ENDPOINT_URL_S3")

@@ -41,7 +41,7 @@ func TestClassify(t *testing.T) {
 	}{
 		"down":         {fmt.Errorf("put: %w", refused), fault.Unreachable, []string{"S3 at http://s3:9000", "AWS_ENDPOINT_URL_S3", "connection refused"}},
 		"busy":         {answer(503, "SlowDown"), fault.Unreachable, []string{"S3", "says S3"}},
-		"too many":     {answer(429, "TooManyRequests"), fault.Unreachable, []string{"make stack"}},
+		"too many":     {answer(429, "TooManyRequests"), fault.Unreachable, []string{"status 429", "try again later"}},
 		"credentials":  {answer(403, "SignatureDoesNotMatch"), fault.Unauthenticated, []string{"check the AWS credentials", "api error SignatureDoesNotMatch: says S3"}},
 		"settings":     {operation(errors.New("get identity: get credentials: none")), fault.Unset, []string{"set AWS_REGION", "get identity: get credentials: none"}},
 		"no bucket":    {answer(404, "NoSuchBucket"), fault.Missing, []string{"starter setup", "PINFLOW_BUCKET"}},

@@ -58,8 +58,8 @@ func requireFinal(t *testing.T, err error, kind string, words ...string) {
 	}
 }
 
-// land lands a date like the workflow: it retries each activity until it succeeds, or fails without a
-// retry.
+// land lands a date like the workflow: it retries each activity until it succeeds, or fails without
+// a retry.
 func land(t *testing.T, landings *landing.Activities, date dates.Date) landing.ManifestSummary {
 	t.Helper()
 	plan := persist[landing.Plan](t, landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: date})
@@ -110,8 +110,8 @@ func lines(t *testing.T, objects *s3.Client, date dates.Date) map[string]int {
 }
 
 func TestLanding(t *testing.T) {
-	// Records of three dates in three partitions are landed in any order, while Kafka cuts connections
-	// and moves leaders.
+	// Records of three dates in three partitions are landed in any order, while Kafka cuts
+	// connections and moves leaders.
 	t.Run("exactly_once_through_faults_of_kafka", func(t *testing.T) {
 		t.Parallel()
 		cluster := newBroker(t, 3, kfake.NumBrokers(3))

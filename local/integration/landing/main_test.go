@@ -67,8 +67,8 @@ func newReader(t testing.TB, cluster *kfake.Cluster) *kafka.Reader {
 	return reader
 }
 
-// newProducer returns another client than the one under test. It writes each record to the partition
-// that the record names.
+// newProducer returns another client than the one under test. It writes each record to the
+// partition that the record names.
 func newProducer(t testing.TB, cluster *kfake.Cluster, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	client, err := kgo.NewClient(append([]kgo.Opt{
@@ -147,7 +147,8 @@ func newBucketNamed(t testing.TB, name string) *s3.Client {
 	return client
 }
 
-// connect returns a client of another server. The test sets the environment, so it cannot be parallel.
+// connect returns a client of another server. The test sets the environment, so it cannot be
+// parallel.
 func connect(t testing.TB, address, secret string) *s3.Client {
 	t.Helper()
 	for name, value := range awsSettings(address, secret) {
@@ -158,8 +159,8 @@ func connect(t testing.TB, address, secret string) *s3.Client {
 	return client
 }
 
-// awsSettings returns the variables with which the AWS SDK uses a server, whatever the developer's own
-// settings are.
+// awsSettings returns the variables with which the AWS SDK uses a server, whatever the developer's
+// own settings are.
 func awsSettings(address, secret string) map[string]string {
 	return map[string]string{
 		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL_S3": "http://" + address,

@@ -114,8 +114,8 @@ func TestFetch(t *testing.T) {
 		require.Equal(t, []int64{2}, first)
 	})
 
-	// The marker at the end of a transaction occupies an offset without a record. Records after the start
-	// of an open transaction are not stable.
+	// The marker at the end of a transaction occupies an offset without a record. Records after the
+	// start of an open transaction are not stable.
 	t.Run("transactions_leave_gaps_and_an_open_one_ends_the_range", func(t *testing.T) {
 		t.Parallel()
 		cluster := newBroker(t, 1)

@@ -71,8 +71,8 @@ func TestEnsureBucket(t *testing.T) {
 }
 
 func TestPut(t *testing.T) {
-	// An answer 409 to a conditional write says that another one is in progress and neither has won yet:
-	// it is retried.
+	// An answer 409 to a conditional write says that another one is in progress and neither has won
+	// yet: it is retried.
 	t.Run("a_conflict_is_retried", func(t *testing.T) {
 		var requests atomic.Int64
 		server := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
