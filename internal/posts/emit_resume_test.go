@@ -19,7 +19,7 @@ func TestEmitResume(t *testing.T) {
 		crash := errors.New("killed")
 		ctx, kill := context.WithCancelCause(context.Background())
 		g.trouble = func(topic string, request int, w http.ResponseWriter, write func(int)) bool {
-			if topic == "u.pin" && request == 4 { // written, but nobody is there to hear it
+			if topic == "u.pin" && request == 4 { // written, but the client is gone
 				write(10)
 				kill(crash)
 				panic(http.ErrAbortHandler)
@@ -49,7 +49,7 @@ func TestEmitResume(t *testing.T) {
 		in.Resume = false
 		result, err = Emit(context.Background(), in)
 		require.NoError(t, err)
-		require.Equal(t, 300, result.Total(), "without --resume it begins anew")
+		require.Equal(t, 300, result.Total(), "without --resume it starts from the first post")
 	})
 
 	t.Run("resumes_to_a_larger_number_of_posts", func(t *testing.T) {

@@ -76,7 +76,7 @@ func (w world) events(b *testing.B, id string) (events []*historypb.HistoryEvent
 	return events
 }
 
-// pools are the ids of the pools' workflows, which have ended: nobody holds a slot.
+// pools are the ids of the pools' workflows, which have ended: no run holds a slot.
 func (w world) pools(b *testing.B) (ids []string) {
 	b.Helper()
 	eventually(b, "the pools have ended", func() bool {

@@ -64,7 +64,7 @@ func measure(m *testing.M) (int, error) {
 // results collects what the benchmarks found.
 var results table
 
-// table is a Markdown table of measurements, and what stands below it.
+// table is a Markdown table of measurements, and the text below it.
 type table struct {
 	rows  [][3]string
 	below [][2]string // title and text

@@ -88,7 +88,7 @@ func TestRunThatFails(t *testing.T) {
 	})
 }
 
-// breakNotebook puts another source in place of a notebook, as somebody in the workspace might.
+// breakNotebook puts another source in place of a notebook, as a user of the workspace might.
 func (s *system) breakNotebook(name, source string) {
 	s.t.Helper()
 	body, err := json.Marshal(map[string]any{

@@ -33,7 +33,7 @@ func (s *system) temporal() client.Client {
 	return c
 }
 
-// executions are all executions that Temporal knows of a date's workflow id: going ones and ended
+// executions returns all executions that Temporal knows of a date's workflow id: open and ended
 // ones.
 func (s *system) executions(c client.Client, date dates.Date) []*workflowpb.WorkflowExecutionInfo {
 	s.t.Helper()

@@ -34,7 +34,7 @@ func TestCancel(t *testing.T) {
 		s.eventually("the run knows of it", func() bool { return s.statusOf(string(date)).Tasks[0].JobRunID != 0 })
 		s.worker.kill()
 		s.must("cancel", string(date), "--reason", "the wrong day")
-		require.Equal(t, jobs.RunLifecycleStateV2StateRunning, state(), "nobody is there to cancel it")
+		require.Equal(t, jobs.RunLifecycleStateV2StateRunning, state(), "no worker is running to cancel it")
 
 		s.worker = s.start("workers")
 		c := s.temporal()

@@ -55,8 +55,8 @@ func (s *system) ledger() map[dates.Date]ledger.Entry {
 	return byDate
 }
 
-// going counts the workflows of a type that have not ended.
-func (s *system) going(c client.Client, workflow string) int64 {
+// open counts the workflows of a type that have not ended.
+func (s *system) open(c client.Client, workflow string) int64 {
 	s.t.Helper()
 	answer, err := c.CountWorkflow(s.t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
 		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", workflow),
@@ -95,7 +95,7 @@ func TestRunOnce(t *testing.T) {
 				<-p.done
 				require.Zero(t, p.cmd.ProcessState.ExitCode(), "%v\n%s", p.cmd.Args, p.output)
 			}
-			s.eventually("all who asked have ended", func() bool { return s.going(c, run.RangeWorkflow)+s.going(c, run.RunWorkflow) == 0 })
+			s.eventually("all who asked have ended", func() bool { return s.open(c, run.RangeWorkflow)+s.open(c, run.RunWorkflow) == 0 })
 		}
 		s.requireRunOnce(c, days...)
 		// The three were really at it: each round has a range of the Schedule's, and one of the
@@ -121,7 +121,7 @@ func TestBackfillOfAKilledWorker(t *testing.T) {
 	s.worker.kill()
 	s.worker = s.start("workers")
 	t.Parallel() // the rest is waiting: see lanes_test.go
-	s.eventually("the backfill has ended", func() bool { return s.going(c, run.RangeWorkflow) == 0 })
+	s.eventually("the backfill has ended", func() bool { return s.open(c, run.RangeWorkflow) == 0 })
 	progress := s.progress(c, from, to)
 	require.Equal(t, days, progress.Success)
 	var all []dates.Date

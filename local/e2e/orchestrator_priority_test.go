@@ -41,7 +41,7 @@ type scheduledRun struct {
 	until, took time.Duration
 }
 
-// A backfill never delays the daily run: with 500 dates queued, 50 of them going and all pools
+// A backfill never delays the daily run: with 500 dates queued, 50 of them running and all pools
 // taken, a scheduled run starts within a second and takes less than twice as long as without the
 // backfill.
 //

@@ -34,7 +34,7 @@ func TestRepair(t *testing.T) {
 		code, _, stderr := s.starter("task", "retry", date, "clean_pin", "--reason", "x")
 		require.Equal(t, 1, code)
 		require.Contains(t, stderr, "held: clean_geo", "a wrong decision is refused with what is possible")
-		s.must("pause", date, "--reason", "the notebook is being mended")
+		s.must("pause", date, "--reason", "the notebook is being fixed")
 		s.must("notebooks", "push")
 		s.must("task", "retry", date, "clean_geo", "--reason", "the notebook is back")
 		require.Equal(t, "the run to be resumed", s.statusOf(date).Tasks[2].Waiting)

@@ -100,7 +100,7 @@ func TestLive(t *testing.T) {
 		}
 
 		out.Reset()
-		shown.NoWorker(history.NoWorker(errors.New("nobody polls")))
+		shown.NoWorker(history.NoWorker(errors.New("no poller")))
 		seen.write(out.String())
 		require.Contains(t, seen.String(), "no worker answers on task queue pinflow")
 		require.Contains(t, seen.String(), "clean_geo", "what was known stays")
