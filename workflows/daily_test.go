@@ -1,8 +1,11 @@
 package workflows
 
 import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -10,17 +13,25 @@ import (
 	"github.com/pinflow/pinflow/notebooks"
 )
 
+// rewrite rewrites the golden file of the production DAG.
+var rewrite = flag.Bool("update", false, "rewrite the golden files")
+
+// TestDaily is the only test of the production DAG. All others have DAGs of their own, so that a change of
+// this one changes the golden file alone.
 func TestDaily(t *testing.T) {
-	// The only test of the production DAG. All others have DAGs of their own, so that a change of
-	// this one breaks this test alone.
-	t.Run("is_the_production_pipeline", func(t *testing.T) {
+	t.Run("is_the_golden_file", func(t *testing.T) {
+		const file = "testdata/golden/daily.golden"
+		got := describe(Daily)
+		if *rewrite {
+			require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+		}
+		want, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, string(want), got, "rewrite it with `go test ./workflows -run TestDaily -update`")
+	})
+
+	t.Run("is_valid_with_the_notebooks_of_this_build", func(t *testing.T) {
 		require.NoError(t, DefaultCatalog.Validate())
-		require.Equal(t, "pinterest-daily", Daily.Name)
-		require.Equal(t, dag.Tasks{"load", "clean_pin", "clean_geo", "clean_user", "query"}, Daily.DAG.IDs())
-		require.Equal(t, dag.Schedule{Cron: "0 0 * * *", TimeZone: "UTC"}, Daily.Schedule)
-		require.Equal(t, 6*time.Hour, Daily.Deadline)
-		require.Equal(t, notebooks.Answers, Daily.DAG.Tables())
-		require.Equal(t, []string{"pin", "geo", "user"}, Daily.DAG.Kinds())
 		var sources []string
 		for _, notebook := range notebooks.All() {
 			sources = append(sources, notebook.Name)
@@ -36,7 +47,37 @@ func TestDaily(t *testing.T) {
 				require.Fail(t, "unknown operator", "%T", do)
 			}
 		}
+	})
+
+	t.Run("rejects_parameters_of_another_date_and_invalid_values", func(t *testing.T) {
 		require.Error(t, Daily.Params.Check(map[string]string{"logical_date": "2022-10-18"}), "a run cannot write another date")
 		require.Error(t, Daily.Params.Check(map[string]string{"invalid_followers": "maybe"}))
 	})
+}
+
+// describe returns a definition as text, a line for each property.
+func describe(d dag.Definition) string {
+	var b strings.Builder
+	line := func(name string, value any) { fmt.Fprintf(&b, "%s: %+v\n", name, value) }
+	line("name", d.Name)
+	line("schedule", d.Schedule)
+	line("deadline", d.Deadline)
+	line("run timeout", d.RunTimeout)
+	line("hold", d.Hold)
+	line("params", d.Params)
+	line("pools", d.Pools)
+	b.WriteString("\n" + d.DAG.Text(nil))
+	for _, task := range d.DAG {
+		fmt.Fprintf(&b, "\n%s\n", task.ID)
+		line("  after", task.After)
+		line("  trigger rule", task.TriggerRule.Name())
+		line("  tries", task.MaxTries())
+		line("  retry delay", task.DelayBetweenTries())
+		line("  timeout", task.Timeout)
+		line("  pool", task.Pool)
+		line("  depends on past", task.DependsOnPast)
+		line("  expect", task.Expect)
+		line("  do", fmt.Sprintf("%T %+v", task.Do, task.Do))
+	}
+	return b.String()
 }
