@@ -26,6 +26,8 @@ type app struct {
 	*term.Term
 	systems systems.Systems
 	catalog dag.Catalog
+	// notebooks holds the notebooks of this build.
+	notebooks []notebooks.Notebook
 	// operator returns who runs the command.
 	operator func() string
 	// load reads the settings, from these files or the default ones.
@@ -50,7 +52,8 @@ type app struct {
 // newApp returns the starter in the real world.
 func newApp() *app {
 	return &app{
-		Term: term.Standard(), systems: systems.Real(), catalog: workflows.DefaultCatalog, operator: operatorName, load: config.LoadOperator,
+		Term: term.Standard(), systems: systems.Real(), catalog: workflows.DefaultCatalog, notebooks: notebooks.All(),
+		operator: operatorName, load: config.LoadOperator,
 	}
 }
 
@@ -108,7 +111,7 @@ func (a *app) readers() []*history.Reader {
 // setup sets the systems up for all DAGs of the catalog.
 func (a *app) setup() *setup.Setup {
 	s := &setup.Setup{
-		Systems: a.systems, Settings: a.settings, Kinds: a.catalog.Kinds(), Notebooks: notebooks.All(), Now: a.Now, After: a.After,
+		Systems: a.systems, Settings: a.settings, Kinds: a.catalog.Kinds(), Notebooks: a.notebooks, Now: a.Now, After: a.After,
 	}
 	for _, reader := range a.readers() {
 		if reader.ScheduleSpec().Cron != "" {
@@ -121,6 +124,6 @@ func (a *app) setup() *setup.Setup {
 // doctor checks the systems for all DAGs of the catalog.
 func (a *app) doctor() *doctor.Doctor {
 	return &doctor.Doctor{
-		Systems: a.systems, Settings: a.settings, Kinds: a.catalog.Kinds(), Notebooks: notebooks.All(), DAGs: a.readers(), Now: a.Now,
+		Systems: a.systems, Settings: a.settings, Kinds: a.catalog.Kinds(), Notebooks: a.notebooks, DAGs: a.readers(), Now: a.Now,
 	}
 }

@@ -39,9 +39,9 @@ func (a *app) notebooksCommand() *cobra.Command {
 }
 
 // openNotebooks returns the notebooks in a directory, or those of this build.
-func openNotebooks(from string) ([]notebooks.Notebook, error) {
+func (a *app) openNotebooks(from string) ([]notebooks.Notebook, error) {
 	if from == "" {
-		return notebooks.All(), nil
+		return a.notebooks, nil
 	}
 	all, err := notebooks.Open(from)
 	if err != nil {
@@ -51,7 +51,7 @@ func openNotebooks(from string) ([]notebooks.Notebook, error) {
 }
 
 func (a *app) pushNotebooks(c *cobra.Command, from string) error {
-	all, err := openNotebooks(from)
+	all, err := a.openNotebooks(from)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (a *app) pushNotebooks(c *cobra.Command, from string) error {
 }
 
 func (a *app) diffNotebooks(c *cobra.Command, from string) error {
-	all, err := openNotebooks(from)
+	all, err := a.openNotebooks(from)
 	if err != nil {
 		return err
 	}

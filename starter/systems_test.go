@@ -14,12 +14,12 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/search"
-	"github.com/pinflow/pinflow/notebooks"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/doctor"
 	"github.com/pinflow/pinflow/starter/exit"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/setup"
+	"github.com/pinflow/pinflow/starter/startertest"
 )
 
 // bare is a world in which nothing is set up.
@@ -51,7 +51,7 @@ func TestSetup(t *testing.T) {
 		require.True(t, w.bucket.exists)
 		require.Len(t, w.temporal.attributes, len(search.Attributes()))
 		require.True(t, w.sql.schema)
-		require.Len(t, w.notes.sources, len(notebooks.All()))
+		require.Len(t, w.notes.sources, len(startertest.Notebooks))
 		require.NotNil(t, w.schedule())
 
 		code, stdout, _ = w.starter(t, "setup", "-o", "json")

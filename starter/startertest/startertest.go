@@ -40,6 +40,12 @@ var Pipeline = dag.Definition{
 	},
 }
 
+// Notebooks holds the notebooks of the tests' build.
+var Notebooks = []notebooks.Notebook{
+	{Name: "load", Source: "-- Databricks notebook source\nSELECT 'load'\n"},
+	{Name: "query", Source: "-- Databricks notebook source\nSELECT 'query'\n"},
+}
+
 // Report is a second DAG. It rebuilds a table that internal/answers does not know.
 var Report = dag.Definition{
 	Name: "report",
