@@ -78,9 +78,11 @@ func TestRunThatFails(t *testing.T) {
 		for _, task := range run.Tasks {
 			states[task.ID] = task.State
 		}
-		require.Equal(t, map[string]string{
+		for id, want := range map[string]string{
 			"load": "success", "clean_pin": "success", "clean_geo": "failed", "clean_user": "success", "query": "upstream_failed",
-		}, states)
+		} {
+			require.Equal(t, want, states[id], id)
+		}
 
 		s.must("notebooks", "push")
 		s.must("run", today(), "--wait", "--reprocess", "all")

@@ -37,7 +37,7 @@ func TestRepair(t *testing.T) {
 		s.must("pause", date, "--reason", "the notebook is being fixed")
 		s.must("notebooks", "push")
 		s.must("task", "retry", date, "clean_geo", "--reason", "the notebook is back")
-		require.Equal(t, "the run to be resumed", s.statusOf(date).Tasks[2].Waiting)
+		require.Equal(t, "the run to be resumed", s.statusOf(date).Task("clean_geo").Waiting)
 		s.must("resume", date)
 		s.must("status", date, "--watch")
 
@@ -46,10 +46,10 @@ func TestRepair(t *testing.T) {
 		status := s.statusOf(date)
 		require.Equal(t, run.Success, status.State)
 		require.Equal(t, "the source was late", status.Notes[0].Text)
-		require.Contains(t, status.Tasks[2].Decision, "the notebook is back")
-		require.True(t, status.Tasks[2].Carried)
-		require.Equal(t, []int{3, 2}, []int{status.Tasks[2].Tries, status.Tasks[4].Tries})
-		require.NotEqual(t, status.Tasks[4].History[0].JobRunID, status.Tasks[4].History[1].JobRunID)
+		require.Contains(t, status.Task("clean_geo").Decision, "the notebook is back")
+		require.True(t, status.Task("clean_geo").Carried)
+		require.Equal(t, []int{3, 2}, []int{status.Task("clean_geo").Tries, status.Task("query").Tries})
+		require.NotEqual(t, status.Task("query").History[0].JobRunID, status.Task("query").History[1].JobRunID)
 		runs := s.databricksRuns(workflows.Daily.Name + " " + date)
 		require.Len(t, runs, tasksOfDaily+2+1, "clean_geo three times, query twice, the others once: %v", runs)
 
@@ -57,7 +57,7 @@ func TestRepair(t *testing.T) {
 			Made run.Task `json:"made"`
 		}
 		require.NoError(t, json.Unmarshal([]byte(s.must("why", "users_joined_by_year", date, "-o", "json")), &why))
-		require.Equal(t, status.Tasks[4].JobRunID, why.Made.JobRunID)
+		require.Equal(t, status.Task("query").JobRunID, why.Made.JobRunID)
 		var runsTagged []struct{ Date string }
 		require.NoError(t, json.Unmarshal([]byte(s.must("runs", "--tag", "repair", "--from", date, "-o", "json")), &runsTagged))
 		require.Len(t, runsTagged, 1)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -83,7 +84,8 @@ func (w wireRecords) expected(t *testing.T, times int) reference.Expected {
 	return want
 }
 
-// requireAnswers compares an answers.json with what is expected, as JSON values.
+// requireAnswers compares an answers.json with what is expected, as JSON values. A build may have
+// tasks that rebuild other tables, too.
 func requireAnswers(t *testing.T, want reference.Expected, file string) {
 	t.Helper()
 	got, err := os.ReadFile(file)
@@ -93,6 +95,8 @@ func requireAnswers(t *testing.T, want reference.Expected, file string) {
 	var wantValue, gotValue any
 	require.NoError(t, json.Unmarshal(expected, &wantValue))
 	require.NoError(t, json.Unmarshal(got, &gotValue))
+	tables := gotValue.(map[string]any)["answers"].(map[string]any)
+	maps.DeleteFunc(tables, func(table string, _ any) bool { _, known := want.Answers[table]; return !known })
 	require.Equal(t, indented(t, wantValue), indented(t, gotValue))
 }
 
