@@ -13,17 +13,17 @@ import (
 )
 
 func (a *app) pauseCommand() *cobra.Command {
-	return a.pauseOrResume("pause", "Pause a run: running tasks finish, no new ones start", run.PauseUpdate, "The run of %s is paused.")
+	return a.pauseOrResume("pause", "Pause a run: running tasks finish, no new ones start", run.PauseUpdate, "The run of %s is paused.", "maintenance of the warehouse")
 }
 
 func (a *app) resumeCommand() *cobra.Command {
-	return a.pauseOrResume("resume", "Resume a paused run", run.ResumeUpdate, "The run of %s is resumed.")
+	return a.pauseOrResume("resume", "Resume a paused run", run.ResumeUpdate, "The run of %s is resumed.", "the warehouse is back")
 }
 
-func (a *app) pauseOrResume(use, short, update, done string) *cobra.Command {
+func (a *app) pauseOrResume(use, short, update, done, example string) *cobra.Command {
 	var why string
 	c := &cobra.Command{
-		Use: use + " <date>", Short: short, Example: fmt.Sprintf("  starter %s 2022-10-18 --reason \"maintenance of the warehouse\"", use),
+		Use: use + " <date>", Short: short, Example: fmt.Sprintf("  starter %s 2022-10-18 --reason %q", use, example),
 		GroupID: groupManage, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			date, err := a.parseDate("date", args[0])

@@ -105,7 +105,7 @@ type visibleRun struct {
 	answer  *run.Status
 }
 
-// view runs a command on a screen of 80 columns and requires that nothing is wider, or coloured
+// view runs a command on a screen of 80 columns and requires that nothing is wider, or colored
 // without being asked.
 func (w *world) view(t *testing.T, line string) (code int, stdout, stderr string) {
 	t.Helper()
@@ -116,7 +116,7 @@ func (w *world) view(t *testing.T, line string) (code int, stdout, stderr string
 		require.Equal(t, strings.TrimRight(l, " "), l, "no blanks at the end")
 	}
 	if !w.color {
-		require.NotContains(t, stdout, "\x1b", "no colours without a terminal, or with NO_COLOR")
+		require.NotContains(t, stdout, "\x1b", "no colors without a terminal, or with NO_COLOR")
 	}
 	return code, stdout, stderr
 }

@@ -209,7 +209,7 @@ func TestDoctorOverview(t *testing.T) {
 		}
 		code, stdout, _ := w.starter(t, "doctor")
 		require.Equal(t, exit.Failed, code)
-		require.Contains(t, stdout, "FAIL  Temporal   dates              2022-10-14 skipped, overdue (the Schedule was paused or changed when it should have fired): `starter run 2022-10-14`; "+
+		require.Contains(t, stdout, "FAIL  Temporal   dates              pipeline: 2022-10-14 skipped, overdue (the Schedule was paused or changed when it should have fired): `starter run 2022-10-14`; "+
 			"2022-10-15 failed (nowhere…): `starter rerun 2022-10-15 --failed`; 2022-10-16 skipped, overdue")
 		require.Contains(t, stdout, "; and 1 more, see `starter status --days 7`\n")
 

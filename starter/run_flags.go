@@ -60,8 +60,8 @@ func (f *runFlags) read(definition dag.Definition) (map[string]string, error) {
 	for _, tag := range f.tags {
 		errs = append(errs, checkTag(tag))
 	}
-	if f.timeout < 0 {
-		errs = append(errs, exit.Usagef("--run-timeout %s: must not be negative", f.timeout))
+	if f.timeout < 0 || f.timeout > 0 && f.timeout < time.Second {
+		errs = append(errs, exit.Usagef("--run-timeout %s: want 1s or more", f.timeout))
 	}
 	params := make(map[string]string, len(f.params))
 	for _, pair := range f.params {

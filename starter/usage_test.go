@@ -199,6 +199,7 @@ func TestStarter(t *testing.T) {
 // default ones.
 func realSettings(t *testing.T) *world {
 	t.Chdir(t.TempDir())
+	t.Setenv(config.StackVariable, "")
 	w := newWorld()
 	w.load = config.LoadOperator
 	return w

@@ -37,11 +37,11 @@ const (
 // started. It compares the firings that a Schedule should have had with the ledger. Every worker
 // runs it. If no worker runs, its gauges are absent, and `starter doctor` checks without a worker.
 type deadman struct {
-	dags   []dag.Definition
-	find   func(ctx context.Context, named dag.Definition, since, now time.Time) (schedule.Report, error) // Lookout.Overdue
-	gauges *observe.Dates
-	log    *slog.Logger
-	now    func() time.Time
+	catalog dag.Catalog
+	find    func(ctx context.Context, named dag.Definition, since, now time.Time) (schedule.Report, error) // Lookout.Overdue
+	gauges  *observe.Dates
+	log     *slog.Logger
+	now     func() time.Time
 	// alarms is nil without a hook.
 	alarms *activities.Alarms
 	// ui is the address of the namespace's pages in the Web UI.
@@ -69,7 +69,7 @@ func newDeadman(ctx context.Context, conn *temporal.Connection, settings config.
 	}
 	lookout := schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Ledger: &ledger.Ledger{Objects: objects}}
 	d := &deadman{
-		dags: workflows.DefaultCatalog.DAGs, find: lookout.Overdue, gauges: gauges, log: log, now: time.Now, ui: ui,
+		catalog: workflows.DefaultCatalog, find: lookout.Overdue, gauges: gauges, log: log, now: time.Now, ui: ui,
 		logged: map[string]string{}, posted: map[string]bool{},
 	}
 	if settings.AlarmHook != "" {
@@ -101,7 +101,7 @@ func (d *deadman) start(ctx context.Context) (wait func()) {
 // checkAll checks all DAGs that have a deadline. It logs errors, and the next check retries; a
 // gauge has the time of the last successful check.
 func (d *deadman) checkAll(ctx context.Context) {
-	for _, named := range d.dags {
+	for _, named := range d.catalog.DAGs {
 		if named.Deadline == 0 {
 			continue
 		}
@@ -141,10 +141,10 @@ func (d *deadman) alarm(dag string, o schedule.OverdueDate, paused string) activ
 		if paused != "" {
 			text += fmt.Sprintf(" The Schedule is paused: %s.", strings.TrimSuffix(paused, "."))
 		}
-		text += fmt.Sprintf(" See `starter status`; run it with `starter run %s`.", o.Date)
+		text += fmt.Sprintf(" See `%s`; run it with `%s`.", d.catalog.Command(dag, "status"), d.catalog.Command(dag, "run "+string(o.Date)))
 	} else {
 		alarm.UI = d.ui + "/workflows/" + run.WorkflowID(dag, o.Date)
-		text += fmt.Sprintf(" See `starter status %s`.", o.Date)
+		text += fmt.Sprintf(" See `%s`.", d.catalog.Command(dag, "status "+string(o.Date)))
 	}
 	alarm.Text = text
 	return alarm

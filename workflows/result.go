@@ -58,7 +58,7 @@ func (r *dagRun) result() error {
 	for _, s := range r.tasks {
 		switch s.State {
 		case run.Failed:
-			failed = append(failed, fmt.Sprintf("task %s failed after %d tries: %s", s.ID, s.Tries, s.Error))
+			failed = append(failed, fmt.Sprintf("task %s failed after %s: %s", s.ID, triesOf(s.Tries), s.Error))
 		case run.UpstreamFailed:
 			upstream = append(upstream, fmt.Sprintf("task %s is upstream_failed", s.ID))
 		}
@@ -69,4 +69,12 @@ func (r *dagRun) result() error {
 	}
 	message := fmt.Sprintf("%s of %s %s: %s", r.in.DAG, r.in.Date, what, strings.Join(append(failed, upstream...), "; "))
 	return temporal.NewNonRetryableApplicationError(message, failure.RunFailed, nil)
+}
+
+// triesOf returns a number of tries in words.
+func triesOf(n int) string {
+	if n == 1 {
+		return "1 try"
+	}
+	return fmt.Sprintf("%d tries", n)
 }

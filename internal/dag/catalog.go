@@ -143,6 +143,16 @@ func (c Catalog) Definition(name string) (Definition, error) {
 	return c.DAGs[i], nil
 }
 
+// Command returns the command line of a `starter` command about a DAG, for hints. It names the DAG if
+// the catalog has several.
+func (c Catalog) Command(name, args string) string {
+	line := "starter " + args
+	if len(c.DAGs) > 1 {
+		line += " --dag " + name
+	}
+	return line
+}
+
 // PoolsOf returns the pools that the tasks of a DAG use, in the order of the catalog.
 func (c Catalog) PoolsOf(d DAG) []Pool {
 	return slices.DeleteFunc(slices.Clone(c.Pools), func(p Pool) bool {

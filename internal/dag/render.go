@@ -56,8 +56,8 @@ func branches(open []bool, row TreeRow) string {
 	return b.String() + "├─ "
 }
 
-// colours maps states to the fill colours of nodes. They resemble Airflow's.
-var colours = map[run.State]string{
+// colors maps states to the fill colors of nodes. They resemble Airflow's.
+var colors = map[run.State]string{
 	run.Success: "#8fd694", run.Failed: "#f08080", run.UpstreamFailed: "#ffc06e", run.Skipped: "#f5b5d0",
 	run.Running: "#b5f2b0", run.Queued: "#d0d0d0", run.UpForRetry: "#ffe680", run.Held: "#d0b0f0", run.None: "#ffffff",
 }
@@ -74,7 +74,7 @@ func (d DAG) Mermaid(state func(id string) run.State) string {
 		}
 		s := state(t.ID)
 		fmt.Fprintf(&b, "  %s[\"%s<br/>%s\"]\n", t.ID, t.ID, s)
-		fmt.Fprintf(&b, "  style %s fill:%s,color:#222\n", t.ID, colours[s])
+		fmt.Fprintf(&b, "  style %s fill:%s,color:#222\n", t.ID, colors[s])
 	}
 	for _, t := range d {
 		for _, parent := range t.After {
@@ -95,7 +95,7 @@ func (d DAG) Dot(state func(id string) run.State) string {
 			continue
 		}
 		s := state(t.ID)
-		fmt.Fprintf(&b, "  %q [label=\"%s\\n%s\", fillcolor=%q];\n", t.ID, t.ID, s, colours[s])
+		fmt.Fprintf(&b, "  %q [label=\"%s\\n%s\", fillcolor=%q];\n", t.ID, t.ID, s, colors[s])
 	}
 	for _, t := range d {
 		for _, parent := range t.After {

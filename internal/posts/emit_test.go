@@ -235,7 +235,7 @@ func TestEmit(t *testing.T) {
 		in.Patience = time.Nanosecond
 		_, err := Emit(context.Background(), in)
 		require.ErrorIs(t, err, ErrUnreachable)
-		require.ErrorContains(t, err, "--resume")
+		require.ErrorContains(t, err, "last error")
 	})
 
 	t.Run("names_the_line_that_is_too_large", func(t *testing.T) {

@@ -157,7 +157,7 @@ func (e *emitter) deliver(ctx context.Context, kind string, lines []Line) error 
 				failing = time.Now()
 			}
 			if time.Since(failing) > e.in.Patience {
-				return fmt.Errorf("the gateway at %s was %w for %s; last error: %w; continue later with --resume", e.in.URL, ErrUnreachable, e.in.Patience, err)
+				return fmt.Errorf("the gateway at %s was %w for %s; last error: %w", e.in.URL, ErrUnreachable, e.in.Patience, err)
 			}
 			e.retried(err)
 			if err := pause.For(ctx, max(later.after, jitter(delay))); err != nil {

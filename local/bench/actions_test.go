@@ -23,20 +23,20 @@ type kind struct {
 }
 
 var kinds = map[enumspb.EventType]kind{
-	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:                   {"the run is asked for", 1},
-	enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:                      {"something happened that the workflow must decide about", 0},
-	enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED:                        {"a worker has taken that up", 0},
+	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:                   {"the run is started", 1},
+	enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:                      {"an event for which the workflow must decide", 0},
+	enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED:                        {"a worker has taken the workflow task", 0},
 	enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:                      {"the workflow has decided", 0},
-	enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:                      {"a task's activity is asked for", 1},
-	enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED:                        {"a worker has taken it up", 0},
+	enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:                      {"the activity of a task is scheduled", 1},
+	enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED:                        {"a worker has taken the activity", 0},
 	enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:                      {"it is done", 0},
-	enumspb.EVENT_TYPE_MARKER_RECORDED:                              {"a local activity: the ledger is told; a slot announced, wanted or given back", 0},
-	enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:            {"the run's state can be searched for", 1},
+	enumspb.EVENT_TYPE_MARKER_RECORDED:                              {"a local activity: the ledger entry; a slot reserved, requested or released", 0},
+	enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:            {"the state of the run becomes searchable", 1},
 	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:                 {"the run has ended", 0},
-	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:                  {"a pool grants a slot, or is asked for one or given one back", 1},
+	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:                  {"a pool grants a slot, or receives a request or a release", 1},
 	enumspb.EVENT_TYPE_TIMER_STARTED:                                {"the reminder of the pools, 30 minutes later", 1},
-	enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: {"a pool tells a run of its slot; counted where it arrives", 0},
-	enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:         {"the run was told", 0},
+	enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: {"a pool grants a slot to a run; counted where it arrives", 0},
+	enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:         {"the run has the slot", 0},
 }
 
 // BenchmarkHistory counts the events and actions of a clean run: of five tasks that do nothing, and

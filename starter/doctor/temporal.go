@@ -114,11 +114,11 @@ func datesOf(ctx context.Context, conn *temporal.Connection, r *history.Reader) 
 	}
 	switch {
 	case len(lines) > 0:
-		return "", errors.New(strings.Join(lines, "; "))
+		return "", errors.New(r.DAG.Name + ": " + strings.Join(lines, "; "))
 	case description == nil:
-		return fmt.Sprintf("no failed dates since %s; without a Schedule none is expected", since), nil
+		return fmt.Sprintf("%s: no failed dates since %s; without a Schedule none is expected", r.DAG.Name, since), nil
 	}
-	return fmt.Sprintf("no overdue, failed or partial dates since %s", since), nil
+	return fmt.Sprintf("%s: no overdue, failed or partial dates since %s", r.DAG.Name, since), nil
 }
 
 // inOneLine describes a gap, with the command that closes it.

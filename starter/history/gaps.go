@@ -49,9 +49,9 @@ type Gap struct {
 	// Firing is when the Schedule should have started it; zero if the Schedule does not fire for
 	// the date.
 	Firing time.Time `json:"firing,omitzero"`
-	// Overdue reports whether Due, the deadline of the run, has passed.
-	Overdue bool      `json:"overdue"`
-	Due     time.Time `json:"due,omitzero"`
+	// Overdue reports whether the deadline of the run has passed.
+	Overdue  bool      `json:"overdue"`
+	Deadline time.Time `json:"deadline,omitzero"`
 }
 
 // dateFact is what ledger and visibility know of a date's latest run.
@@ -156,7 +156,7 @@ func (g GapFacts) Gaps() []Gap {
 		late, isLate := overdue[date]
 		gap, ok := g.of(date, firing[date], late, isLate)
 		if ok {
-			gap.Firing, gap.Overdue, gap.Due = firing[date], isLate, late.Deadline
+			gap.Firing, gap.Overdue, gap.Deadline = firing[date], isLate, late.Deadline
 			found = append(found, gap)
 		}
 	}

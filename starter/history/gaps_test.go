@@ -80,7 +80,7 @@ func TestGaps(t *testing.T) {
 				require.Contains(t, got[0].Cause, c.cause)
 				require.Contains(t, got[0].Command, c.command)
 				require.Equal(t, c.overdue, got[0].Overdue)
-				require.Equal(t, c.overdue, !got[0].Due.IsZero())
+				require.Equal(t, c.overdue, !got[0].Deadline.IsZero())
 			})
 		}
 	})

@@ -35,13 +35,7 @@ func (r *Reader) Yesterday() dates.Date { return dates.Of(r.Now()).Add(-1) }
 func (r *Reader) WorkflowID(date dates.Date) string { return run.WorkflowID(r.DAG.Name, date) }
 
 // Command returns the command line of a subcommand about the DAG, for hints.
-func (r *Reader) Command(args string) string {
-	line := "starter " + args
-	if len(r.Catalog.DAGs) > 1 {
-		line += " --dag " + r.DAG.Name
-	}
-	return line
-}
+func (r *Reader) Command(args string) string { return r.Catalog.Command(r.DAG.Name, args) }
 
 // UILink returns the page of a workflow in the Temporal Web UI.
 func (r *Reader) UILink(conn *temporal.Connection, id, runID string) string {

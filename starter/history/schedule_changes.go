@@ -127,7 +127,7 @@ func calendars(specs []client.ScheduleCalendarSpec) string {
 			name        string
 			set         []client.ScheduleRange
 			first, last int
-		}{{"on days", s.DayOfMonth, 1, 31}, {"in months", s.Month, 1, 12}, {"on weekdays", s.DayOfWeek, 0, 6}} {
+		}{{"on days", s.DayOfMonth, 1, 31}, {"in months", s.Month, 1, 12}, {"on weekdays (0 is Sunday)", s.DayOfWeek, 0, 6}} {
 			if all := ranges(nil, field.first, field.last); ranges(field.set, field.first, field.last) != all {
 				days += fmt.Sprintf(" %s %s", field.name, ranges(field.set, field.first, field.last))
 			}

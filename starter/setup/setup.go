@@ -267,6 +267,6 @@ func (s *Setup) notebooks(ctx context.Context, ws *systems.Workspace) (control.O
 	case fresh == len(changes):
 		return control.Created, detail, nil
 	default:
-		return control.Changed, fmt.Sprintf("%s, %d of them changed", detail, n), nil
+		return control.Changed, fmt.Sprintf("%s, %d of them new, %d changed", detail, fresh, n-fresh), nil
 	}
 }

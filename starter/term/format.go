@@ -26,6 +26,14 @@ func Moment(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
+// Plural returns a number with its noun.
+func Plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // Count returns a number with its noun, in the plural unless the number is 1.
 func Count(n int64, what string) string {
 	if n == 1 {

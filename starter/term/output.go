@@ -40,11 +40,11 @@ func (t *Term) Log(format string, args ...any) {
 }
 
 // Paint returns a text in a color, if the terminal shows colors.
-func (t *Term) Paint(colour text.Color, s string) string {
+func (t *Term) Paint(color text.Color, s string) string {
 	if !t.Color || s == "" {
 		return s
 	}
-	return text.Escape(s, colour.EscapeSeq())
+	return text.Escape(s, color.EscapeSeq())
 }
 
 // PaintDiff returns a unified diff with colored lines.

@@ -95,7 +95,7 @@ func (v *View) graphData(r *history.Run) any {
 func (v *View) graphLabel(task run.Task) string {
 	label := v.paintMark(taskMark(task)) + " " + v.PaintState(task.State, string(task.State))
 	if task.Carried {
-		return label + ", carried over"
+		return label + ", kept from an earlier run"
 	}
 	if task.Tries > 1 {
 		label += fmt.Sprintf(", try %d", task.Tries)

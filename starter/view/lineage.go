@@ -15,7 +15,7 @@ import (
 func (v *View) Lineage(l history.Lineage) {
 	title := fmt.Sprintf("%s of %s", v.Paint(text.Bold, l.Answer), v.Paint(text.Bold, string(l.Date)))
 	if l.Rows != nil {
-		title += fmt.Sprintf(": %d rows", *l.Rows)
+		title += ": " + term.Count(*l.Rows, "row")
 	}
 	if l.Partial {
 		title += ", partial"

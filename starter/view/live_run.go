@@ -93,7 +93,7 @@ func (v *View) liveNote(task run.Task) string {
 	case task.Error != "":
 		return "had an error: " + term.OneLine(task.Error)
 	case task.Carried:
-		return "keeps the result of an earlier run"
+		return "kept from an earlier run"
 	}
 	return ""
 }

@@ -175,13 +175,13 @@ func (p *LogPrinter) wrap(s string, margin int) string {
 	return strings.Join(lines, "\n")
 }
 
-// levelColours holds the colors of levels that need attention.
-var levelColours = map[string]text.Color{"WARN": text.FgYellow, "ERROR": text.FgRed, "DEBUG": text.FgHiBlack}
+// levelColors holds the colors of levels that need attention.
+var levelColors = map[string]text.Color{"WARN": text.FgYellow, "ERROR": text.FgRed, "DEBUG": text.FgHiBlack}
 
 func (v *View) paintLevel(level string) string {
 	padded := term.Pad(level, len("ERROR"))
-	if colour, ok := levelColours[level]; ok {
-		return v.Paint(colour, padded)
+	if color, ok := levelColors[level]; ok {
+		return v.Paint(color, padded)
 	}
 	return padded
 }

@@ -86,8 +86,8 @@ func (v *View) legend(width int, used map[run.State]bool) string {
 	return term.Flow(width, items)
 }
 
-// stateColours holds the colors of states.
-var stateColours = map[run.State]text.Color{
+// stateColors holds the colors of states.
+var stateColors = map[run.State]text.Color{
 	run.Success:        text.FgGreen,
 	run.Failed:         text.FgRed,
 	run.UpstreamFailed: text.FgYellow,
@@ -101,9 +101,9 @@ var stateColours = map[run.State]text.Color{
 
 // PaintState returns a text in the color of a state.
 func (v *View) PaintState(state run.State, s string) string {
-	colour, ok := stateColours[state]
+	color, ok := stateColors[state]
 	if !ok {
 		return s
 	}
-	return v.Paint(colour, s)
+	return v.Paint(color, s)
 }

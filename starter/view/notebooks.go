@@ -9,12 +9,12 @@ import (
 
 // NotebookChanges prints the differences between notebooks and the workspace.
 func (v *View) NotebookChanges(changes []notebookpush.Change) {
-	colours := map[notebookpush.State]text.Color{
+	colors := map[notebookpush.State]text.Color{
 		notebookpush.New: text.FgGreen, notebookpush.Changed: text.FgYellow, notebookpush.Same: text.FgHiBlack, notebookpush.Extra: text.FgYellow,
 	}
 	g := term.Table{Header: []string{"notebook", "state", "path", "sha256"}}
 	for _, change := range changes {
-		g.Rows = append(g.Rows, []string{change.Name, v.Paint(colours[change.State], string(change.State)), change.Path, hashStart(change.Hash)})
+		g.Rows = append(g.Rows, []string{change.Name, v.Paint(colors[change.State], string(change.State)), change.Path, hashStart(change.Hash)})
 	}
 	v.PrintTable(g)
 }

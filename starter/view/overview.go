@@ -62,14 +62,14 @@ func (v *View) showGaps(o *history.Overview, width int) {
 	}
 	v.Say("\n%s %s since %s", v.Heading("gaps"), term.Count(int64(len(o.Gaps)), "date"), o.Since)
 	for _, g := range o.Gaps {
-		colour := text.FgYellow
+		color := text.FgYellow
 		if g.State == history.GapFailed || g.Overdue {
-			colour = text.FgRed
+			color = text.FgRed
 		}
-		v.Say("%s  %s  %s", g.Date, v.Paint(colour, fmt.Sprintf("%-7s", g.State)), term.FirstLine(g.Cause, width-len(gapIndent)))
+		v.Say("%s  %s  %s", g.Date, v.Paint(color, fmt.Sprintf("%-7s", g.State)), term.FirstLine(g.Cause, width-len(gapIndent)))
 		command := g.Command
 		if g.Overdue { // as a comment of the shell: the line can be copied
-			command += fmt.Sprintf("  # was due %s", g.Due.UTC().Format("01-02 15:04"))
+			command += fmt.Sprintf("  # deadline %s", g.Deadline.UTC().Format("01-02 15:04"))
 		}
 		v.Say("%s%s", gapIndent, command)
 	}

@@ -31,7 +31,7 @@ func (v *View) Run(status run.Status) {
 		}
 		tried := ""
 		if task.Tries > 0 {
-			tried = fmt.Sprintf(" after %d tries", task.Tries)
+			tried = " after " + term.Plural(int64(task.Tries), "try", "tries")
 		}
 		v.Say("\n%s %s%s:\n%s", task.ID, v.PaintState(task.State, string(task.State)), tried, term.Indent(task.Error))
 		if task.State == run.Held {
@@ -54,7 +54,7 @@ func (v *View) printRemarks(status run.Status) {
 			remarks = append(remarks, fmt.Sprintf("%d of %d records quarantined", task.Quarantined, task.Records))
 		}
 		if task.Carried {
-			remarks = append(remarks, "result of an earlier run")
+			remarks = append(remarks, "kept from an earlier run")
 		}
 		if task.Decision != "" {
 			remarks = append(remarks, "decided: "+task.Decision)

@@ -11,9 +11,9 @@ import (
 
 // PrintStep prints a step of the setup in one line.
 func (v *View) PrintStep(step setup.Step) {
-	colour := text.FgGreen
+	color := text.FgGreen
 	if step.Outcome == control.Unchanged {
-		colour = text.FgHiBlack
+		color = text.FgHiBlack
 	}
-	v.Say("%s  %-18s %s  %s", v.Paint(text.FgGreen, "ok"), step.Name, v.Paint(colour, fmt.Sprintf("%-9s", step.Outcome)), step.Detail)
+	v.Say("%s  %-18s %s  %s", v.Paint(text.FgGreen, "ok"), step.Name, v.Paint(color, fmt.Sprintf("%-9s", step.Outcome)), step.Detail)
 }
