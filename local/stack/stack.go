@@ -101,11 +101,11 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := writeSettings(o.Data, o.Ports, url); err != nil {
 		return err
 	}
-	defer func() { s.note("remove the settings", os.Remove(settings)) }()
+	defer func() { s.warn("remove the settings", os.Remove(settings)) }()
 	if o.Announce {
 		withdraw, err := config.AnnounceStack(o.Data)
-		if s.note("announce the stack", err); err == nil { // without it, PINFLOW_STACK still finds the stack
-			defer func() { s.note("withdraw the announcement", withdraw()) }()
+		if s.warn("announce the stack", err); err == nil { // without it, PINFLOW_STACK still finds the stack
+			defer func() { s.warn("withdraw the announcement", withdraw()) }()
 		}
 	}
 	s.say("ready: settings in %s", settings)
@@ -146,7 +146,7 @@ func (s *stack) startTemporal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.started(func() { s.note("stop Temporal", server.Stop()) })
+	s.started(func() { s.warn("stop Temporal", server.Stop()) })
 	if err := temporal.WaitSchedules(ctx, address(s.Ports.Temporal), namespace); err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (s *stack) say(format string, args ...any) {
 	fmt.Fprintf(s.Progress, "%6.2fs  %s\n", time.Since(s.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
-func (s *stack) note(what string, err error) {
+func (s *stack) warn(what string, err error) {
 	if err != nil {
 		s.log.Warn(what, "error", err)
 	}

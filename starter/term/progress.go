@@ -39,15 +39,15 @@ func (t *Term) StartProgress(what string, total int64) *Progress {
 	return p
 }
 
-// Set shows how many steps are done, with a note, which may be empty.
-func (p *Progress) Set(done int64, note string) {
+// Set shows how many steps are done, with a remark, which may be empty.
+func (p *Progress) Set(done int64, remark string) {
 	changed := done != p.done
 	p.done = done
 	if p.bar != nil {
 		if p.Total > 0 && p.Total != p.bar.GetMax64() { // it became known, or has grown
 			p.bar.ChangeMax64(p.Total)
 		}
-		p.bar.Describe(p.what + bracketed(note))
+		p.bar.Describe(p.what + bracketed(remark))
 		_ = p.bar.Set64(done) // a bar that cannot be drawn must not stop the work
 		return
 	}
@@ -56,19 +56,19 @@ func (p *Progress) Set(done int64, note string) {
 	}
 	if tenth := done * 10 / p.Total; tenth > p.tenth {
 		p.tenth = tenth
-		p.term.Log("%s", p.line(note))
+		p.term.Log("%s", p.line(remark))
 	}
 }
 
-func (p *Progress) line(note string) string {
-	return fmt.Sprintf("%s %d/%d", p.what, p.done, p.Total) + bracketed(note)
+func (p *Progress) line(remark string) string {
+	return fmt.Sprintf("%s %d/%d", p.what, p.done, p.Total) + bracketed(remark)
 }
 
-func bracketed(note string) string {
-	if note == "" {
+func bracketed(remark string) string {
+	if remark == "" {
 		return ""
 	}
-	return " (" + note + ")"
+	return " (" + remark + ")"
 }
 
 // End removes the bar. It may be called more than once.

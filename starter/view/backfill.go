@@ -11,8 +11,8 @@ import (
 	"github.com/pinflow/pinflow/starter/term"
 )
 
-// BackfillNote returns what the progress of a backfill says beside the count of dates.
-func (v *View) BackfillNote(p run.RangeProgress) string {
+// BackfillRemark returns what the progress of a backfill says beside the count of dates.
+func (v *View) BackfillRemark(p run.RangeProgress) string {
 	if p.Paused != "" && v.Live {
 		return "paused by " + p.Paused
 	}
@@ -54,8 +54,8 @@ func (v *View) Backfills(all []history.BackfillStatus) {
 		}
 		v.Say("%s: %s", b.ID, state)
 		v.Say("  %d of %d dates done (%d success, %d failed, %d skipped), %d at a time", b.Done(), b.Total, b.Success, b.Failed, b.Skipped, b.Parallel)
-		if note := v.BackfillNote(b.RangeProgress); running && note != "" {
-			v.Say("  %s", note)
+		if remark := v.BackfillRemark(b.RangeProgress); running && remark != "" {
+			v.Say("  %s", remark)
 		}
 		if running && b.Paused != "" {
 			v.Say("  %s", v.pausedBackfill(b.Paused))

@@ -14,15 +14,15 @@ func (v *View) Posting() (report func(posts.EmitProgress), end func()) {
 	failing := false
 	return func(p posts.EmitProgress) {
 		bar.Total = int64(p.Total)
-		note := ""
+		remark := ""
 		if p.Retrying != nil {
-			note = "gateway unavailable; retrying"
+			remark = "gateway unavailable; retrying"
 			if !failing { // once for each outage: the bar shows the rest
 				v.Log("The gateway is unavailable; retrying for up to %s: %v", term.Duration(posts.DefaultPatience), p.Retrying)
 			}
 		}
 		failing = p.Retrying != nil
-		bar.Set(int64(p.Done), note)
+		bar.Set(int64(p.Done), remark)
 	}, bar.End
 }
 

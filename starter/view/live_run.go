@@ -56,35 +56,35 @@ func (l *liveRun) draw(warning string) {
 	l.screen.Draw(b.String())
 }
 
-// liveTable writes a run: its title, whether it is paused, its tasks, and notes on them.
+// liveTable writes a run: its title, whether it is paused, its tasks, and remarks on them.
 func (v *View) liveTable(b *bytes.Buffer, status run.Status, progress history.Landing, width int) {
 	fmt.Fprintln(b, term.WrapLine(v.runTitle(status), width))
 	if status.Paused != "" {
 		fmt.Fprintln(b, v.Paint(text.FgMagenta, term.WrapLine(v.pausedLine(status), width)))
 	}
 	g := term.Table{Header: []string{"task", "state", "tries", "took", "records"}, Right: []int{2, 3, 4}}
-	var notes []string
+	var remarks []string
 	for _, task := range status.Tasks {
 		g.Rows = append(g.Rows, []string{
 			task.ID, v.paintMark(taskMark(task)) + " " + v.PaintState(task.State, string(task.State)), term.Number(int64(task.Tries)),
 			v.Took(task.Started, task.Ended), term.Number(task.Rows),
 		})
-		note := v.liveNote(task)
+		remark := v.liveRemark(task)
 		if progress.Done < progress.Total && task.State == run.Running && task.Link == "" {
-			note, progress = landingBar(progress), history.Landing{}
+			remark, progress = landingBar(progress), history.Landing{}
 		}
-		if note != "" {
-			notes = append(notes, term.WrapLine(task.ID+" "+note, width))
+		if remark != "" {
+			remarks = append(remarks, term.WrapLine(task.ID+" "+remark, width))
 		}
 	}
 	v.WriteTable(b, g)
-	for _, note := range notes {
-		fmt.Fprintln(b, note)
+	for _, remark := range remarks {
+		fmt.Fprintln(b, remark)
 	}
 }
 
-// liveNote returns the most urgent note on a task.
-func (v *View) liveNote(task run.Task) string {
+// liveRemark returns the most urgent remark on a task.
+func (v *View) liveRemark(task run.Task) string {
 	switch {
 	case task.Waiting != "":
 		return "waits for " + task.Waiting
