@@ -23,18 +23,18 @@ type kind struct {
 }
 
 var kinds = map[enumspb.EventType]kind{
-	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:                   {"the run is started", 1},
-	enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:                      {"an event for which the workflow must decide", 0},
+	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:                   {"a client starts the run", 1},
+	enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:                      {"the server asks the workflow for its next commands", 0},
 	enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED:                        {"a worker has taken the workflow task", 0},
-	enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:                      {"the workflow has decided", 0},
-	enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:                      {"the activity of a task is scheduled", 1},
+	enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:                      {"the workflow has returned its commands", 0},
+	enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:                      {"the workflow schedules a task's activity", 1},
 	enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED:                        {"a worker has taken the activity", 0},
-	enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:                      {"it is done", 0},
-	enumspb.EVENT_TYPE_MARKER_RECORDED:                              {"a local activity: the ledger entry; a slot reserved, requested or released", 0},
-	enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:            {"the state of the run becomes searchable", 1},
+	enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:                      {"the activity has completed", 0},
+	enumspb.EVENT_TYPE_MARKER_RECORDED:                              {"a local activity: a ledger entry; a slot reserved, requested or released", 0},
+	enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:            {"the run's state becomes searchable", 1},
 	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:                 {"the run has ended", 0},
 	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:                  {"a pool grants a slot, or receives a request or a release", 1},
-	enumspb.EVENT_TYPE_TIMER_STARTED:                                {"the reminder of the pools, 30 minutes later", 1},
+	enumspb.EVENT_TYPE_TIMER_STARTED:                                {"repeats messages to the pools, 30 minutes later", 1},
 	enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: {"a pool grants a slot to a run; counted where it arrives", 0},
 	enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:         {"the run has the slot", 0},
 }
