@@ -90,7 +90,7 @@ func BenchmarkWorker_ThousandRunsInFlight(b *testing.B) {
 		took, after := time.Since(began), memoryOf(b, w.worker)
 		b.ReportMetric(float64(flight.now)/1e6, "MB")
 		results.add("", "worker with 1,000 runs in flight: memory, without any", "%s, %s", mb(flight.now), mb(idle.now))
-		results.add("all end", "1,000 runs go on at the same moment: ended, after, peak memory of the worker", "%s, %.1f s, %s", w.completed(b), took.Seconds(), mb(after.peak))
+		results.add("all end", "1,000 runs continue at the same moment: ended, after, peak memory of the worker", "%s, %.1f s, %s", w.completed(b), took.Seconds(), mb(after.peak))
 	}
 	b.ReportMetric(0, "ns/op")
 }
