@@ -65,17 +65,13 @@ func findStack(filesNamed bool) (string, error) {
 	return runningStack(), nil
 }
 
-// anySet reports whether the environment has settings, so that a stack on this machine is not
-// meant.
+// addresses names the variables that select systems. A user who sets one of them does not mean a
+// stack on this machine.
+var addresses = []string{"TEMPORAL_ADDRESS", "TEMPORAL_CONFIG_FILE", "TEMPORAL_PROFILE", "DATABRICKS_HOST", "PINFLOW_KAFKA_BROKERS"}
+
+// anySet reports whether the environment selects systems.
 func anySet() bool {
-	for _, variable := range os.Environ() {
-		for _, prefix := range []string{"PINFLOW_", "TEMPORAL_", "DATABRICKS_"} {
-			if strings.HasPrefix(variable, prefix) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(addresses, func(name string) bool { return os.Getenv(name) != "" })
 }
 
 // usesStack reports whether the address of Temporal in effect is that of the stack: a variable or

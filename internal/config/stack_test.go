@@ -44,6 +44,7 @@ func TestLoadOperator(t *testing.T) {
 	t.Run("finds_the_stack_that_was_started_last", func(t *testing.T) {
 		machine(t)
 		first, second := stack(t, t.TempDir(), "127.0.0.1:1"), stack(t, t.TempDir(), "127.0.0.1:2")
+		t.Setenv("PINFLOW_API_KEYS", "mine") // selects no system
 		withdrawFirst, err := AnnounceStack(first)
 		require.NoError(t, err)
 		withdrawSecond, err := AnnounceStack(second)
