@@ -64,7 +64,7 @@ func TestWhy(t *testing.T) {
 		var l history.Lineage
 		require.NoError(t, json.Unmarshal([]byte(stdout), &l))
 		require.Equal(t, []dates.Date{"2022-10-16", "2022-10-17"}, l.Earlier)
-		require.EqualValues(t, "2022-10-15", l.Since)
+		require.EqualValues(t, "2022-10-15", l.RebuiltBy)
 		require.EqualValues(t, 6, *l.Rows)
 		require.Equal(t, "s3://bucket/topics/pinflow.pin/dt=2022-10-18/partition=0/pinflow.pin+0+0000000005.json", l.Landed[0].Partitions[0].Objects[0].Key)
 	})

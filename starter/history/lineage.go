@@ -27,10 +27,10 @@ type Lineage struct {
 	From       []run.Task        `json:"from"`
 	// Landed holds the objects and offsets of the date, one manifest for each topic.
 	Landed []landing.Manifest `json:"landed"`
-	// Earlier holds the other dates whose rows the tables had. Since is the date whose run has
+	// Earlier holds the other dates whose rows the tables had. RebuiltBy is the date whose run has
 	// since rebuilt the table.
-	Earlier []dates.Date `json:"earlier"`
-	Since   dates.Date   `json:"since,omitempty"`
+	Earlier   []dates.Date `json:"earlier"`
+	RebuiltBy dates.Date   `json:"rebuiltBy,omitempty"`
 }
 
 // Lineage returns the origin of a table of a date. The error is a *NoRunError if the date has not
@@ -113,7 +113,7 @@ func (r *Reader) neighbours(ctx context.Context, found *Lineage, maker string) e
 				continue
 			}
 			if task.ID == maker && task.Ended.After(latest) {
-				latest, found.Since = task.Ended, entry.Date
+				latest, found.RebuiltBy = task.Ended, entry.Date
 			}
 			if slices.ContainsFunc(found.From, func(t run.Task) bool { return t.ID == task.ID }) && task.Ended.Before(found.Made.Started) &&
 				!slices.Contains(found.Earlier, entry.Date) {

@@ -45,8 +45,8 @@ func (v *View) Lineage(l history.Lineage) {
 	if n := len(l.Earlier); n > 0 {
 		v.Say("\nThe tables also had the rows of %d other dates, %s to %s: the rows of a date remain.", n, l.Earlier[0], l.Earlier[n-1])
 	}
-	if l.Since != "" {
-		v.Say("\nThe table has since been rebuilt by the run of %s: `%s`.", l.Since, v.Command(fmt.Sprintf("why %s %s", l.Answer, l.Since)))
+	if l.RebuiltBy != "" {
+		v.Say("\nThe table has since been rebuilt by the run of %s: `%s`.", l.RebuiltBy, v.Command(fmt.Sprintf("why %s %s", l.Answer, l.RebuiltBy)))
 	}
 }
 
