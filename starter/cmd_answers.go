@@ -27,6 +27,8 @@ func (a *app) answersCommand() *cobra.Command {
 					return err
 				}
 				return a.answer(c, args[0])
+			case len(a.dag.DAG.Tables()) == 0:
+				return a.checkTable("")
 			case a.form(c) == formCSV:
 				return exit.Usagef("-o csv prints one table: name it, as in `%s`", a.history.Command("answers "+a.dag.DAG.Tables()[0]+" -o csv"))
 			case a.form(c) == formJSON:
@@ -95,9 +97,6 @@ func (a *app) exportAnswers(c *cobra.Command) error {
 // allAnswers prints all tables.
 func (a *app) allAnswers(c *cobra.Command) error {
 	tables := answers.Tables(a.dag.DAG.Tables())
-	if len(tables) == 0 {
-		return a.checkTable("")
-	}
 	ws, err := a.systems.Workspace()
 	if err != nil {
 		return err

@@ -90,7 +90,13 @@ func (a *app) waitForBackfill(c *cobra.Command, conn *temporal.Connection, in ru
 	bar := a.StartProgress("dates", int64(in.From.Days(in.To)))
 	defer bar.End()
 	end, err := a.control.WatchBackfill(c.Context(), conn, started,
-		func(p run.RangeProgress) { bar.Set(int64(p.Done()), a.view.BackfillRemark(p)) },
+		func(p run.RangeProgress) {
+			remark := a.view.BackfillRemark(p)
+			if p.Paused != "" {
+				remark = "paused by " + p.Paused
+			}
+			bar.Set(int64(p.Done()), remark)
+		},
 		func(err error) { a.Log("%v; waiting", err) })
 	bar.End()
 	if err != nil {

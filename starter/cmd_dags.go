@@ -43,6 +43,9 @@ func (a *app) checkDAGs(c *cobra.Command) error {
 		}
 		checks = append(checks, check)
 	}
+	if err := a.catalog.Conflicts(); err != nil {
+		checks, wrong = append(checks, view.DAGCheck{DAG: "catalog", Mistakes: strings.Split(err.Error(), "\n")}), true
+	}
 	if err := a.print(c, checks, func() { a.view.DAGChecks(checks) }); err != nil {
 		return err
 	}

@@ -53,3 +53,14 @@ func TestDags(t *testing.T) {
 		require.Empty(t, w.touched)
 	})
 }
+
+func TestDAGConflicts(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.catalog = dag.NewCatalog(startertest.Pipeline, startertest.Pipeline)
+	code, stdout, _ := w.starter(t, "dags", "check")
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stdout, "DAG pipeline is defined twice")
+	require.Contains(t, stdout, "pool load is defined twice")
+	require.Error(t, w.catalog.Validate(), "as a worker finds at its start")
+}

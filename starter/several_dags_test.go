@@ -257,7 +257,7 @@ func TestSeveralDAGsSeveralDags(t *testing.T) {
 			w := several()
 			w.catalog.DAGs = append(w.catalog.DAGs[:1:1], startertest.Report)
 			w.catalog.DAGs[1].DAG = startertest.Report.DAG[:1]
-			for _, line := range []string{"answers --dag report", "answers x --dag report"} {
+			for _, line := range []string{"answers --dag report", "answers x --dag report", "answers -o csv --dag report", "answers -o json --dag report"} {
 				code, _, stderr := w.line(t, line)
 				require.Equal(t, exit.Usage, code, line)
 				require.Contains(t, stderr, "Rebuilds", line)

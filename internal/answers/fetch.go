@@ -80,7 +80,7 @@ func (w *Warehouse) FetchAll(ctx context.Context, tables []Table) ([]Answer, err
 // explain returns an error that says what to do about a table that does not exist.
 func (w *Warehouse) explain(table string, err error) error {
 	if errors.Is(err, ErrMissing) {
-		return fmt.Errorf("no answers yet in schema %s: run the DAG with `starter run` (table %s: %w)", w.Schema, table, err)
+		return fmt.Errorf("no answers yet in schema %s: run the DAG first, with `starter run` (table %s: %w)", w.Schema, table, err)
 	}
 	return fmt.Errorf("table %s: %w", table, err)
 }

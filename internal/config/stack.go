@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/joho/godotenv"
 )
@@ -48,6 +49,9 @@ func LoadOperator(files ...string) (Config, error) {
 
 // findStack returns the data directory of the embedded stack to use, or "" if there is none.
 func findStack(filesNamed bool) (string, error) {
+	if filesNamed {
+		return "", nil
+	}
 	if dir := os.Getenv(StackVariable); dir != "" {
 		if _, err := os.Stat(filepath.Join(dir, StackFile)); err != nil {
 			return "", fmt.Errorf("%s=%s: no embedded stack runs there (%w)", StackVariable, dir, err)
@@ -55,8 +59,6 @@ func findStack(filesNamed bool) (string, error) {
 		return dir, nil
 	}
 	switch {
-	case filesNamed:
-		return "", nil
 	case len(existing(filepath.Join(defaultStack, StackFile))) > 0:
 		return defaultStack, nil
 	case len(existing(".env")) > 0, anySet():
@@ -67,7 +69,10 @@ func findStack(filesNamed bool) (string, error) {
 
 // addresses names the variables that select systems. A user who sets one of them does not mean a
 // stack on this machine.
-var addresses = []string{"TEMPORAL_ADDRESS", "TEMPORAL_CONFIG_FILE", "TEMPORAL_PROFILE", "DATABRICKS_HOST", "PINFLOW_KAFKA_BROKERS"}
+var addresses = []string{
+	"TEMPORAL_ADDRESS", "TEMPORAL_CONFIG_FILE", "TEMPORAL_PROFILE", "DATABRICKS_HOST", "DATABRICKS_CONFIG_PROFILE",
+	"PINFLOW_KAFKA_BROKERS", "PINFLOW_BUCKET", "AWS_ENDPOINT_URL_S3",
+}
 
 // anySet reports whether the environment selects systems.
 func anySet() bool {
@@ -114,10 +119,24 @@ func runningStack() string {
 	}
 	text, err := os.ReadFile(path)
 	dir := strings.TrimSpace(string(text))
-	if err != nil || len(existing(filepath.Join(dir, StackFile))) == 0 {
+	if err != nil || len(existing(filepath.Join(dir, StackFile))) == 0 || !locked(dir) {
 		return ""
 	}
 	return dir
+}
+
+// StackLock is the file in the data directory that a running stack locks. The kernel releases the lock
+// of a stack that was killed, which leaves its settings and its announcement.
+const StackLock = "stack.lock"
+
+// locked reports whether a stack runs on the data directory.
+func locked(dir string) bool {
+	file, err := os.Open(filepath.Join(dir, StackLock))
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	return syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
 }
 
 // AnnounceStack makes a stack the one that LoadOperator finds from any directory. The function that

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,6 +38,10 @@ func stack(t *testing.T, dir, address string) string {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(dir, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, StackFile), []byte("TEMPORAL_ADDRESS="+address+"\nPINFLOW_BUCKET=embedded\n"), 0o600))
+	lock, err := os.Create(filepath.Join(dir, StackLock))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
+	t.Cleanup(func() { lock.Close() })
 	return dir
 }
 
@@ -67,10 +72,23 @@ func TestLoadOperator(t *testing.T) {
 		dir := stack(t, t.TempDir(), "127.0.0.1:1")
 		_, err := AnnounceStack(dir)
 		require.NoError(t, err)
-		require.NoError(t, os.Remove(filepath.Join(dir, StackFile)))
+		require.NoError(t, os.Remove(filepath.Join(dir, StackLock))) // its process is gone, its settings are not
+		require.NoError(t, os.WriteFile(filepath.Join(dir, StackLock), nil, 0o600))
 		c, err := LoadOperator()
 		require.NoError(t, err)
 		require.Empty(t, c.Stack)
+	})
+
+	t.Run("reads_only_the_named_files", func(t *testing.T) {
+		machine(t)
+		t.Setenv(StackVariable, stack(t, t.TempDir(), "127.0.0.1:1"))
+		file := filepath.Join(t.TempDir(), "settings")
+		require.NoError(t, os.WriteFile(file, []byte("PINFLOW_BUCKET=named\n"), 0o600))
+		c, err := LoadOperator(file)
+		require.NoError(t, err)
+		require.Empty(t, c.Stack)
+		require.Equal(t, "named", c.Bucket)
+		require.Empty(t, os.Getenv("TEMPORAL_ADDRESS"))
 	})
 
 	t.Run("prefers_other_settings_to_a_running_stack", func(t *testing.T) {

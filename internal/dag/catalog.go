@@ -96,10 +96,18 @@ func NewCatalog(definitions ...Definition) Catalog {
 // Validate returns all mistakes in the catalog. A worker calls it before it polls for work.
 func (c Catalog) Validate() error {
 	var errs []error
-	for i, definition := range c.DAGs {
+	for _, definition := range c.DAGs {
 		if err := definition.Validate(c.Pools); err != nil {
 			errs = append(errs, fmt.Errorf("DAG %s:\n%w", definition.Name, err))
 		}
+	}
+	return errors.Join(append(errs, c.Conflicts())...)
+}
+
+// Conflicts returns the mistakes that are in no DAG alone: names of DAGs and pools that are defined twice.
+func (c Catalog) Conflicts() error {
+	var errs []error
+	for i, definition := range c.DAGs {
 		if slices.ContainsFunc(c.DAGs[:i], func(other Definition) bool { return other.Name == definition.Name }) {
 			errs = append(errs, fmt.Errorf("DAG %s is defined twice", definition.Name))
 		}

@@ -121,7 +121,7 @@ func TestMySQL(t *testing.T) {
 
 		execute(t, dsn, "DELETE FROM user_data")
 		_, err = OpenMySQL(context.Background(), dsn)
-		require.ErrorContains(t, err, "has no rows")
+		require.ErrorContains(t, err, "is empty")
 		execute(t, dsn, "DROP TABLE geolocation_data")
 		_, err = OpenMySQL(context.Background(), dsn)
 		require.ErrorContains(t, err, "geolocation_data")

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/pinflow/pinflow/internal/config"
 )
 
 // InUseError is the error of a directory that another stack uses.
@@ -19,7 +21,7 @@ func (e *InUseError) Error() string {
 // lock locks the directory against other stacks. The kernel releases the lock when the process
 // ends.
 func lock(dir string) (*os.File, error) {
-	file, err := os.OpenFile(filepath.Join(dir, "stack.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir, config.StackLock), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -109,7 +109,10 @@ func (c *Controller) scheduleWarnings(spec schedule.Spec) []string {
 	if !spec.Daily() {
 		all = append(all, "it does not fire every day: a run covers one date, so the dates in between run only in backfills")
 	}
-	if set := c.ScheduleSpec(); set != spec {
+	switch set := c.ScheduleSpec(); {
+	case set.Cron == "":
+		all = append(all, "neither the definition of the DAG nor the settings have a schedule: set PINFLOW_SCHEDULES, so that `starter setup` keeps it")
+	case set != spec:
 		all = append(all, fmt.Sprintf("the settings still say %s: set PINFLOW_SCHEDULES and PINFLOW_SCHEDULE_TIMEZONE, or the next `starter setup` changes it back", set))
 	}
 	return all

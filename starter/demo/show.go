@@ -92,12 +92,14 @@ func (d *demo) showAddresses(date dates.Date) {
 		emulate = fmt.Sprintf("emulate --resume --count %d", d.posted+100)
 	}
 	d.Say("\nTry, in another terminal and from any directory:")
-	for _, line := range []string{
-		d.command(fmt.Sprintf("status %s", date)),
-		d.command("answers users_joined_by_year"),
-		starter() + " " + emulate + " && " + d.command(fmt.Sprintf("run %s --wait", date)),
-		starter() + " --help",
-	} {
+	lines := []string{d.command(fmt.Sprintf("status %s", date))}
+	if tables := d.DAG.DAG.Tables(); len(tables) > 0 {
+		lines = append(lines, d.command("answers "+tables[0]))
+	}
+	for _, line := range append(lines,
+		starter()+" "+emulate+" && "+d.command(fmt.Sprintf("run %s --wait", date)),
+		starter()+" --help",
+	) {
 		d.Say("  %s", line)
 	}
 }

@@ -34,7 +34,9 @@ func (d *Doctor) temporal(ctx context.Context) []Finding {
 	checks := []check{
 		{"namespace", func() (string, error) { return namespace(ctx, conn) }},
 		{"search attributes", func() (string, error) { return attributes(ctx, conn) }},
-		{"worker", func() (string, error) { return d.DAGs[0].CheckWorker(ctx, conn) }},
+	}
+	if len(d.DAGs) > 0 {
+		checks = append(checks, check{"worker", func() (string, error) { return d.DAGs[0].CheckWorker(ctx, conn) }})
 	}
 	for _, r := range d.DAGs {
 		checks = append(checks,
@@ -66,12 +68,16 @@ func attributes(ctx context.Context, conn *temporal.Connection) (string, error) 
 }
 
 func scheduleOf(ctx context.Context, conn *temporal.Connection, r *history.Reader) (string, error) {
-	if r.ScheduleSpec().Cron == "" {
-		return fmt.Sprintf("%s has no schedule", r.DAG.Name), nil
-	}
 	description, err := r.ScheduleHandle(ctx, conn).Describe(ctx)
-	if err != nil {
+	unset := r.ScheduleSpec().Cron == ""
+	switch {
+	case unset && errors.As(err, new(*serviceerror.NotFound)):
+		return fmt.Sprintf("%s has no schedule", r.DAG.Name), nil
+	case err != nil:
 		return "", r.ScheduleError(conn, err)
+	case unset:
+		return "", fmt.Errorf("%s has a Schedule, but neither its definition nor PINFLOW_SCHEDULES has one: set it there, or delete it with `%s`",
+			r.DAG.Name, r.Command("schedule delete"))
 	}
 	view, err := r.ViewSchedule(description)
 	switch {

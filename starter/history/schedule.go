@@ -91,6 +91,9 @@ func (r *Reader) ViewSchedule(d *client.ScheduleDescription) (ScheduleView, erro
 		}
 		view.Recent = append(view.Recent, f)
 	}
+	if r.ScheduleSpec().Cron == "" { // applied with --cron: there is nothing to compare it with
+		return view, nil
+	}
 	want, err := schedule.Options(r.DAG.Name, r.ScheduleSpec())
 	if err != nil {
 		return ScheduleView{}, &exit.UsageError{Err: err}

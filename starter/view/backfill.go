@@ -13,9 +13,6 @@ import (
 
 // BackfillRemark returns what the progress of a backfill says beside the count of dates.
 func (v *View) BackfillRemark(p run.RangeProgress) string {
-	if p.Paused != "" && v.Live {
-		return "paused by " + p.Paused
-	}
 	var parts []string
 	if p.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", p.Failed))

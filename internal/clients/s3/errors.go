@@ -28,6 +28,8 @@ func Classify(err error) error {
 		switch named.ErrorCode() {
 		case "NoSuchBucket":
 			return classified(fault.Missing, system()+" does not have the bucket", "run `starter setup`, or set PINFLOW_BUCKET")
+		case "InvalidBucketName", "InvalidArgument", "InvalidRequest", "EntityTooLarge", "MethodNotAllowed":
+			return classified(fault.Invalid, system()+" rejected the request", "check PINFLOW_BUCKET and AWS_ENDPOINT_URL_S3")
 		case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
 			return classified(fault.Invalid, "the bucket is in another region", "set AWS_REGION to the region of the bucket")
 		}
@@ -40,7 +42,8 @@ func Classify(err error) error {
 	case code == 0 && fault.NoAnswer(err):
 		return classified(fault.Unreachable, "cannot reach "+system(), "is the stack up? start it with `make stack`, or set AWS_ENDPOINT_URL_S3 (only for a server other than AWS)")
 	case code >= http.StatusBadRequest:
-		return classified(fault.Invalid, system()+" rejected the request", "check PINFLOW_BUCKET and AWS_ENDPOINT_URL_S3")
+		// A conflict of two writers, a request that was too slow, an expired token: a retry may succeed.
+		return classified(fault.Unreachable, system()+" did not carry out the request", fmt.Sprintf("it responded with status %d: try again", code))
 	case unset(err):
 		return classified(fault.Unset, "S3 is not configured", "set AWS_REGION, and AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY or another source of credentials")
 	}
