@@ -28,6 +28,8 @@ type app struct {
 	catalog dag.Catalog
 	// notebooks holds the notebooks of this build.
 	notebooks []notebooks.Notebook
+	// checkOperators returns the tasks whose operators cannot run.
+	checkOperators func(dag.Catalog) error
 	// operator returns who runs the command.
 	operator func() string
 	// load reads the settings, from these files or the default ones.
@@ -53,7 +55,7 @@ type app struct {
 func newApp() *app {
 	return &app{
 		Term: term.Standard(), systems: systems.Real(), catalog: workflows.DefaultCatalog, notebooks: notebooks.All(),
-		operator: operatorName, load: config.LoadOperator,
+		checkOperators: workflows.CheckOperators, operator: operatorName, load: config.LoadOperator,
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,7 +44,7 @@ func (a *app) checkDAGs(c *cobra.Command) error {
 		}
 		checks = append(checks, check)
 	}
-	if err := a.catalog.Conflicts(); err != nil {
+	if err := errors.Join(a.catalog.Conflicts(), a.checkOperators(a.catalog)); err != nil {
 		checks, wrong = append(checks, view.DAGCheck{DAG: "catalog", Mistakes: strings.Split(err.Error(), "\n")}), true
 	}
 	if err := a.print(c, checks, func() { a.view.DAGChecks(checks) }); err != nil {

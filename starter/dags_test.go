@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -63,4 +64,10 @@ func TestDAGConflicts(t *testing.T) {
 	require.Contains(t, stdout, "DAG pipeline is defined twice")
 	require.Contains(t, stdout, "pool load is defined twice")
 	require.Error(t, w.catalog.Validate(), "as a worker finds at its start")
+
+	w = newWorld()
+	w.operators = errors.New("task \"load\": no method Run")
+	code, stdout, _ = w.starter(t, "dags", "check")
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stdout, "no method Run")
 }

@@ -43,9 +43,10 @@ func golden(t *testing.T, name, got string) {
 
 // world is all that the starter can reach, in memory.
 type world struct {
-	now      time.Time
-	catalog  dag.Catalog
-	settings config.Config
+	now       time.Time
+	catalog   dag.Catalog
+	operators error // of the check of operators
+	settings  config.Config
 	// load reads real settings instead of those above, if it is set.
 	load     func(files ...string) (config.Config, error)
 	patience time.Duration // with the gateway
@@ -119,10 +120,11 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 			In: strings.NewReader(w.typed), Out: out, Err: errs, Color: w.color, Live: w.live, Interactive: w.typed != "",
 			Now: func() time.Time { return w.now }, After: func(time.Duration) <-chan time.Time { return fired },
 		},
-		catalog:   w.catalog,
-		notebooks: startertest.Notebooks,
-		operator:  func() string { return "ann@desk" },
-		patience:  w.patience,
+		catalog:        w.catalog,
+		checkOperators: func(dag.Catalog) error { return w.operators },
+		notebooks:      startertest.Notebooks,
+		operator:       func() string { return "ann@desk" },
+		patience:       w.patience,
 		load: func(files ...string) (config.Config, error) {
 			if w.load != nil {
 				return w.load(files...)

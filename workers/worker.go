@@ -44,7 +44,7 @@ func load(args []string) (config.Config, options, error) {
 	if err == nil && own.StopTimeout < 0 {
 		err = fmt.Errorf("PINFLOW_WORKER_STOP_TIMEOUT=%s: want a duration, for example 100s", own.StopTimeout)
 	}
-	if err := errors.Join(err, workflows.DefaultCatalog.Validate()); err != nil {
+	if err := errors.Join(err, workflows.DefaultCatalog.Validate(), workflows.CheckOperators(workflows.DefaultCatalog)); err != nil {
 		return config.Config{}, options{}, &settingsError{err}
 	}
 	return settings, own, nil

@@ -16,8 +16,8 @@ import (
 // rewrite rewrites the golden file of the production DAG.
 var rewrite = flag.Bool("update", false, "rewrite the golden files")
 
-// TestDaily is the only test of the production DAG. All others have DAGs of their own, so that a change of
-// this one changes the golden file alone.
+// TestDaily is the only test of the production DAG. All others have DAGs of their own, so that a
+// change of this one changes the golden file alone.
 func TestDaily(t *testing.T) {
 	t.Run("is_the_golden_file", func(t *testing.T) {
 		const file = "testdata/golden/daily.golden"
@@ -32,6 +32,7 @@ func TestDaily(t *testing.T) {
 
 	t.Run("is_valid_with_the_notebooks_of_this_build", func(t *testing.T) {
 		require.NoError(t, DefaultCatalog.Validate())
+		require.NoError(t, CheckOperators(DefaultCatalog))
 		var sources []string
 		for _, notebook := range notebooks.All() {
 			sources = append(sources, notebook.Name)

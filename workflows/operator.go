@@ -49,3 +49,23 @@ type TaskInstance struct {
 func (t TaskInstance) summary(format string, args ...any) string {
 	return fmt.Sprintf("%s try %d: ", t.Task, t.Number) + fmt.Sprintf(format, args...)
 }
+
+// CheckOperators returns the tasks of a catalog whose operators cannot run, or cannot count what
+// the tasks expect. The table of tasks knows only the effects of an operator.
+func CheckOperators(catalog dag.Catalog) error {
+	var errs []error
+	for _, d := range catalog.DAGs {
+		for _, t := range d.DAG {
+			_, runs := t.Do.(Operator)
+			_, counts := t.Do.(counter)
+			switch {
+			case t.Do == nil: // Validate reports it
+			case !runs:
+				errs = append(errs, fmt.Errorf("DAG %s: task %q: %T has no method Run(workflow.Context, TaskInstance)", d.Name, t.ID, t.Do))
+			case (t.Expect.MaxQuarantined > 0 || t.Expect.NotEmpty) && !counts:
+				errs = append(errs, fmt.Errorf("DAG %s: task %q: %T has no method Count, so that nothing counts what the task expects", d.Name, t.ID, t.Do))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
