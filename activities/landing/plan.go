@@ -33,6 +33,12 @@ func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error
 	if err != nil {
 		return Plan{}, err
 	}
+	// The objects are listed before the end is read: the run of another DAG may land the topic at the
+	// same time, and its objects must not be beyond the end.
+	landed, err := l.landed(ctx, topic, in.Date, datePrefix(topic, in.Date))
+	if err != nil {
+		return Plan{}, err
+	}
 	var ends boundary
 	if in.Date.Over(now) {
 		ends, err = fixing.of(ctx, in.Date)
@@ -40,10 +46,6 @@ func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error
 		plan.Partial, plan.Until = true, now.UTC()
 		ends, err = fixing.soFar(ctx, in.Date, starts)
 	}
-	if err != nil {
-		return Plan{}, err
-	}
-	landed, err := l.landed(ctx, topic, in.Date, datePrefix(topic, in.Date))
 	if err != nil {
 		return Plan{}, err
 	}

@@ -112,6 +112,27 @@ func TestPlan(t *testing.T) {
 		require.Equal(t, []Range{{0, 0, 3}}, plan.Ranges)
 	})
 
+	// The run of another DAG may land the same topic while this one plans.
+	t.Run("a_partial_date_accepts_objects_that_another_run_lands_meanwhile", func(t *testing.T) {
+		l := newLandings(1, at(day, 12))
+		l.broker.produce(topic, 0, at(day, 1), `{"index":1}`)
+		stamp := at(day, 2)
+		l.bucket.FailBefore(func(request, at string) error {
+			if request == "list" && at == datePrefix(topic, day) {
+				l.bucket.FailBefore(nil)
+				l.broker.produce(topic, 0, stamp, `{"index":2}`)
+				l.land(t, day)
+			}
+			return nil
+		})
+		plan, err := l.plan(day)
+		require.NoError(t, err)
+		require.Equal(t, []Range{{0, 2, 2}}, plan.Ranges)
+		_, err = l.landPlan(plan)
+		require.NoError(t, err)
+		require.Equal(t, []string{"0/0", "0/1"}, l.offsets(t, day))
+	})
+
 	t.Run("a_partial_date_continues_after_its_objects", func(t *testing.T) {
 		l := newLandings(1, at(day, 12))
 		l.broker.produce(topic, 0, at(day, 1), `{"index":1}`)
