@@ -89,7 +89,7 @@ func (a *app) chooseDAG() (dag.Definition, error) {
 	case len(a.catalog.DAGs) == 0:
 		return dag.Definition{}, errors.New("this build has no DAG: add one to workflows/catalog.go")
 	}
-	return dag.Definition{}, exit.Usagef("this build has several DAGs: name one with --dag: %s", joined(a.catalog.Names()))
+	return dag.Definition{}, exit.Usagef("this build has several DAGs: name one with --dag: %s", term.Join(a.catalog.Names()))
 }
 
 // completeTasks completes the ids of tasks.

@@ -8,6 +8,7 @@ import (
 	"github.com/pinflow/pinflow/internal/answers"
 	"github.com/pinflow/pinflow/internal/clients/databricks"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/term"
 )
 
 func (a *app) answersCommand() *cobra.Command {
@@ -58,7 +59,7 @@ func (a *app) checkTable(name string) error {
 	case len(tables) == 0:
 		return exit.Usagef("the tasks of %s rebuild no tables: say which in their rows, as in Notebook{Rebuilds: …}", a.dag.Name)
 	}
-	return exit.Usagef("no task of %s rebuilds %q; the tables are %s", a.dag.Name, name, joined(tables))
+	return exit.Usagef("no task of %s rebuilds %q; the tables are %s", a.dag.Name, name, term.Join(tables))
 }
 
 // answer prints one table.

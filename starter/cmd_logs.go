@@ -9,6 +9,7 @@ import (
 
 	"github.com/pinflow/pinflow/starter/exit"
 	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/term"
 	"github.com/pinflow/pinflow/starter/view"
 )
 
@@ -63,7 +64,7 @@ func (a *app) logs(c *cobra.Command, o history.LogFilter) error {
 		return err
 	}
 	if ids := latest.TaskIDs(); o.Task != "" && !slices.Contains(ids, o.Task) {
-		return exit.Usagef("the run of %s has no task %q; its tasks are %s", o.Date, o.Task, joined(ids))
+		return exit.Usagef("the run of %s has no task %q; its tasks are %s", o.Date, o.Task, term.Join(ids))
 	}
 	reader, err := a.history.Logs(ctx, o)
 	if err != nil {

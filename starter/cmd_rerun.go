@@ -9,6 +9,7 @@ import (
 	"github.com/pinflow/pinflow/internal/launch"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/term"
 )
 
 // rerunOptions is the command line of `starter rerun`.
@@ -60,7 +61,7 @@ func (o rerunOptions) check() error {
 	case 1:
 		return nil
 	}
-	return exit.Usagef("%s cannot be combined: give one of them", joined(given))
+	return exit.Usagef("%s cannot be combined: give one of them", term.Join(given))
 }
 
 func (a *app) rerun(c *cobra.Command, date string, o rerunOptions) error {
@@ -75,7 +76,7 @@ func (a *app) rerun(c *cobra.Command, date string, o rerunOptions) error {
 		if in.RerunTasks, err = a.control.RerunTasks(c.Context(), conn, in.Date, o.selection); err != nil {
 			return err
 		}
-		a.Log("Tasks that run again: %s.", joined(in.RerunTasks))
+		a.Log("Tasks that run again: %s.", term.Join(in.RerunTasks))
 		return a.runAndShow(c, conn, launch.RunOptions(in), in, o.wait)
 	})(c, nil)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/term"
 )
 
 // runsOptions is the command line of `starter runs`.
@@ -40,8 +41,8 @@ func (a *app) runsCommand() *cobra.Command {
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.state, "state", "", "`state` of the runs: "+joined(words(runStates)))
-	flags.StringVar(&o.trigger, "trigger", "", "`trigger` of the runs: "+joined(words(runTriggers)))
+	flags.StringVar(&o.state, "state", "", "`state` of the runs: "+term.Join(words(runStates)))
+	flags.StringVar(&o.trigger, "trigger", "", "`trigger` of the runs: "+term.Join(words(runTriggers)))
 	flags.StringVar(&o.tag, "tag", "", "`tag` of the runs")
 	flags.StringVar(&o.from, "from", "", "first logical `date`")
 	flags.StringVar(&o.to, "to", "", "last logical `date`")
@@ -74,10 +75,10 @@ func (o runsOptions) filter() (search.Filter, error) {
 		errs[2] = exit.Usagef("--limit %d: want 1 or more", o.limit)
 	}
 	if o.state != "" && !slices.Contains(runStates, f.State) {
-		errs[3] = exit.Usagef("--state %s: want one of %s", o.state, joined(words(runStates)))
+		errs[3] = exit.Usagef("--state %s: want one of %s", o.state, term.Join(words(runStates)))
 	}
 	if o.trigger != "" && !slices.Contains(runTriggers, f.Trigger) {
-		errs[4] = exit.Usagef("--trigger %s: want one of %s", o.trigger, joined(words(runTriggers)))
+		errs[4] = exit.Usagef("--trigger %s: want one of %s", o.trigger, term.Join(words(runTriggers)))
 	}
 	if o.tag != "" {
 		errs[5] = checkTag(o.tag)

@@ -147,5 +147,3 @@ func reason(text string) string {
 func reasonFlag(c *cobra.Command, into *string) {
 	c.Flags().StringVar(into, "reason", "", "`text` for others to read")
 }
-
-func joined(names []string) string { return strings.Join(names, ", ") }

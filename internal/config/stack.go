@@ -40,11 +40,12 @@ func LoadOperator(files ...string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if uses, err := usesStack(stack); uses || err != nil {
-		c.Stack = stack
+	uses, err := usesStack(stack)
+	if err != nil || !uses {
 		return c, err
 	}
-	return c, nil
+	c.Stack = stack
+	return c, UseCredentials(stack)
 }
 
 // findStack returns the data directory of the embedded stack to use, or "" if there is none.
@@ -84,6 +85,26 @@ func anySet() bool {
 func usesStack(dir string) (bool, error) {
 	settings, err := godotenv.Read(filepath.Join(dir, StackFile))
 	return settings["TEMPORAL_ADDRESS"] == os.Getenv("TEMPORAL_ADDRESS"), err
+}
+
+// UseCredentials replaces the credentials of AWS and Databricks in the environment by those of the
+// stack. Operators often export the ones of their account: the stack would reject them, and they do
+// not belong there.
+func UseCredentials(dir string) error {
+	settings, err := godotenv.Read(filepath.Join(dir, StackFile))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range []string{"AWS_SESSION_TOKEN", "AWS_PROFILE"} {
+		errs = append(errs, os.Unsetenv(name))
+	}
+	for name, value := range settings {
+		if strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "DATABRICKS_") {
+			errs = append(errs, os.Setenv(name, value))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // existing returns those of the files that exist.

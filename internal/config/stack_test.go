@@ -23,21 +23,21 @@ func machine(t *testing.T) {
 	}
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	t.Cleanup(func() {
-		for _, name := range []string{"TEMPORAL_ADDRESS", "PINFLOW_BUCKET"} {
+		for _, name := range []string{"TEMPORAL_ADDRESS", "PINFLOW_BUCKET", "AWS_ACCESS_KEY_ID", "DATABRICKS_TOKEN"} {
 			require.NoError(t, os.Unsetenv(name))
 		}
 	})
 }
 
 func anyPrefix(name string) bool {
-	return strings.HasPrefix(name, "PINFLOW_") || strings.HasPrefix(name, "TEMPORAL_") || strings.HasPrefix(name, "DATABRICKS_")
+	return strings.HasPrefix(name, "PINFLOW_") || strings.HasPrefix(name, "TEMPORAL_") || strings.HasPrefix(name, "DATABRICKS_") || strings.HasPrefix(name, "AWS_")
 }
 
 // stack is the data directory of a running stack.
 func stack(t *testing.T, dir, address string) string {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(dir, 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, StackFile), []byte("TEMPORAL_ADDRESS="+address+"\nPINFLOW_BUCKET=embedded\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, StackFile), []byte("TEMPORAL_ADDRESS="+address+"\nPINFLOW_BUCKET=embedded\nAWS_ACCESS_KEY_ID=of-the-stack\nDATABRICKS_TOKEN=of-the-stack\n"), 0o600))
 	lock, err := os.Create(filepath.Join(dir, StackLock))
 	require.NoError(t, err)
 	require.NoError(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
@@ -77,6 +77,23 @@ func TestLoadOperator(t *testing.T) {
 		c, err := LoadOperator()
 		require.NoError(t, err)
 		require.Empty(t, c.Stack)
+	})
+
+	t.Run("does_not_send_credentials_of_other_systems_to_the_stack", func(t *testing.T) {
+		machine(t)
+		t.Setenv("AWS_ACCESS_KEY_ID", "of-production")
+		t.Setenv("AWS_SESSION_TOKEN", "of-production")
+		t.Setenv("AWS_PROFILE", "production")
+		t.Setenv("DATABRICKS_TOKEN", "of-production")
+		_, err := AnnounceStack(stack(t, t.TempDir(), "127.0.0.1:1"))
+		require.NoError(t, err)
+		c, err := LoadOperator()
+		require.NoError(t, err)
+		require.NotEmpty(t, c.Stack)
+		require.Equal(t, "of-the-stack", os.Getenv("AWS_ACCESS_KEY_ID"))
+		require.Equal(t, "of-the-stack", os.Getenv("DATABRICKS_TOKEN"))
+		require.Empty(t, os.Getenv("AWS_SESSION_TOKEN"))
+		require.Empty(t, os.Getenv("AWS_PROFILE"))
 	})
 
 	t.Run("reads_only_the_named_files", func(t *testing.T) {

@@ -60,6 +60,9 @@ func (d *demo) startStack(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := config.UseCredentials(d.Data); err != nil {
+		return err
+	}
 	if d.settings, err = config.Load(); err != nil {
 		return &exit.UsageError{Err: err}
 	}
