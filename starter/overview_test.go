@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/pinflow/pinflow/internal/clients/fault"
+	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
@@ -154,7 +155,8 @@ func TestOverview(t *testing.T) {
 		w := newWorld()
 		code, stdout, _ := w.starter(t, "status")
 		require.Zero(t, code)
-		require.Equal(t, "pipeline: no Schedule; create it with `starter schedule apply`\n\nGAPS: none since 2022-09-19\n\nRUNNING: none\n\n"+
+		require.Equal(t, "pipeline: no Schedule; create it with `starter schedule apply`\n\nGAPS: none since 2022-09-19\n"+
+			"  no date is expected before the first run; set PINFLOW_START_DATE to expect\n  some\n\nRUNNING: none\n\n"+
 			"POOLS: all idle: load (1), clean_pin (1), clean_geo (1), clean_user (1), query (1)\n", stdout)
 
 		w = scheduled(t, 1)
@@ -166,6 +168,36 @@ func TestOverview(t *testing.T) {
 		w.temporal.executions[run.PoolWorkflowID("load")] = &fakeExecution{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
 		_, stdout, _ = w.starter(t, "status")
 		require.Contains(t, stdout, "all idle: load (1)", "a pool that does not run is idle")
+	})
+
+	t.Run("says_since_when_dates_are_expected", func(t *testing.T) {
+		t.Parallel()
+		w := scheduled(t, 1)
+		_, stdout, _ := w.starter(t, "status", "-o", "json")
+		require.Contains(t, stdout, `"origin": "Schedule"`)
+		_, stdout, _ = w.starter(t, "status", "--days", "5")
+		require.Contains(t, stdout, "GAPS: 1 date since 2022-10-14\n  dates are expected since 2022-10-18 (the Schedule's creation); set\n  PINFLOW_START_DATE for an earlier one\n2022-10-18")
+		w.settings.StartDates = config.StartDates{"": "2022-10-16"}
+		_, stdout, _ = w.starter(t, "status", "--days", "5")
+		require.Contains(t, stdout, "GAPS: 3 dates since 2022-10-14\n  dates are expected since 2022-10-16 (the start date)\n"+
+			"2022-10-16  missed   the Schedule was created later, at 2022-10-18 12:00:00 UTC\n")
+		_, stdout, _ = w.starter(t, "status", "--days", "3")
+		require.NotContains(t, stdout, "expected since", "all dates that are shown are expected")
+	})
+
+	t.Run("expects_dates_although_the_schedule_was_deleted", func(t *testing.T) {
+		t.Parallel()
+		w := scheduled(t, 6)
+		w.ledgered(t, "2022-10-16", run.Success)
+		code, _, stderr := w.starter(t, "schedule", "delete", "--yes")
+		require.Zero(t, code, stderr)
+		_, stdout, _ := w.starter(t, "status", "--days", "5")
+		require.Contains(t, stdout, "no Schedule; create it with `starter schedule apply`")
+		require.Contains(t, stdout, "2022-10-17  missed   there is no Schedule: it was deleted, or never created\n                     starter run 2022-10-17  # deadline 10-18 06:00\n2022-10-18  missed")
+		code, stdout, _ = w.starter(t, "doctor")
+		require.Equal(t, exit.Failed, code)
+		require.Contains(t, stdout, "there is no Schedule pipeline in namespace default: create it with `starter schedule apply`")
+		require.Contains(t, stdout, "2022-10-17 missed, overdue (there is no Schedule: it was deleted, or never created)")
 	})
 
 	t.Run("shows_the_rest_without_the_bucket", func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +38,7 @@ const (
 // started. It compares the firings that a Schedule should have had with the ledger. Every worker
 // runs it. If no worker runs, its gauges are absent, and `starter doctor` checks without a worker.
 type deadman struct {
-	catalog dag.Catalog
+	catalog dag.Catalog                                                                                    // the definitions are as the settings override them
 	find    func(ctx context.Context, named dag.Definition, since, now time.Time) (schedule.Report, error) // Lookout.Overdue
 	gauges  *observe.Dates
 	log     *slog.Logger
@@ -69,13 +70,22 @@ func newDeadman(ctx context.Context, conn *temporal.Connection, settings config.
 	}
 	lookout := schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Ledger: &ledger.Ledger{Objects: objects}}
 	d := &deadman{
-		catalog: workflows.DefaultCatalog, find: lookout.Overdue, gauges: gauges, log: log, now: time.Now, ui: ui,
+		catalog: configured(workflows.DefaultCatalog, settings), find: lookout.Overdue, gauges: gauges, log: log, now: time.Now, ui: ui,
 		logged: map[string]string{}, posted: map[string]bool{},
 	}
 	if settings.AlarmHook != "" {
 		d.alarms = &activities.Alarms{Objects: objects, Hook: settings.AlarmHook, HTTP: &http.Client{}, Owner: rand.Text(), Now: time.Now}
 	}
 	return d, nil
+}
+
+// configured returns the catalog with what the settings override.
+func configured(catalog dag.Catalog, settings config.Config) dag.Catalog {
+	catalog.DAGs = slices.Clone(catalog.DAGs)
+	for i, definition := range catalog.DAGs {
+		catalog.DAGs[i] = settings.Definition(definition)
+	}
+	return catalog
 }
 
 // start checks now, and then every minute until the context ends. The function that it returns
@@ -123,7 +133,7 @@ func (d *deadman) check(ctx context.Context, named dag.Definition) error {
 	d.gauges.Checked(ctx, named.Name, len(report.Overdue), now)
 	var failed error
 	for _, o := range report.Overdue {
-		alarm := d.alarm(named.Name, o, report.Paused)
+		alarm := d.alarm(named.Name, o, report)
 		d.report(alarm)
 		if err := d.raise(ctx, alarm); err != nil {
 			failed = err // the other alarms are still raised
@@ -133,13 +143,16 @@ func (d *deadman) check(ctx context.Context, named dag.Definition) error {
 }
 
 // alarm returns the alarm about an overdue date.
-func (d *deadman) alarm(dag string, o schedule.OverdueDate, paused string) activities.Alarm {
+func (d *deadman) alarm(dag string, o schedule.OverdueDate, report schedule.Report) activities.Alarm {
 	alarm := activities.Alarm{DAG: dag, Date: o.Date, Deadline: o.Deadline.UTC(), State: string(o.State)}
 	text := fmt.Sprintf("%s of %s is overdue: its deadline was %s UTC, and %s.", dag, o.Date, alarm.Deadline.Format("2006-01-02 15:04"), o.Reason())
 	if o.State == run.None {
 		alarm.UI = d.ui + "/schedules/" + run.ScheduleID(dag)
-		if paused != "" {
-			text += fmt.Sprintf(" The Schedule is paused: %s.", strings.TrimSuffix(paused, "."))
+		switch {
+		case report.Gone:
+			text += fmt.Sprintf(" There is no Schedule: create it with `%s`.", d.catalog.Command(dag, "schedule apply"))
+		case report.Paused != "":
+			text += fmt.Sprintf(" The Schedule is paused: %s.", strings.TrimSuffix(report.Paused, "."))
 		}
 		text += fmt.Sprintf(" See `%s`; run it with `%s`.", d.catalog.Command(dag, "status"), d.catalog.Command(dag, "run "+string(o.Date)))
 	} else {

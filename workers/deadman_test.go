@@ -41,7 +41,7 @@ func newWatched(t *testing.T, objects bucket.Objects, owner string) *watched {
 	require.NoError(t, err)
 	gauges, err := metrics.Dates()
 	require.NoError(t, err)
-	w := &watched{metrics: metrics, time: time.Date(2022, 10, 19, 6, 0, 30, 0, time.UTC), status: http.StatusOK, report: schedule.Report{Scheduled: true}}
+	w := &watched{metrics: metrics, time: time.Date(2022, 10, 19, 6, 0, 30, 0, time.UTC), status: http.StatusOK}
 	log, err := observe.NewLogger(&w.log, "info")
 	require.NoError(t, err)
 	hook := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {

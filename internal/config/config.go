@@ -64,6 +64,9 @@ type Config struct {
 	Schedules Schedules `env:"PINFLOW_SCHEDULES"`
 	// ScheduleTimeZone overrides the time zone of all schedules, by its IANA name.
 	ScheduleTimeZone string `env:"PINFLOW_SCHEDULE_TIMEZONE"`
+	// StartDates overrides the first date that DAGs are expected to have run: a date for all DAGs,
+	// or by the name of the DAG, as in "pinterest-daily=2022-10-01; weekly=2022-10-03".
+	StartDates StartDates `env:"PINFLOW_START_DATE"`
 	// AlarmHook is the URL to which the worker posts alarms about overdue dates; none if empty. It
 	// is a secret: whoever has it can post.
 	AlarmHook string `env:"PINFLOW_ALARM_HOOK"`

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pinflow/pinflow/internal/dates"
 )
 
 // Definition is a DAG with its name and what applies to each of its runs.
@@ -17,6 +19,10 @@ type Definition struct {
 	DAG  DAG
 	// Schedule is when the DAG runs. Settings can override it.
 	Schedule Schedule
+	// StartDate is the first date that the Schedule is expected to have run, as Airflow's
+	// start_date. Earlier dates are no gaps. Settings can override it. By default dates are expected
+	// since the Schedule was created.
+	StartDate dates.Date
 	// Params holds the parameters that a run may set, with the values that each accepts.
 	Params Params
 	// Hold makes a task that has used up its tries wait for an operator's decision, in every run.
@@ -67,6 +73,11 @@ func (d Definition) Validate(pools []Pool) error {
 	}
 	if d.RunTimeout < 0 || d.Deadline < 0 {
 		err = errors.Join(err, errors.New("run timeout and deadline must not be negative"))
+	}
+	if d.StartDate != "" {
+		if _, wrong := dates.Parse(string(d.StartDate)); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("start date: %w", wrong))
+		}
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -76,6 +77,20 @@ func (l *Ledger) HasBefore(ctx context.Context, dag string, date dates.Date) (bo
 		return false, fmt.Errorf("list the ledger of %s: %w", dag, err)
 	}
 	return len(earlier) > 0, nil
+}
+
+// First returns the first date of a DAG that has an entry; empty if there is none.
+func (l *Ledger) First(ctx context.Context, dag string) (dates.Date, error) {
+	listed, err := l.Objects.List(ctx, bucket.ListInput{Prefix: prefix(dag)})
+	if err != nil {
+		return "", fmt.Errorf("list the ledger of %s: %w", dag, err)
+	}
+	for _, object := range listed { // in the order of their dates
+		if date, err := dates.Parse(strings.TrimSuffix(strings.TrimPrefix(object.Key, prefix(dag)), ".json")); err == nil {
+			return date, nil
+		}
+	}
+	return "", nil
 }
 
 // Write replaces the entry of the date and sets its attempt: one more than the replaced entry's.

@@ -52,14 +52,21 @@ func Firings(ctx context.Context, temporal Temporal, namespace, dag string, from
 
 // Past returns the firings of a DAG's Schedule that should have happened: after since and after its
 // creation, up to now. info is Temporal's description of the Schedule.
-//
-// Temporal knows the present specification, not earlier ones. A Schedule that was created at 03:00
-// to fire at midnight, and now fires at 06:00, seems to have missed a firing on its first morning;
-// such a date, from before the day of the creation, is left out.
 func Past(ctx context.Context, temporal Temporal, namespace, dag string, info client.ScheduleInfo, since, now time.Time) ([]Firing, error) {
 	if info.CreatedAt.After(since) {
 		since = info.CreatedAt
 	}
 	all, err := Firings(ctx, temporal, namespace, dag, since, now)
-	return slices.DeleteFunc(all, func(f Firing) bool { return f.At.Before(info.LastUpdateAt) && f.Date < dates.Of(info.CreatedAt) }), err
+	return sinceCreation(all, info), err
+}
+
+// sinceCreation returns the firings after the creation of the Schedule.
+//
+// Temporal knows the present specification, not earlier ones. A Schedule that was created at 03:00
+// to fire at midnight, and now fires at 06:00, seems to have missed a firing on its first morning;
+// such a date, from before the day of the creation, is left out.
+func sinceCreation(all []Firing, info client.ScheduleInfo) []Firing {
+	return slices.DeleteFunc(slices.Clone(all), func(f Firing) bool {
+		return !f.At.After(info.CreatedAt) || f.At.Before(info.LastUpdateAt) && f.Date < dates.Of(info.CreatedAt)
+	})
 }

@@ -3,12 +3,9 @@ package schedule
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
-
-	"go.temporal.io/api/serviceerror"
 
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
@@ -26,47 +23,39 @@ type Lookout struct {
 
 // Report is what a Lookout found.
 type Report struct {
-	// Scheduled reports whether the DAG has a Schedule; without one no date is expected.
-	Scheduled bool
+	// Expected is which dates should have run.
+	Expected
 	// Paused is why the Schedule is paused; empty if it is not paused.
 	Paused string
 	// Overdue holds the overdue dates, in their order.
 	Overdue []OverdueDate
 }
 
-// Overdue finds the overdue dates of a DAG among those for which its Schedule fired after since.
-// Dates before the creation of the Schedule are not expected. Dates for which it was paused are: a
-// pause stops runs from starting, but their results are still due.
+// Overdue finds the overdue dates of a DAG among those that are expected and whose Schedule fires
+// after since. The definition is as the settings override it.
 func (l Lookout) Overdue(ctx context.Context, definition dag.Definition, since, now time.Time) (Report, error) {
-	description, err := l.Temporal.ScheduleClient().GetHandle(ctx, run.ScheduleID(definition.Name)).Describe(ctx)
-	if errors.As(err, new(*serviceerror.NotFound)) {
-		return Report{}, nil
-	}
-	if err != nil {
-		return Report{}, fmt.Errorf("describe Schedule %s: %w", run.ScheduleID(definition.Name), err)
-	}
-	report := Report{Scheduled: true}
-	if state := description.Schedule.State; state != nil && state.Paused {
-		report.Paused = cmp.Or(state.Note, "no reason given")
-	}
-	firings, err := Past(ctx, l.Temporal, l.Namespace, definition.Name, description.Info, since, now)
-	if err != nil || len(firings) == 0 {
-		return report, err
-	}
-	expected := make([]dates.Date, len(firings))
-	for i, firing := range firings {
-		expected[i] = firing.Date
-	}
-	first, last := expected[0], expected[len(expected)-1]
+	first, last := LogicalDate(since), LogicalDate(now)
 	entries, err := l.Ledger.Entries(ctx, ledger.Query{DAG: definition.Name, From: first, To: last, Brief: true})
 	if err != nil {
-		return report, err
+		return Report{}, err
 	}
-	running, err := l.running(ctx, definition.Name, first, last)
+	expected, err := l.Expect(ctx, ExpectInput{Definition: definition, Entries: entries, Since: since, Now: now})
+	report := Report{Expected: expected}
 	if err != nil {
 		return report, err
 	}
-	report.Overdue = Overdue(definition, expected, entries, running, now)
+	if s := expected.Schedule; s != nil && s.Schedule.State != nil && s.Schedule.State.Paused {
+		report.Paused = cmp.Or(s.Schedule.State.Note, "no reason given")
+	}
+	if len(expected.Firings) == 0 {
+		return report, nil
+	}
+	all := expected.Dates()
+	running, err := l.running(ctx, definition.Name, all[0], all[len(all)-1])
+	if err != nil {
+		return report, err
+	}
+	report.Overdue = Overdue(definition, all, entries, running, now)
 	return report, nil
 }
 

@@ -101,11 +101,16 @@ var (
 // look returns the overdue dates with the states of their runs. The ledger has entries with those
 // states.
 func look(t *testing.T, s *server, states map[dates.Date]run.State) (overdue []string, report Report) {
+	return lookFor(t, s, named, states, "")
+}
+
+// lookFor is look for another definition. The ledger's entries are of runs with that trigger.
+func lookFor(t *testing.T, s *server, definition dag.Definition, states map[dates.Date]run.State, trigger run.Trigger) (overdue []string, report Report) {
 	entries := &ledger.Ledger{Objects: buckettest.New()}
 	for date, state := range states {
-		require.NoError(t, entries.Write(t.Context(), ledger.Entry{Status: run.Status{DAG: dagName, Date: date, State: state}}))
+		require.NoError(t, entries.Write(t.Context(), ledger.Entry{Status: run.Status{DAG: dagName, Date: date, State: state, Trigger: trigger}}))
 	}
-	report, err := Lookout{Temporal: s, Namespace: "default", Ledger: entries}.Overdue(t.Context(), named, week, now)
+	report, err := Lookout{Temporal: s, Namespace: "default", Ledger: entries}.Overdue(t.Context(), definition, week, now)
 	require.NoError(t, err)
 	for _, o := range report.Overdue {
 		overdue = append(overdue, fmt.Sprintf("%s %s", o.Date, o.State))
@@ -118,7 +123,7 @@ func TestLookout(t *testing.T) {
 		s := &server{exists: true, created: now.AddDate(0, -1, 0), open: map[dates.Date]run.State{"2022-10-17": run.Held}}
 		overdue, report := look(t, s, map[dates.Date]run.State{"2022-10-12": run.Success, "2022-10-13": run.Failed, "2022-10-14": run.Success, "2022-10-16": run.Success})
 		require.Equal(t, []string{"2022-10-15 none", "2022-10-17 held", "2022-10-18 none"}, overdue)
-		require.True(t, report.Scheduled)
+		require.NotNil(t, report.Schedule)
 		require.Empty(t, report.Paused)
 		require.Contains(t, s.query, "PinflowDate >= '2022-10-12T00:00:00Z' AND PinflowDate <= '2022-10-18T00:00:00Z' AND ExecutionStatus = 'Running'")
 	})
@@ -133,10 +138,10 @@ func TestLookout(t *testing.T) {
 		s.created = now.Add(-time.Hour)
 		overdue, report := look(t, s, nil)
 		require.Empty(t, overdue)
-		require.True(t, report.Scheduled)
+		require.Equal(t, "dates are expected since 2022-10-19 (the Schedule's creation); set PINFLOW_START_DATE for an earlier one", report.String())
 		overdue, report = look(t, &server{}, nil)
 		require.Empty(t, overdue)
-		require.False(t, report.Scheduled, "no Schedule, no expectation")
+		require.False(t, report.Gone, "the DAG has no schedule, so that no date is expected")
 	})
 
 	t.Run("expects_the_dates_of_a_paused_schedule", func(t *testing.T) {
@@ -149,6 +154,55 @@ func TestLookout(t *testing.T) {
 	t.Run("reports_an_unreachable_temporal", func(t *testing.T) {
 		_, err := Lookout{Temporal: &server{exists: true, err: errors.New("no answer")}, Ledger: &ledger.Ledger{Objects: buckettest.New()}}.Overdue(t.Context(), named, week, now)
 		require.ErrorContains(t, err, "no answer")
+	})
+}
+
+func TestExpect(t *testing.T) {
+	daily := named
+	daily.Schedule = dag.Schedule{Cron: "30 0 * * *"}
+
+	t.Run("without_the_schedule_the_definition_says_what_is_expected", func(t *testing.T) {
+		overdue, report := lookFor(t, &server{}, daily, map[dates.Date]run.State{"2022-10-16": run.Success}, run.Manual)
+		require.Equal(t, []string{"2022-10-17 none", "2022-10-18 none"}, overdue)
+		require.True(t, report.Gone)
+		require.Equal(t, "dates are expected since 2022-10-16 (the first run); set PINFLOW_START_DATE for an earlier one", report.String())
+
+		overdue, report = lookFor(t, &server{}, daily, nil, "")
+		require.Empty(t, overdue, "nothing has run yet")
+		require.True(t, report.Gone)
+		require.Contains(t, report.String(), "no date is expected before the first run")
+	})
+
+	t.Run("a_schedule_that_was_created_again_expects_the_dates_between", func(t *testing.T) {
+		s := &server{exists: true, created: now.Add(-time.Hour)}
+		overdue, report := lookFor(t, s, daily, map[dates.Date]run.State{"2022-10-15": run.Success, "2022-10-16": run.Success}, run.Scheduled)
+		require.Equal(t, []string{"2022-10-17 none", "2022-10-18 none"}, overdue)
+		require.Equal(t, "dates are expected since 2022-10-15 (the first scheduled run); set PINFLOW_START_DATE for an earlier one", report.String())
+		overdue, _ = lookFor(t, s, daily, map[dates.Date]run.State{"2022-10-15": run.Success}, run.Manual)
+		require.Empty(t, overdue, "a run by hand says nothing of the days after it")
+	})
+
+	t.Run("the_start_date_comes_first", func(t *testing.T) {
+		daily.StartDate = "2022-10-15"
+		for name, s := range map[string]*server{"gone": {}, "created later": {exists: true, created: now}, "created before": {exists: true, created: now.AddDate(0, -1, 0)}} {
+			overdue, report := lookFor(t, s, daily, map[dates.Date]run.State{"2022-10-14": run.Success, "2022-10-17": run.Success}, run.Manual)
+			require.Equal(t, []string{"2022-10-15 none", "2022-10-16 none", "2022-10-18 none"}, overdue, name)
+			require.Equal(t, "dates are expected since 2022-10-15 (the start date)", report.String(), name)
+		}
+	})
+
+	t.Run("a_specification_fires_when_it_says", func(t *testing.T) {
+		summer := time.Date(2022, 10, 28, 12, 0, 0, 0, time.UTC)
+		firings, err := Spec{Cron: "30 3 * * *", TimeZone: "Europe/London"}.Firings(summer, summer.AddDate(0, 0, 3))
+		require.NoError(t, err)
+		var at []string
+		for _, f := range firings {
+			require.Equal(t, LogicalDate(f.At), f.Date)
+			at = append(at, f.At.Format(time.RFC3339))
+		}
+		require.Equal(t, []string{"2022-10-29T02:30:00Z", "2022-10-30T03:30:00Z", "2022-10-31T03:30:00Z"}, at, "clocks are set back on the 30th")
+		_, err = Spec{Cron: "often"}.Firings(summer, summer)
+		require.Error(t, err)
 	})
 }
 

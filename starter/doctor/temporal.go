@@ -95,12 +95,8 @@ func scheduleOf(ctx context.Context, conn *temporal.Connection, r *history.Reade
 
 // datesOf finds dates that are overdue, have failed or were seen in part. It needs no worker.
 func datesOf(ctx context.Context, conn *temporal.Connection, r *history.Reader) (string, error) {
-	description, err := r.ScheduleHandle(ctx, conn).Describe(ctx)
-	if err != nil && !errors.As(err, new(*serviceerror.NotFound)) {
-		return "", conn.Classify(err)
-	}
 	since := r.Yesterday().Add(1 - datesChecked)
-	found, err := r.FindGaps(ctx, conn, description, since)
+	found, err := r.FindGaps(ctx, conn, since)
 	if err != nil {
 		return "", err
 	}
@@ -118,13 +114,14 @@ func datesOf(ctx context.Context, conn *temporal.Connection, r *history.Reader) 
 	if more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more, see `%s`", more, r.Command(fmt.Sprintf("status --days %d", datesChecked))))
 	}
-	switch {
-	case len(lines) > 0:
+	if len(lines) > 0 {
 		return "", errors.New(r.DAG.Name + ": " + strings.Join(lines, "; "))
-	case description == nil:
-		return fmt.Sprintf("%s: no failed dates since %s; without a Schedule none is expected", r.DAG.Name, since), nil
 	}
-	return fmt.Sprintf("%s: no overdue, failed or partial dates since %s", r.DAG.Name, since), nil
+	detail := fmt.Sprintf("%s: no overdue, failed or partial dates since %s", r.DAG.Name, since)
+	if found.Expected.After(since) {
+		detail += "; " + found.Expected.String()
+	}
+	return detail, nil
 }
 
 // inOneLine describes a gap, with the command that closes it.

@@ -20,7 +20,8 @@ type GapState string
 
 // The kinds of gaps.
 const (
-	// GapMissed is a date whose firing came outside of the catchup window.
+	// GapMissed is a date for which the Schedule did not fire: Temporal was down for longer than the
+	// catchup window, or there was no Schedule.
 	GapMissed GapState = "missed"
 	// GapSkipped is a date whose firing came while the Schedule was paused.
 	GapSkipped GapState = "skipped"
@@ -72,8 +73,12 @@ type RangeFact struct {
 
 // ScheduleCounts is the state of a Schedule that explains gaps.
 type ScheduleCounts struct {
-	Paused                   bool
-	Note                     string
+	// Gone reports whether there should be a Schedule, and is none.
+	Gone   bool
+	Paused bool
+	Note   string
+	// Created is when the Schedule was created.
+	Created                  time.Time
 	Missed, Skipped, Dropped int64
 }
 
@@ -201,6 +206,10 @@ func (g GapFacts) missing(date dates.Date, firing time.Time) (GapState, string) 
 		return GapLost, "the run has ended, but the ledger has no entry"
 	case r.Known:
 		return GapLost, fmt.Sprintf("the workflow that the Schedule started ended without a run (%s)", r.Status)
+	case s.Gone:
+		return GapMissed, "there is no Schedule: it was deleted, or never created"
+	case firing.Before(s.Created):
+		return GapMissed, fmt.Sprintf("the Schedule was created later, at %s UTC", term.Moment(s.Created))
 	case s.Missed > 0 && !s.Paused:
 		return GapMissed, fmt.Sprintf("Temporal was down at its firing (%s missed)", term.Count(s.Missed, "firing"))
 	case s.Skipped+s.Dropped > 0 && !s.Paused:

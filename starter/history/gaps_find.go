@@ -12,8 +12,10 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/schedule"
 	"github.com/pinflow/pinflow/internal/search"
@@ -22,21 +24,27 @@ import (
 // foundGaps are the facts behind the gaps, and the Schedule as it is now.
 type foundGaps struct {
 	GapFacts
-	now *ScheduleNow
+	// Expected is which dates should have run.
+	Expected schedule.Expected
+	now      *ScheduleNow
 }
 
-// FindGaps collects what is known of the dates from since on. description is nil if there is no
-// Schedule: then no date is expected, and only failed and partial dates are gaps.
-func (r *Reader) FindGaps(ctx context.Context, conn *temporal.Connection, description *client.ScheduleDescription, since dates.Date) (foundGaps, error) {
+// FindGaps collects what is known of the dates from since on.
+func (r *Reader) FindGaps(ctx context.Context, conn *temporal.Connection, since dates.Date) (foundGaps, error) {
 	found := foundGaps{GapFacts: GapFacts{Definition: r.DAG, Command: r.Command, Now: r.Now()}}
 	var err error
-	if description != nil {
-		if err := r.findFirings(ctx, conn, description, since, &found); err != nil {
-			return found, err
-		}
-	}
 	if found.Entries, err = r.Entries(ctx, since, r.Yesterday()); err != nil {
 		return found, err
+	}
+	if found.Expected, err = r.expected(ctx, conn, since, found.Entries); err != nil {
+		return found, err
+	}
+	found.Firings = found.Expected.Firings
+	found.Schedule.Gone = found.Expected.Gone
+	if found.Expected.Schedule != nil {
+		if err := r.findSchedule(ctx, conn, found.Expected.Schedule, &found); err != nil {
+			return found, err
+		}
 	}
 	rows, err := r.Runs(ctx, conn, search.Filter{From: since, To: r.Yesterday()}, overviewListed)
 	if err != nil {
@@ -47,8 +55,20 @@ func (r *Reader) FindGaps(ctx context.Context, conn *temporal.Connection, descri
 	return found, err
 }
 
-// findFirings adds the Schedule, and when it should have fired.
-func (r *Reader) findFirings(ctx context.Context, conn *temporal.Connection, description *client.ScheduleDescription, since dates.Date, found *foundGaps) error {
+// expected returns which dates should have run from since on.
+func (r *Reader) expected(ctx context.Context, conn *temporal.Connection, since dates.Date, entries []ledger.Entry) (schedule.Expected, error) {
+	objects, err := r.bucket(ctx)
+	if err != nil {
+		return schedule.Expected{}, s3.Classify(err)
+	}
+	lookout := schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Ledger: &ledger.Ledger{Objects: objects}}
+	from := since.End().Add(-time.Second) // the first firing that can be for since comes at its end
+	expected, err := lookout.Expect(ctx, schedule.ExpectInput{Definition: r.Settings.Definition(r.DAG), Entries: entries, Since: from, Now: r.Now()})
+	return expected, conn.Classify(err)
+}
+
+// findSchedule adds the state of the Schedule.
+func (r *Reader) findSchedule(ctx context.Context, conn *temporal.Connection, description *client.ScheduleDescription, found *foundGaps) error {
 	v, err := r.ViewSchedule(description)
 	if err != nil {
 		return err
@@ -58,7 +78,7 @@ func (r *Reader) findFirings(ctx context.Context, conn *temporal.Connection, des
 		return conn.Classify(err)
 	}
 	found.Schedule = ScheduleCounts{
-		Paused: v.Paused, Note: cmp.Or(v.Note, "no reason given"), Missed: counts.GetInfo().GetMissedCatchupWindow(),
+		Paused: v.Paused, Note: cmp.Or(v.Note, "no reason given"), Created: description.Info.CreatedAt, Missed: counts.GetInfo().GetMissedCatchupWindow(),
 		Skipped: counts.GetInfo().GetOverlapSkipped(), Dropped: counts.GetInfo().GetBufferDropped(),
 	}
 	found.now = &ScheduleNow{
@@ -68,9 +88,7 @@ func (r *Reader) findFirings(ctx context.Context, conn *temporal.Connection, des
 	if len(v.Next) > 0 {
 		found.now.Next = &schedule.Firing{At: v.Next[0], Date: schedule.LogicalDate(v.Next[0])}
 	}
-	from := since.End().Add(-time.Second) // the first firing that can be for since comes at its end
-	found.Firings, err = schedule.Past(ctx, conn, conn.Namespace, r.DAG.Name, description.Info, from, r.Now())
-	return conn.Classify(err)
+	return nil
 }
 
 // findRanges returns the ranges of the firings whose dates have no run.

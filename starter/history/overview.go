@@ -2,12 +2,10 @@ package history
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"go.temporal.io/api/serviceerror"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pinflow/pinflow/internal/clients/fault"
@@ -37,6 +35,8 @@ type Overview struct {
 	// Gaps holds the dates from Since on that need an operator.
 	Since dates.Date `json:"since"`
 	Gaps  []Gap      `json:"gaps"`
+	// Expected is since when dates are expected: earlier ones are no gaps.
+	Expected schedule.Expected `json:"expected"`
 	// Running holds open runs; RunningMore counts those that are not listed.
 	Running     []RunNow      `json:"running"`
 	RunningMore int           `json:"runningMore,omitempty"`
@@ -105,15 +105,11 @@ type PoolNow struct {
 // Overview returns the state of the DAG. What no worker or no bucket answers for is in Unknown.
 func (r *Reader) Overview(ctx context.Context, conn *temporal.Connection, days int) (*Overview, error) {
 	o := &Overview{DAG: r.DAG.Name, At: r.Now().UTC(), Since: r.Yesterday().Add(1 - days), Gaps: []Gap{}, Running: []RunNow{}, Backfills: []BackfillNow{}, Pools: []PoolNow{}}
-	description, err := r.ScheduleHandle(ctx, conn).Describe(ctx)
-	if err != nil && !errors.As(err, new(*serviceerror.NotFound)) {
-		return nil, conn.Classify(err)
-	}
 	_, workerErr := r.CheckWorker(ctx, conn)
 	if fault.Unusable(workerErr) {
 		return nil, workerErr
 	}
-	found, err := r.FindGaps(ctx, conn, description, o.Since)
+	found, err := r.FindGaps(ctx, conn, o.Since)
 	switch {
 	case fault.Unusable(err):
 		o.Lost = err
@@ -121,7 +117,7 @@ func (r *Reader) Overview(ctx context.Context, conn *temporal.Connection, days i
 	case err != nil:
 		return nil, err
 	default:
-		o.Gaps, o.Schedule = found.Gaps(), found.now
+		o.Gaps, o.Schedule, o.Expected = found.Gaps(), found.now, found.Expected
 	}
 	query := workerErr == nil
 	group, ctx := errgroup.WithContext(ctx)

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,10 +34,8 @@ func (r *Reader) ScheduleError(conn *temporal.Connection, err error) error {
 
 // ScheduleSpec returns when the DAG runs: as its definition says, unless the settings override it.
 func (r *Reader) ScheduleSpec() schedule.Spec {
-	return schedule.Spec{
-		Cron:     cmp.Or(r.Settings.Schedules[r.DAG.Name], r.DAG.Schedule.Cron),
-		TimeZone: cmp.Or(r.Settings.ScheduleTimeZone, r.DAG.Schedule.TimeZone),
-	}
+	set := r.Settings.Definition(r.DAG).Schedule
+	return schedule.Spec{Cron: set.Cron, TimeZone: set.TimeZone}
 }
 
 // ScheduleView is the Schedule as Temporal has it.

@@ -56,11 +56,14 @@ func (v *View) showGaps(o *history.Overview, width int) {
 	if o.Lost != nil {
 		return
 	}
-	if len(o.Gaps) == 0 {
-		v.Say("\n%s none since %s", v.Heading("gaps"), o.Since)
-		return
+	found := "none"
+	if len(o.Gaps) > 0 {
+		found = term.Count(int64(len(o.Gaps)), "date")
 	}
-	v.Say("\n%s %s since %s", v.Heading("gaps"), term.Count(int64(len(o.Gaps)), "date"), o.Since)
+	v.Say("\n%s %s since %s", v.Heading("gaps"), found, o.Since)
+	if o.Expected.After(o.Since) {
+		v.Say("%s", term.Indent(term.WrapLine(o.Expected.String(), width-2)))
+	}
 	for _, g := range o.Gaps {
 		color := text.FgYellow
 		if g.State == history.GapFailed || g.Overdue {
