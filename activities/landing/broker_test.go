@@ -10,6 +10,8 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/pinflow/pinflow/internal/clients/kafka"
 )
 
 // broker is a Kafka cluster in memory.
@@ -81,6 +83,9 @@ func (b *broker) Partitions(_ context.Context, topic string) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	logs, err := b.ask("partitions", topic)
+	if errors.Is(err, kafkago.UnknownTopicOrPartition) {
+		err = errors.Join(kafka.ErrUnknownTopic, err) // as the client does: the metadata lacks the topic
+	}
 	return len(logs), err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
@@ -16,6 +17,9 @@ import (
 // kafkaError returns the error of an activity for an error of Kafka; see failure.Of. Landing only reads: a
 // rejected read, as of an offset that a new leader does not have yet, may succeed when it is repeated.
 func kafkaError(ctx context.Context, doing string, err error) error {
+	if errors.As(err, new(*temporal.ApplicationError)) {
+		return err // it is the error of an activity already
+	}
 	classified := kafka.Classify(err)
 	if ctx.Err() == nil && fault.KindOf(classified) == fault.Invalid && !errors.Is(err, kafkago.InvalidTopic) {
 		return fmt.Errorf("%s; retrying: %w", doing, err)

@@ -14,10 +14,10 @@ func TestKafkaError(t *testing.T) {
 		var typed *temporal.ApplicationError
 		return errors.As(kafkaError(t.Context(), "read", err), &typed) && typed.NonRetryable()
 	}
-	for _, code := range []kafkago.Error{kafkago.Unknown, kafkago.OffsetOutOfRange, kafkago.NotLeaderForPartition} {
+	for _, code := range []kafkago.Error{kafkago.Unknown, kafkago.OffsetOutOfRange, kafkago.NotLeaderForPartition, kafkago.UnknownTopicOrPartition} {
 		require.False(t, final(code), "%v may pass", code)
 	}
-	for _, code := range []kafkago.Error{kafkago.UnknownTopicOrPartition, kafkago.InvalidTopic, kafkago.TopicAuthorizationFailed, kafkago.SASLAuthenticationFailed} {
+	for _, code := range []kafkago.Error{kafkago.InvalidTopic, kafkago.TopicAuthorizationFailed, kafkago.SASLAuthenticationFailed} {
 		require.True(t, final(code), "%v does not pass", code)
 	}
 }

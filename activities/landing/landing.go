@@ -31,7 +31,7 @@ const (
 // Kafka is the part of a Kafka cluster that landing uses. Slices of offsets are indexed by
 // partition. Errors are or wrap those of kafka-go.
 type Kafka interface {
-	// Partitions returns the number of partitions of a topic, or UnknownTopicOrPartition.
+	// Partitions returns the number of partitions of a topic, or kafka.ErrUnknownTopic.
 	Partitions(ctx context.Context, topic string) (int, error)
 	// FirstOffsets returns the first offset of each partition that retention has not deleted.
 	FirstOffsets(ctx context.Context, topic string, partitions int) ([]int64, error)

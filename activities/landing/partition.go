@@ -4,22 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/dates"
-)
-
-const (
-	// fetchAttempts and fetchPause limit the retries of a fetch, about six seconds in all. After a
-	// change of the leader or a lost connection that is cheaper than another attempt of the
-	// activity, which starts the current object again.
-	fetchAttempts = 7
-	fetchPause    = 100 * time.Millisecond
 )
 
 // LandPartition lands the offsets of a range as objects, each record exactly once. It returns what
@@ -134,31 +124,24 @@ var errNoProgress = &fault.Error{
 }
 
 // fetch returns records, or at least an offset further on. It retries errors that can pass.
-func (p *partitionLanding) fetch(ctx context.Context, offset int64) ([]kafkago.Message, int64, error) {
-	pause := fetchPause
-	for attempt := 1; ; attempt++ {
-		records, next, err := p.Kafka.Fetch(ctx, p.topic, p.Partition, offset, fetchBytes)
-		if err == nil && next > offset {
-			return records, next, nil
+func (p *partitionLanding) fetch(ctx context.Context, offset int64) (records []kafkago.Message, next int64, err error) {
+	doing := fmt.Sprintf("read partition %d of %s from offset %d", p.Partition, p.topic, offset)
+	err = p.retry(ctx, doing, offset, func() error {
+		records, next, err = p.Kafka.Fetch(ctx, p.topic, p.Partition, offset, fetchBytes)
+		switch {
+		case err == nil && next <= offset:
+			return errNoProgress
+		case errors.Is(err, kafkago.OffsetOutOfRange):
+			return p.outOfRange(ctx, offset)
 		}
-		if err == nil {
-			err = errNoProgress
+		return err
+	})
+	if errors.Is(err, kafkago.UnknownTopicOrPartition) {
+		if _, missing := p.partitions(ctx, p.topic); missing != nil { // the topic was deleted after the plan
+			err = missing
 		}
-		if errors.Is(err, kafkago.OffsetOutOfRange) {
-			return nil, 0, p.outOfRange(ctx, offset)
-		}
-		err = kafkaError(ctx, fmt.Sprintf("read partition %d of %s from offset %d", p.Partition, p.topic, offset), err)
-		var final *temporal.ApplicationError
-		if attempt == fetchAttempts || ctx.Err() != nil || errors.As(err, &final) {
-			return nil, 0, err
-		}
-		activity.RecordHeartbeat(ctx, offset)
-		activity.GetLogger(ctx).Warn("fetch failed; retrying", "error", err, "attempt", attempt)
-		if err := p.clock.Sleep(ctx, pause); err != nil {
-			return nil, 0, err
-		}
-		pause *= 2
 	}
+	return records, next, err
 }
 
 // outOfRange returns the error for a planned offset that Kafka does not have.

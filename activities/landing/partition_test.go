@@ -260,7 +260,7 @@ func TestLand(t *testing.T) {
 		l.broker.fetched = nil
 		_, err = l.landPlan(plan)
 		activitytest.RequireRetryable(t, err, "no route to host")
-		require.Len(t, l.broker.fetched, fetchAttempts)
+		require.Len(t, l.broker.fetched, kafkaAttempts)
 	})
 
 	t.Run("rejections_are_final", func(t *testing.T) {

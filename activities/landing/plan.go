@@ -23,9 +23,9 @@ func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error
 		return Plan{}, failure.NonRetryable(failure.InvalidInput, nil, "date %q has not begun: choose a date up to %s", in.Date, dates.Of(now))
 	}
 	topic := l.UserID + "." + in.Topic
-	partitions, err := l.Kafka.Partitions(ctx, topic)
+	partitions, err := l.partitions(ctx, topic)
 	if err != nil {
-		return Plan{}, kafkaError(ctx, "get the partitions of "+topic, err)
+		return Plan{}, err
 	}
 	fixing := &boundaries{kafka: l.Kafka, objects: l.Objects, topic: topic, partitions: partitions, now: now}
 	plan := Plan{Topic: topic, Date: in.Date, Until: in.Date.End()}

@@ -27,7 +27,10 @@ const invalidRecord kafkago.Error = 87
 
 // Classify turns an error of a request to Kafka into a *fault.Error. Only a broker's own answer can
 // be final: a refused or lost connection, a timeout and kafka-go's own "topic not found", which
-// it takes from outdated metadata, are fault.Unreachable.
+// it takes from outdated metadata, are fault.Unreachable. So is UNKNOWN_TOPIC_OR_PARTITION, which
+// Kafka lists as retriable (https://kafka.apache.org/protocol#protocol_error_codes): a broker
+// answers so while it starts, and while a partition moves. Only fresh metadata of the cluster
+// proves that a topic is missing: ErrUnknownTopic.
 func Classify(err error) error {
 	if err == nil || fault.KindOf(err) != fault.Unknown {
 		return err
@@ -45,6 +48,9 @@ func Classify(err error) error {
 	case fault.Invalid:
 		return classified(fault.Invalid, "Kafka rejected the request", "check the record, or the settings of the topic")
 	}
+	if errors.Is(err, kafkago.UnknownTopicOrPartition) {
+		return classified(fault.Unreachable, "a Kafka broker does not know the topic or the partition", "check that the broker is up to date and the topic exists")
+	}
 	return classified(fault.Unreachable, "cannot reach Kafka", "is the stack up? start it with `make stack`, or set PINFLOW_KAFKA_BROKERS")
 }
 
@@ -54,18 +60,15 @@ func kindOf(err error) fault.Kind {
 		return known
 	}
 	var code kafkago.Error
-	if !errors.As(err, &code) {
-		switch {
-		case errors.Is(err, ErrTooLarge):
-			return fault.Invalid
-		case errors.Is(err, ErrUnknownTopic):
-			return fault.Missing
-		}
+	switch {
+	case errors.Is(err, ErrUnknownTopic): // before the code, which Partitions wraps as well
+		return fault.Missing
+	case errors.Is(err, ErrTooLarge):
+		return fault.Invalid
+	case !errors.As(err, &code):
 		return fault.Unreachable
 	}
 	switch code {
-	case kafkago.UnknownTopicOrPartition:
-		return fault.Missing
 	case kafkago.UnsupportedSASLMechanism, kafkago.IllegalSASLState, kafkago.SASLAuthenticationFailed:
 		return fault.Unauthenticated
 	case kafkago.TopicAuthorizationFailed, kafkago.GroupAuthorizationFailed, kafkago.ClusterAuthorizationFailed,

@@ -29,7 +29,8 @@ func TestClassify(t *testing.T) {
 			{protocol.NewErrNoTopic("t"), fault.Unreachable, true},
 			{ErrUnreachable, fault.Unreachable, true},
 			{kafkago.NotLeaderForPartition, fault.Unreachable, true},
-			{kafkago.UnknownTopicOrPartition, fault.Missing, true},
+			{kafkago.UnknownTopicOrPartition, fault.Unreachable, true},
+			{errors.Join(ErrUnknownTopic, kafkago.UnknownTopicOrPartition), fault.Missing, true},
 			{kafkago.BrokerNotAvailable, fault.Unreachable, true},
 			{kafkago.ReplicaNotAvailable, fault.Unreachable, true},
 			{kafkago.RequestTimedOut, fault.Unreachable, false},
@@ -60,7 +61,8 @@ func TestClassify(t *testing.T) {
 			fmt.Errorf("%w: %w", ErrUnreachable, syscall.ECONNREFUSED): {"cannot reach Kafka", "PINFLOW_KAFKA_BROKERS", "connection refused"},
 			kafkago.SASLAuthenticationFailed:                           {"rejected the credentials"},
 			kafkago.TopicAuthorizationFailed:                           {"denied permission", "ACL"},
-			kafkago.UnknownTopicOrPartition:                            {"starter setup"},
+			kafkago.UnknownTopicOrPartition:                            {"a Kafka broker does not know the topic"},
+			ErrUnknownTopic:                                            {"starter setup"},
 		} {
 			got := Classify(err)
 			for _, want := range says {
