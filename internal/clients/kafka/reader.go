@@ -57,10 +57,30 @@ func (r *Reader) Partitions(ctx context.Context, topic string) (int, error) {
 
 // Fetch returns records of a partition from an offset on, in order, and the offset of the next
 // fetch. Compaction and transactions leave gaps between offsets. If there are no records, next is
-// the offset itself. The records share memory: keeping one keeps its neighbours.
+// the offset itself, or the end of the gap that it is in. The records share memory: keeping one
+// keeps its neighbours.
 func (r *Reader) Fetch(ctx context.Context, topic string, partition int, offset int64, maxBytes int) (records []kafkago.Message, next int64, err error) {
+	place := place{topic: topic, partition: partition}
+	decoded, err := r.fetch(ctx, place, offset, maxBytes, fetchWait)
+	if err == nil && decoded.inGap() {
+		decoded.next, err = r.gapEnd(ctx, place, decoded.base, offset)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("fetch %s/%d from offset %d: %w", topic, partition, offset, err)
+	}
+	return decoded.records, decoded.next, nil
+}
+
+// place is a partition of a topic.
+type place struct {
+	topic     string
+	partition int
+}
+
+// fetch makes one request, for which the broker waits that long if it has no records.
+func (r *Reader) fetch(ctx context.Context, from place, offset int64, maxBytes int, maxWait time.Duration) (decoder, error) {
 	answer, err := r.client.Fetch(ctx, &kafkago.FetchRequest{
-		Topic: topic, Partition: partition, Offset: offset, MinBytes: 1, MaxBytes: int64(maxBytes), MaxWait: fetchWait,
+		Topic: from.topic, Partition: from.partition, Offset: offset, MinBytes: 1, MaxBytes: int64(maxBytes), MaxWait: maxWait,
 		IsolationLevel: kafkago.ReadCommitted,
 	})
 	if err == nil {
@@ -68,13 +88,11 @@ func (r *Reader) Fetch(ctx context.Context, topic string, partition int, offset 
 	}
 	if err != nil {
 		r.refresh(err)
-		return nil, 0, fmt.Errorf("fetch %s/%d from offset %d: %w", topic, partition, offset, err)
+		return decoder{}, err
 	}
-	decoded := decoder{from: offset, next: offset}
-	if err := decoded.stream(answer.Records); err != nil {
-		return nil, 0, fmt.Errorf("fetch %s/%d from offset %d: %w", topic, partition, offset, err)
-	}
-	return decoded.records, decoded.next, nil
+	decoded := decoder{from: offset, next: offset, base: none}
+	err = decoded.stream(answer.Records)
+	return decoded, err
 }
 
 // refresh drops the metadata if the error can come from outdated metadata.
@@ -88,9 +106,15 @@ func (r *Reader) refresh(err error) {
 type decoder struct {
 	from    int64 // earlier records are in the response only because they share its batch
 	next    int64
+	base    int64 // the first offset of the first batch, or none
 	records []kafkago.Message
 	spare   []byte
 }
+
+// inGap reports whether the response has a batch, but neither a record nor another batch after the
+// offset: compaction has removed the records at the end of the batch, and kafka-go does not return
+// where the batch ended. The same request would return the same batch for ever.
+func (d *decoder) inGap() bool { return d.base != none && d.next == d.from }
 
 func (d *decoder) stream(answer protocol.RecordReader) error {
 	stream, ok := answer.(*protocol.RecordStream)
@@ -98,18 +122,31 @@ func (d *decoder) stream(answer protocol.RecordReader) error {
 		return d.batch(answer, false) // a response without batches
 	}
 	for _, batch := range stream.Records {
-		_, control := batch.(*protocol.ControlBatch)
+		base, control := header(batch)
+		if d.base == none {
+			d.base = base
+		}
+		d.next = max(d.next, base) // nothing is left between two batches
 		if err := d.batch(batch, control); err != nil {
 			return err
 		}
 	}
-	// Compaction can remove the records at the end of a batch, and kafka-go does not return where
-	// the batch ended. The offset after the requested one is tried then: otherwise the same batch
-	// would be returned for ever.
-	if len(stream.Records) > 0 && d.next == d.from {
-		d.next++
+	if len(stream.Records) > 0 && d.base == none && d.next == d.from {
+		d.next++ // the old format does not tell where the batch begins, either
 	}
 	return nil
+}
+
+// header returns the first offset of a batch, and whether it is a control batch. The old format of
+// messages, which Kafka 4 no longer has, has no batches: each message is one.
+func header(batch protocol.RecordReader) (base int64, control bool) {
+	switch b := batch.(type) {
+	case *protocol.RecordBatch:
+		return b.BaseOffset, false
+	case *protocol.ControlBatch:
+		return b.BaseOffset, true
+	}
+	return none, false
 }
 
 // batch reads the records of one batch. Those of a control batch mark the ends of transactions and
