@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/databricks/databricks-sdk-go/listing"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"go.temporal.io/sdk/activity"
 
@@ -40,8 +41,9 @@ type Jobs interface {
 	// CancelRun requests the end of a run. It does not wait, and has no effect on a run that has
 	// ended.
 	CancelRun(ctx context.Context, runID int64) error
-	// ActiveRuns returns the one-time runs that have not ended.
-	ActiveRuns(ctx context.Context) ([]jobs.BaseRun, error)
+	// ActiveRuns returns the one-time runs that have not ended. The iterator makes a request for
+	// each page, under the context of the call that needs it.
+	ActiveRuns(ctx context.Context) listing.Iterator[jobs.BaseRun]
 	// Source returns the source of a notebook in the workspace.
 	Source(ctx context.Context, path string) (string, error)
 }
@@ -149,13 +151,9 @@ func (n *Notebooks) submission(in StartNotebookInput, where Compute, token strin
 // cancelOthers cancels the other active runs of the same DAG, date and task, and waits until they
 // have ended.
 func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own jobs.SubmitRun) error {
-	var active []jobs.BaseRun
-	err := n.call(ctx, func(ctx context.Context) (err error) {
-		active, err = n.Jobs.ActiveRuns(ctx)
-		return err
-	})
+	active, err := n.activeRuns(ctx)
 	if err != nil {
-		return databricksError(ctx, "list active runs", err)
+		return err
 	}
 	for _, run := range active {
 		if !strings.HasPrefix(run.RunName, taskRunName(in)) {

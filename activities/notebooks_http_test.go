@@ -30,6 +30,7 @@ type httpWorkspace struct {
 	names    map[int64]jobs.SubmitRun
 	agents   map[string]bool
 	state    jobs.RunState
+	active   [][]jobs.BaseRun // pages
 }
 
 func newHTTPWorkspace(t *testing.T) (*httpWorkspace, *Notebooks) {
@@ -84,12 +85,27 @@ func (w *httpWorkspace) ServeHTTP(answer http.ResponseWriter, request *http.Requ
 		}
 		_ = json.NewEncoder(answer).Encode(jobs.Run{RunId: id, RunName: run.RunName, State: &w.state, RunPageUrl: "https://page"})
 	case "list":
-		_ = json.NewEncoder(answer).Encode(jobs.ListRunsResponse{})
+		_ = json.NewEncoder(answer).Encode(w.page(request.URL.Query().Get("page_token")))
+	case "cancel":
+		_, _ = answer.Write([]byte(`{}`))
 	case "databricks-config": // which the SDK asks for before all else
 		_, _ = answer.Write([]byte(`{}`))
 	default:
 		http.NotFound(answer, request)
 	}
+}
+
+// page returns a page of active runs by its number, which is its token.
+func (w *httpWorkspace) page(token string) jobs.ListRunsResponse {
+	number, _ := strconv.Atoi(token)
+	var page jobs.ListRunsResponse
+	if number < len(w.active) {
+		page.Runs = w.active[number]
+	}
+	if number+1 < len(w.active) {
+		page.NextPageToken = strconv.Itoa(number + 1)
+	}
+	return page
 }
 
 func (w *httpWorkspace) submit(run jobs.SubmitRun) int64 {
@@ -173,6 +189,30 @@ func TestStartNotebooksHttp(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 1, run.RunID)
 		require.Len(t, w.tokens, 1)
+	})
+
+	// A busy workspace has hundreds of active runs, 20 on each page.
+	t.Run("over_http_each_page_of_active_runs_has_its_own_time", func(t *testing.T) {
+		const pages, perPage = 12, 100 * time.Millisecond
+		w, n := newHTTPWorkspace(t)
+		n.timeout = 4 * perPage
+		slow := func(answer http.ResponseWriter, request *http.Request) {
+			time.Sleep(perPage)
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			_ = json.NewEncoder(answer).Encode(w.page(request.URL.Query().Get("page_token")))
+		}
+		for i := range pages {
+			w.active = append(w.active, []jobs.BaseRun{{RunId: int64(1000 + i), RunName: "another job"}})
+			w.troubles["list"] = append(w.troubles["list"], slow)
+		}
+		left := int64(500) // by a terminated workflow, on the last page
+		w.active[pages-1] = append(w.active[pages-1], jobs.BaseRun{RunId: left, RunName: taskRunName(cleanPin) + "1"})
+		w.names[left] = jobs.SubmitRun{RunName: taskRunName(cleanPin) + "1"}
+		_, err := start(n, cleanPin)
+		require.NoError(t, err)
+		require.Equal(t, pages, w.requests["list"])
+		require.Equal(t, 1, w.requests["cancel"], "the run on the last page is cancelled")
 	})
 
 	t.Run("over_http_rejections_are_final", func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/databricks/databricks-sdk-go/listing"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 
 	"github.com/pinflow/pinflow/internal/pause"
@@ -114,7 +115,12 @@ func (w *workspace) CancelRun(_ context.Context, id int64) error {
 	return nil
 }
 
-func (w *workspace) ActiveRuns(context.Context) ([]jobs.BaseRun, error) {
+func (w *workspace) ActiveRuns(context.Context) listing.Iterator[jobs.BaseRun] {
+	page := func(context.Context, struct{}) ([]jobs.BaseRun, error) { return w.activeRuns() }
+	return listing.NewIterator(&struct{}{}, page, func(runs []jobs.BaseRun) []jobs.BaseRun { return runs }, nil)
+}
+
+func (w *workspace) activeRuns() ([]jobs.BaseRun, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.begin("list"); err != nil {

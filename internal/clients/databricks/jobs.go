@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/databricks/databricks-sdk-go/client"
+	"github.com/databricks/databricks-sdk-go/listing"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/databricks/databricks-sdk-go/service/workspace"
 )
@@ -58,9 +59,10 @@ func (j *Jobs) CancelRun(ctx context.Context, runID int64) error {
 	return err
 }
 
-// ActiveRuns returns the one-time runs of the workspace that have not ended, all pages.
-func (j *Jobs) ActiveRuns(ctx context.Context) ([]jobs.BaseRun, error) {
-	return j.api.ListRunsAll(ctx, jobs.ListRunsRequest{ActiveOnly: true, RunType: jobs.RunTypeSubmitRun})
+// ActiveRuns returns the one-time runs of the workspace that have not ended. The iterator makes one
+// request for each page, of the size of Databricks' default, under the context of its method.
+func (j *Jobs) ActiveRuns(ctx context.Context) listing.Iterator[jobs.BaseRun] {
+	return j.api.ListRuns(ctx, jobs.ListRunsRequest{ActiveOnly: true, RunType: jobs.RunTypeSubmitRun})
 }
 
 // Source returns the source of a notebook in the workspace.
