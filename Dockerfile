@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1.7
 # Images of Pinflow, one a target: worker, gateway, starter (static, distroless, non-root) and workspace (links DuckDB).
-#   docker build --target worker -t pinflow/worker .
+#   docker build --target worker --build-arg COMMIT=$(scripts/commit) -t pinflow/worker .
 
 FROM golang:1.26.8-bookworm AS source
 WORKDIR /src
@@ -10,9 +10,9 @@ RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 
 FROM source AS build
-ARG VERSION=dev
+ARG COMMIT=unknown
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    go build -trimpath -ldflags "-s -w -X github.com/pinflow/pinflow/internal/config.Version=${VERSION}" -o /out/ ./workers ./gateway ./starter
+    go build -trimpath -ldflags "-s -w -X github.com/pinflow/pinflow/internal/config.Commit=${COMMIT}" -o /out/ ./workers ./gateway ./starter
 
 FROM source AS build-workspace
 ENV CGO_ENABLED=1

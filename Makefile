@@ -4,8 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X github.com/pinflow/pinflow/internal/config.Version=$(VERSION)
+COMMIT  := $(shell scripts/commit)
+LDFLAGS := -s -w -X github.com/pinflow/pinflow/internal/config.Commit=$(COMMIT)
 BIN     := bin
 
 # Knobs of demo and stack.

@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		flags.Usage()
 		return exitUsage
 	case *version:
-		fmt.Fprintln(stdout, "gateway", config.Version)
+		fmt.Fprintln(stdout, "gateway", config.BuildID())
 		return exitDone
 	}
 	ctx, stop := observe.ExitWithParent(ctx)
@@ -101,6 +101,6 @@ func start(ctx context.Context, logs io.Writer) error {
 		return fmt.Errorf("the gateway cannot listen on PINFLOW_GATEWAY_ADDRESS=%s: %w", settings.GatewayAddress, err)
 	}
 	log.Info("gateway listening", slog.String("address", listener.Addr().String()), slog.String("topics", settings.Topic("*")),
-		slog.Any("brokers", settings.Brokers), slog.String("version", config.Version))
+		slog.Any("brokers", settings.Brokers), slog.String("build", config.BuildID()))
 	return server.Serve(ctx, listener)
 }

@@ -14,9 +14,10 @@ func (a *app) versionCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			build := struct {
 				Version string `json:"version"`
+				BuildID string `json:"buildId"`
 				Go      string `json:"go"`
-			}{config.Version, runtime.Version()}
-			return a.print(c, build, func() { a.Say("starter %s (%s)", build.Version, build.Go) })
+			}{config.Version, config.BuildID(), runtime.Version()}
+			return a.print(c, build, func() { a.Say("starter %s (%s)", build.BuildID, build.Go) })
 		},
 	}
 	return annotate(annotate(prints(c, formTable, formJSON), annotationNoSettings, "true"), annotationAllDAGs, "true")

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -211,8 +213,9 @@ func TestVersion(t *testing.T) {
 		t.Parallel()
 		code, stdout, _ := newWorld().starter(t, "version")
 		require.Zero(t, code)
-		require.Regexp(t, `^starter dev \(go1\.\S+\)\n$`, stdout)
+		require.Equal(t, fmt.Sprintf("starter %s (%s)\n", config.BuildID(), runtime.Version()), stdout)
 		_, stdout, _ = newWorld().starter(t, "version", "-o", "json")
-		require.Contains(t, stdout, `"version": "dev"`)
+		require.Contains(t, stdout, `"version": "`+config.Version+`"`)
+		require.Contains(t, stdout, `"buildId": "`+config.BuildID()+`"`)
 	})
 }

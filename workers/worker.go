@@ -108,7 +108,7 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 	checking, stopChecking := context.WithCancel(ctx)
 	awaitCheck := overdue.start(checking)
 	log.Info("working", "task_queue", run.TaskQueue, "temporal", conn.Address, "namespace", conn.Namespace,
-		"pages", settings.WorkerAddress, "version", config.Version)
+		"pages", settings.WorkerAddress, "build", config.BuildID())
 	err = wait(ctx, log, own, fatal, pages.ended)
 	alive.drain()
 	w.Stop()

@@ -2,10 +2,14 @@ package workflows
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +29,7 @@ import (
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/activities/landing"
+	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/launch"
 	"github.com/pinflow/pinflow/internal/ledger"
@@ -39,6 +44,7 @@ const brokenStatement = "notebook clean_geo failed at statement 3, SELEC * FROM 
 // Databricks are mocks.
 type recorder struct {
 	t      *testing.T
+	dir    string // of the histories
 	client client.Client
 
 	mu      sync.Mutex
@@ -58,8 +64,26 @@ func convert(payload *commonpb.Payload, out any) error {
 	return converter.GetDefaultDataConverter().FromPayload(payload, out)
 }
 
+// recordingDir makes and returns the directory into which the histories of a version are recorded.
+// It refuses a version whose histories are frozen: open runs that the released code has started
+// would no longer be compared with the code under test.
+func recordingDir(root, version string) (string, error) {
+	frozen, err := os.ReadFile(filepath.Join(root, "RELEASED"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if strings.Contains(string(frozen), "  "+version+"/") {
+		return "", fmt.Errorf("version %s is released, so its histories are frozen: begin the next version in CHANGELOG.md and internal/config/version.go, "+
+			"and use workflow.GetVersion where the code must differ", version)
+	}
+	dir := filepath.Join(root, version)
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
 func newRecorder(t *testing.T) *recorder {
 	ctx := context.Background()
+	dir, err := recordingDir(histories, config.Version)
+	require.NoError(t, err)
 	// The server suggests to continue as new after 60 events, so that a short range does.
 	args := []string{"--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=60"}
 	for _, a := range search.Attributes() {
@@ -72,7 +96,7 @@ func newRecorder(t *testing.T) *recorder {
 	require.NoError(t, err, "build bin/local first")
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	r := &recorder{
-		t: t, client: server.Client(), ledger: map[dates.Date]ledger.Entry{}, writing: map[string]int{}, most: map[string]int{},
+		t: t, dir: dir, client: server.Client(), ledger: map[dates.Date]ledger.Entry{}, writing: map[string]int{}, most: map[string]int{},
 		runs: map[int64]activities.StartNotebookInput{}, waits: make(chan string, 100),
 	}
 	w := worker.New(r.client, run.TaskQueue, worker.Options{Identity: "recorder", MaxHeartbeatThrottleInterval: 100 * time.Millisecond})
@@ -206,8 +230,7 @@ func (r *recorder) save(name, workflowID, runID string) *historypb.History {
 	}
 	body, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(history)
 	require.NoError(r.t, err)
-	require.NoError(r.t, os.MkdirAll("testdata/histories", 0o755))
-	require.NoError(r.t, os.WriteFile(historyFile(name), append(body, '\n'), 0o644))
+	require.NoError(r.t, os.WriteFile(filepath.Join(r.dir, name+".json"), append(body, '\n'), 0o644))
 	kinds := map[string]int{}
 	for _, e := range history.Events {
 		kinds[e.EventType.String()]++

@@ -2,10 +2,15 @@ package workflows
 
 import (
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -22,7 +27,7 @@ import (
 	"github.com/pinflow/pinflow/internal/search"
 )
 
-var recording = flag.Bool("record", false, "record testdata/histories on a real server (../bin/local)")
+var recording = flag.Bool("record", false, "record the histories of the current version on a real server (../bin/local)")
 
 // noopDAG is the name of a DAG of five tasks, each of them one activity that does nothing.
 const noopDAG = "noop"
@@ -46,11 +51,48 @@ func recorded() dag.Catalog {
 	return dag.NewCatalog(pipeline(), noops)
 }
 
-func historyFile(name string) string { return filepath.Join("testdata", "histories", name+".json") }
+// histories is the directory of the recorded histories: one directory for each version.
+const histories = "testdata/histories"
 
+// recordedVersions returns the versions that have histories, the latest last.
+func recordedVersions(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(histories)
+	require.NoError(t, err)
+	var all []string
+	for _, e := range entries {
+		if e.IsDir() {
+			all = append(all, e.Name())
+		}
+	}
+	numbers := func(version string) (n [3]int) {
+		_, err := fmt.Sscanf(version, "%d.%d.%d", &n[0], &n[1], &n[2])
+		require.NoError(t, err, version)
+		return n
+	}
+	slices.SortFunc(all, func(a, b string) int {
+		x, y := numbers(a), numbers(b)
+		return slices.Compare(x[:], y[:])
+	})
+	return all
+}
+
+// historyFile returns the file of a history of the latest version.
+func historyFile(t *testing.T, name string) string {
+	t.Helper()
+	all := recordedVersions(t)
+	return filepath.Join(histories, all[len(all)-1], name+".json")
+}
+
+// readHistory reads a history of the latest version.
 func readHistory(t *testing.T, name string) *historypb.History {
 	t.Helper()
-	file, err := os.Open(historyFile(name))
+	return readHistoryFile(t, historyFile(t, name))
+}
+
+func readHistoryFile(t *testing.T, name string) *historypb.History {
+	t.Helper()
+	file, err := os.Open(name)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, file.Close()) }()
 	history, err := client.HistoryFromJSON(file, client.HistoryJSONOptions{})
@@ -58,11 +100,27 @@ func readHistory(t *testing.T, name string) *historypb.History {
 	return history
 }
 
-func replay(t *testing.T, c dag.Catalog, name string) error {
+// replay replays the history of a file with the workflows that register registers.
+func replay(t *testing.T, register func(Registry), file string) error {
 	t.Helper()
 	replayer := worker.NewWorkflowReplayer()
-	Register(replayer, c)
-	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), readHistory(t, name))
+	register(replayer)
+	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), readHistoryFile(t, file))
+}
+
+// registering registers the workflows of a catalog.
+func registering(c dag.Catalog) func(Registry) { return func(r Registry) { Register(r, c) } }
+
+// slower registers workflows that sleep before they start: an interpreter that has changed.
+type slower struct{ Registry }
+
+func (r slower) RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions) {
+	original := reflect.ValueOf(w)
+	changed := reflect.MakeFunc(original.Type(), func(args []reflect.Value) []reflect.Value {
+		_ = workflow.Sleep(args[0].Interface().(workflow.Context), time.Second) // a cancelled sleep is a change, too
+		return original.Call(args)
+	})
+	r.Registry.RegisterWorkflowWithOptions(changed.Interface(), options)
 }
 
 // nonDeterminism is the code of Temporal's error for a history that the workflow code does not
@@ -87,23 +145,44 @@ var recordings = map[string]enumspb.EventType{
 }
 
 func TestReplay(t *testing.T) {
-	// Open runs must continue under this code: histories that were recorded on a real server replay
-	// without a difference. Record only with code that is deployed (go test ./workflows -run
-	// TestReplay
-	// -record): a recording of the code under test proves nothing about open runs.
+	// Open runs must continue under this code: the histories of all versions, which were recorded on
+	// a real server, replay without a difference. The histories of a released version are frozen
+	// (scripts/check-histories); those of the current one are recorded with
+	// go test ./workflows -run TestReplay -record.
 	t.Run("recorded_histories_replay", func(t *testing.T) {
 		if *recording {
 			record(t)
 		}
-		files, err := filepath.Glob(historyFile("*"))
+		for _, version := range recordedVersions(t) {
+			files, err := filepath.Glob(filepath.Join(histories, version, "*"))
+			require.NoError(t, err)
+			require.NotEmpty(t, files, version)
+			for _, file := range files {
+				t.Run(version+"/"+strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+					require.NoError(t, replay(t, registering(recorded()), file))
+				})
+			}
+		}
+	})
+
+	t.Run("the_latest_version_has_all_histories", func(t *testing.T) {
+		files, err := filepath.Glob(historyFile(t, "*"))
 		require.NoError(t, err)
 		require.Len(t, files, len(recordings), "each history is replayed")
 		for name, ended := range recordings {
-			t.Run(name, func(t *testing.T) {
-				require.NoError(t, replay(t, recorded(), name))
-				events := readHistory(t, name).Events
-				require.Equal(t, ended, events[len(events)-1].EventType)
-			})
+			events := readHistory(t, name).Events
+			require.Equal(t, ended, events[len(events)-1].EventType, name)
+		}
+	})
+
+	t.Run("detects_a_changed_interpreter", func(t *testing.T) {
+		for _, version := range recordedVersions(t) {
+			files, err := filepath.Glob(filepath.Join(histories, version, "*"))
+			require.NoError(t, err)
+			for _, file := range files {
+				err := replay(t, func(r Registry) { Register(slower{r}, recorded()) }, file)
+				require.ErrorContains(t, err, nonDeterminism, file)
+			}
 		}
 	})
 
@@ -116,14 +195,14 @@ func TestReplay(t *testing.T) {
 				changed.DAGs[i].DAG = table
 			}
 			require.NoError(t, changed.Validate())
-			require.ErrorContains(t, replay(t, changed, name), nonDeterminism, name)
+			require.ErrorContains(t, replay(t, registering(changed), historyFile(t, name)), nonDeterminism, name)
 		}
 	})
 
 	t.Run("detects_a_removed_task", func(t *testing.T) {
 		changed := recorded()
 		changed.DAGs[0].DAG = changed.DAGs[0].DAG[:4]
-		require.ErrorContains(t, replay(t, changed, "clean"), nonDeterminism)
+		require.ErrorContains(t, replay(t, registering(changed), historyFile(t, "clean")), nonDeterminism)
 	})
 }
 
