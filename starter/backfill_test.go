@@ -202,7 +202,7 @@ func TestRuns(t *testing.T) {
 		golden(t, "runs", stdout)
 
 		_, stdout, _ = w.starter(t, "runs", "--state", "failed", "--limit", "3", "-o", "json")
-		require.Contains(t, asked, "PinflowState = 'failed'")
+		require.Contains(t, asked, "ExecutionStatus = 'Failed'")
 		var rows []history.RunRow
 		require.NoError(t, json.Unmarshal([]byte(stdout), &rows))
 		require.Len(t, rows, 3)
@@ -223,8 +223,8 @@ func TestRuns(t *testing.T) {
 		}
 		code, stdout, stderr := w.starter(t, "runs", "--state", "success", "--trigger", "schedule", "--from", "2022-10-01", "--to", "2022-10-18", "--tag", "repair")
 		require.Zero(t, code, stderr)
-		require.Equal(t, "WorkflowType = 'Run' AND PinflowDag = 'pipeline' AND PinflowState = 'success' AND PinflowTrigger = 'schedule' AND PinflowTags = 'repair'"+
-			" AND PinflowDate >= '2022-10-01T00:00:00Z' AND PinflowDate <= '2022-10-18T00:00:00Z'", asked)
+		require.Equal(t, "WorkflowType = 'Run' AND PinflowDag = 'pipeline' AND ExecutionStatus = 'Completed' AND PinflowTrigger = 'schedule' AND PinflowTags = 'repair'"+
+			" AND PinflowDate >= '2022-10-01T00:00:00Z' AND PinflowDate < '2022-10-19T00:00:00Z'", asked)
 		require.Contains(t, stdout, "repair urgent")
 
 		code, _, stderr = w.starter(t, "runs", "--state", "done", "--trigger", "cron", "--from", "x", "--tag", "a'b")

@@ -53,7 +53,7 @@ func (a *app) runsCommand() *cobra.Command {
 }
 
 var (
-	runStates   = []run.State{run.Running, run.Held, run.Success, run.Failed}
+	runStates   = []run.State{run.Running, run.Held, run.Blocked, run.Success, run.Failed, run.Cancelled, search.Terminated, search.TimedOut}
 	runTriggers = []run.Trigger{run.Scheduled, run.Manual, run.Backfill}
 )
 

@@ -61,7 +61,7 @@ func TestStarter(t *testing.T) {
 			"schedule next -n 1001":                               {"-n 1001"},
 			"schedule delete":                                     {"needs --yes"},
 			"status 18.10.2022":                                   {`"18.10.2022" is not a date`},
-			"runs --state done":                                   {"--state done", "running, held, success, failed"},
+			"runs --state done":                                   {"--state done", "running, held, blocked, success, failed, cancelled"},
 			"runs --limit 0":                                      {"--limit 0"},
 			"graph -o svg":                                        {"-o svg", "text, mermaid, dot, json"},
 			"answers nosuch":                                      {`no task of pipeline rebuilds "nosuch"`, "users_joined_by_year"},

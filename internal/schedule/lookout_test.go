@@ -125,7 +125,7 @@ func TestLookout(t *testing.T) {
 		require.Equal(t, []string{"2022-10-15 none", "2022-10-17 held", "2022-10-18 none"}, overdue)
 		require.NotNil(t, report.Schedule)
 		require.Empty(t, report.Paused)
-		require.Contains(t, s.query, "PinflowDate >= '2022-10-12T00:00:00Z' AND PinflowDate <= '2022-10-18T00:00:00Z' AND ExecutionStatus = 'Running'")
+		require.Contains(t, s.query, "PinflowDate >= '2022-10-12T00:00:00Z' AND PinflowDate < '2022-10-19T00:00:00Z' AND ExecutionStatus = 'Running'")
 	})
 
 	t.Run("expects_no_dates_from_before_the_schedule", func(t *testing.T) {

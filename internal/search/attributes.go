@@ -15,7 +15,7 @@ var (
 	DAG = temporal.NewSearchAttributeKeyKeyword("PinflowDag")
 	// Date is the start of the logical date.
 	Date = temporal.NewSearchAttributeKeyTime("PinflowDate")
-	// State is the run's state: running, held, success or failed.
+	// State is the run's state as it records it: running, held, success, failed or cancelled.
 	State = temporal.NewSearchAttributeKeyKeyword("PinflowState")
 	// Trigger is schedule, manual or backfill.
 	Trigger = temporal.NewSearchAttributeKeyKeyword("PinflowTrigger")

@@ -23,9 +23,8 @@ import (
 // than a request may.
 const pageSize = 100
 
-// States of workflows that closed without recording a state of their own.
+// States of workflows that were ended from outside: they could not record a state of their own.
 const (
-	Cancelled  run.State = "cancelled"
 	Terminated run.State = "terminated"
 	TimedOut   run.State = "timed_out"
 )
@@ -39,8 +38,8 @@ type Lister interface {
 type Run struct {
 	// Date is empty for a range.
 	Date dates.Date `json:"date"`
-	// State is the state of the workflow. While it is running it is that of the run: running or
-	// held.
+	// State is the state of the run: running, held, success, failed or cancelled; or how its
+	// workflow was ended from outside: terminated or timed_out.
 	State      run.State   `json:"state"`
 	Trigger    run.Trigger `json:"trigger"`
 	Partial    bool        `json:"partial"`
@@ -57,7 +56,9 @@ type Filter struct {
 	// Type is run.RunWorkflow or run.RangeWorkflow; RunWorkflow by default.
 	Type string
 	// Open selects workflows that have not closed.
-	Open       bool
+	Open bool
+	// State is a state that a Run has. Blocked selects all open runs: the filter cannot tell those
+	// that are blocked.
 	State      run.State
 	Trigger    run.Trigger
 	NotTrigger run.Trigger
@@ -77,7 +78,7 @@ func (f Filter) Query() string {
 			conditions = append(conditions, condition(key.GetName(), operator, value))
 		}
 	}
-	add(State, "=", string(f.State))
+	conditions = append(conditions, ofState(f.State)...)
 	add(Trigger, "=", string(f.Trigger))
 	add(Trigger, "!=", string(f.NotTrigger))
 	add(Tags, "=", f.Tag)
@@ -85,12 +86,42 @@ func (f Filter) Query() string {
 		add(Date, ">=", f.From.Start().Format(time.RFC3339))
 	}
 	if f.To != "" {
-		add(Date, "<=", f.To.Start().Format(time.RFC3339))
+		// Not "<=" the start of To: SQLite compares times as text, in which the stored time, with its
+		// zone, comes after the one of the query.
+		add(Date, "<", f.To.End().Format(time.RFC3339))
 	}
-	if f.Open {
+	if f.Open && !open(f.State) {
 		conditions = append(conditions, condition("ExecutionStatus", "=", "Running"))
 	}
 	return strings.Join(conditions, " AND ")
+}
+
+// ofState returns the conditions for runs in a state. Only the status of the workflow says how it
+// ended: one that was ended from outside still has the last state that it recorded.
+func ofState(state run.State) []string {
+	status := func(name string) string { return condition("ExecutionStatus", "=", name) }
+	switch state {
+	case "":
+		return nil
+	case run.Success:
+		return []string{status("Completed")}
+	case run.Failed:
+		return []string{status("Failed")}
+	case run.Cancelled:
+		return []string{status("Canceled")}
+	case Terminated:
+		return []string{status("Terminated")}
+	case TimedOut:
+		return []string{status("TimedOut")}
+	case run.Blocked: // no attribute says so: the caller looks at each
+		return []string{status("Running")}
+	}
+	return []string{condition(State.GetName(), "=", string(state)), status("Running")}
+}
+
+// open reports whether only open runs are in the state.
+func open(state run.State) bool {
+	return state == run.Running || state == run.Held || state == run.Blocked
 }
 
 func condition(name, operator, value string) string {
@@ -176,7 +207,7 @@ func StateOf(status enumspb.WorkflowExecutionStatus) run.State {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
 		return run.Failed
 	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
-		return Cancelled
+		return run.Cancelled
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
 		return Terminated
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
