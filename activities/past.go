@@ -49,7 +49,7 @@ func (p *Past) CheckPast(ctx context.Context, in CheckPastInput) error {
 		return notYet("%s has not run yet; it is part of the same backfill", in.Date)
 	case !known:
 		return p.checkFirst(ctx, in)
-	case in.FailedIsFinal && (state == run.Failed || state == run.UpstreamFailed):
+	case in.FailedIsFinal && state.Bad():
 		return failure.NonRetryable(failure.PastFailed, nil, "%s of %s is %s: rerun %s first, or ignore the past", in.Task, in.Date, state, in.Date)
 	}
 	return notYet("%s of %s is %s and must succeed first: if it has failed, rerun it, or run this date with --ignore-past", in.Task, in.Date, state)

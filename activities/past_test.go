@@ -76,6 +76,7 @@ func TestCheckPast(t *testing.T) {
 			"new in the DAG":  {&ledger.Entry{Status: run.Status{Tasks: []run.Task{{ID: "load", State: run.Success}}}}, ""},
 			"failed":          {&ledger.Entry{Status: run.Status{Tasks: tasks("failed")}}, "clean_pin of 2022-10-18 is failed and must succeed first: if it has failed, rerun it, or run this date with --ignore-past"},
 			"upstream_failed": {&ledger.Entry{Status: run.Status{Tasks: tasks("upstream_failed")}}, "is upstream_failed"},
+			"cancelled":       {&ledger.Entry{Status: run.Status{Tasks: tasks("cancelled")}}, "is cancelled"},
 			"partial":         {&ledger.Entry{Status: run.Status{Partial: true, Tasks: tasks("success")}}, "is partial"},
 			"nothing before":  {nil, ""},
 		} {
@@ -118,7 +119,7 @@ func TestCheckPast(t *testing.T) {
 		done := entryOf(day)
 		done.Tasks = tasks("success")
 		write(t, entries, done)
-		for state, free := range map[run.State]bool{run.Running: false, run.None: false, run.Success: true, run.Skipped: true, run.Failed: false} {
+		for state, free := range map[run.State]bool{run.Running: false, run.None: false, run.Success: true, run.Skipped: true, run.Failed: false, run.Cancelled: false} {
 			_, err := activitytest.Execute[struct{}]((&Past{Client: withOpenRun(t, status{Tasks: tasks(state)}), Ledger: entries}).CheckPast, asked(nil))
 			require.Equal(t, free, err == nil, state)
 		}
@@ -128,15 +129,17 @@ func TestCheckPast(t *testing.T) {
 
 	t.Run("in_a_backfill_a_failure_is_final", func(t *testing.T) {
 		entries := &ledger.Ledger{Objects: buckettest.New()}
-		failed := entryOf(day)
-		failed.Tasks = tasks("failed")
-		write(t, entries, failed)
-		_, err := activitytest.Execute[struct{}]((&Past{Client: noRun(), Ledger: entries}).CheckPast, asked(func(in *CheckPastInput) { in.FailedIsFinal = true }))
-		var app *temporal.ApplicationError
-		require.ErrorAs(t, err, &app)
-		require.True(t, app.NonRetryable())
-		require.Equal(t, failure.PastFailed, app.Type())
-		require.ErrorContains(t, err, "rerun 2022-10-18 first, or ignore the past")
+		for _, state := range []run.State{run.Failed, run.UpstreamFailed, run.Cancelled} {
+			failed := entryOf(day)
+			failed.Tasks = tasks(state)
+			write(t, entries, failed)
+			_, err := activitytest.Execute[struct{}]((&Past{Client: noRun(), Ledger: entries}).CheckPast, asked(func(in *CheckPastInput) { in.FailedIsFinal = true }))
+			var app *temporal.ApplicationError
+			require.ErrorAs(t, err, &app)
+			require.True(t, app.NonRetryable())
+			require.Equal(t, failure.PastFailed, app.Type())
+			require.ErrorContains(t, err, "rerun 2022-10-18 first, or ignore the past")
+		}
 	})
 
 	t.Run("faults_are_retried", func(t *testing.T) {

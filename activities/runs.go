@@ -36,6 +36,8 @@ type RunEnd struct {
 	// namespace's retention.
 	Found   bool `json:"found"`
 	Success bool `json:"success"`
+	// Cancelled reports whether the run ended because it was cancelled.
+	Cancelled bool `json:"cancelled,omitempty"`
 	// Status is the status of the workflow: Completed, Failed, Canceled, Terminated or TimedOut.
 	Status string    `json:"status"`
 	RunID  string    `json:"runId"`
@@ -111,11 +113,12 @@ func (r *Runs) await(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 	}
 	info := after.GetWorkflowExecutionInfo()
 	end := RunEnd{
-		Found:   true,
-		Success: info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED,
-		Status:  info.GetStatus().String(),
-		RunID:   runID,
-		Closed:  info.GetCloseTime().AsTime(),
+		Found:     true,
+		Success:   info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED,
+		Cancelled: info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED,
+		Status:    info.GetStatus().String(),
+		RunID:     runID,
+		Closed:    info.GetCloseTime().AsTime(),
 	}
 	if ended != nil {
 		end.Error = failure.Reason(ended)

@@ -40,7 +40,7 @@ func TestAwaitRun(t *testing.T) {
 		}{
 			"success": {enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, nil, RunEnd{Found: true, Success: true, Status: "Completed", RunID: "r1", Closed: closed}},
 			"failure": {enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, temporal.NewApplicationError("task query failed", "RunFailed"), RunEnd{Found: true, Status: "Failed", RunID: "r1", Closed: closed, Error: "task query failed"}},
-			"cancel":  {enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, temporal.NewCanceledError(), RunEnd{Found: true, Status: "Canceled", RunID: "r1", Closed: closed, Error: "cancelled"}},
+			"cancel":  {enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, temporal.NewCanceledError(), RunEnd{Found: true, Cancelled: true, Status: "Canceled", RunID: "r1", Closed: closed, Error: "cancelled"}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				described := 0

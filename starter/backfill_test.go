@@ -136,7 +136,7 @@ func TestBackfill(t *testing.T) {
 		w.backfills(stopped)
 		code, stdout, _ := w.starter(t, backfillLine("--wait")...)
 		require.Equal(t, exit.Failed, code)
-		require.Contains(t, stdout, "6 dates were not run: stopped by ann: enough")
+		require.Contains(t, stdout, "6 dates did not run: stopped by ann: enough")
 	})
 
 	t.Run("of_the_same_dates_is_there_once", func(t *testing.T) {

@@ -50,7 +50,7 @@ func (a *app) backfillCommand() *cobra.Command {
 	f.StringVar(&o.from, "from", "", "first `date`, YYYY-MM-DD")
 	f.StringVar(&o.to, "to", "", "last `date`, YYYY-MM-DD")
 	f.IntVar(&o.parallel, "parallel", 1, "number of `dates` that run at a time")
-	f.BoolVar(&o.wait, "wait", false, "wait for the end; exit code 1 if a date failed")
+	f.BoolVar(&o.wait, "wait", false, "wait for the end; exit code 1 if a date failed or was cancelled")
 	f.BoolVar(&o.backwards, "backwards", false, "latest date first")
 	f.StringVar(&o.onFailure, "on-failure", string(run.ContinueOnFailure), "`action` when dates fail: continue, stop or max=N")
 	f.StringArrayVar(&o.taskFrom, "task-from", nil, "`task` to run again with everything downstream (repeatable); implies --reprocess all")

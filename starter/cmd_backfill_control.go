@@ -84,8 +84,8 @@ func (a *app) showBackfills(c *cobra.Command, conn *temporal.Connection, ids []s
 	return a.print(c, all, func() { a.view.Backfills(all) })
 }
 
-// waitForBackfill follows a backfill and prints how it ended. Dates that failed or were not run are
-// exit code 1.
+// waitForBackfill follows a backfill and prints how it ended. Dates that failed, were cancelled or
+// did not run are exit code 1.
 func (a *app) waitForBackfill(c *cobra.Command, conn *temporal.Connection, in run.RangeInput, started client.WorkflowRun) error {
 	bar := a.StartProgress("dates", int64(in.From.Days(in.To)))
 	defer bar.End()
@@ -109,7 +109,7 @@ func (a *app) waitForBackfill(c *cobra.Command, conn *temporal.Connection, in ru
 	}{end.RangeResult, link}, func() { a.view.BackfillEnd(end, link) }); err != nil {
 		return err
 	}
-	if end.Failed > 0 || end.Stopped != "" {
+	if !end.Good() {
 		return exit.Shown(exit.Failed)
 	}
 	return nil

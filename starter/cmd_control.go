@@ -43,7 +43,8 @@ func (a *app) cancelCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cancel <date>",
 		Short: "Cancel a run and its Databricks runs",
-		Long: "Cancel ends the run of a date: it cancels the Databricks runs of its tasks, and skips the tasks that have not started.\n" +
+		Long: "Cancel ends the run of a date: it cancels the Databricks runs of its tasks, and starts no more tasks. These tasks end as cancelled,\n" +
+			"and so does the run; `starter rerun <date> --failed` runs them again.\n" +
 			"Temporal keeps the request: if no worker is running, the next one that starts carries it out.",
 		Example: "  starter cancel 2022-10-18 --reason \"wrong parameters\" --wait",
 		GroupID: groupManage,

@@ -117,12 +117,12 @@ func (a *app) printStarted(c *cobra.Command, conn *temporal.Connection, date dat
 	})
 }
 
-// printEnd prints how a run ended. A failed run is exit code 1.
+// printEnd prints how a run ended. A failed or cancelled run is exit code 1.
 func (a *app) printEnd(c *cobra.Command, conn *temporal.Connection, status run.Status) error {
 	if err := a.printStatus(c, conn, status); err != nil {
 		return err
 	}
-	if status.State == run.Failed {
+	if status.State.Bad() {
 		return exit.Shown(exit.Failed)
 	}
 	return nil

@@ -14,7 +14,12 @@ import (
 )
 
 // decidedError ends a held task in the state that an operator decided on.
-type decidedError struct{ state run.State }
+type decidedError struct {
+	state run.State
+	// reason is the task's error if the operator left it failed. A failure that was resolved is not
+	// the task's error any more: the history of tries keeps it.
+	reason string
+}
 
 func (e *decidedError) Error() string { return "decided: " + string(e.state) }
 
@@ -38,7 +43,11 @@ func (r *dagRun) hold(ctx workflow.Context, s *run.Task, cause error, holds bool
 	if state == run.Running {
 		return nil
 	}
-	return &decidedError{state}
+	decided := &decidedError{state: state}
+	if state == run.Failed {
+		decided.reason = failure.Reason(cause)
+	}
+	return decided
 }
 
 // upsertState makes held runs searchable.

@@ -63,6 +63,12 @@ func TestHold(t *testing.T) {
 				require.Equal(t, c.tries, p.task("clean_geo").Tries)
 				require.Equal(t, c.query == run.UpstreamFailed, p.err != nil)
 				require.Equal(t, string(c.choice)+" by ann: the source is repaired", p.entry.Tasks[2].Decision)
+				if c.geo == run.Failed {
+					require.Contains(t, p.task("clean_geo").Error, "broken")
+				} else {
+					require.Empty(t, p.task("clean_geo").Error, "a failure that was resolved is not the task's error any more")
+				}
+				require.Contains(t, p.task("clean_geo").History[0].Error, "broken", "the tries keep it")
 			})
 		}
 	})
@@ -92,7 +98,8 @@ func TestHold(t *testing.T) {
 			env.RegisterDelayedCallback(env.CancelWorkflow, time.Hour)
 		})
 		require.True(t, temporal.IsCanceledError(p.err))
-		require.Equal(t, run.Failed, p.task("clean_geo").State)
+		require.Equal(t, run.Cancelled, p.task("clean_geo").State)
+		require.Equal(t, run.Cancelled, p.entry.State)
 		require.Equal(t, "the run was cancelled", p.task("clean_geo").Error)
 	})
 

@@ -79,7 +79,7 @@ func TestPast(t *testing.T) {
 			env.RegisterDelayedCallback(env.CancelWorkflow, 2*time.Minute+10*time.Second)
 		})
 		require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
-		require.Equal(t, run.Failed, p.task("query").State)
+		require.Equal(t, run.Cancelled, p.task("query").State)
 	})
 
 	t.Run("a_backwards_range_is_rejected", func(t *testing.T) {

@@ -71,7 +71,7 @@ func TestPause(t *testing.T) {
 		})
 		require.Error(t, p.err)
 		require.Empty(t, rejected)
-		require.Equal(t, run.Failed, p.status.State)
+		require.Equal(t, run.Cancelled, p.status.State)
 		require.Empty(t, p.status.Paused)
 	})
 }

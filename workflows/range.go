@@ -154,18 +154,21 @@ func (r *rangeRun) allStarted() bool {
 	return !slices.ContainsFunc(r.Running, func(f *run.InFlight) bool { return !f.Settled() })
 }
 
-// end returns the result. The range fails if a date failed or was left out.
+// end returns the result. The range fails if a date failed, was cancelled or was left out.
 func (r *rangeRun) end(ctx workflow.Context) (run.RangeResult, error) {
 	r.show(ctx)
 	switch {
 	case ctx.Err() != nil && r.Done() < r.Total:
 		return r.RangeResult, temporal.NewCanceledError(r.RangeResult)
-	case r.Failed == 0 && r.Stopped == "":
+	case r.Good():
 		return r.RangeResult, nil
 	}
 	var reasons []string
 	if r.Failed > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d of %d dates failed (%s): %s", r.Failed, r.Total, r.failedDates(), r.FirstError))
+	}
+	if r.Cancelled > 0 {
+		reasons = append(reasons, fmt.Sprintf("%d of %d dates were cancelled", r.Cancelled, r.Total))
 	}
 	if r.Stopped != "" {
 		reasons = append(reasons, fmt.Sprintf("%d dates did not run: %s", r.Total-r.Done(), r.Stopped))
@@ -193,8 +196,8 @@ func (r *rangeRun) show(ctx workflow.Context) {
 	for _, f := range r.Running {
 		running = append(running, string(f.Date))
 	}
-	text := fmt.Sprintf("**%s from %s to %s**: %d of %d dates done\n\n| success | failed | skipped | running |\n|---|---|---|---|\n| %d | %d | %d | %s |\n",
-		r.in.DAG, r.in.From, r.in.To, r.Done(), r.Total, r.Success, r.Failed, r.Skipped, strings.Join(running, ", "))
+	text := fmt.Sprintf("**%s from %s to %s**: %d of %d dates done\n\n| success | failed | cancelled | skipped | running |\n|---|---|---|---|---|\n| %d | %d | %d | %d | %s |\n",
+		r.in.DAG, r.in.From, r.in.To, r.Done(), r.Total, r.Success, r.Failed, r.Cancelled, r.Skipped, strings.Join(running, ", "))
 	if r.Paused != "" {
 		text += "\npaused: " + r.Paused + "\n"
 	}

@@ -23,7 +23,7 @@ func (r *rangeRun) start(ctx workflow.Context, f *run.InFlight, decision ledger.
 	})
 }
 
-// runDate runs a date and returns its state: success, failed with the reason, or skipped.
+// runDate runs a date and returns its state: success, cancelled, failed with the reason, or skipped.
 //
 // If another run of the date is running, the range attaches to it: it waits for that run. If that
 // run saw only part of the date and the date is over by now, the range runs the date again.
@@ -79,6 +79,8 @@ func (r *rangeRun) runChild(ctx workflow.Context, f *run.InFlight, decision ledg
 	case errors.As(err, &already):
 		f.RunID = ""
 		return run.None, "", true
+	case temporal.IsCanceledError(err): // the run; nothing cancels the context of this coroutine
+		return run.Cancelled, "", false
 	case err != nil:
 		return run.Failed, failure.Reason(err), false
 	}
@@ -102,6 +104,8 @@ func (r *rangeRun) await(ctx workflow.Context, runID string, f *run.InFlight) (r
 		return run.Failed, "the run has ended, and its history is past Temporal's retention: see the ledger"
 	case end.Success:
 		return run.Success, ""
+	case end.Cancelled:
+		return run.Cancelled, ""
 	case end.Error == "":
 		return run.Failed, end.Status
 	}
@@ -118,6 +122,8 @@ func (r *rangeRun) count(ctx workflow.Context, f *run.InFlight, state run.State,
 		return
 	case run.Success:
 		r.Success++
+	case run.Cancelled: // by an operator: it is no failure that could stop the range
+		r.Cancelled++
 	default:
 		r.Failed++
 		if len(r.FailedDates) < maxFailedDates {

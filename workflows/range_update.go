@@ -43,7 +43,7 @@ func (r *rangeRun) checkPause(p run.Pause) error {
 }
 
 // resume handles run.ResumeUpdate.
-func (r *rangeRun) resume(workflow.Context, run.Pause) error {
+func (r *rangeRun) resume(_ workflow.Context, _ run.Pause) error {
 	r.Paused = ""
 	r.changed = true
 	return nil

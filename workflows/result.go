@@ -41,7 +41,7 @@ func (r *dagRun) end(ctx workflow.Context) (run.Result, error) {
 }
 
 // result returns nil if the run succeeded. As in Airflow, it fails if one of its leaves failed or
-// could not run. The error names the failed tasks first, then those that could not run. A
+// could not run. The error names the failed tasks first, then cancelled ones, then those that could not run. A
 // cancellation that comes after all tasks are final changes nothing.
 func (r *dagRun) result() error {
 	if r.interrupted && !r.timedOut {
@@ -49,19 +49,24 @@ func (r *dagRun) result() error {
 	}
 	leaves := r.dag.Leaves()
 	fails := slices.ContainsFunc(r.tasks, func(s *run.Task) bool {
-		return slices.Contains(leaves, s.ID) && (s.State == run.Failed || s.State == run.UpstreamFailed)
+		return slices.Contains(leaves, s.ID) && s.State.Bad()
 	})
 	if !fails && !r.interrupted {
 		return nil
 	}
-	var failed, upstream []string
+	var failed, cancelled, upstream []string
 	for _, s := range r.tasks {
 		switch s.State {
 		case run.Failed:
 			failed = append(failed, fmt.Sprintf("task %s failed after %s: %s", s.ID, triesOf(s.Tries), s.Error))
+		case run.Cancelled:
+			cancelled = append(cancelled, s.ID)
 		case run.UpstreamFailed:
 			upstream = append(upstream, fmt.Sprintf("task %s is upstream_failed", s.ID))
 		}
+	}
+	if len(cancelled) > 0 {
+		failed = append(failed, "cancelled tasks: "+strings.Join(cancelled, ", "))
 	}
 	what := "failed"
 	if r.interrupted {

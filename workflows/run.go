@@ -136,7 +136,7 @@ func (r *dagRun) schedule(ctx workflow.Context) {
 		}
 		if ctx.Err() != nil {
 			r.interrupted = true
-			r.finish(ctx, s, run.Skipped, r.interruption()+" before the task started")
+			r.finish(ctx, s, run.Cancelled, r.interruption()+" before the task started")
 			continue
 		}
 		switch decided := t.TriggerRule.Decide(r.states(t.After)); decided {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/internal/dag"
@@ -44,6 +45,8 @@ func (r *dagRun) status() run.Status {
 // state returns the state of the run: held while a task waits for a decision.
 func (r *dagRun) state() run.State {
 	switch {
+	case !r.ended.IsZero() && temporal.IsCanceledError(r.err):
+		return run.Cancelled
 	case !r.ended.IsZero() && r.err != nil:
 		return run.Failed
 	case !r.ended.IsZero():

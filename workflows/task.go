@@ -50,12 +50,12 @@ func (r *dagRun) fail(ctx workflow.Context, s *run.Task, err error) {
 	var decided *decidedError
 	switch {
 	case errors.As(err, &decided):
-		r.finish(ctx, s, decided.state, s.Error)
+		r.finish(ctx, s, decided.state, decided.reason)
 	case errors.Is(err, ErrSkip):
 		r.finish(ctx, s, run.Skipped, "")
 	case ctx.Err() != nil:
 		r.interrupted = true
-		r.finish(ctx, s, run.Failed, r.interruption())
+		r.finish(ctx, s, run.Cancelled, r.interruption())
 	case errors.Is(err, errPastFailed):
 		r.finish(ctx, s, run.UpstreamFailed, err.Error())
 	default:
@@ -86,6 +86,8 @@ func (r *dagRun) try(ctx workflow.Context, t dag.Task, s *run.Task) error {
 		try.State = run.Success
 	case errors.Is(err, ErrSkip):
 		try.State = run.Skipped
+	case ctx.Err() != nil:
+		try.State, try.Error = run.Cancelled, r.interruption()
 	default:
 		try.State, try.Error = run.Failed, cut(oneLine(errors.New(failure.Reason(err))), maxTryError)
 	}

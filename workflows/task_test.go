@@ -37,9 +37,12 @@ func TestRunTimeout(t *testing.T) {
 			p := playCatalog(t, c, in)
 			require.Equal(t, 90*time.Second, p.took.Round(time.Second), name)
 			require.False(t, temporal.IsCanceledError(p.err), "a run that timed out has failed")
-			require.ErrorContains(t, p.err, "test of 2022-10-18 timed out after 1m30s: task clean_pin failed after 1 try")
-			require.Equal(t, map[string]run.State{"load": run.Success, "clean_pin": run.Failed, "clean_geo": run.Failed, "clean_user": run.Failed, "query": run.Skipped}, states(p))
+			require.ErrorContains(t, p.err, "test of 2022-10-18 timed out after 1m30s: cancelled tasks: clean_pin, clean_geo, clean_user, query")
+			require.Equal(t, map[string]run.State{
+				"load": run.Success, "clean_pin": run.Cancelled, "clean_geo": run.Cancelled, "clean_user": run.Cancelled, "query": run.Cancelled,
+			}, states(p))
 			require.Equal(t, "the run timed out after 1m30s", p.task("clean_pin").Error)
+			require.Equal(t, "the run timed out after 1m30s before the task started", p.task("query").Error)
 			require.Equal(t, run.Failed, p.entry.State)
 		}
 	})

@@ -60,6 +60,7 @@ func branches(open []bool, row TreeRow) string {
 var colors = map[run.State]string{
 	run.Success: "#8fd694", run.Failed: "#f08080", run.UpstreamFailed: "#ffc06e", run.Skipped: "#f5b5d0",
 	run.Running: "#b5f2b0", run.Queued: "#d0d0d0", run.UpForRetry: "#ffe680", run.Held: "#d0b0f0", run.None: "#ffffff",
+	run.Cancelled: "#e0b080", run.Blocked: "#f08080",
 }
 
 // Mermaid returns the DAG as a Mermaid flowchart, which GitHub and many editors render. state

@@ -10,8 +10,8 @@ import (
 // Airflow's. The empty rule is AllSuccess.
 type TriggerRule string
 
-// Airflow's trigger rules. Unless a rule says otherwise, failed parents include those that are
-// upstream_failed.
+// Airflow's trigger rules. Failed parents include cancelled ones and, unless a rule says otherwise,
+// those that are upstream_failed.
 const (
 	// AllSuccess runs when all parents succeeded. After a failed parent the task is
 	// upstream_failed, after a skipped one it is skipped.
@@ -107,7 +107,7 @@ func count(states []run.State) parents {
 		switch s {
 		case run.Success:
 			p.success++
-		case run.Failed:
+		case run.Failed, run.Cancelled: // a cancelled task has not done its work
 			p.failed++
 		case run.UpstreamFailed:
 			p.upstreamFailed++

@@ -9,12 +9,19 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-var allStates = []run.State{run.None, run.Queued, run.Running, run.UpForRetry, run.Held, run.Success, run.Failed, run.UpstreamFailed, run.Skipped}
+var allStates = []run.State{run.None, run.Queued, run.Running, run.UpForRetry, run.Held, run.Success, run.Failed, run.UpstreamFailed, run.Skipped, run.Cancelled}
 
 // airflow states the trigger rules for two parents as Airflow's documentation and scheduler do:
 // first what a task is set to without running, then whether it may run. It is written independently
 // of rules, case by case.
 func airflow(rule TriggerRule, a, b run.State) run.State {
+	failedIfCancelled := func(s run.State) run.State { // Airflow has no such state; its tasks of a stopped run are failed
+		if s == run.Cancelled {
+			return run.Failed
+		}
+		return s
+	}
+	a, b = failedIfCancelled(a), failedIfCancelled(b)
 	is := func(s run.State, of ...run.State) bool {
 		for _, o := range of {
 			if s == o {
@@ -140,7 +147,7 @@ func TestRule(t *testing.T) {
 
 	t.Run("decides_once_all_parents_are_final", func(t *testing.T) {
 		names := rapid.SampledFrom(rules)
-		finals := rapid.SliceOfN(rapid.SampledFrom([]run.State{run.Success, run.Failed, run.UpstreamFailed, run.Skipped}), 1, 6)
+		finals := rapid.SliceOfN(rapid.SampledFrom([]run.State{run.Success, run.Failed, run.UpstreamFailed, run.Skipped, run.Cancelled}), 1, 6)
 		rapid.Check(t, func(t *rapid.T) {
 			rule, states := names.Draw(t, "rule").name, finals.Draw(t, "parents")
 			if rule.Decide(states) == run.None {
@@ -154,7 +161,7 @@ func TestRule(t *testing.T) {
 	// order of two ends matters).
 	t.Run("runs_early_only_if_every_ending_runs", func(t *testing.T) {
 		names := rapid.SampledFrom(rules)
-		some := rapid.SliceOfN(rapid.SampledFrom([]run.State{run.None, run.Running, run.Success, run.Failed, run.UpstreamFailed, run.Skipped}), 1, 4)
+		some := rapid.SliceOfN(rapid.SampledFrom([]run.State{run.None, run.Running, run.Success, run.Failed, run.UpstreamFailed, run.Skipped, run.Cancelled}), 1, 4)
 		rapid.Check(t, func(t *rapid.T) {
 			rule, states := names.Draw(t, "rule").name, some.Draw(t, "parents")
 			if rule == Always || rule.Decide(states) != run.Running {

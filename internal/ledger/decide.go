@@ -14,7 +14,7 @@ const Partial run.State = "partial"
 // Decision is what a range decides about one date. A dry run prints it, the range carries it out.
 type Decision struct {
 	Date dates.Date `json:"date"`
-	// State is the date's state in the ledger: none, success, failed or partial.
+	// State is the date's state in the ledger: none, success, failed, cancelled or partial.
 	State run.State `json:"state"`
 	// Run reports whether the date runs; otherwise it is skipped. Why is the reason, in words.
 	Run bool   `json:"run"`
@@ -42,6 +42,11 @@ func Decide(date dates.Date, entry *Entry, reprocess run.Reprocess) Decision {
 		d.Run, d.Why = false, "has already run"
 	case reprocess == run.ReprocessFailed:
 		d.Why, d.FailedOnly = "failed; failed dates run again", true
+		if entry.State == run.Cancelled {
+			d.Why = "cancelled; counts as failed, and failed dates run again"
+		}
+	case entry.State == run.Cancelled:
+		d.Run, d.Why = false, "was cancelled; --reprocess failed runs it again"
 	default:
 		d.Run, d.Why = false, "has failed; --reprocess failed runs it again"
 	}

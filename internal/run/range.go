@@ -42,12 +42,13 @@ type RangeResult struct {
 	From  dates.Date `json:"from"`
 	To    dates.Date `json:"to"`
 	Total int        `json:"total"`
-	// Success, Failed and Skipped add up to the dates that are done. Attached counts those among
-	// the first two whose run the range did not start itself.
-	Success  int `json:"success"`
-	Failed   int `json:"failed"`
-	Skipped  int `json:"skipped"`
-	Attached int `json:"attached"`
+	// Success, Failed, Cancelled and Skipped add up to the dates that are done. Attached counts
+	// those among the first three whose run the range did not start itself.
+	Success   int `json:"success"`
+	Failed    int `json:"failed"`
+	Cancelled int `json:"cancelled"`
+	Skipped   int `json:"skipped"`
+	Attached  int `json:"attached"`
 	// FailedDates holds the first hundred failed dates.
 	FailedDates []dates.Date `json:"failedDates,omitempty"`
 	// FirstError is the message of the first failure.
@@ -57,7 +58,10 @@ type RangeResult struct {
 }
 
 // Done returns how many dates are done.
-func (r RangeResult) Done() int { return r.Success + r.Failed + r.Skipped }
+func (r RangeResult) Done() int { return r.Success + r.Failed + r.Cancelled + r.Skipped }
+
+// Good reports whether all dates have succeeded or were skipped.
+func (r RangeResult) Good() bool { return r.Failed+r.Cancelled == 0 && r.Stopped == "" }
 
 // RangeProgress is the answer to ProgressQuery.
 type RangeProgress struct {

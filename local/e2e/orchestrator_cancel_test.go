@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
@@ -49,12 +50,14 @@ func TestCancel(t *testing.T) {
 		require.Equal(t, jobs.RunResultStateCanceled, runs[load][0].State.ResultState)
 
 		status := s.statusOf(string(date))
-		require.Equal(t, run.Failed, status.State)
-		require.Contains(t, status.Error, "cancelled")
+		require.Equal(t, run.Cancelled, status.State)
 		for _, task := range status.Tasks {
-			if task.ID != "load" {
-				require.Equal(t, run.Skipped, task.State, task.ID)
-			}
+			require.Equal(t, run.Cancelled, task.State, task.ID)
+			require.Contains(t, task.Error, "the run was cancelled", task.ID)
 		}
+		for _, line := range []string{"runs --state cancelled", "grid", "calendar", "backfill --from " + string(date) + " --to " + string(date) + " --dry-run"} {
+			require.Contains(t, s.must(strings.Fields(line)...), "cancelled", line)
+		}
+		require.Contains(t, s.must("runs", "--from", string(date), "--to", string(date)), string(date), "the last date is included")
 	})
 }

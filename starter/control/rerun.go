@@ -18,7 +18,8 @@ type RerunSelection struct {
 	From []string
 	// Only selects these tasks.
 	Only []string
-	// Failed selects the tasks that failed or could not run, and everything downstream of them.
+	// Failed selects the tasks that failed, were cancelled or could not run, and everything
+	// downstream of them.
 	Failed bool
 }
 
@@ -51,12 +52,12 @@ func (c *Controller) RerunTasks(ctx context.Context, conn *temporal.Connection, 
 	return from, nil
 }
 
-// failedTasks returns the tasks of a run that failed or could not run, and everything downstream of
-// them.
+// failedTasks returns the tasks of a run that failed, were cancelled or could not run, and everything
+// downstream of them.
 func (c *Controller) failedTasks(status run.Status) (dag.Tasks, error) {
 	var failed dag.Tasks
 	for _, task := range status.Tasks {
-		if _, ok := c.DAG.DAG.Task(task.ID); ok && (task.State == run.Failed || task.State == run.UpstreamFailed) {
+		if _, ok := c.DAG.DAG.Task(task.ID); ok && task.State.Bad() {
 			failed = append(failed, task.ID)
 		}
 	}

@@ -187,7 +187,7 @@ func (d *demo) runDates(ctx context.Context, date dates.Date) (failed, err error
 			return nil, err
 		}
 		d.drawRun(status)
-		if status.State == run.Failed {
+		if status.State.Bad() {
 			failed = exit.Shown(exit.Failed)
 		}
 	}

@@ -93,7 +93,8 @@ func scheduleOf(ctx context.Context, conn *temporal.Connection, r *history.Reade
 	return fmt.Sprintf("%s fires next at %s UTC", view.ID, term.Moment(view.Next[0])), nil
 }
 
-// datesOf finds dates that are overdue, have failed or were seen in part. It needs no worker.
+// datesOf finds dates that are overdue, have failed, were cancelled or were seen in part. It needs no
+// worker.
 func datesOf(ctx context.Context, conn *temporal.Connection, r *history.Reader) (string, error) {
 	since := r.Yesterday().Add(1 - datesChecked)
 	found, err := r.FindGaps(ctx, conn, since)
@@ -104,7 +105,7 @@ func datesOf(ctx context.Context, conn *temporal.Connection, r *history.Reader) 
 	more := 0
 	for _, g := range found.Gaps() {
 		switch {
-		case !g.Overdue && g.State != history.GapFailed && g.State != history.GapPartial:
+		case !g.Overdue && g.State != history.GapFailed && g.State != history.GapCancelled && g.State != history.GapPartial:
 		case len(lines) == datesNamed:
 			more++
 		default:
@@ -117,7 +118,7 @@ func datesOf(ctx context.Context, conn *temporal.Connection, r *history.Reader) 
 	if len(lines) > 0 {
 		return "", errors.New(r.DAG.Name + ": " + strings.Join(lines, "; "))
 	}
-	detail := fmt.Sprintf("%s: no overdue, failed or partial dates since %s", r.DAG.Name, since)
+	detail := fmt.Sprintf("%s: no overdue, failed, cancelled or partial dates since %s", r.DAG.Name, since)
 	if found.Expected.After(since) {
 		detail += "; " + found.Expected.String()
 	}

@@ -34,6 +34,8 @@ const (
 	GapLost GapState = "lost"
 	// GapFailed is a date whose run failed.
 	GapFailed GapState = "failed"
+	// GapCancelled is a date whose run was cancelled.
+	GapCancelled GapState = "cancelled"
 	// GapPartial is a date whose run came before the date was over.
 	GapPartial GapState = "partial"
 	// GapOverdue is a date whose run is still running after the deadline.
@@ -132,6 +134,9 @@ func failureOf(e ledger.Entry) string {
 		}
 		return task.ID + ": " + said
 	}
+	if e.State == run.Cancelled {
+		return "its run was cancelled"
+	}
 	return e.Error
 }
 
@@ -176,10 +181,15 @@ func (g GapFacts) of(date dates.Date, firing time.Time, late schedule.OverdueDat
 		return Gap{Date: date, State: GapOverdue, Cause: late.Reason(), Command: g.Command("status " + string(date))}, true
 	case r && fact.open, !date.Over(g.Now):
 		return Gap{}, false
-	case r && fact.state != run.Success && fact.recorded && !fact.partial:
-		return Gap{Date: date, State: GapFailed, Cause: cmp.Or(fact.why, "the ledger has no error"), Command: g.Command(fmt.Sprintf("rerun %s --failed", date))}, true
 	case r && fact.state != run.Success:
-		return Gap{Date: date, State: GapFailed, Cause: cmp.Or(fact.why, "the ledger has no error"), Command: g.Command("run " + string(date))}, true
+		gap := Gap{Date: date, State: GapFailed, Cause: cmp.Or(fact.why, "the ledger has no error"), Command: g.Command("run " + string(date))}
+		if fact.state == run.Cancelled {
+			gap.State, gap.Cause = GapCancelled, cmp.Or(fact.why, "its run was cancelled")
+		}
+		if fact.recorded && !fact.partial {
+			gap.Command = g.Command(fmt.Sprintf("rerun %s --failed", date))
+		}
+		return gap, true
 	case r && fact.partial:
 		cause := "it ran before the date was over"
 		if !fact.until.IsZero() {

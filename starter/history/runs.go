@@ -48,10 +48,10 @@ func (r *Reader) RunningDates(ctx context.Context, conn *temporal.Connection) (m
 }
 
 // settled returns the state of a run that visibility knows, and why it has failed if the run could
-// not record that itself: it was terminated, timed out, or was cancelled before a worker noticed.
+// not record that itself: it was terminated or timed out.
 func settled(found search.Run) (state run.State, why string) {
 	switch {
-	case found.Ended.IsZero(), found.State == run.Success, found.State == run.Failed:
+	case found.Ended.IsZero(), found.State == run.Success, found.State == run.Failed, found.State == run.Cancelled:
 		return found.State, ""
 	}
 	return run.Failed, fmt.Sprintf("the run was ended from outside: %s", found.State)

@@ -90,7 +90,7 @@ func (r *Reader) endOf(ctx context.Context, conn *temporal.Connection, ended cli
 		return run.Status{}, errors.Join(failed, err)
 	}
 	watcher.Show(status, Landing{})
-	if failed != nil && status.State != run.Failed { // it was terminated, or could not write the ledger
+	if failed != nil && !status.State.Bad() { // it was terminated, or could not write the ledger
 		status.State, status.Error = run.Failed, failure.Reason(failed)
 	}
 	return status, nil

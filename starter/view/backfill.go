@@ -17,6 +17,9 @@ func (v *View) BackfillRemark(p run.RangeProgress) string {
 	if p.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", p.Failed))
 	}
+	if p.Cancelled > 0 {
+		parts = append(parts, fmt.Sprintf("%d cancelled", p.Cancelled))
+	}
 	if len(p.Running) > 0 {
 		dates := make([]string, len(p.Running))
 		for i, f := range p.Running {
@@ -50,7 +53,7 @@ func (v *View) Backfills(all []history.BackfillStatus) {
 			state = "paused"
 		}
 		v.Say("%s: %s", b.ID, state)
-		v.Say("  %d of %d dates done (%d success, %d failed, %d skipped), %d at a time", b.Done(), b.Total, b.Success, b.Failed, b.Skipped, b.Parallel)
+		v.Say("  %d of %s done (%s, %d skipped), %d at a time", b.Done(), term.Count(int64(b.Total), "date"), v.rangeCounts(b.RangeResult), b.Skipped, b.Parallel)
 		if remark := v.BackfillRemark(b.RangeProgress); running && remark != "" {
 			v.Say("  %s", remark)
 		}
@@ -66,14 +69,16 @@ func (v *View) Backfills(all []history.BackfillStatus) {
 
 // BackfillEnd prints how a backfill ended.
 func (v *View) BackfillEnd(p run.RangeProgress, link string) {
-	v.Say("%d dates from %s to %s: %s, %s, %d skipped (already done)", p.Total, p.From, p.To,
-		v.PaintState(run.Success, fmt.Sprintf("%d success", p.Success)), v.paintFailed(p.Failed), p.Skipped)
+	v.Say("%s from %s to %s: %s, %d skipped (already done)", term.Count(int64(p.Total), "date"), p.From, p.To, v.rangeCounts(p.RangeResult), p.Skipped)
 	if p.Failed > 0 {
 		v.Say("\nFailed: %s\n\nThe first error:\n%s\n\nSee each with `%s`; run them again with --reprocess failed.",
 			failedDates(p.RangeResult), term.Indent(p.FirstError), v.Command("status <date>"))
 	}
+	if p.Cancelled > 0 {
+		v.Say("\nCancelled dates run again with --reprocess failed, too; list them with `%s`.", v.Command(fmt.Sprintf("runs --state cancelled --from %s --to %s", p.From, p.To)))
+	}
 	if p.Stopped != "" {
-		v.Say("\n%d dates were not run: %s", p.Total-p.Done(), p.Stopped)
+		v.Say("\n%s did not run: %s", term.Count(int64(p.Total-p.Done()), "date"), p.Stopped)
 	}
 	v.Say("\nWeb UI: %s", link)
 }
@@ -99,12 +104,18 @@ func (v *View) pausedBackfill(by string) string {
 	return fmt.Sprintf("paused by %s; `%s` continues it", by, v.Command("backfill resume"))
 }
 
-func (v *View) paintFailed(failed int) string {
-	text := fmt.Sprintf("%d failed", failed)
-	if failed == 0 {
-		return text
+// rangeCounts returns how many dates of a range ended in which state.
+func (v *View) rangeCounts(r run.RangeResult) string {
+	text := v.PaintState(run.Success, fmt.Sprintf("%d success", r.Success)) + ", "
+	if r.Failed == 0 {
+		text += "0 failed"
+	} else {
+		text += v.PaintState(run.Failed, fmt.Sprintf("%d failed", r.Failed))
 	}
-	return v.PaintState(run.Failed, text)
+	if r.Cancelled > 0 {
+		text += ", " + v.PaintState(run.Cancelled, fmt.Sprintf("%d cancelled", r.Cancelled))
+	}
+	return text
 }
 
 func failedDates(r run.RangeResult) string {

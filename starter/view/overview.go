@@ -15,7 +15,7 @@ import (
 )
 
 // gapIndent is as wide as the date and the state before the cause of a gap.
-const gapIndent = "                     "
+const gapIndent = "                       "
 
 // Overview prints the overview, in lines that fit the screen.
 func (v *View) Overview(o *history.Overview) {
@@ -69,7 +69,7 @@ func (v *View) showGaps(o *history.Overview, width int) {
 		if g.State == history.GapFailed || g.Overdue {
 			color = text.FgRed
 		}
-		v.Say("%s  %s  %s", g.Date, v.Paint(color, fmt.Sprintf("%-7s", g.State)), term.FirstLine(g.Cause, width-len(gapIndent)))
+		v.Say("%s  %s  %s", g.Date, v.Paint(color, fmt.Sprintf("%-9s", g.State)), term.FirstLine(g.Cause, width-len(gapIndent)))
 		command := g.Command
 		if g.Overdue { // as a comment of the shell: the line can be copied
 			command += fmt.Sprintf("  # deadline %s", g.Deadline.UTC().Format("01-02 15:04"))
