@@ -26,7 +26,7 @@ import (
 // tenDays is a backfill in which so many dates are done and failed.
 func tenDays(success, failed, skipped int, running ...dates.Date) run.RangeProgress {
 	p := run.RangeProgress{RangeResult: run.RangeResult{From: "2022-10-01", To: "2022-10-10", Total: 10, Success: success, Failed: failed, Skipped: skipped},
-		Parallel: 2, Ran: success + failed, Took: time.Duration(success+failed) * time.Minute}
+		Parallel: 2, Pace: run.Pace{Each: 30 * time.Second}}
 	if failed > 0 {
 		p.FailedDates, p.FirstError = []dates.Date{"2022-10-04"}, "task clean_geo failed after 2 tries:\nnowhere"
 	}

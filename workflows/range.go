@@ -83,6 +83,7 @@ func newRange(ctx workflow.Context, in run.RangeInput) *rangeRun {
 	} else {
 		r.RangeResult = run.RangeResult{From: in.From, To: in.To, Total: in.From.Days(in.To)}
 		r.Parallel, r.Started = in.Parallel, workflow.Now(ctx)
+		r.Pace = run.NewPace(r.Started, r.Parallel)
 	}
 	r.ledgerTill = r.Next
 	return r

@@ -136,8 +136,7 @@ func (r *rangeRun) count(ctx workflow.Context, f *run.InFlight, state run.State,
 	if f.Attached {
 		r.Attached++
 	}
-	r.Ran++
-	r.Took += workflow.Now(ctx).Sub(f.Asked)
+	r.Pace.RunEnded(workflow.Now(ctx), r.Parallel)
 	if limit := r.in.OnFailure.Limit(); limit > 0 && r.Failed >= limit && r.Stopped == "" {
 		r.Stopped = fmt.Sprintf("%d dates failed, and --on-failure is %s", r.Failed, r.in.OnFailure)
 	}

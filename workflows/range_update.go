@@ -43,8 +43,9 @@ func (r *rangeRun) checkPause(p run.Pause) error {
 }
 
 // resume handles run.ResumeUpdate.
-func (r *rangeRun) resume(_ workflow.Context, _ run.Pause) error {
+func (r *rangeRun) resume(ctx workflow.Context, _ run.Pause) error {
 	r.Paused = ""
+	r.Pace.Changed(workflow.Now(ctx), len(r.Running))
 	r.changed = true
 	return nil
 }
@@ -57,7 +58,8 @@ func (r *rangeRun) checkResume(run.Pause) error {
 }
 
 // setParallel handles run.ParallelUpdate.
-func (r *rangeRun) setParallel(_ workflow.Context, parallel int) error {
+func (r *rangeRun) setParallel(ctx workflow.Context, parallel int) error {
+	r.Pace.Changed(workflow.Now(ctx), len(r.Running))
 	r.Parallel = parallel
 	r.changed = true
 	return nil

@@ -73,9 +73,8 @@ type RangeProgress struct {
 	Paused string `json:"paused,omitempty"`
 	// Next counts the dates, in the range's order, that have been started or skipped.
 	Next int `json:"next"`
-	// Ran counts the runs that have ended, Took adds up how long they took.
-	Ran  int           `json:"ran"`
-	Took time.Duration `json:"took"`
+	// Pace is how fast the runs end.
+	Pace Pace `json:"pace"`
 }
 
 // InFlight is a date of a range whose run has not ended.
@@ -93,13 +92,11 @@ type InFlight struct {
 // run or starting it twice.
 func (f *InFlight) Settled() bool { return f.RunID != "" || f.Attached }
 
-// Left estimates how long the range still takes at its present width, from the runs that have
-// ended. ok is false if no run has ended yet, and if the range starts no dates because it is paused
-// or stopped.
+// Left estimates how long the range still takes, from the pace at which its runs have ended. ok is
+// false if no run has ended yet, and if the range starts no dates because it is paused or stopped.
 func (p RangeProgress) Left() (left time.Duration, ok bool) {
-	if p.Ran == 0 || p.Parallel == 0 || p.Paused != "" || p.Stopped != "" {
+	if p.Pace.Each == 0 || p.Paused != "" || p.Stopped != "" {
 		return 0, false
 	}
-	each := p.Took / time.Duration(p.Ran)
-	return each * time.Duration(p.Total-p.Done()) / time.Duration(p.Parallel), true
+	return p.Pace.Each * time.Duration(p.Total-p.Done()), true
 }

@@ -11,7 +11,7 @@ func TestRangeProgress(t *testing.T) {
 	t.Run("estimates_the_time_left", func(t *testing.T) {
 		_, ok := RangeProgress{}.Left()
 		require.False(t, ok, "no run has ended yet")
-		p := RangeProgress{RangeResult: RangeResult{Total: 30, Success: 10}, Parallel: 4, Ran: 10, Took: 20 * time.Minute}
+		p := RangeProgress{RangeResult: RangeResult{Total: 30, Success: 10}, Parallel: 4, Pace: Pace{Each: 30 * time.Second}}
 		left, ok := p.Left()
 		require.True(t, ok)
 		require.Equal(t, 10*time.Minute, left)
