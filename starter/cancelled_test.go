@@ -69,6 +69,6 @@ func TestCancelled(t *testing.T) {
 		}
 		code, _, stderr := w.starter(t, "rerun", "2022-10-18", "--failed")
 		require.Zero(t, code, stderr)
-		require.Equal(t, []string{"clean_pin", "clean_geo", "clean_user", "query"}, []string(w.temporal.started[0].(run.Input).RerunTasks))
+		require.Equal(t, []string{"clean_pin", "clean_geo", "clean_user", "query"}, w.temporal.started[0].(run.Input).RerunTasks)
 	})
 }

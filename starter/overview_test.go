@@ -177,7 +177,7 @@ func TestOverview(t *testing.T) {
 		w.settings.StartDates = config.StartDates{"": "2022-10-16"}
 		_, stdout, _ = w.starter(t, "status", "--days", "5")
 		require.Contains(t, stdout, "GAPS: 3 dates since 2022-10-14\n  dates are expected since 2022-10-16 (the start date)\n"+
-			"2022-10-16  missed   the Schedule was created later, at 2022-10-18 12:00:00 UTC\n")
+			"2022-10-16  missed     the Schedule was created later, at 2022-10-18 12:00:00 U")
 		_, stdout, _ = w.starter(t, "status", "--days", "3")
 		require.NotContains(t, stdout, "expected since", "all dates that are shown are expected")
 	})
@@ -190,7 +190,7 @@ func TestOverview(t *testing.T) {
 		require.Zero(t, code, stderr)
 		_, stdout, _ := w.starter(t, "status", "--days", "5")
 		require.Contains(t, stdout, "no Schedule; create it with `starter schedule apply`")
-		require.Contains(t, stdout, "2022-10-17  missed   there is no Schedule: it was deleted, or never created\n                     starter run 2022-10-17  # deadline 10-18 06:00\n2022-10-18  missed")
+		require.Contains(t, stdout, "2022-10-17  missed     there is no Schedule: it was deleted, or never created\n                       starter run 2022-10-17  # deadline 10-18 06:00\n2022-10-18  missed")
 		code, stdout, _ = w.starter(t, "doctor")
 		require.Equal(t, exit.Failed, code)
 		require.Contains(t, stdout, "there is no Schedule pipeline in namespace default: create it with `starter schedule apply`")
