@@ -17,6 +17,7 @@ import (
 type runsOptions struct {
 	state, trigger, tag string
 	from, to            string
+	warned              bool
 	limit               int
 }
 
@@ -27,7 +28,7 @@ func (a *app) runsCommand() *cobra.Command {
 		Short: "List runs, the latest first",
 		Long: "Runs lists the runs that Temporal knows: those within the namespace's retention.\n" +
 			"`starter grid` and `starter status <date>` also know older ones.",
-		Example: "  starter runs\n  starter runs --state failed --trigger schedule --from 2022-10-01 -o json\n  starter runs --tag repair",
+		Example: "  starter runs\n  starter runs --state failed --trigger schedule --from 2022-10-01 -o json\n  starter runs --tag repair\n  starter runs --warned",
 		GroupID: groupViews,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -44,6 +45,7 @@ func (a *app) runsCommand() *cobra.Command {
 	flags.StringVar(&o.state, "state", "", "`state` of the runs: "+term.Join(words(runStates)))
 	flags.StringVar(&o.trigger, "trigger", "", "`trigger` of the runs: "+term.Join(words(runTriggers)))
 	flags.StringVar(&o.tag, "tag", "", "`tag` of the runs")
+	flags.BoolVar(&o.warned, "warned", false, "only runs that have succeeded with warnings")
 	flags.StringVar(&o.from, "from", "", "first logical `date`")
 	flags.StringVar(&o.to, "to", "", "last logical `date`")
 	flags.IntVarP(&o.limit, "limit", "n", 50, "maximum number of `runs`")
@@ -67,7 +69,7 @@ func words[S ~string](all []S) []string {
 
 // filter returns the runs that the command line asks for, or all mistakes in it.
 func (o runsOptions) filter() (search.Filter, error) {
-	f := search.Filter{State: run.State(o.state), Trigger: run.Trigger(o.trigger), Tag: o.tag}
+	f := search.Filter{State: run.State(o.state), Trigger: run.Trigger(o.trigger), Tag: o.tag, Warned: o.warned}
 	var errs [6]error
 	f.From, errs[0] = optionalDate("--from", o.from)
 	f.To, errs[1] = optionalDate("--to", o.to)
@@ -97,5 +99,6 @@ func (a *app) runs(c *cobra.Command, conn *temporal.Connection, filter search.Fi
 			return
 		}
 		a.PrintTable(a.view.RunsTable(rows))
+		a.view.WarnedLegend(rows)
 	})
 }

@@ -9,11 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/internal/search"
 )
 
 // counts is what the warehouse counts, once.
@@ -23,6 +25,11 @@ func counts(answer activities.RowCounts, err error) func(*testsuite.TestWorkflow
 			func(context.Context, activities.CountRowsInput) (activities.RowCounts, error) { return answer, err }).Once()
 	}
 }
+
+// lander is a function that lands a topic.
+type lander struct{ does }
+
+func (lander) Effects() dag.Effects { return dag.Effects{Lands: []string{"pin"}} }
 
 func cleaning(expect dag.Expect) dag.DAG {
 	return dag.DAG{{ID: "clean_pin", Do: Notebook{Name: "clean_pin", Cleans: "pin"}, Expect: expect, RetryDelay: time.Hour}}
@@ -51,6 +58,50 @@ func TestExpect(t *testing.T) {
 		require.Empty(t, rejected)
 		require.NoError(t, p.err)
 		require.Equal(t, "succeed by ann: a holiday", p.task("clean_pin").Decision)
+	})
+
+	t.Run("a_warning_fails_nothing", func(t *testing.T) {
+		l := newLake()
+		p := play(t, cleaning(dag.Expect{WarnQuarantined: 50}), run.Input{}, l.mockNotebooks, counts(activities.RowCounts{Counted: true, Records: 5, Quarantined: 5}, nil))
+		require.NoError(t, p.err)
+		require.Equal(t, run.Success, p.entry.State)
+		require.Equal(t, []string{"clean_pin: 5 of 5 records quarantined, 100.0 %, more than 50 %"}, p.entry.Warnings)
+		require.True(t, p.entry.Warned())
+		require.Equal(t, []string{"5 of 5 records quarantined, 100.0 %, more than 50 %"}, p.task("clean_pin").Warnings)
+		require.True(t, p.task("clean_pin").Counted, "it counted 0 rows")
+
+		p = play(t, cleaning(dag.Expect{WarnQuarantined: 50}), run.Input{}, l.mockNotebooks, counts(activities.RowCounts{Counted: true, Rows: 5, Records: 5}, nil))
+		require.Empty(t, p.entry.Warnings)
+		require.False(t, p.entry.Warned())
+	})
+
+	t.Run("warns_that_it_could_not_count", func(t *testing.T) {
+		l := newLake()
+		denied := temporal.NewNonRetryableApplicationError("the warehouse rejected the credentials", failure.AccessDenied, nil)
+		p := play(t, cleaning(dag.Expect{WarnQuarantined: 50}), run.Input{}, l.mockNotebooks, counts(activities.RowCounts{}, denied))
+		require.NoError(t, p.err)
+		require.Equal(t, []string{"clean_pin: the records were not counted: the warehouse rejected the credentials"}, p.entry.Warnings)
+		p = play(t, cleaning(dag.Expect{WarnQuarantined: 50}), run.Input{}, l.mockNotebooks, counts(activities.RowCounts{}, nil))
+		require.Empty(t, p.entry.Warnings, "without a warehouse nothing is counted by design")
+	})
+
+	t.Run("a_warned_run_is_found_by_its_search_attribute", func(t *testing.T) {
+		for records, want := range map[int64]bool{0: true, 1: false} {
+			landed := does(func(workflow.Context, TaskInstance) (run.Outcome, error) {
+				return run.Outcome{Counted: true, Rows: records}, nil
+			})
+			env := newEnv(t, catalog(dag.DAG{{ID: "load", Do: lander{landed}, Expect: dag.Expect{WarnEmpty: true}}}))
+			env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Once()
+			upserts := 0
+			env.OnUpsertTypedSearchAttributes(mock.Anything).Run(func(args mock.Arguments) {
+				upserts++
+				warned, _ := args.Get(0).(temporal.SearchAttributes).GetBool(search.Warned)
+				require.Equal(t, want, warned)
+			}).Return(nil)
+			env.ExecuteWorkflow(run.RunWorkflow, run.Input{DAG: testDAG, Date: someDay})
+			require.NoError(t, env.GetWorkflowError())
+			require.Equal(t, 1, upserts, "it is set with the others: an event of its own would be one too many")
+		}
 	})
 
 	t.Run("without_counts_the_task_fails_only_if_it_requires_them", func(t *testing.T) {

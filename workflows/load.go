@@ -89,7 +89,7 @@ func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, er
 	if !planned.Partial || until.IsZero() {
 		until = try.Date.End()
 	}
-	return run.Outcome{URI: manifest.URI, Rows: manifest.Records, Until: until, Partial: planned.Partial}, nil
+	return run.Outcome{URI: manifest.URI, Rows: manifest.Records, Counted: true, Until: until, Partial: planned.Partial}, nil
 }
 
 // sum adds up the outcomes of the topics. The sum is partial if one of them is, and saw the date up
@@ -101,6 +101,7 @@ func sum(parts []run.Outcome) run.Outcome {
 			all.URI = part.URI
 		}
 		all.Rows += part.Rows
+		all.Counted = all.Counted || part.Counted
 		all.Partial = all.Partial || part.Partial
 		if all.Until.IsZero() || part.Until.Before(all.Until) {
 			all.Until = part.Until

@@ -101,6 +101,7 @@ func (n Notebook) Count(ctx workflow.Context, try TaskInstance, out run.Outcome,
 	if !counts.Counted {
 		return out, errNoWarehouse
 	}
+	out.Counted = true
 	out.Rows, out.Records, out.Quarantined, out.Tables = counts.Rows, counts.Records, counts.Quarantined, counts.Tables
 	return out, nil
 }

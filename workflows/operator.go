@@ -62,7 +62,7 @@ func CheckOperators(catalog dag.Catalog) error {
 			case t.Do == nil: // Validate reports it
 			case !runs:
 				errs = append(errs, fmt.Errorf("DAG %s: task %q: %T has no method Run(workflow.Context, TaskInstance)", d.Name, t.ID, t.Do))
-			case (t.Expect.MaxQuarantined > 0 || t.Expect.NotEmpty) && !counts:
+			case (t.Expect.MaxQuarantined > 0 || t.Expect.WarnQuarantined > 0 || t.Expect.NotEmpty) && !counts:
 				errs = append(errs, fmt.Errorf("DAG %s: task %q: %T has no method Count, so that nothing counts what the task expects", d.Name, t.ID, t.Do))
 			}
 		}

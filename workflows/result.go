@@ -25,6 +25,9 @@ func (r *dagRun) end(ctx workflow.Context) (run.Result, error) {
 	if !workflow.GetTypedSearchAttributes(ctx).ContainsKey(search.DAG) { // started from the Web UI
 		upsert = append(upsert, search.DAG.ValueSet(r.in.DAG), search.Date.ValueSet(r.in.Date.Start()), search.Trigger.ValueSet(string(r.in.Trigger)))
 	}
+	if r.status().Warned() {
+		upsert = append(upsert, search.Warned.ValueSet(true))
+	}
 	if err := workflow.UpsertTypedSearchAttributes(ctx, upsert...); err != nil {
 		return run.Result{}, err
 	}

@@ -39,6 +39,7 @@ func (r *dagRun) status() run.Status {
 	for _, task := range r.tasks {
 		status.Tasks = append(status.Tasks, *task)
 	}
+	status.Warnings = status.TaskWarnings()
 	return status
 }
 
@@ -89,9 +90,16 @@ func (r *dagRun) show(ctx workflow.Context) {
 	if partial {
 		text += fmt.Sprintf(" · partial: the date up to %s UTC", until.UTC().Format(time.DateTime))
 	}
+	if warnings := r.status().Warnings; len(warnings) > 0 {
+		text += fmt.Sprintf(" · **!** %s", warningsOf(len(warnings)))
+	}
 	text += "\n\n| task | state | tries | took | rows | notes |\n|---|---|---|---|---|---|\n"
 	for _, s := range r.tasks {
-		text += fmt.Sprintf("| %s | %s | %d | %s | %s | %s |\n", s.ID, s.State, s.Tries, took(s), rows(s), notes(s))
+		state := string(s.State)
+		if s.Warned() {
+			state += " **!**"
+		}
+		text += fmt.Sprintf("| %s | %s | %d | %s | %s | %s |\n", s.ID, state, s.Tries, took(s), rows(s), notes(s))
 	}
 	workflow.SetCurrentDetails(ctx, text)
 }
@@ -104,7 +112,7 @@ func took(s *run.Task) string {
 }
 
 func rows(s *run.Task) string {
-	if s.Rows == 0 {
+	if s.Rows == 0 && !s.Counted {
 		return ""
 	}
 	return fmt.Sprint(s.Rows)
@@ -123,11 +131,20 @@ func notes(s *run.Task) string {
 	if s.Link != "" {
 		notes = append(notes, "[Databricks run]("+s.Link+")")
 	}
+	notes = append(notes, s.Warnings...)
 	if s.Error != "" {
 		line := strings.Join(strings.Fields(s.Error), " ")
 		notes = append(notes, strings.ReplaceAll(cut(line, 200), "|", `\|`))
 	}
 	return strings.Join(notes, " · ")
+}
+
+// warningsOf returns a number of warnings in words.
+func warningsOf(n int) string {
+	if n == 1 {
+		return "1 warning"
+	}
+	return fmt.Sprintf("%d warnings", n)
 }
 
 // oneLine returns the text of an error on one line.

@@ -79,7 +79,7 @@ func isExpectation(err error) bool {
 // try runs the task's operator once and adds the try to the task's history.
 func (r *dagRun) try(ctx workflow.Context, t dag.Task, s *run.Task) error {
 	try := &run.Try{Number: s.Tries, Started: workflow.Now(ctx)}
-	s.Outcome, s.Trying = run.Outcome{}, try
+	s.Outcome, s.Warnings, s.Trying = run.Outcome{}, nil, try
 	err := r.operate(ctx, t, s, try)
 	switch {
 	case err == nil:
@@ -131,7 +131,7 @@ func (r *dagRun) operate(ctx workflow.Context, t dag.Task, s *run.Task, record *
 	if err := r.dag.CheckSkips(t.ID, out); err != nil {
 		return err
 	}
-	s.Outcome, err = expect(ctx, t, try, s.Outcome)
+	s.Outcome, s.Warnings, err = expect(ctx, t, try, s.Outcome)
 	return err
 }
 

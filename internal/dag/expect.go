@@ -9,6 +9,8 @@ import (
 
 // Expect is what a task requires of its own outcome. The zero value requires nothing. A broken
 // expectation ends the task without another try: the same data would give the same outcome.
+//
+// The fields that begin with Warn fail nothing: the task succeeds with a warning.
 type Expect struct {
 	// MinRows is the smallest number of rows that the task must handle.
 	MinRows int64
@@ -17,6 +19,11 @@ type Expect struct {
 	MaxQuarantined float64
 	// NotEmpty requires a row in each table that the task rebuilds.
 	NotEmpty bool
+	// WarnQuarantined is the share of the date's records above which quarantined records are a
+	// warning, in percent; 0 is no limit.
+	WarnQuarantined float64
+	// WarnEmpty warns if the task handled no record.
+	WarnEmpty bool
 	// Hold makes a task with a broken expectation wait for an operator's decision instead of
 	// failing.
 	Hold bool
@@ -24,6 +31,22 @@ type Expect struct {
 
 // Demands reports whether anything is required.
 func (e Expect) Demands() bool { return e.MinRows > 0 || e.MaxQuarantined > 0 || e.NotEmpty }
+
+// Warns reports whether something can be a warning.
+func (e Expect) Warns() bool { return e.WarnQuarantined > 0 || e.WarnEmpty }
+
+// Warnings returns everything in the outcome that is worth a warning, with the figures. An outcome
+// that was not counted has none.
+func (e Expect) Warnings(out run.Outcome) []string {
+	var all []string
+	if e.WarnEmpty && out.Counted && out.Rows == 0 && out.Records == 0 {
+		all = append(all, "no records")
+	}
+	if share := quarantinedShare(out); e.WarnQuarantined > 0 && share > e.WarnQuarantined {
+		all = append(all, fmt.Sprintf("%d of %d records quarantined, %.1f %%, more than %g %%", out.Quarantined, out.Records, share, e.WarnQuarantined))
+	}
+	return all
+}
 
 // Check returns everything in the outcome that is not as expected, with the figures.
 func (e Expect) Check(out run.Outcome) error {
@@ -56,14 +79,18 @@ func quarantinedShare(out run.Outcome) float64 {
 
 // check finds expectations that no outcome can meet.
 func (e Expect) check(found *mistakes, t Task) {
-	if e.MinRows < 0 || e.MaxQuarantined < 0 || e.MaxQuarantined > 100 {
-		found.add("task %q: MinRows must not be negative, and MaxQuarantined is between 0 and 100 percent", t.ID)
+	if e.MinRows < 0 || min(e.MaxQuarantined, e.WarnQuarantined) < 0 || max(e.MaxQuarantined, e.WarnQuarantined) > 100 {
+		found.add("task %q: MinRows must not be negative, and MaxQuarantined and WarnQuarantined are between 0 and 100 percent", t.ID)
+	}
+	if e.MaxQuarantined > 0 && e.WarnQuarantined >= e.MaxQuarantined {
+		found.add("task %q: WarnQuarantined must be below MaxQuarantined, or it has no effect", t.ID)
 	}
 	var effects Effects
 	if t.Do != nil {
 		effects = t.Do.Effects()
 	}
-	if e.MaxQuarantined > 0 && effects.Cleans == "" || e.NotEmpty && len(effects.Rebuilds) == 0 {
+	counted := effects.Cleans != "" || len(effects.Lands)+len(effects.Rebuilds) > 0
+	if max(e.MaxQuarantined, e.WarnQuarantined) > 0 && effects.Cleans == "" || e.NotEmpty && len(effects.Rebuilds) == 0 || e.WarnEmpty && !counted {
 		found.add("task %q: its operator %T cannot count what the task expects", t.ID, t.Do)
 	}
 	if e.Hold && !e.Demands() {

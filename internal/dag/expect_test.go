@@ -35,4 +35,24 @@ func TestExpect(t *testing.T) {
 			require.EqualError(t, err, c.want, name)
 		}
 	})
+	t.Run("warnings_have_their_figures_and_break_nothing", func(t *testing.T) {
+		for name, c := range map[string]struct {
+			expect Expect
+			out    run.Outcome
+			want   []string
+		}{
+			"nothing":               {Expect{}, run.Outcome{Counted: true}, nil},
+			"half is not more":      {Expect{WarnQuarantined: 50}, run.Outcome{Counted: true, Records: 4, Quarantined: 2}, nil},
+			"more than half":        {Expect{WarnQuarantined: 50}, run.Outcome{Counted: true, Records: 4, Quarantined: 3}, []string{"3 of 4 records quarantined, 75.0 %, more than 50 %"}},
+			"all":                   {Expect{WarnQuarantined: 50}, run.Outcome{Counted: true, Records: 4, Quarantined: 4}, []string{"4 of 4 records quarantined, 100.0 %, more than 50 %"}},
+			"no records":            {Expect{WarnEmpty: true}, run.Outcome{Counted: true}, []string{"no records"}},
+			"some records":          {Expect{WarnEmpty: true}, run.Outcome{Counted: true, Rows: 1}, nil},
+			"rejected, but not few": {Expect{WarnEmpty: true}, run.Outcome{Counted: true, Records: 2, Quarantined: 2}, nil},
+			"not counted":           {Expect{WarnEmpty: true, WarnQuarantined: 50}, run.Outcome{}, nil},
+		} {
+			require.Equal(t, c.want, c.expect.Warnings(c.out), name)
+			require.NoError(t, c.expect.Check(c.out), name)
+			require.False(t, c.expect.Demands(), name)
+		}
+	})
 }

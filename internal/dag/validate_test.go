@@ -35,7 +35,7 @@ func TestValidate(t *testing.T) {
 			"nothing to count":       {DAG{{ID: "a", Do: do, Expect: Expect{MaxQuarantined: 5}}}, []string{`task "a": its operator dag.does cannot count what the task expects`}},
 			"no tables":              {DAG{{ID: "a", Do: do, Expect: Expect{NotEmpty: true}}}, []string{`task "a": its operator dag.does cannot count what the task expects`}},
 			"holds for nothing":      {DAG{{ID: "a", Do: do, Expect: Expect{Hold: true}}}, []string{`task "a": Expect.Hold is set, but nothing is expected`}},
-			"impossible expectation": {DAG{{ID: "a", Do: does{Cleans: "pin"}, Expect: Expect{MaxQuarantined: 101}}}, []string{`task "a": MinRows must not be negative, and MaxQuarantined is between 0 and 100 percent`}},
+			"impossible expectation": {DAG{{ID: "a", Do: does{Cleans: "pin"}, Expect: Expect{MaxQuarantined: 101}}}, []string{`task "a": MinRows must not be negative, and MaxQuarantined and WarnQuarantined are between 0 and 100 percent`}},
 			"many": {DAG{{ID: "a", After: Tasks{"z"}, TriggerRule: "x"}, {ID: "a", Pool: "p", Do: do}},
 				[]string{`"z" is not a task`, `unknown trigger rule "x"`, `"a" has no operator`, `"a" is defined twice`, `no pool "p"`}},
 		} {

@@ -29,7 +29,7 @@ type Query struct {
 	DAG  string     `json:"dag"`
 	From dates.Date `json:"from"`
 	To   dates.Date `json:"to"`
-	// Brief leaves out tasks, parameters, tags and errors, so that thousands of entries fit into
+	// Brief leaves out tasks, parameters, tags, errors and warnings, so that thousands of entries fit into
 	// one payload.
 	Brief bool `json:"brief,omitempty"`
 }
@@ -49,7 +49,7 @@ func (l *Ledger) Entries(ctx context.Context, q Query) ([]Entry, error) {
 		group.Go(func() error {
 			entry, err := l.read(ctx, object.Key)
 			if q.Brief {
-				entry.Tasks, entry.Params, entry.Error, entry.Tags = nil, nil, "", nil
+				entry.Tasks, entry.Params, entry.Error, entry.Tags, entry.Warnings = nil, nil, "", nil, nil
 			}
 			entries[i] = entry
 			return err

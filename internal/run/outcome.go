@@ -6,8 +6,10 @@ import "time"
 type Outcome struct {
 	// URI is where the data is.
 	URI string `json:"uri,omitempty"`
-	// Rows counts the records or rows that the task handled.
-	Rows int64 `json:"rows,omitempty"`
+	// Rows counts the records or rows that the task handled. Counted reports whether it did: no rows
+	// are not the same as rows that nobody counted.
+	Rows    int64 `json:"rows,omitempty"`
+	Counted bool  `json:"counted,omitempty"`
 	// Records counts the records that a cleaning task read, Quarantined those that it rejected.
 	Records     int64 `json:"records,omitempty"`
 	Quarantined int64 `json:"quarantined,omitempty"`

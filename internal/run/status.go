@@ -29,6 +29,23 @@ type Status struct {
 	Paused string `json:"paused,omitempty"`
 	Tasks  []Task `json:"tasks"`
 	Error  string `json:"error,omitempty"`
+	// Warnings holds the warnings of the tasks, each with the id of its task. A run with warnings
+	// can be a success.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Warned reports whether the run has succeeded with warnings.
+func (s Status) Warned() bool { return s.State == Success && len(s.Warnings) > 0 }
+
+// TaskWarnings returns the warnings of all tasks, each with the id of its task.
+func (s Status) TaskWarnings() []string {
+	var all []string
+	for _, task := range s.Tasks {
+		for _, warning := range task.Warnings {
+			all = append(all, task.ID+": "+warning)
+		}
+	}
+	return all
 }
 
 // Task returns the task with that id. The state of a task that the run does not have is None.
@@ -66,6 +83,8 @@ type Task struct {
 	Outcome
 	// Error is why the last try failed.
 	Error string `json:"error,omitempty"`
+	// Warnings is what the task warns about although it succeeded.
+	Warnings []string `json:"warnings,omitempty"`
 	// Decision is what an operator decided about the task while it was held, who and why.
 	Decision string `json:"decision,omitempty"`
 	// Waiting is what a queued task waits for other than its parents.
@@ -75,6 +94,9 @@ type Task struct {
 	// Trying is the current try. Its State and Ended are not set.
 	Trying *Try `json:"trying,omitempty"`
 }
+
+// Warned reports whether the task has succeeded with warnings.
+func (t Task) Warned() bool { return t.State == Success && len(t.Warnings) > 0 }
 
 // Try is one try of a task.
 type Try struct {

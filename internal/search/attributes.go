@@ -21,6 +21,8 @@ var (
 	Trigger = temporal.NewSearchAttributeKeyKeyword("PinflowTrigger")
 	// Partial reports whether the run saw the date before it was over.
 	Partial = temporal.NewSearchAttributeKeyBool("PinflowPartial")
+	// Warned reports whether the run has succeeded with warnings. Other runs do not have it.
+	Warned = temporal.NewSearchAttributeKeyBool("PinflowWarned")
 	// Tags are the run's labels.
 	Tags = temporal.NewSearchAttributeKeyKeywordList("PinflowTags")
 )
@@ -33,7 +35,7 @@ type Attribute struct {
 
 // Attributes returns the search attributes that the namespace must have before a run starts.
 func Attributes() []Attribute {
-	keys := []temporal.SearchAttributeKey{DAG, Date, State, Trigger, Partial, Tags}
+	keys := []temporal.SearchAttributeKey{DAG, Date, State, Trigger, Partial, Warned, Tags}
 	all := make([]Attribute, len(keys))
 	for i, key := range keys {
 		all[i] = Attribute{Name: key.GetName(), Type: key.GetValueType()}

@@ -40,14 +40,16 @@ type Run struct {
 	Date dates.Date `json:"date"`
 	// State is the state of the run: running, held, success, failed or cancelled; or how its
 	// workflow was ended from outside: terminated or timed_out.
-	State      run.State   `json:"state"`
-	Trigger    run.Trigger `json:"trigger"`
-	Partial    bool        `json:"partial"`
-	Tags       []string    `json:"tags,omitempty"`
-	Started    time.Time   `json:"started"`
-	Ended      time.Time   `json:"ended,omitzero"`
-	WorkflowID string      `json:"workflowId"`
-	RunID      string      `json:"runId"`
+	State   run.State   `json:"state"`
+	Trigger run.Trigger `json:"trigger"`
+	Partial bool        `json:"partial"`
+	// Warned reports whether the run has succeeded with warnings.
+	Warned     bool      `json:"warned,omitempty"`
+	Tags       []string  `json:"tags,omitempty"`
+	Started    time.Time `json:"started"`
+	Ended      time.Time `json:"ended,omitzero"`
+	WorkflowID string    `json:"workflowId"`
+	RunID      string    `json:"runId"`
 }
 
 // Filter selects runs of a DAG, or ranges. Fields that are not set select all.
@@ -63,7 +65,9 @@ type Filter struct {
 	Trigger    run.Trigger
 	NotTrigger run.Trigger
 	Tag        string
-	From, To   dates.Date
+	// Warned selects runs that have succeeded with warnings.
+	Warned   bool
+	From, To dates.Date
 }
 
 // Query returns the filter as Temporal's list filter.
@@ -89,6 +93,9 @@ func (f Filter) Query() string {
 		// Not "<=" the start of To: SQLite compares times as text, in which the stored time, with its
 		// zone, comes after the one of the query.
 		add(Date, "<", f.To.End().Format(time.RFC3339))
+	}
+	if f.Warned {
+		conditions = append(conditions, Warned.GetName()+" = true")
 	}
 	if f.Open && !open(f.State) {
 		conditions = append(conditions, condition("ExecutionStatus", "=", "Running"))
@@ -172,7 +179,7 @@ func Of(info *workflowpb.WorkflowExecutionInfo) (Run, error) {
 	fields := info.GetSearchAttributes().GetIndexedFields()
 	if err := errors.Join(
 		attribute(fields, Date, &date), attribute(fields, Trigger, &r.Trigger), attribute(fields, Partial, &r.Partial),
-		attribute(fields, State, &state), attribute(fields, Tags, &r.Tags),
+		attribute(fields, State, &state), attribute(fields, Warned, &r.Warned), attribute(fields, Tags, &r.Tags),
 	); err != nil {
 		return Run{}, fmt.Errorf("run %s: %w", r.RunID, err)
 	}

@@ -29,6 +29,17 @@ type foundGaps struct {
 	now      *ScheduleNow
 }
 
+// warned returns the dates whose run has succeeded with warnings, in their order.
+func (f foundGaps) warned() []WarnedDate {
+	var all []WarnedDate
+	for _, entry := range f.Entries {
+		if entry.Warned() {
+			all = append(all, WarnedDate{entry.Date, entry.Warnings})
+		}
+	}
+	return all
+}
+
 // FindGaps collects what is known of the dates from since on.
 func (r *Reader) FindGaps(ctx context.Context, conn *temporal.Connection, since dates.Date) (foundGaps, error) {
 	found := foundGaps{GapFacts: GapFacts{Definition: r.DAG, Command: r.Command, Now: r.Now()}}

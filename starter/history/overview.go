@@ -37,6 +37,8 @@ type Overview struct {
 	Gaps  []Gap      `json:"gaps"`
 	// Expected is since when dates are expected: earlier ones are no gaps.
 	Expected schedule.Expected `json:"expected"`
+	// Warned holds the dates from Since on whose run has succeeded with warnings.
+	Warned []WarnedDate `json:"warned,omitempty"`
 	// Running holds open runs; RunningMore counts those that are not listed.
 	Running     []RunNow      `json:"running"`
 	RunningMore int           `json:"runningMore,omitempty"`
@@ -46,6 +48,12 @@ type Overview struct {
 	Unknown []Unknown `json:"unknown,omitempty"`
 	// Lost is the error of a system that could not be used.
 	Lost error `json:"-"`
+}
+
+// WarnedDate is a date whose run has succeeded with warnings.
+type WarnedDate struct {
+	Date     dates.Date `json:"date"`
+	Warnings []string   `json:"warnings"`
 }
 
 // Unknown is a part of the overview that is missing.
@@ -117,7 +125,7 @@ func (r *Reader) Overview(ctx context.Context, conn *temporal.Connection, days i
 	case err != nil:
 		return nil, err
 	default:
-		o.Gaps, o.Schedule, o.Expected = found.Gaps(), found.now, found.Expected
+		o.Gaps, o.Schedule, o.Expected, o.Warned = found.Gaps(), found.now, found.Expected, found.warned()
 	}
 	query := workerErr == nil
 	group, ctx := errgroup.WithContext(ctx)

@@ -53,7 +53,7 @@ func (v *View) Calendar(h *history.Span, year int, counts map[run.State]int) {
 		v.Say("%s", strings.TrimRight(row, " "))
 	}
 	v.Say("\n%s", term.Flow(width, v.calendarLegend(h, counts, today)))
-	for _, state := range []run.State{run.Failed, run.Cancelled, run.Blocked, run.Held, PartialRun, run.Running} {
+	for _, state := range []run.State{run.Failed, run.Cancelled, run.Blocked, run.Held, Warned, PartialRun, run.Running} {
 		v.listDates(h, width, state)
 	}
 }
@@ -74,10 +74,10 @@ func (v *View) calendarLegend(h *history.Span, counts map[run.State]int, today d
 		state run.State
 		name  string
 	}{
-		{run.Success, "success"}, {run.Failed, "failed"}, {run.Cancelled, "cancelled"}, {PartialRun, "partial"}, {run.Running, "running"}, {run.Held, "held"},
+		{run.Success, "success"}, {run.Failed, "failed"}, {run.Cancelled, "cancelled"}, {Warned, "warned"}, {PartialRun, "partial"}, {run.Running, "running"}, {run.Held, "held"},
 		{run.Blocked, "blocked"},
 	} {
-		if counts[m.state] == 0 && (m.state == run.Cancelled || m.state == run.Blocked) { // rare: no word about it without one
+		if counts[m.state] == 0 && (m.state == Warned || m.state == run.Cancelled || m.state == run.Blocked) { // rare: no word about it without one
 			continue
 		}
 		items = append(items, fmt.Sprintf("%s %d %s", v.calendarMark(m.state), counts[m.state], m.name))

@@ -66,6 +66,7 @@ func (v *View) DiffRuns(before, after history.Run) []DiffLine {
 // diffTasks compares a task of two runs.
 func (v *View) diffTasks(d *differ, before, after run.Task) {
 	d.text("state", string(taskMark(before)), string(taskMark(after)))
+	d.text("warnings", strings.Join(before.Warnings, "; "), strings.Join(after.Warnings, "; "))
 	d.count("tries", int64(before.Tries), int64(after.Tries))
 	d.time("took", v.workTime(before), v.workTime(after))
 	d.time("waited for pool", poolWait(before), poolWait(after))

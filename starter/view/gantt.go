@@ -53,9 +53,9 @@ func (v *View) Gantt(r history.Run) {
 		if bar.Try > 1 {
 			try = term.Pad(fmt.Sprint(bar.Try), 2)
 		}
-		used[bar.State] = true
+		used[bar.mark()] = true
 		waited += bar.length(true)
-		v.Say("%s", strings.TrimRight(term.Pad(term.Short(name, names-1), names)+v.paintMark(bar.State)+try+" "+v.ganttLine(bar, axis, took), " "))
+		v.Say("%s", strings.TrimRight(term.Pad(term.Short(name, names-1), names)+v.paintMark(bar.mark())+try+" "+v.ganttLine(bar, axis, took), " "))
 	}
 	v.Say("\n%s", v.legend(width, used))
 	items := []string{"█ works"}

@@ -21,9 +21,19 @@ type GanttBar struct {
 	Task  string    `json:"task"`
 	Try   int       `json:"try,omitempty"`
 	State run.State `json:"state"`
+	// Warned reports whether the try succeeded with warnings.
+	Warned bool `json:"warned,omitempty"`
 	// Spans is empty if the task did not run in this run; Note says why.
 	Spans []GanttSpan `json:"spans"`
 	Note  string      `json:"note,omitempty"`
+}
+
+// mark returns the state of the bar for marks.
+func (b GanttBar) mark() run.State {
+	if b.Warned {
+		return Warned
+	}
+	return b.State
 }
 
 // length returns the duration of the bar's spans, of all or of those that wait.
@@ -52,6 +62,15 @@ func (v *View) GanttBars(run history.Run) []GanttBar {
 }
 
 func (v *View) taskBars(r history.Run, task run.Task) []GanttBar {
+	bars := v.barsOf(r, task)
+	if task.Warned() {
+		bars[len(bars)-1].Warned = true
+	}
+	return bars
+}
+
+// barsOf returns the bars of a task, whether or not it warns.
+func (v *View) barsOf(r history.Run, task run.Task) []GanttBar {
 	if task.Carried {
 		return []GanttBar{{Task: task.ID, State: CarriedTask, Spans: []GanttSpan{}, Note: "from an earlier run, " + term.Moment(task.Ended)}}
 	}

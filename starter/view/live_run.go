@@ -67,7 +67,7 @@ func (v *View) liveTable(b *bytes.Buffer, status run.Status, progress history.La
 	for _, task := range status.Tasks {
 		g.Rows = append(g.Rows, []string{
 			task.ID, v.paintMark(taskMark(task)) + " " + v.PaintState(task.State, string(task.State)), term.Number(int64(task.Tries)),
-			v.Took(task.Started, task.Ended), term.Number(task.Rows),
+			v.Took(task.Started, task.Ended), records(task),
 		})
 		remark := v.liveRemark(task)
 		if progress.Done < progress.Total && task.State == run.Running && task.Link == "" {
@@ -92,6 +92,8 @@ func (v *View) liveRemark(task run.Task) string {
 		return "is held, decide with `" + v.Command("task") + "`: " + term.OneLine(task.Error)
 	case task.Error != "":
 		return "had an error: " + term.OneLine(task.Error)
+	case len(task.Warnings) > 0:
+		return v.paintMark(Warned) + " " + term.Join(task.Warnings)
 	case task.Carried:
 		return "kept from an earlier run"
 	}

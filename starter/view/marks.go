@@ -26,6 +26,7 @@ const (
 var stateMarks = []stateMark{
 	{run.Success, "✓", "success"},
 	{CarriedTask, "=", "kept from an earlier run"},
+	{Warned, "!", "warned: success with warnings"},
 	{PartialRun, "◐", "partial: the date was not over"},
 	{run.Failed, "✗", "failed"},
 	{run.Cancelled, "⊘", "cancelled"},
@@ -46,20 +47,27 @@ func markOf(state run.State) string {
 			return m.mark
 		}
 	}
-	return "!"
+	return "*"
 }
 
-// RunMark returns the state of a run for marks: that of a partial success is PartialRun.
+// RunMark returns the state of a run for marks: that of a success with warnings is Warned, that of a
+// partial one PartialRun.
 func RunMark(r run.Status) run.State {
+	if r.Warned() {
+		return Warned
+	}
 	if r.Partial && r.State == run.Success {
 		return PartialRun
 	}
 	return r.State
 }
 
-// taskMark returns the state of a task for marks: that of a success of an earlier run is
-// CarriedTask.
+// taskMark returns the state of a task for marks: that of a success with warnings is Warned, that of
+// a success of an earlier run CarriedTask.
 func taskMark(task run.Task) run.State {
+	if task.Warned() {
+		return Warned
+	}
 	if task.Carried && task.State == run.Success {
 		return CarriedTask
 	}
@@ -69,7 +77,7 @@ func taskMark(task run.Task) run.State {
 // paintMark returns the mark of a state in its color.
 func (v *View) paintMark(state run.State) string {
 	switch state {
-	case PartialRun:
+	case PartialRun, Warned:
 		return v.Paint(text.FgYellow, markOf(state))
 	case CarriedTask:
 		return v.Paint(text.FgHiBlack, markOf(state))

@@ -22,6 +22,7 @@ func (v *View) Overview(o *history.Overview) {
 	width, _ := term.Columns(v.Out)
 	v.showScheduleNow(o)
 	v.showGaps(o, width)
+	v.showWarned(o.Warned, width)
 	v.showRunning(o, width)
 	v.showBackfills(o.Backfills, width)
 	v.showPools(o.Pools, width)

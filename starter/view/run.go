@@ -19,8 +19,8 @@ func (v *View) Run(status run.Status) {
 	g := term.Table{Header: []string{"task", "state", "tries", "started (utc)", "took", "records", "link"}, Right: []int{2, 4, 5}}
 	for _, task := range status.Tasks {
 		g.Rows = append(g.Rows, []string{
-			task.ID, v.PaintState(task.State, string(task.State)), term.Number(int64(task.Tries)), term.Moment(task.Started), v.Took(task.Started, task.Ended),
-			term.Number(task.Rows), task.Link,
+			task.ID, v.stateOf(task.State, task.Warned()), term.Number(int64(task.Tries)), term.Moment(task.Started), v.Took(task.Started, task.Ended),
+			records(task), task.Link,
 		})
 	}
 	v.PrintTable(g)
@@ -47,10 +47,13 @@ func (v *View) Run(status run.Status) {
 func (v *View) printRemarks(status run.Status) {
 	for _, task := range status.Tasks {
 		var remarks []string
+		for _, warning := range task.Warnings {
+			remarks = append(remarks, v.paintMark(Warned)+" "+warning)
+		}
 		if task.Waiting != "" {
 			remarks = append(remarks, "waits for "+task.Waiting)
 		}
-		if task.Quarantined > 0 {
+		if task.Quarantined > 0 && len(task.Warnings) == 0 {
 			remarks = append(remarks, fmt.Sprintf("%d of %d records quarantined", task.Quarantined, task.Records))
 		}
 		if task.Carried {
@@ -78,7 +81,7 @@ func tasksHaveErrors(status run.Status) bool {
 // runTitle returns a run in one line.
 func (v *View) runTitle(status run.Status) string {
 	title := fmt.Sprintf("%s of %s: %s (%s", v.Paint(text.Bold, status.DAG), v.Paint(text.Bold, string(status.Date)),
-		v.PaintState(status.State, string(status.State)), status.Trigger)
+		v.stateOf(status.State, status.Warned()), status.Trigger)
 	if took := v.Took(status.Started, status.Ended); took != "" {
 		title += ", " + took
 	}

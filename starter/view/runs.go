@@ -20,7 +20,7 @@ func (v *View) RunsTable(rows []history.RunRow) term.Table {
 		if r.Partial {
 			partial = "yes"
 		}
-		row := []string{string(r.Date), v.PaintState(r.State, string(r.State)), string(r.Trigger), partial, term.Moment(r.Started), v.Took(r.Started, r.Ended), r.RunID}
+		row := []string{string(r.Date), v.stateOf(r.State, r.Warned), string(r.Trigger), partial, term.Moment(r.Started), v.Took(r.Started, r.Ended), r.RunID}
 		if tagged {
 			row = append(row, strings.Join(r.Tags, " "))
 		}

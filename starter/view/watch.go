@@ -77,8 +77,11 @@ func (v *View) taskLine(task run.Task) string {
 	if task.State.Final() && !task.Started.IsZero() {
 		line += ", " + term.Duration(task.Ended.Sub(task.Started))
 	}
-	if task.Rows > 0 && task.State.Final() {
-		line += fmt.Sprintf(", %d records", task.Rows)
+	if count := records(task); count != "" && task.State.Final() {
+		line += fmt.Sprintf(", %s records", count)
+	}
+	for _, warning := range task.Warnings {
+		line += ", " + v.paintMark(Warned) + " " + warning
 	}
 	if task.Waiting != "" {
 		line += ", waits for " + task.Waiting
