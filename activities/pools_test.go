@@ -26,6 +26,7 @@ type namespace struct {
 	describe        func(workflowID, runID string) (*workflowpb.WorkflowExecutionInfo, error)
 	query           func(workflowID, queryType string) (converter.EncodedValue, error)
 	get             func(ctx context.Context, workflowID, runID string) error
+	result          run.Result // of a run that succeeded
 }
 
 func (n *namespace) SignalWithStartWorkflow(_ context.Context, workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error) {
@@ -58,7 +59,12 @@ type someRun struct {
 	workflowID, runID string
 }
 
-func (r *someRun) Get(ctx context.Context, _ any) error { return r.n.get(ctx, r.workflowID, r.runID) }
+func (r *someRun) Get(ctx context.Context, into any) error {
+	if result, ok := into.(*run.Result); ok {
+		*result = r.n.result
+	}
+	return r.n.get(ctx, r.workflowID, r.runID)
+}
 
 var someSlot = run.Slot{Pool: "query", WorkflowID: "pinterest-daily-2022-10-18", OriginalRunID: "first", Task: "query", Try: 2, Priority: 3}
 

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // awaitSlice is how long one attempt of AwaitRun waits before it frees its activity slot on the
@@ -44,6 +45,9 @@ type RunEnd struct {
 	Closed time.Time `json:"closed"`
 	// Error is the message of a run that failed.
 	Error string `json:"error,omitempty"`
+	// Partial reports whether a successful run saw its date before it was over, Until up to when.
+	Partial bool      `json:"partial,omitempty"`
+	Until   time.Time `json:"until,omitzero"`
 }
 
 // Runs waits for runs that are not children of the waiting workflow.
@@ -100,7 +104,8 @@ func (r *Runs) await(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 		return RunEnd{}, fmt.Errorf("look up run %s: %w", in.WorkflowID, err)
 	}
 	runID := before.GetWorkflowExecutionInfo().GetExecution().GetRunId()
-	ended := r.Client.GetWorkflow(ctx, in.WorkflowID, runID).Get(ctx, nil)
+	var result run.Result
+	ended := r.Client.GetWorkflow(ctx, in.WorkflowID, runID).Get(ctx, &result)
 	if ended != nil && !isRunFailure(ended) {
 		return RunEnd{}, fmt.Errorf("wait for run %s: %w", in.WorkflowID, ended)
 	}
@@ -119,6 +124,8 @@ func (r *Runs) await(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 		Status:    info.GetStatus().String(),
 		RunID:     runID,
 		Closed:    info.GetCloseTime().AsTime(),
+		Partial:   result.Partial,
+		Until:     result.Until,
 	}
 	if ended != nil {
 		end.Error = failure.Reason(ended)

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/pinflow/pinflow/activities/activitytest"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // executionError returns the error with which a client reports a failed run.
@@ -67,6 +68,21 @@ func TestAwaitRun(t *testing.T) {
 				require.Equal(t, c.want, end)
 			})
 		}
+	})
+
+	t.Run("says_what_a_partial_run_saw", func(t *testing.T) {
+		until := time.Date(2022, 10, 18, 23, 59, 59, 0, time.UTC)
+		n := &namespace{
+			describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+				return &workflowpb.WorkflowExecutionInfo{Status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}, nil
+			},
+			get:    func(context.Context, string, string) error { return nil },
+			result: run.Result{Partial: true, Until: until},
+		}
+		end, err := activitytest.Execute[RunEnd]((&Runs{Client: n}).AwaitRun, AwaitRunInput{WorkflowID: "x"})
+		require.NoError(t, err)
+		require.True(t, end.Success && end.Partial)
+		require.Equal(t, until, end.Until)
 	})
 
 	t.Run("a_deleted_run_is_not_found", func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -23,48 +24,71 @@ func (r *rangeRun) start(ctx workflow.Context, f *run.InFlight, decision ledger.
 	})
 }
 
+// dateEnd is how the run of a date ended: success, cancelled, failed with the reason, or skipped. A
+// partial run saw the date up to until.
+type dateEnd struct {
+	state   run.State
+	reason  string
+	partial bool
+	until   time.Time
+}
+
 // runDate runs a date and returns its state: success, cancelled, failed with the reason, or skipped.
 //
-// If another run of the date is running, the range attaches to it: it waits for that run. If that
-// run saw only part of the date and the date is over by now, the range runs the date again.
+// If the run saw only part of the date, and the date is over by now, the date runs again at once:
+// once more, so that a run that is always partial cannot repeat for ever. A run that was cancelled
+// is left alone, and a rerun of some tasks, which keeps the records that had landed.
 func (r *rangeRun) runDate(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) (run.State, string) {
+	for {
+		end := r.runOnce(ctx, f, decision)
+		if !end.partial || end.state == run.Cancelled || !f.Date.Over(workflow.Now(ctx)) || len(r.in.RerunTasks) > 0 {
+			return end.state, end.reason
+		}
+		seen := run.Status{Date: f.Date, State: end.state, Partial: true, Until: end.until}
+		if f.Again || r.Stopped != "" {
+			return run.Failed, fmt.Sprintf("the run saw the date only up to %s UTC: run the date again", end.until.UTC().Format(time.DateTime))
+		}
+		f.Again, f.Attached, f.RunID = true, false, ""
+		decision = ledger.Decide(f.Date, &ledger.Entry{Status: seen}, r.in.Reprocess)
+	}
+}
+
+// runOnce runs a date once. If another run of the date is running, the range attaches to it: it
+// waits for that run.
+func (r *rangeRun) runOnce(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) dateEnd {
 	if f.RunID != "" { // started before the range continued as new
 		return r.await(ctx, f.RunID, f)
 	}
 	if !f.Attached {
-		state, reason, rejected := r.runChild(ctx, f, decision)
+		end, rejected := r.runChild(ctx, f, decision)
 		if !rejected {
-			return state, reason
+			return end
 		}
 		f.Attached = true
 		r.changed = true
 	}
-	state, reason := r.await(ctx, "", f)
-	entries, err := r.read(ctx, f.Date, f.Date)
+	end := r.await(ctx, "", f)
+	entries, err := r.read(ctx, f.Date, f.Date) // knows of a failed run, too, what it saw
 	if err != nil {
-		return run.Failed, failure.Reason(err)
+		return dateEnd{state: run.Failed, reason: failure.Reason(err)}
 	}
-	if entry := ledger.Find(entries, f.Date); entry != nil && entry.Partial && f.Date.Over(workflow.Now(ctx)) {
-		f.Attached = false
-		if again, reason, rejected := r.runChild(ctx, f, ledger.Decide(f.Date, entry, r.in.Reprocess)); !rejected {
-			return again, reason
-		}
-		f.Attached = true
-		return r.await(ctx, "", f)
+	if entry := ledger.Find(entries, f.Date); entry != nil {
+		end.partial, end.until = entry.Partial, entry.Until
 	}
-	return state, reason
+	return end
 }
 
 // runChild starts the run of a date as a child and waits until it has ended. Temporal rejects the
 // start if a run of the date is running, or has ended in a way that the decision does not allow to
 // repeat.
-func (r *rangeRun) runChild(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) (state run.State, reason string, rejected bool) {
+func (r *rangeRun) runChild(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) (end dateEnd, rejected bool) {
 	in := run.Input{
 		DAG: r.in.DAG, Date: f.Date, Trigger: r.in.Trigger, Params: r.in.Params, Hold: r.in.Hold, RerunTasks: r.in.RerunTasks,
 		IgnorePast: r.in.IgnorePast, BackfillStart: r.in.From, RunTimeout: r.in.RunTimeout, TriggeredBy: r.in.TriggeredBy, Tags: r.in.Tags,
 	}
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, launch.ChildOptions(in, decision)), run.RunWorkflow, in)
 	var started workflow.Execution
+	var result run.Result
 	err := child.GetChildWorkflowExecution().Get(ctx, &started)
 	if err == nil {
 		if r.stopNow {
@@ -72,44 +96,44 @@ func (r *rangeRun) runChild(ctx workflow.Context, f *run.InFlight, decision ledg
 		}
 		f.RunID = started.RunID
 		r.changed = true
-		err = child.Get(ctx, nil)
+		err = child.Get(ctx, &result)
 	}
 	var already *temporal.ChildWorkflowExecutionAlreadyStartedError
 	switch {
 	case errors.As(err, &already):
 		f.RunID = ""
-		return run.None, "", true
+		return dateEnd{}, true
 	case temporal.IsCanceledError(err): // the run; nothing cancels the context of this coroutine
-		return run.Cancelled, "", false
+		return dateEnd{state: run.Cancelled}, false
 	case err != nil:
-		return run.Failed, failure.Reason(err), false
+		return dateEnd{state: run.Failed, reason: failure.Reason(err)}, false
 	}
-	return run.Success, "", false
+	return dateEnd{state: run.Success, partial: result.Partial, until: result.Until}, false
 }
 
 // await waits for a run that is not a child of this workflow run: the one with the id, or without
 // an id the latest of the date. A run that ended before the range attached to it does not count:
 // the date is skipped.
-func (r *rangeRun) await(ctx workflow.Context, runID string, f *run.InFlight) (run.State, string) {
+func (r *rangeRun) await(ctx workflow.Context, runID string, f *run.InFlight) dateEnd {
 	var end activities.RunEnd
 	in := activities.AwaitRunInput{WorkflowID: run.WorkflowID(r.in.DAG, f.Date), RunID: runID}
 	summary := fmt.Sprintf("%s: wait for its run", f.Date)
 	if err := workflow.ExecuteActivity(withPolicy(ctx, awaitPolicy, summary), awaitRun, in).Get(ctx, &end); err != nil {
-		return run.Failed, failure.Reason(err)
+		return dateEnd{state: run.Failed, reason: failure.Reason(err)}
 	}
 	switch {
 	case f.Attached && (!end.Found || end.Closed.Before(f.Asked)):
-		return run.Skipped, ""
+		return dateEnd{state: run.Skipped}
 	case !end.Found:
-		return run.Failed, "the run has ended, and its history is past Temporal's retention: see the ledger"
+		return dateEnd{state: run.Failed, reason: "the run has ended, and its history is past Temporal's retention: see the ledger"}
 	case end.Success:
-		return run.Success, ""
+		return dateEnd{state: run.Success, partial: end.Partial, until: end.Until}
 	case end.Cancelled:
-		return run.Cancelled, ""
+		return dateEnd{state: run.Cancelled}
 	case end.Error == "":
-		return run.Failed, end.Status
+		return dateEnd{state: run.Failed, reason: end.Status}
 	}
-	return run.Failed, end.Error
+	return dateEnd{state: run.Failed, reason: end.Error}
 }
 
 // count removes a date from those in flight and counts it.

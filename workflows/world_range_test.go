@@ -38,6 +38,8 @@ type window struct {
 	// taken is how often Temporal still rejects the start of a date, because another run has its
 	// id.
 	taken map[dates.Date]int
+	// partial is how often the run of a date still sees only part of it.
+	partial map[dates.Date]int
 }
 
 // sample is how many runs were running from a moment on.
@@ -50,7 +52,7 @@ func newWindow() *window {
 	return &window{
 		takes: func(dates.Date) time.Duration { return time.Minute },
 		ends:  func(dates.Date) error { return nil },
-		taken: map[dates.Date]int{},
+		taken: map[dates.Date]int{}, partial: map[dates.Date]int{},
 	}
 }
 
@@ -70,7 +72,12 @@ func (w *window) run(ctx workflow.Context, in run.Input) (run.Result, error) {
 	if err := workflow.Sleep(ctx, w.takes(in.Date)); err != nil {
 		return run.Result{}, err
 	}
-	return run.Result{Date: in.Date}, w.ends(in.Date)
+	result := run.Result{Date: in.Date, Until: in.Date.End()}
+	if w.partial[in.Date] > 0 {
+		w.partial[in.Date]--
+		result.Partial, result.Until = true, in.Date.End().Add(-time.Minute)
+	}
+	return result, w.ends(in.Date)
 }
 
 func (w *window) change(ctx workflow.Context, by int, in run.Input) {

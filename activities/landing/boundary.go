@@ -12,7 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 )
 
-// maxAhead is how far ahead of the worker's clock the time of a record may be for the record to end
+// maxAhead is how far ahead of the server's clock the time of a record may be for the record to end
 // a date: the default of Kafka's message.timestamp.after.max.ms. Otherwise a record with a time in
 // the next year would end every date until then.
 const maxAhead = time.Hour

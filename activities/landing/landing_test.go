@@ -26,25 +26,32 @@ func at(date dates.Date, hours float64) time.Time {
 	return date.Start().Add(time.Duration(hours * float64(time.Hour)))
 }
 
-// landings is Activities with a Kafka and a bucket in memory. Its clock is now.
+// landings is Activities with a Kafka and a bucket in memory. The Temporal server's time is now,
+// and only waiting and the test advance it. The worker's clock is off by skew.
 type landings struct {
 	*Activities
 	broker *broker
 	bucket *buckettest.Memory
 	now    time.Time
+	skew   time.Duration
+	onWait func() // called after each wait
 }
 
 func newLandings(partitions int, now time.Time) *landings {
-	l := &landings{broker: newBroker(topic, partitions), bucket: buckettest.New(), now: now}
+	l := &landings{broker: newBroker(topic, partitions), bucket: buckettest.New(), now: now, onWait: func() {}}
 	l.Activities = &Activities{Kafka: l.broker, Objects: l.bucket, UserID: "u", clock: pause.Clock{
-		Time: func() time.Time { return l.now },
-		Wait: func(ctx context.Context, _ time.Duration) error { return context.Cause(ctx) },
+		Time: func() time.Time { return l.now.Add(l.skew) },
+		Wait: func(ctx context.Context, d time.Duration) error {
+			l.now = l.now.Add(d)
+			l.onWait()
+			return context.Cause(ctx)
+		},
 	}}
 	return l
 }
 
 func (l *landings) plan(date dates.Date) (Plan, error) {
-	return activitytest.Execute[Plan](l.PlanLanding, PlanInput{Topic: "pin", Date: date})
+	return activitytest.ExecuteIn[Plan](activitytest.EnvironmentAt(l.now), l.PlanLanding, PlanInput{Topic: "pin", Date: date})
 }
 
 // landPlan lands all ranges of a plan and writes the manifest.

@@ -2,26 +2,40 @@ package landing
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/pinflow/pinflow/activities/servertime"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/failure"
 )
 
+// nearEnd is how long before the end of a date its plan waits for the end. A run that is started so
+// late is meant for the whole date; it would be partial because of the clock, and run twice.
+const nearEnd = 10 * time.Second
+
 // PlanLanding returns the offsets of a topic that are left to land for a date. It fixes the
 // boundaries on both sides of the date. A date that is not over has no boundary yet: the ranges end
-// at the current end of the topic, and the plan is partial. The ranges start after the objects that
-// have already landed. For a partition without records of the date it writes the object of length 0
-// that proves it, so that an empty range needs no LandPartition.
+// at the current end of the topic, and the plan is partial. A date that ends within 10 s is awaited.
+// The Temporal server's clock decides, as it does for Schedules; the worker's may be off. The ranges
+// start after the objects that have already landed. For a partition without records of the date it
+// writes the object of length 0 that proves it, so that an empty range needs no LandPartition.
 //
 // It fails without a retry if the topic does not exist, if the date has not begun, or if Kafka's
 // retention has deleted offsets that are left to land.
 func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error) {
-	now := l.clock.Now()
-	if in.Date.Start().IsZero() || in.Date.Start().After(now) {
-		return Plan{}, failure.NonRetryable(failure.InvalidInput, nil, "date %q has not begun: choose a date up to %s", in.Date, dates.Of(now))
+	clock := servertime.Of(ctx, l.clock)
+	if in.Date.Start().IsZero() || in.Date.Start().After(clock.Now()) {
+		return Plan{}, failure.NonRetryable(failure.InvalidInput, nil, "date %q has not begun: choose a date up to %s", in.Date, dates.Of(clock.Now()))
 	}
+	if in.Date.Over(clock.Now().Add(nearEnd)) {
+		if err := clock.WaitUntil(ctx, in.Date.End(), fmt.Sprintf("the end of %s", in.Date)); err != nil {
+			return Plan{}, err
+		}
+	}
+	now := clock.Now()
 	topic := l.UserID + "." + in.Topic
 	partitions, err := l.partitions(ctx, topic)
 	if err != nil {
@@ -43,7 +57,7 @@ func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error
 	if in.Date.Over(now) {
 		ends, err = fixing.of(ctx, in.Date)
 	} else {
-		plan.Partial, plan.Until = true, now.UTC()
+		plan.Partial, plan.Until = true, now
 		ends, err = fixing.soFar(ctx, in.Date, starts)
 	}
 	if err != nil {

@@ -86,6 +86,8 @@ type InFlight struct {
 	RunID string `json:"runId,omitempty"`
 	// Attached reports whether the range waits for a run that it did not start.
 	Attached bool `json:"attached,omitempty"`
+	// Again reports whether the run is the date's second, because the first saw only part of it.
+	Again bool `json:"again,omitempty"`
 }
 
 // Settled reports whether the run exists, so that the range may continue as new without losing the
