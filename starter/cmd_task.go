@@ -14,18 +14,24 @@ import (
 )
 
 func (a *app) taskCommand() *cobra.Command {
-	return group("task", "Decide about a held task: retry, skip, fail or succeed", groupManage,
-		a.decideCommand(run.RetryTask, "Retry a held task", "the source is fixed"),
-		a.decideCommand(run.SkipTask, "Mark a held task as skipped", "no geo data on this date"),
-		a.decideCommand(run.FailTask, "Mark a held task as failed", "the source is lost"),
-		a.decideCommand(run.SucceedTask, "Mark a held task as succeeded", "ran the notebook by hand"),
+	return group("task", "Decide about a task: retry, skip, fail or succeed", groupManage,
+		a.decideCommand(run.RetryTask, "Retry a task, as Airflow's clear", "the source is fixed",
+			"Retry starts the next try of a task: at once if the task is held or up_for_retry. The current try of a running task is cancelled first,\n"+
+				"with its Databricks run. A task that is final runs again with everything downstream of it, while the run is open."),
+		a.decideCommand(run.SkipTask, "Mark a task as skipped", "no geo data on this date", marking),
+		a.decideCommand(run.FailTask, "Mark a task as failed", "the source is lost", marking),
+		a.decideCommand(run.SucceedTask, "Mark a task as succeeded", "ran the notebook by hand", marking),
 	)
 }
 
-func (a *app) decideCommand(choice run.Choice, short, why string) *cobra.Command {
+// marking is the help of the decisions that make a task final.
+const marking = "The task can be in any state, while the run of the date is open. The current try of a running task is cancelled first, with its Databricks run;\n" +
+	"the children of the task are decided when that has ended."
+
+func (a *app) decideCommand(choice run.Choice, short, why, long string) *cobra.Command {
 	var reason string
 	c := &cobra.Command{
-		Use: string(choice) + " <date> <task> --reason text", Short: short,
+		Use: string(choice) + " <date> <task> --reason text", Short: short, Long: long,
 		Example: fmt.Sprintf("  starter task %s 2022-10-18 clean_geo --reason %q", choice, why),
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -32,9 +32,12 @@ type dagRun struct {
 	interrupted bool        // a cancellation or RunTimeout ended a task, or kept one from starting
 
 	requests  []*slotRequest
-	reserved  []run.SlotMessage       // slots that are reserved and not requested yet
-	listening bool                    // for grants of slots
-	decisions map[string]run.Decision // about held tasks, until they are carried out; by task
+	reserved  []run.SlotMessage // slots that are reserved and not requested yet
+	listening bool              // for grants of slots
+
+	interpreting bool                           // tasks take decisions
+	decisions    map[string]run.Decision        // until they are carried out; by task
+	interrupts   map[string]workflow.CancelFunc // of the work in progress that a decision ends; by task
 }
 
 // Run runs one logical date of a DAG: each task as soon as its trigger rule holds, with its tries,
@@ -68,7 +71,8 @@ func newRun(ctx workflow.Context, c dag.Catalog, in run.Input) (*dagRun, error) 
 	in.Hold = in.Hold || definition.Hold
 	in.RunTimeout = cmp.Or(in.RunTimeout, definition.RunTimeout)
 	in.Trigger = cmp.Or(in.Trigger, run.Manual)
-	r := &dagRun{catalog: c, dag: definition.DAG, in: in, info: workflow.GetInfo(ctx), started: workflow.Now(ctx), decisions: map[string]run.Decision{}}
+	r := &dagRun{catalog: c, dag: definition.DAG, in: in, info: workflow.GetInfo(ctx), started: workflow.Now(ctx),
+		decisions: map[string]run.Decision{}, interrupts: map[string]workflow.CancelFunc{}}
 	if err := definition.CheckInput(in, r.started); err != nil {
 		return nil, err
 	}
@@ -113,6 +117,8 @@ func (r *dagRun) withRunTimeout(ctx workflow.Context) (workflow.Context, workflo
 // once for each task that becomes final.
 func (r *dagRun) interpret(ctx workflow.Context) {
 	background, _ := workflow.NewDisconnectedContext(ctx) // a cancelled run also waits for its tasks
+	r.interpreting = true
+	defer func() { r.interpreting = false }()
 	for {
 		r.schedule(ctx)
 		r.show(ctx)

@@ -20,24 +20,30 @@ const maxTryError = 300
 func (r *dagRun) runTask(ctx workflow.Context, t dag.Task, s *run.Task) {
 	s.Started = workflow.Now(ctx)
 	allowed := s.Tries + t.MaxTries()
-	err := r.awaitPast(ctx, t, s)
-	for err == nil {
-		if err = r.awaitResume(ctx, s); err != nil {
-			break
-		}
-		s.Tries++
-		err = r.try(ctx, t, s)
+	err := r.unlessDecided(ctx, s, func(ctx workflow.Context) error { return r.awaitPast(ctx, t, s) })
+	for err == nil || errors.Is(err, errRetry) {
+		err = r.unlessDecided(ctx, s, func(ctx workflow.Context) error {
+			if err := r.awaitResume(ctx, s); err != nil {
+				return err
+			}
+			s.Tries++
+			return r.try(ctx, t, s)
+		})
 		switch {
 		case err == nil:
 			r.finish(ctx, s, run.Success, "")
 			r.applySkips(ctx, s)
 			return
-		case errors.Is(err, ErrSkip), ctx.Err() != nil:
+		case errors.Is(err, errRetry):
+			allowed = s.Tries + t.MaxTries() // as after Airflow's clear
+		case errors.As(err, new(*decidedError)), errors.Is(err, ErrSkip), ctx.Err() != nil:
 		case isExpectation(err):
 			err = r.hold(ctx, s, err, r.in.Hold || t.Expect.Hold)
 		case s.Tries < allowed:
 			r.set(ctx, s, run.UpForRetry, failure.Reason(err))
-			err = sleep(ctx, t.DelayBetweenTries(), fmt.Sprintf("%s: delay before try %d", t.ID, s.Tries+1))
+			err = r.unlessDecided(ctx, s, func(ctx workflow.Context) error {
+				return sleep(ctx, t.DelayBetweenTries(), fmt.Sprintf("%s: delay before try %d", t.ID, s.Tries+1))
+			})
 		default:
 			err = r.hold(ctx, s, err, r.in.Hold)
 		}
@@ -50,7 +56,7 @@ func (r *dagRun) fail(ctx workflow.Context, s *run.Task, err error) {
 	var decided *decidedError
 	switch {
 	case errors.As(err, &decided):
-		r.finish(ctx, s, decided.state, decided.reason)
+		r.mark(ctx, s, decided.decision)
 	case errors.Is(err, ErrSkip):
 		r.finish(ctx, s, run.Skipped, "")
 	case ctx.Err() != nil:

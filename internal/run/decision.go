@@ -2,22 +2,26 @@ package run
 
 import "fmt"
 
-// Choice is what an operator decides about a held task.
+// Choice is what an operator decides about a task of an open run.
 type Choice string
 
-// The choices.
+// The choices. Each ends the current try of the task, if there is one.
 const (
-	// RetryTask starts one more try.
+	// RetryTask starts the next try, as Airflow's clear: at once for a task between two tries, and
+	// with everything downstream for a task that was final.
 	RetryTask Choice = "retry"
 	// FailTask marks the task as failed.
 	FailTask Choice = "fail"
-	// SucceedTask marks the task as successful: its work was done by hand.
+	// SucceedTask marks the task as successful: its work was done by hand, or is not needed.
 	SucceedTask Choice = "succeed"
 	// SkipTask marks the task as skipped.
 	SkipTask Choice = "skip"
 )
 
-// State returns the state that the choice gives a held task; ok is false for an unknown choice.
+// Choices holds all choices.
+var Choices = []Choice{RetryTask, SkipTask, FailTask, SucceedTask}
+
+// State returns the state that the choice gives a task; ok is false for an unknown choice.
 func (c Choice) State() (state State, ok bool) {
 	switch c {
 	case RetryTask:

@@ -17,7 +17,7 @@ const (
 const (
 	// StatusQuery returns the Status of a run.
 	StatusQuery = "status"
-	// DecideUpdate resolves a held task of a run. Its argument is a Decision.
+	// DecideUpdate carries out a decision about a task of a run. Its argument is a Decision.
 	DecideUpdate = "decide"
 
 	// ProgressQuery returns the RangeProgress of a range.

@@ -85,7 +85,8 @@ type Task struct {
 	Error string `json:"error,omitempty"`
 	// Warnings is what the task warns about although it succeeded.
 	Warnings []string `json:"warnings,omitempty"`
-	// Decision is what an operator decided about the task while it was held, who and why.
+	// Decision is what an operator decided about the task, who and why. It is set before the
+	// current try has ended.
 	Decision string `json:"decision,omitempty"`
 	// Waiting is what a queued task waits for other than its parents.
 	Waiting string `json:"waiting,omitempty"`

@@ -31,7 +31,7 @@ func TestRepair(t *testing.T) {
 		s.breakNotebook("clean_geo", "-- Databricks notebook source\nSELECT * FROM nowhere")
 		s.must("run", date, "--hold", "--tag", "repair")
 		s.eventually("the run holds", func() bool { return s.statusOf(date).State == run.Held })
-		code, _, stderr := s.starter("task", "retry", date, "clean_pin", "--reason", "x")
+		code, _, stderr := s.starter("task", "retry", date, "query", "--reason", "x")
 		require.Equal(t, 1, code)
 		require.Contains(t, stderr, "held: clean_geo", "a wrong decision is refused with what is possible")
 		s.must("pause", date, "--reason", "the notebook is being fixed")
