@@ -57,6 +57,7 @@ type Notebooks struct {
 	Folder           string // workspace folder of the notebooks
 	Compute          string // see ParseCompute
 	InvalidFollowers string // quarantine or null
+	Polls            *Polls // spaces the polls of runs
 
 	clock   pause.Clock
 	timeout time.Duration // of one call; callTimeout if 0

@@ -18,10 +18,8 @@ import (
 )
 
 const (
-	// firstPoll, pollGrowth and maxPoll space the polls of a run: 100 ms at first, so that the end
-	// of a short run is noticed soon, 2 s after ten seconds, 30 s after some minutes. Databricks
-	// allows 10 to 100 requests per second and workspace; a hundred runs that are minutes old need
-	// three.
+	// firstPoll, pollGrowth and maxPoll space requests that are repeated until they succeed, or
+	// until a cancelled run has ended. Polls of a run that works are spaced by pace.
 	firstPoll  = 100 * time.Millisecond
 	pollGrowth = 1.25
 	maxPoll    = 30 * time.Second
@@ -57,22 +55,32 @@ func (p *pacing) next() time.Duration {
 // and the next attempt waits for it.
 func (n *Notebooks) WaitNotebook(ctx context.Context, in WaitNotebookInput) (NotebookResult, error) {
 	var run *jobs.Run
-	pace, failing := pacing{}, false
+	info, failing, retries := activity.GetInfo(ctx), false, pacing{}
+	pace := n.Polls.newPace(in.Run.Notebook, n.clock.Now().Add(-info.StartedTime.Sub(info.ScheduledTime)))
 	for {
+		asked := n.clock.Now()
 		status, err := n.getRun(ctx, in.Run.RunID)
 		if ctx.Err() != nil {
 			return n.interrupted(ctx, in)
 		}
-		pause := pace.next()
+		now := n.clock.Now()
+		if err == nil {
+			pace.see(status, now)
+		}
+		pause := pace.next(now, now.Sub(asked))
 		switch {
 		case err == nil && hasEnded(status):
-			return n.result(ctx, in, status)
+			result, err := n.result(ctx, in, status)
+			if err == nil {
+				n.Polls.learn(in.Run.Notebook, pace.ran)
+			}
+			return result, err
 		case err == nil:
-			run, failing = status, false
+			run, failing, retries = status, false, pacing{}
 		case isPermanent(err):
 			return NotebookResult{}, n.lost(ctx, in, err)
 		default:
-			pause = max(pause, retryAfter(err))
+			pause = max(pause, retries.next(), retryAfter(err))
 			if !failing {
 				activity.GetLogger(ctx).Warn("cannot get the state of the run; retrying", "run", in.Run.RunID, "link", link(in.Run, run), "error", err)
 			}
@@ -97,6 +105,8 @@ func handOver(runID int64, page string) error {
 		"WorkerStopping", temporal.ApplicationErrorOptions{NextRetryDelay: time.Second, Cause: errStopping})
 }
 
+// restUnlessStopping sleeps before a poll, and longer if the worker polls too many runs. It returns
+// errStopping as soon as the worker stops.
 func (n *Notebooks) restUnlessStopping(ctx context.Context, pause time.Duration) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -110,7 +120,10 @@ func (n *Notebooks) restUnlessStopping(ctx context.Context, pause time.Duration)
 		case <-rested:
 		}
 	}()
-	return n.rest(ctx, pause)
+	if err := n.rest(ctx, pause); err != nil {
+		return err
+	}
+	return n.rest(ctx, n.Polls.delay(n.clock.Now()))
 }
 
 // interrupted ends a wait whose context is done. Only a cancellation of the activity cancels the

@@ -42,7 +42,7 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 		&landing.Activities{Kafka: reader, Objects: objects, UserID: settings.UserID},
 		&activities.Notebooks{
 			Jobs: jobs, Schema: settings.Schema, RawPath: settings.RawPath(), UserID: settings.UserID,
-			Folder: settings.Notebooks, Compute: settings.Compute, InvalidFollowers: settings.InvalidFollowers,
+			Folder: settings.Notebooks, Compute: settings.Compute, InvalidFollowers: settings.InvalidFollowers, Polls: activities.NewPolls(),
 		},
 		counting, &activities.Ledger{Ledger: entries},
 	)
