@@ -15,6 +15,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/pause"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/notebooks"
 )
 
@@ -51,8 +52,9 @@ type Jobs interface {
 // Notebooks runs Databricks notebooks.
 type Notebooks struct {
 	Jobs             Jobs
+	Deployment       run.Deployment
 	Schema           string // the schema of the tables, or catalog.schema
-	RawPath          string // root of the landed objects, as in s3://bucket
+	RawPath          string // root of the landed objects, as in s3://bucket/deployment
 	UserID           string // prefix of the topics
 	Folder           string // workspace folder of the notebooks
 	Compute          string // see ParseCompute
@@ -66,16 +68,16 @@ type Notebooks struct {
 // StartNotebook starts a run of a notebook and returns its id, so that Temporal has it in the
 // history before the wait begins.
 //
-// The idempotency token of the run is derived from namespace, workflow id, original run id, task
-// and try: a retry of the activity returns the run that exists, a new try or a rerun of the date
-// starts a new one. Another active run of the same DAG, date and task, left by a terminated
-// workflow, is cancelled first, so that two runs never write the same table.
+// The idempotency token of the run is derived from deployment, namespace, workflow id, original run
+// id, task and try: a retry of the activity returns the run that exists, a new try or a rerun of
+// the date starts a new one. Another active run of the same deployment, DAG, date and task, left by
+// a terminated workflow, is cancelled first, so that two runs never write the same table.
 func (n *Notebooks) StartNotebook(ctx context.Context, in StartNotebookInput) (NotebookRun, error) {
 	where, err := ParseCompute(n.Compute)
 	if err != nil {
 		return NotebookRun{}, failure.NonRetryable(failure.Settings, err, "%v", err)
 	}
-	run := n.submission(in, where, runToken(activity.GetInfo(ctx), in))
+	run := n.submission(in, where, n.runToken(activity.GetInfo(ctx), in))
 	if err := n.cancelOthers(ctx, in, run); err != nil {
 		return NotebookRun{}, err
 	}
@@ -113,15 +115,10 @@ func (n *Notebooks) hash(ctx context.Context, path string) (hash string) {
 }
 
 // runToken returns the idempotency token of a run: 64 characters, the limit of the API.
-func runToken(info activity.Info, in StartNotebookInput) string {
-	identity := fmt.Sprintf("%q %q %q %q %d", info.Namespace, info.WorkflowExecution.ID, in.OriginalRunID, in.Task, in.Try)
+func (n *Notebooks) runToken(info activity.Info, in StartNotebookInput) string {
+	identity := fmt.Sprintf("%q %q %q %q %q %d", n.Deployment, info.Namespace, info.WorkflowExecution.ID, in.OriginalRunID, in.Task, in.Try)
 	sum := sha256.Sum256([]byte(identity))
 	return hex.EncodeToString(sum[:])
-}
-
-// taskRunName returns the start of the names of all runs of a task of a date.
-func taskRunName(in StartNotebookInput) string {
-	return fmt.Sprintf("%s %s %s try ", in.DAG, in.Date, in.Task)
 }
 
 // submission returns the run to submit. Its task key ends with the start of the token, which the
@@ -142,7 +139,7 @@ func (n *Notebooks) submission(in StartNotebookInput, where Compute, token strin
 	}
 	where.place(&task)
 	return jobs.SubmitRun{
-		RunName:          fmt.Sprintf("%s%d", taskRunName(in), in.Try),
+		RunName:          n.Deployment.JobRunName(in.DAG, in.Date, in.Task, in.Try),
 		IdempotencyToken: token,
 		Queue:            &jobs.QueueSettings{Enabled: true}, // at the limit of the workspace the run waits; otherwise it would be skipped
 		Tasks:            []jobs.SubmitTask{task},
@@ -156,8 +153,9 @@ func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own
 	if err != nil {
 		return err
 	}
+	prefix := n.Deployment.JobRunNamePrefix(in.DAG, in.Date, in.Task)
 	for _, run := range active {
-		if !strings.HasPrefix(run.RunName, taskRunName(in)) {
+		if !strings.HasPrefix(run.RunName, prefix) {
 			continue
 		}
 		status, err := n.getRun(ctx, run.RunId)

@@ -16,6 +16,7 @@ import (
 	"github.com/pinflow/pinflow/activities/activitytest"
 	"github.com/pinflow/pinflow/internal/clients/databricks"
 	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 var _ Jobs = (*databricks.Jobs)(nil)
@@ -207,8 +208,9 @@ func TestStartNotebooksHttp(t *testing.T) {
 			w.troubles["list"] = append(w.troubles["list"], slow)
 		}
 		left := int64(500) // by a terminated workflow, on the last page
-		w.active[pages-1] = append(w.active[pages-1], jobs.BaseRun{RunId: left, RunName: taskRunName(cleanPin) + "1"})
-		w.names[left] = jobs.SubmitRun{RunName: taskRunName(cleanPin) + "1"}
+		name := run.DefaultDeployment.JobRunName(cleanPin.DAG, cleanPin.Date, cleanPin.Task, 1)
+		w.active[pages-1] = append(w.active[pages-1], jobs.BaseRun{RunId: left, RunName: name})
+		w.names[left] = jobs.SubmitRun{RunName: name}
 		_, err := start(n, cleanPin)
 		require.NoError(t, err)
 		require.Equal(t, pages, w.requests["list"])

@@ -37,7 +37,8 @@ type WorkflowClient interface {
 
 // Pools sends the messages of runs to the workflows of pools.
 type Pools struct {
-	Client WorkflowClient
+	Client     WorkflowClient
+	Deployment run.Deployment
 }
 
 // RequestSlot requests a slot of a pool and starts the pool if it is not running. The pool grants
@@ -68,11 +69,11 @@ func (p *Pools) ReserveSlots(ctx context.Context, in run.ReserveInput) error {
 // send signals a pool and starts it if it is not running.
 func (p *Pools) send(ctx context.Context, in run.SlotMessage) error {
 	options := client.StartWorkflowOptions{
-		TaskQueue:     in.TaskQueue,
+		TaskQueue:     p.Deployment.TaskQueue(),
 		StaticSummary: fmt.Sprintf("pool %s, slots: %d", in.Slot.Pool, in.Slots),
 	}
 	state := run.PoolState{Name: in.Slot.Pool, Slots: in.Slots}
-	_, err := p.Client.SignalWithStartWorkflow(ctx, run.PoolWorkflowID(in.Slot.Pool), run.PoolSignal, in, options, run.PoolWorkflow, state)
+	_, err := p.Client.SignalWithStartWorkflow(ctx, p.Deployment.PoolWorkflowID(in.Slot.Pool), run.PoolSignal, in, options, run.PoolWorkflow, state)
 	return err
 }
 
@@ -80,7 +81,7 @@ func (p *Pools) send(ctx context.Context, in run.SlotMessage) error {
 // release.
 func (p *Pools) ReleaseSlot(ctx context.Context, in run.SlotMessage) error {
 	in.Release = true
-	err := p.Client.SignalWorkflow(ctx, run.PoolWorkflowID(in.Slot.Pool), "", run.PoolSignal, in)
+	err := p.Client.SignalWorkflow(ctx, p.Deployment.PoolWorkflowID(in.Slot.Pool), "", run.PoolSignal, in)
 	if isNotFound(err) {
 		return nil
 	}

@@ -70,9 +70,9 @@ var someSlot = run.Slot{Pool: "query", WorkflowID: "pinterest-daily-2022-10-18",
 
 func TestRequestSlot(t *testing.T) {
 	t.Run("starts_the_pool_if_needed", func(t *testing.T) {
-		in := run.SlotMessage{Slot: someSlot, Slots: 1, TaskQueue: "pinflow"}
+		in := run.SlotMessage{Slot: someSlot, Slots: 1}
 		n := &namespace{signalWithStart: func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error {
-			require.Equal(t, "pool-query", workflowID)
+			require.Equal(t, "pinflow.pool.query", workflowID)
 			require.Equal(t, run.PoolSignal, signal)
 			require.Equal(t, in, arg)
 			require.Equal(t, "pinflow", options.TaskQueue)
@@ -80,12 +80,12 @@ func TestRequestSlot(t *testing.T) {
 			require.Equal(t, []any{run.PoolState{Name: "query", Slots: 1}}, args)
 			return nil
 		}}
-		_, err := activitytest.Execute[struct{}]((&Pools{Client: n}).RequestSlot, in)
+		_, err := activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).RequestSlot, in)
 		require.NoError(t, err)
 		n.signalWithStart = func(string, string, any, client.StartWorkflowOptions, any, []any) error {
 			return errors.New("no connection")
 		}
-		_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).RequestSlot, in)
+		_, err = activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).RequestSlot, in)
 		activitytest.RequireRetryable(t, err, "request a slot of pool query: no connection")
 	})
 }
@@ -94,21 +94,21 @@ func TestReleaseSlot(t *testing.T) {
 	t.Run("a_pool_that_has_ended_needs_no_release", func(t *testing.T) {
 		var sent []run.SlotMessage
 		n := &namespace{signal: func(workflowID, _ string, arg any) error {
-			require.Equal(t, "pool-query", workflowID)
+			require.Equal(t, "pinflow.pool.query", workflowID)
 			sent = append(sent, arg.(run.SlotMessage))
 			return nil
 		}}
-		_, err := activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
+		_, err := activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
 		require.NoError(t, err)
 		require.Equal(t, []run.SlotMessage{{Slot: someSlot, Release: true}}, sent)
 
 		n.signal = func(string, string, any) error {
 			return serviceerror.NewNotFound("workflow execution already completed")
 		}
-		_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
+		_, err = activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
 		require.NoError(t, err)
 		n.signal = func(string, string, any) error { return serviceerror.NewUnavailable("unavailable") }
-		_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
+		_, err = activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
 		activitytest.RequireRetryable(t, err, "unavailable")
 	})
 }
@@ -123,21 +123,21 @@ func TestReserveSlots(t *testing.T) {
 			sent.Store(workflowID, []any{arg, args[0]})
 			return nil
 		}}
-		in := run.ReserveInput{Messages: []run.SlotMessage{{Slot: someSlot, Slots: 1, TaskQueue: "pinflow"}, {Slot: other, Slots: 2, TaskQueue: "pinflow"}}}
-		_, err := activitytest.Execute[struct{}]((&Pools{Client: n}).ReserveSlots, in)
+		in := run.ReserveInput{Messages: []run.SlotMessage{{Slot: someSlot, Slots: 1}, {Slot: other, Slots: 2}}}
+		_, err := activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).ReserveSlots, in)
 		require.NoError(t, err)
-		query, _ := sent.Load("pool-query")
-		require.Equal(t, []any{run.SlotMessage{Slot: someSlot, Slots: 1, TaskQueue: "pinflow", Reserve: true}, run.PoolState{Name: "query", Slots: 1}}, query)
-		load, _ := sent.Load("pool-load")
-		require.Equal(t, []any{run.SlotMessage{Slot: other, Slots: 2, TaskQueue: "pinflow", Reserve: true}, run.PoolState{Name: "load", Slots: 2}}, load)
+		query, _ := sent.Load("pinflow.pool.query")
+		require.Equal(t, []any{run.SlotMessage{Slot: someSlot, Slots: 1, Reserve: true}, run.PoolState{Name: "query", Slots: 1}}, query)
+		load, _ := sent.Load("pinflow.pool.load")
+		require.Equal(t, []any{run.SlotMessage{Slot: other, Slots: 2, Reserve: true}, run.PoolState{Name: "load", Slots: 2}}, load)
 
 		n.signalWithStart = func(workflowID, _ string, _ any, _ client.StartWorkflowOptions, _ any, _ []any) error {
-			if workflowID == "pool-load" {
+			if workflowID == "pinflow.pool.load" {
 				return nil
 			}
 			return serviceerror.NewUnavailable("unavailable")
 		}
-		_, err = activitytest.Execute[struct{}]((&Pools{Client: n}).ReserveSlots, in)
+		_, err = activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).ReserveSlots, in)
 		activitytest.RequireRetryable(t, err, "reserve a slot of pool query")
 	})
 }
@@ -165,7 +165,7 @@ func TestFindGone(t *testing.T) {
 					require.Empty(t, runID)
 					return c.info, c.err
 				}}
-				gone, err := activitytest.Execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []run.Slot{someSlot}})
+				gone, err := activitytest.Execute[GoneSlots]((&Pools{Client: n, Deployment: run.DefaultDeployment}).FindGone, FindGoneInput{Slots: []run.Slot{someSlot}})
 				require.NoError(t, err)
 				require.Equal(t, c.gone, len(gone.Slots) == 1)
 			})
@@ -173,7 +173,7 @@ func TestFindGone(t *testing.T) {
 		n := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
 			return nil, serviceerror.NewUnavailable("unavailable")
 		}}
-		_, err := activitytest.Execute[GoneSlots]((&Pools{Client: n}).FindGone, FindGoneInput{Slots: []run.Slot{someSlot}})
+		_, err := activitytest.Execute[GoneSlots]((&Pools{Client: n, Deployment: run.DefaultDeployment}).FindGone, FindGoneInput{Slots: []run.Slot{someSlot}})
 		activitytest.RequireRetryable(t, err, "unavailable")
 	})
 }

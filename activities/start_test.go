@@ -11,6 +11,7 @@ import (
 
 	"github.com/pinflow/pinflow/activities/activitytest"
 	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/notebooks"
 )
 
@@ -18,7 +19,7 @@ import (
 func newNotebooks() (*Notebooks, *workspace, *hand) {
 	jobs, hand := newWorkspace(), &hand{}
 	return &Notebooks{
-		Jobs: jobs, Schema: "main.pinterest", RawPath: "s3://pinflow", UserID: "u", Folder: "/Shared/pinflow", Compute: "serverless",
+		Jobs: jobs, Deployment: run.DefaultDeployment, Schema: "main.pinterest", RawPath: "s3://pinflow/pinflow", UserID: "u", Folder: "/Shared/pinflow", Compute: "serverless",
 		InvalidFollowers: "quarantine", clock: hand.clock(),
 	}, jobs, hand
 }
@@ -41,12 +42,12 @@ func TestStart(t *testing.T) {
 			Hash: notebooks.Hash("-- Databricks notebook source\nSELECT '/Shared/pinflow/clean_pin'\n\n"),
 		}, run)
 		submitted := workspace.submitted[0]
-		require.Equal(t, "pinterest-daily 2022-10-18 clean_pin try 1", submitted.RunName)
+		require.Equal(t, "pinflow pinterest-daily 2022-10-18 clean_pin try 1", submitted.RunName)
 		require.Regexp(t, `^[0-9a-f]{64}$`, submitted.IdempotencyToken)
 		require.Len(t, submitted.Tasks, 1)
 		require.Equal(t, "clean_pin-"+submitted.IdempotencyToken[:16], submitted.Tasks[0].TaskKey)
 		require.Equal(t, &jobs.NotebookTask{NotebookPath: "/Shared/pinflow/clean_pin", Source: jobs.SourceWorkspace, BaseParameters: map[string]string{
-			"schema": "main.pinterest", "raw_path": "s3://pinflow", "user_id": "u", "logical_date": "2022-10-18", "invalid_followers": "null",
+			"schema": "main.pinterest", "raw_path": "s3://pinflow/pinflow", "user_id": "u", "logical_date": "2022-10-18", "invalid_followers": "null",
 		}}, submitted.Tasks[0].NotebookTask)
 	})
 
@@ -110,6 +111,25 @@ func TestStart(t *testing.T) {
 		require.Equal(t, []int64{1}, workspace.cancelled)
 		require.Equal(t, ended(jobs.RunResultStateCanceled), workspace.runs[1].states[0])
 		require.Equal(t, []string{"list", "get", "cancel", "get", "get", "source", "submit", "get"}, workspace.calls, "it has ended before the new one starts")
+	})
+
+	// Two deployments may share a workspace, and run the same date of the same DAG.
+	t.Run("leaves_the_runs_of_other_deployments_alone", func(t *testing.T) {
+		prod, workspace, _ := newNotebooks()
+		dev, _, _ := newNotebooks()
+		dev.Jobs, dev.Deployment = workspace, "pinflow-dev"
+		workspace.script = []jobs.RunState{running}
+		for i, n := range []*Notebooks{prod, dev, prod, dev} {
+			run, err := start(n, cleanPin)
+			require.NoError(t, err)
+			require.EqualValues(t, i%2+1, run.RunID, "each rejoins its own")
+		}
+		require.Empty(t, workspace.cancelled)
+		again := cleanPin
+		again.Try = 2
+		_, err := start(dev, again)
+		require.NoError(t, err)
+		require.Equal(t, []int64{2}, workspace.cancelled)
 	})
 
 	t.Run("waits_for_the_cancelled_run_to_end", func(t *testing.T) {

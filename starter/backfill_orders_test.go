@@ -40,7 +40,7 @@ func TestBackfillOrders(t *testing.T) {
 		} {
 			t.Run(line, func(t *testing.T) {
 				w := newWorld()
-				w.openBackfills("pipeline-backfill-2022-10-01-2022-10-10")
+				w.openBackfills("pinflow.pipeline.backfill.2022-10-01.2022-10-10")
 				code, stdout, stderr := w.starter(t, append([]string{"backfill"}, strings.Fields(line)...)...)
 				require.Zero(t, code, stderr)
 				require.Equal(t, want.update, w.temporal.updates[0].UpdateName)

@@ -69,7 +69,7 @@ func TestBackfill(t *testing.T) {
 			Reprocess: run.ReprocessFailed, OnFailure: "continue", Trigger: run.Backfill, TriggeredBy: "ann@desk",
 			Params: map[string]string{"invalid_followers": "null"}}}, w.temporal.started)
 		require.Contains(t, stdout, "10 dates")
-		require.Contains(t, stdout, "pipeline-backfill-2022-10-01-2022-10-10/r1")
+		require.Contains(t, stdout, "pinflow.pipeline.backfill.2022-10-01.2022-10-10/r1")
 	})
 
 	t.Run("passes_all_its_flags", func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestBackfill(t *testing.T) {
 		code, stdout, stderr := w.starter(t, backfillLine("--wait")...)
 		require.Zero(t, code)
 		require.Equal(t, "10 dates from 2022-10-01 to 2022-10-10: 9 success, 0 failed, 1 skipped (already done)\n\n"+
-			"Web UI: http://ui:8233/namespaces/default/workflows/pipeline-backfill-2022-10-01-2022-10-10/r1\n", stdout)
+			"Web UI: http://ui:8233/namespaces/default/workflows/pinflow.pipeline.backfill.2022-10-01.2022-10-10/r1\n", stdout)
 		require.Equal(t, "dates 3/10 (running 2022-10-04 and 1 more, about 3m30s left)\ndates 10/10\n", stderr)
 	})
 
@@ -150,7 +150,7 @@ func TestBackfill(t *testing.T) {
 		require.Contains(t, stderr, "already running")
 
 		w.backfills(tenDays(10, 0, 0))
-		_, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "pipeline-backfill-2022-10-01-2022-10-10"}, nil, nil)
+		_, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "pinflow.pipeline.backfill.2022-10-01.2022-10-10"}, nil, nil)
 		require.NoError(t, err)
 		w.temporal.execute = func(client.StartWorkflowOptions, any) (*fakeExecution, error) {
 			return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "r1")
@@ -171,7 +171,7 @@ func listed(t *testing.T, date dates.Date, status enumspb.WorkflowExecutionStatu
 		fields[name] = payload
 	}
 	info := &workflowpb.WorkflowExecutionInfo{
-		Execution: &commonpb.WorkflowExecution{WorkflowId: "pipeline-" + string(date), RunId: "r-" + string(date)},
+		Execution: &commonpb.WorkflowExecution{WorkflowId: run.DefaultDeployment.WorkflowID(pipeline, date), RunId: "r-" + string(date)},
 		StartTime: timestamppb.New(date.End()), Status: status, SearchAttributes: &commonpb.SearchAttributes{IndexedFields: fields},
 	}
 	if status != running {
@@ -198,7 +198,7 @@ func TestRuns(t *testing.T) {
 		}
 		code, stdout, stderr := w.starter(t, "runs")
 		require.Zero(t, code, stderr)
-		require.Equal(t, "WorkflowType = 'Run' AND PinflowDag = 'pipeline'", asked)
+		require.Equal(t, "TaskQueue = 'pinflow' AND WorkflowType = 'Run' AND PinflowDag = 'pipeline'", asked)
 		golden(t, "runs", stdout)
 
 		_, stdout, _ = w.starter(t, "runs", "--state", "failed", "--limit", "3", "-o", "json")
@@ -223,7 +223,7 @@ func TestRuns(t *testing.T) {
 		}
 		code, stdout, stderr := w.starter(t, "runs", "--state", "success", "--trigger", "schedule", "--from", "2022-10-01", "--to", "2022-10-18", "--tag", "repair")
 		require.Zero(t, code, stderr)
-		require.Equal(t, "WorkflowType = 'Run' AND PinflowDag = 'pipeline' AND ExecutionStatus = 'Completed' AND PinflowTrigger = 'schedule' AND PinflowTags = 'repair'"+
+		require.Equal(t, "TaskQueue = 'pinflow' AND WorkflowType = 'Run' AND PinflowDag = 'pipeline' AND ExecutionStatus = 'Completed' AND PinflowTrigger = 'schedule' AND PinflowTags = 'repair'"+
 			" AND PinflowDate >= '2022-10-01T00:00:00Z' AND PinflowDate < '2022-10-19T00:00:00Z'", asked)
 		require.Contains(t, stdout, "repair urgent")
 

@@ -34,7 +34,7 @@ func TestCancelled(t *testing.T) {
 	t.Run("is_a_state_in_every_view", func(t *testing.T) {
 		w := fortnight(t)
 		entry := ledger.Entry{Status: cancelled, Attempt: 1}
-		entry.Date, entry.WorkflowID, entry.Started, entry.RunID = "2022-10-17", "pipeline-2022-10-17", at(-24*3600), "c1"
+		entry.Date, entry.WorkflowID, entry.Started, entry.RunID = "2022-10-17", "pinflow.pipeline.2022-10-17", at(-24*3600), "c1"
 		w.record(t, entry)
 		for line, want := range map[string]string{
 			"status 2022-10-17": "pipeline of 2022-10-17: cancelled",
@@ -54,7 +54,7 @@ func TestCancelled(t *testing.T) {
 	t.Run("is_not_a_run_that_failed_or_was_ended_from_outside", func(t *testing.T) {
 		w := newWorld()
 		open := underway
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, closed: at(40), answers: []any{open}})
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, closed: at(40), answers: []any{open}})
 		code, stdout, _ := w.starter(t, "status", "2022-10-18")
 		require.Equal(t, exit.Failed, code)
 		require.Contains(t, stdout, "pipeline of 2022-10-18: cancelled")

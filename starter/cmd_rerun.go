@@ -77,6 +77,6 @@ func (a *app) rerun(c *cobra.Command, date string, o rerunOptions) error {
 			return err
 		}
 		a.Log("Tasks that run again: %s.", term.Join(in.RerunTasks))
-		return a.runAndShow(c, conn, launch.RunOptions(in), in, o.wait)
+		return a.runAndShow(c, conn, launch.RunOptions(a.settings.Deployment, in), in, o.wait)
 	})(c, nil)
 }

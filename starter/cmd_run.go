@@ -76,7 +76,7 @@ func (a *app) run(c *cobra.Command, o runOptions) error {
 		if !decision.Run {
 			return a.printSkipped(c, decision)
 		}
-		return a.runAndShow(c, conn, launch.DecidedRunOptions(in, decision), in, o.wait)
+		return a.runAndShow(c, conn, launch.DecidedRunOptions(a.settings.Deployment, in, decision), in, o.wait)
 	})(c, nil)
 }
 

@@ -8,7 +8,6 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
-	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/schedule"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/exit"
@@ -114,7 +113,7 @@ func (a *app) scheduleDeleteCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if !yes && !a.Interactive {
-				return exit.Usagef("deleting Schedule %s needs --yes: there is no terminal to confirm it", run.ScheduleID(a.dag.Name))
+				return exit.Usagef("deleting Schedule %s needs --yes: there is no terminal to confirm it", a.settings.Deployment.ScheduleID(a.dag.Name))
 			}
 			return a.connected(func(c *cobra.Command, conn *temporal.Connection, _ []string) error {
 				return a.deleteSchedule(c, conn, yes)
@@ -126,7 +125,7 @@ func (a *app) scheduleDeleteCommand() *cobra.Command {
 }
 
 func (a *app) deleteSchedule(c *cobra.Command, conn *temporal.Connection, yes bool) error {
-	id := run.ScheduleID(a.dag.Name)
+	id := a.settings.Deployment.ScheduleID(a.dag.Name)
 	handle := a.history.ScheduleHandle(c.Context(), conn)
 	if _, err := handle.Describe(c.Context()); err != nil {
 		return a.history.ScheduleError(conn, err)

@@ -39,7 +39,7 @@ func repaired() ledger.Entry {
 	load := tried("load", run.Success, try(1, run.Failed, -3700, -1, 0, -3650), try(2, run.Success, 0, 30, 50, 80))
 	load.Started = load.History[1].Started // of this run
 	entry := ledger.Entry{Status: run.Status{
-		DAG: pipeline, Date: "2022-10-18", State: "failed", Trigger: "manual", RunID: "r1", WorkflowID: "pipeline-2022-10-18",
+		DAG: pipeline, Date: "2022-10-18", State: "failed", Trigger: "manual", RunID: "r1", WorkflowID: "pinflow.pipeline.2022-10-18",
 		Started: at(0), Ended: at(400), Tasks: []run.Task{
 			load,
 			tried("clean_pin", run.Success, try(1, run.Success, 80, 80, 200, 300)),
@@ -78,7 +78,7 @@ func TestGantt(t *testing.T) {
 		)
 		status.Partial = true
 		w.now = at(120)
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status}})
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status}})
 		code, stdout, stderr := w.view(t, "gantt 2022-10-18")
 		require.Zero(t, code, stderr)
 		golden(t, "gantt-running", stdout)

@@ -41,7 +41,7 @@ func TestGraph(t *testing.T) {
 	t.Run("says_what_tasks_wait_for", func(t *testing.T) {
 		w := newWorld()
 		status := startertest.Watched()[1]
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status}})
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status}})
 		code, stdout, stderr := w.view(t, "graph 2022-10-18")
 		require.Zero(t, code, stderr)
 		golden(t, "graph-waiting", stdout)

@@ -30,7 +30,7 @@ func recorded(date dates.Date, trigger run.Trigger, took int, states ...run.Stat
 	began := date.End()
 	after := func(share int) time.Time { return began.Add(time.Duration(took*share/100) * time.Second) }
 	entry := ledger.Entry{Attempt: 1, Status: run.Status{
-		DAG: pipeline, Date: date, State: run.Success, Trigger: trigger, WorkflowID: run.WorkflowID(pipeline, date),
+		DAG: pipeline, Date: date, State: run.Success, Trigger: trigger, WorkflowID: run.DefaultDeployment.WorkflowID(pipeline, date),
 		RunID: "run-" + string(date), Started: began, Ended: after(100),
 	}}
 	for i, id := range startertest.Pipeline.DAG.IDs() {
@@ -82,7 +82,7 @@ func (w *world) visible(t *testing.T, runs ...visibleRun) {
 			fields[name] = payload
 		}
 		info := &workflowpb.WorkflowExecutionInfo{
-			Execution: &commonpb.WorkflowExecution{WorkflowId: run.WorkflowID(pipeline, r.date), RunId: r.runID}, Status: r.status,
+			Execution: &commonpb.WorkflowExecution{WorkflowId: run.DefaultDeployment.WorkflowID(pipeline, r.date), RunId: r.runID}, Status: r.status,
 			StartTime: timestamppb.New(r.started), SearchAttributes: &commonpb.SearchAttributes{IndexedFields: fields},
 		}
 		if !r.closed.IsZero() {

@@ -15,7 +15,7 @@ func TestStatusLive(t *testing.T) {
 		t.Setenv("TERM", "xterm")
 		w := newWorld()
 		w.live = true
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{underway, underway, good}})
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{underway, underway, good}})
 		code, stdout, stderr := w.starter(t, "status", "2022-10-18", "--watch")
 		require.Zero(t, code)
 		require.Contains(t, stderr, term.BeginUpdate)
@@ -28,7 +28,7 @@ func TestStatusLive(t *testing.T) {
 		t.Parallel()
 		w := newWorld()
 		frames := startertest.Watched()
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{frames[0], frames[0], frames[1], underway, bad}})
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{frames[0], frames[0], frames[1], underway, bad}})
 		_, _, stderr := w.starter(t, "status", "2022-10-18", "--watch")
 		golden(t, "watch-lines", stderr)
 		require.NotContains(t, stderr, "\x1b")

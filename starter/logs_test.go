@@ -186,7 +186,7 @@ func TestLogs(t *testing.T) {
 			return nil
 		})
 		ended := good
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{underway, underway, ended, ended}})
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{underway, underway, ended, ended}})
 		code, stdout, stderr := w.view(t, "logs 2022-10-18 clean_pin -f")
 		require.Zero(t, code, stderr)
 		var said []string

@@ -27,7 +27,7 @@ import (
 
 // slot is a place in a pool of a date's task.
 func slot(pool string, date dates.Date, try int) run.Slot {
-	return run.Slot{Pool: pool, WorkflowID: run.WorkflowID(pipeline, date), Task: pool, Try: try}
+	return run.Slot{Pool: pool, WorkflowID: run.DefaultDeployment.WorkflowID(pipeline, date), Task: pool, Try: try}
 }
 
 // open adds an open workflow that gives this answer to queries.
@@ -57,10 +57,10 @@ func busy(t *testing.T) *world {
 	for date, status := range running {
 		row := listed(t, date, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, status.State, false)
 		rows = append(rows, row)
-		w.temporal.add(run.WorkflowID(pipeline, date), &fakeExecution{runID: row.GetExecution().GetRunId(), status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, answers: []any{status}})
+		w.temporal.add(run.DefaultDeployment.WorkflowID(pipeline, date), &fakeExecution{runID: row.GetExecution().GetRunId(), status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, answers: []any{status}})
 	}
 	backfill := &workflowpb.WorkflowExecutionInfo{
-		Execution: w.open(run.RangeWorkflowID(pipeline, "2022-10-01", "2022-10-10"), tenDays(3, 1, 2, "2022-10-07")),
+		Execution: w.open(run.DefaultDeployment.RangeWorkflowID(pipeline, "2022-10-01", "2022-10-10"), tenDays(3, 1, 2, "2022-10-07")),
 		StartTime: timestamppb.New(noon.Add(-time.Hour)), Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
 	}
 	w.temporal.list = func(query string) ([]*workflowpb.WorkflowExecutionInfo, error) {
@@ -70,11 +70,11 @@ func busy(t *testing.T) *world {
 		}
 		return rows, nil
 	}
-	w.open(run.PoolWorkflowID("clean_geo"), run.PoolState{Name: "clean_geo", Slots: 1, Holders: []run.Slot{slot("clean_geo", "2022-10-07", 1)},
+	w.open(run.DefaultDeployment.PoolWorkflowID("clean_geo"), run.PoolState{Name: "clean_geo", Slots: 1, Holders: []run.Slot{slot("clean_geo", "2022-10-07", 1)},
 		Waiting: []run.Slot{slot("clean_geo", "2022-10-18", 1), slot("clean_geo", "2022-10-08", 2)}})
-	w.open(run.PoolWorkflowID("clean_user"), run.PoolState{Name: "clean_user", Slots: 1, Waiting: []run.Slot{slot("clean_user", "2022-10-08", 1)},
+	w.open(run.DefaultDeployment.PoolWorkflowID("clean_user"), run.PoolState{Name: "clean_user", Slots: 1, Waiting: []run.Slot{slot("clean_user", "2022-10-08", 1)},
 		Reserved: []run.Reservation{{Slot: slot("clean_user", "2022-10-18", 1), Until: noon}}})
-	w.open(run.PoolWorkflowID("query"), run.PoolState{Name: "query", Slots: 2, Holders: []run.Slot{slot("query", "2022-10-05", 1), slot("query", "2022-10-06", 3)}})
+	w.open(run.DefaultDeployment.PoolWorkflowID("query"), run.PoolState{Name: "query", Slots: 2, Holders: []run.Slot{slot("query", "2022-10-05", 1), slot("query", "2022-10-06", 3)}})
 	return w
 }
 
@@ -98,7 +98,7 @@ func TestOverview(t *testing.T) {
 		w := busy(t)
 		paused := tenDays(3, 1, 2, "2022-10-07")
 		paused.Paused = "ann@desk: the source is being repaired (2022-10-19 11:00:00 UTC)"
-		w.open(run.RangeWorkflowID(pipeline, "2022-10-01", "2022-10-10"), paused)
+		w.open(run.DefaultDeployment.RangeWorkflowID(pipeline, "2022-10-01", "2022-10-10"), paused)
 		t.Setenv("COLUMNS", "80")
 		code, stdout, stderr := w.starter(t, "status")
 		require.Zero(t, code, stderr)
@@ -141,7 +141,7 @@ func TestOverview(t *testing.T) {
 				require.Regexp(t, `2022-10-17 +held`, stdout, "visibility knows that it is held")
 				require.Regexp(t, `clean_geo +\?/1 +not known`, stdout)
 				require.Contains(t, stdout, "idle: load (1)")
-				require.Contains(t, stdout, "pipeline-backfill-2022-10-01-2022-10-10")
+				require.Contains(t, stdout, "pinflow.pipeline.backfill.2022-10-01.2022-10-10")
 				require.Contains(t, stdout, "NOT KNOWN: the activity of runs, the progress of backfills, the slots of pools\n  no worker")
 			})
 		}
@@ -162,7 +162,7 @@ func TestOverview(t *testing.T) {
 		code, stdout, _ = w.starter(t, "status")
 		require.Zero(t, code)
 		require.Contains(t, stdout, "pipeline: paused (holiday)\n  resume it with `starter schedule resume`\n\nGAPS: none")
-		w.temporal.executions[run.PoolWorkflowID("load")] = &fakeExecution{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
+		w.temporal.executions[run.DefaultDeployment.PoolWorkflowID("load")] = &fakeExecution{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
 		_, stdout, _ = w.starter(t, "status")
 		require.Contains(t, stdout, "all idle: load (1)", "a pool that does not run is idle")
 	})
@@ -193,7 +193,7 @@ func TestOverview(t *testing.T) {
 		require.Contains(t, stdout, "2022-10-17  missed     there is no Schedule: it was deleted, or never created\n                       starter run 2022-10-17  # deadline 10-18 06:00\n2022-10-18  missed")
 		code, stdout, _ = w.starter(t, "doctor")
 		require.Equal(t, exit.Failed, code)
-		require.Contains(t, stdout, "there is no Schedule pipeline in namespace default: create it with `starter schedule apply`")
+		require.Contains(t, stdout, "there is no Schedule pinflow.pipeline in namespace default: create it with `starter schedule apply`")
 		require.Contains(t, stdout, "2022-10-17 missed, overdue (there is no Schedule: it was deleted, or never created)")
 	})
 

@@ -36,13 +36,13 @@ func (s *fakeService) RequestCancelWorkflowExecution(_ context.Context, r *workf
 
 // openRun adds an open run of 2022-10-18.
 func (w *world) openRun(status run.Status) {
-	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status, status}})
+	w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{status, status, status}})
 }
 
 // ran adds a run of 2022-10-18 that has ended, and its ledger entry.
 func (w *world) ran(t *testing.T, status run.Status) {
 	w.ledger(t, status)
-	w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: completed, answers: []any{status, status, status}})
+	w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: completed, answers: []any{status, status, status}})
 }
 
 func TestTask(t *testing.T) {
@@ -55,7 +55,7 @@ func TestTask(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.Contains(t, stdout, "Task clean_pin of 2022-10-18: skip.")
 		require.Len(t, w.temporal.updates, 1)
-		require.Equal(t, "pipeline-2022-10-18", w.temporal.updates[0].WorkflowID)
+		require.Equal(t, "pinflow.pipeline.2022-10-18", w.temporal.updates[0].WorkflowID)
 		require.Equal(t, run.DecideUpdate, w.temporal.updates[0].UpdateName)
 		require.Equal(t, []any{run.Decision{Task: "clean_pin", Choice: run.SkipTask, By: "ann@desk", Reason: "not needed today"}}, w.temporal.updates[0].Args)
 	})

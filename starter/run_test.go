@@ -52,9 +52,9 @@ func TestRun(t *testing.T) {
 		code, stdout, stderr := w.starter(t, "run")
 		require.Zero(t, code, stderr)
 		require.Equal(t, []any{run.Input{DAG: pipeline, Date: "2022-10-18", Trigger: run.Manual, Params: map[string]string{}, TriggeredBy: "ann@desk"}}, w.temporal.started)
-		require.Contains(t, w.temporal.executions, "pipeline-2022-10-18")
+		require.Contains(t, w.temporal.executions, "pinflow.pipeline.2022-10-18")
 		require.Contains(t, stdout, "starter status 2022-10-18 --watch")
-		require.Contains(t, stdout, "http://ui:8233/namespaces/default/workflows/pipeline-2022-10-18/r1")
+		require.Contains(t, stdout, "http://ui:8233/namespaces/default/workflows/pinflow.pipeline.2022-10-18/r1")
 	})
 
 	t.Run("takes_date_and_parameters", func(t *testing.T) {
@@ -66,8 +66,8 @@ func TestRun(t *testing.T) {
 		in := w.temporal.started[0].(run.Input)
 		require.EqualValues(t, "2022-10-19", in.Date, "today may be run: it is partial")
 		require.Equal(t, map[string]string{"invalid_followers": "null", "schema": "other"}, in.Params)
-		require.JSONEq(t, `{"date":"2022-10-19","workflowId":"pipeline-2022-10-19","runId":"r1",
-		"ui":"http://ui:8233/namespaces/default/workflows/pipeline-2022-10-19/r1"}`, stdout)
+		require.JSONEq(t, `{"date":"2022-10-19","workflowId":"pinflow.pipeline.2022-10-19","runId":"r1",
+		"ui":"http://ui:8233/namespaces/default/workflows/pinflow.pipeline.2022-10-19/r1"}`, stdout)
 	})
 
 	t.Run("waits_and_tells_each_change", func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestRun(t *testing.T) {
 		already := serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "r1")
 		refuse := func(w *world) {
 			w.temporal.execute = func(client.StartWorkflowOptions, any) (*fakeExecution, error) { return nil, already }
-			w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", answers: []any{underway, good}})
+			w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", answers: []any{underway, good}})
 		}
 		w := newWorld()
 		refuse(w)

@@ -53,9 +53,9 @@ func TestSchedule(t *testing.T) {
 		}
 		const next = "  next: fires at 2022-10-20 00:00:00 UTC for 2022-10-19\n"
 		_, stdout, _ := w.starter(t, "schedule", "apply")
-		require.Equal(t, "Schedule pipeline: created\n"+next, stdout)
+		require.Equal(t, "Schedule pinflow.pipeline: created\n"+next, stdout)
 		_, stdout, _ = w.starter(t, "schedule", "apply")
-		require.Equal(t, "Schedule pipeline: unchanged\n"+next, stdout)
+		require.Equal(t, "Schedule pinflow.pipeline: unchanged\n"+next, stdout)
 
 		w.schedule().Spec.Calendars[0].Hour = []client.ScheduleRange{{Start: 3, End: 6, Step: 2}}
 		w.schedule().Spec.TimeZoneName = "Europe/London"
@@ -66,7 +66,7 @@ func TestSchedule(t *testing.T) {
 		require.Contains(t, stdout, "differs from the settings and this build")
 		require.Contains(t, stdout, "time zone: Europe/London → UTC")
 		_, stdout, _ = w.starter(t, "schedule", "apply")
-		require.Equal(t, "Schedule pipeline: changed\n"+
+		require.Equal(t, "Schedule pinflow.pipeline: changed\n"+
 			"  fires: at 03-06/2:00:00 every day → at 00:00:00 every day\n"+
 			"  time zone: Europe/London → UTC\n"+
 			"  task queue: elsewhere → pinflow\n"+
@@ -74,7 +74,7 @@ func TestSchedule(t *testing.T) {
 			"  paused: no reason given (it starts no runs until `starter schedule resume`)\n", stdout)
 		require.True(t, w.schedule().State.Paused, "a paused Schedule stays paused")
 		_, stdout, _ = w.starter(t, "schedule", "apply", "-o", "json")
-		require.JSONEq(t, `{"id":"pipeline","outcome":"unchanged","paused":true}`, stdout)
+		require.JSONEq(t, `{"id":"pinflow.pipeline","outcome":"unchanged","paused":true}`, stdout)
 	})
 
 	t.Run("fires_when_the_settings_and_the_command_say", func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestSchedule(t *testing.T) {
 		_, stdout, _ := w.starter(t, "schedule", "apply")
 		require.Contains(t, stdout, "fires at 2022-10-20 02:30:00 UTC for 2022-10-19")
 		_, stdout, _ = w.starter(t, "setup", "-o", "json")
-		require.Contains(t, stdout, "pipeline, 30 2 * * * (UTC)")
+		require.Contains(t, stdout, "pinflow.pipeline, 30 2 * * * (UTC)")
 		require.Equal(t, control.Unchanged, outcomes(t, stdout)[5])
 
 		_, stdout, _ = w.starter(t, "schedule", "apply", "--cron", "0 9 * * *", "--timezone", "Asia/Tokyo")
@@ -112,7 +112,7 @@ func TestSchedule(t *testing.T) {
 		t.Parallel()
 		w := newWorld()
 		_, stdout, _ := w.starter(t, "schedule", "apply", "--paused", "--reason", "until the move")
-		require.Equal(t, "Schedule pipeline: created\n  paused: until the move (it starts no runs until `starter schedule resume`)\n", stdout)
+		require.Equal(t, "Schedule pinflow.pipeline: created\n  paused: until the move (it starts no runs until `starter schedule resume`)\n", stdout)
 		require.Equal(t, client.ScheduleState{Paused: true, Note: "until the move"}, *w.schedule().State)
 		_, stdout, _ = w.starter(t, "schedule", "apply", "--paused")
 		require.Contains(t, stdout, "unchanged", "the reason that it has is kept")
@@ -134,7 +134,7 @@ func TestSchedule(t *testing.T) {
 			w.temporal.info.NextActionTimes = append(w.temporal.info.NextActionTimes, noon.AddDate(0, 0, day).Truncate(24*3600e9).AddDate(0, 0, 1))
 		}
 		w.temporal.info.RecentActions = []client.ScheduleActionResult{{ScheduleTime: noon.Truncate(24 * 3600e9), ActualTime: noon.Truncate(24 * 3600e9),
-			StartWorkflowResult: &client.ScheduleWorkflowExecution{WorkflowID: "pipeline-scheduled-2022-10-19T00:00:00Z"}}}
+			StartWorkflowResult: &client.ScheduleWorkflowExecution{WorkflowID: "pinflow.pipeline.scheduled-2022-10-19T00:00:00Z"}}}
 		_, stdout, _ := w.starter(t, "schedule", "show")
 		golden(t, "schedule-show", stdout)
 
@@ -187,11 +187,11 @@ func TestScheduleDelete(t *testing.T) {
 		code, stdout, stderr := w.starter(t, "schedule", "delete")
 		require.Equal(t, exit.Failed, code)
 		require.Contains(t, stderr, "Type its name")
-		require.Contains(t, stderr, `nothing was deleted: "y" is not pipeline`)
+		require.Contains(t, stderr, `nothing was deleted: "y" is not pinflow.pipeline`)
 		require.Empty(t, stdout)
 		require.NotNil(t, w.schedule())
 
-		w.typed = "pipeline"
+		w.typed = "pinflow.pipeline"
 		code, stdout, _ = w.starter(t, "schedule", "delete")
 		require.Zero(t, code)
 		require.Contains(t, stdout, "deleted")
@@ -200,7 +200,7 @@ func TestScheduleDelete(t *testing.T) {
 		w = scheduled(t, 0)
 		code, stdout, stderr = w.starter(t, "schedule", "delete", "--yes", "-o", "json")
 		require.Zero(t, code, stderr)
-		require.JSONEq(t, `{"id":"pipeline","outcome":"deleted","paused":false}`, stdout)
+		require.JSONEq(t, `{"id":"pinflow.pipeline","outcome":"deleted","paused":false}`, stdout)
 		require.Nil(t, w.schedule())
 	})
 }
@@ -278,7 +278,7 @@ func TestScheduleResume(t *testing.T) {
 		code, stdout, stderr := w.starter(t, "schedule", "resume", "--catchup", "-o", "json")
 		require.Zero(t, code)
 		require.Contains(t, stderr, "already running")
-		require.Contains(t, stdout, `"workflowId": "pipeline-backfill-2022-10-09-2022-10-18"`)
+		require.Contains(t, stdout, `"workflowId": "pinflow.pipeline.backfill.2022-10-09.2022-10-18"`)
 		require.False(t, w.schedule().State.Paused)
 	})
 }

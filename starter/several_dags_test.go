@@ -30,7 +30,7 @@ func several() *world {
 // reported is the ledger entry of a run of the second DAG.
 func reported() ledger.Entry {
 	return ledger.Entry{Attempt: 1, Status: run.Status{
-		DAG: report, Date: "2022-10-18", State: run.Success, Trigger: run.Scheduled, WorkflowID: "report-2022-10-18", RunID: "of-report",
+		DAG: report, Date: "2022-10-18", State: run.Success, Trigger: run.Scheduled, WorkflowID: "pinflow.report.2022-10-18", RunID: "of-report",
 		Started: at(0), Ended: at(60), Tasks: []run.Task{
 			{ID: "collect", State: run.Success, Tries: 1, Started: at(0), Ended: at(30)},
 			{ID: "sum", State: run.Success, Tries: 1, Started: at(30), Ended: at(60)},
@@ -90,7 +90,7 @@ func TestSeveralDAGs(t *testing.T) {
 		code, stdout, stderr := w.line(t, "run 2022-10-18 --dag report")
 		require.Zero(t, code, stderr)
 		require.Equal(t, []any{run.Input{DAG: report, Date: "2022-10-18", Trigger: run.Manual, Params: map[string]string{}, TriggeredBy: "ann@desk"}}, w.temporal.started)
-		require.Contains(t, w.temporal.executions, "report-2022-10-18")
+		require.Contains(t, w.temporal.executions, "pinflow.report.2022-10-18")
 		require.Contains(t, stdout, "`starter status 2022-10-18 --watch --dag report`", "hints name the DAG, too")
 
 		_, stdout, _ = w.line(t, "graph --dag report")
@@ -155,13 +155,13 @@ func TestSeveralDAGsSeveralDags(t *testing.T) {
 		w := several()
 		code, stdout, stderr := w.line(t, "setup")
 		require.Zero(t, code, stderr)
-		require.Contains(t, stdout, "pipeline, 0 0 * * * (UTC)")
-		require.Contains(t, stdout, "report, 30 4 * * * (UTC)")
+		require.Contains(t, stdout, "pinflow.pipeline, 0 0 * * * (UTC)")
+		require.Contains(t, stdout, "pinflow.report, 30 4 * * * (UTC)")
 		require.Len(t, w.temporal.schedules, 2)
 		for name, hour := range map[string]int{pipeline: 0, report: 4} {
-			s := w.temporal.schedules[name]
+			s := w.temporal.schedules[run.DefaultDeployment.ScheduleID(name)]
 			require.Equal(t, []client.ScheduleRange{{Start: hour, End: hour, Step: 1}}, s.Spec.Calendars[0].Hour, name)
-			require.Equal(t, run.ScheduledRangePrefix(name), s.Action.(*client.ScheduleWorkflowAction).ID)
+			require.Equal(t, run.DefaultDeployment.ScheduledRangePrefix(name), s.Action.(*client.ScheduleWorkflowAction).ID)
 		}
 		w.temporal.info.NextActionTimes = []time.Time{noon}
 		code, stdout, stderr = w.line(t, "doctor")
@@ -172,11 +172,11 @@ func TestSeveralDAGsSeveralDags(t *testing.T) {
 		w.settings.Schedules = map[string]string{report: "0 6 * * *"}
 		code, stdout, stderr = w.line(t, "doctor")
 		require.Equal(t, exit.Failed, code, stderr)
-		require.Regexp(t, `FAIL .*schedule +report differs`, stdout)
-		require.NotRegexp(t, `FAIL .*schedule +pipeline`, stdout)
+		require.Regexp(t, `FAIL .*schedule +pinflow.report differs`, stdout)
+		require.NotRegexp(t, `FAIL .*schedule +pinflow.pipeline`, stdout)
 		_, stdout, _ = w.line(t, "setup")
-		require.Regexp(t, `schedule +unchanged +pipeline`, stdout)
-		require.Regexp(t, `schedule +changed +report, 0 6 `, stdout)
+		require.Regexp(t, `schedule +unchanged +pinflow.pipeline`, stdout)
+		require.Regexp(t, `schedule +changed +pinflow.report, 0 6 `, stdout)
 		_, stdout, _ = w.line(t, "dags list")
 		require.Regexp(t, `pipeline .* 0 0 \* \* \*`, stdout)
 		require.Regexp(t, `report +collect, sum +0 6 \* \* \*`, stdout, "as the settings say")
@@ -269,8 +269,8 @@ func TestSeveralDAGsSeveralDags(t *testing.T) {
 	t.Run("status_of_one_dag_leaves_out_the_other", func(t *testing.T) {
 		t.Parallel()
 		w := several()
-		w.open(run.PoolWorkflowID("load"), run.PoolState{Name: "load", Slots: 1, Holders: []run.Slot{slot("load", "2022-10-07", 1)}})
-		w.temporal.executions[run.PoolWorkflowID("load")].status = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+		w.open(run.DefaultDeployment.PoolWorkflowID("load"), run.PoolState{Name: "load", Slots: 1, Holders: []run.Slot{slot("load", "2022-10-07", 1)}})
+		w.temporal.executions[run.DefaultDeployment.PoolWorkflowID("load")].status = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 		_, stdout, _ := w.line(t, "status --dag report")
 		require.NotContains(t, stdout, "load")
 	})

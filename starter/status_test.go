@@ -20,7 +20,7 @@ func TestStatus(t *testing.T) {
 		w := newWorld()
 		partial := underway
 		partial.Partial = true
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{partial}, pending: []*workflowpb.PendingActivityInfo{
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{partial}, pending: []*workflowpb.PendingActivityInfo{
 			{ActivityType: &commonpb.ActivityType{Name: "WaitNotebook"}, Attempt: 1},
 			{ActivityType: &commonpb.ActivityType{Name: "PlanLanding"}, Attempt: 4, LastFailure: &failurepb.Failure{Message: "Kafka does not answer"}},
 		}})
@@ -32,7 +32,7 @@ func TestStatus(t *testing.T) {
 	t.Run("ends_with_one_for_a_failed_run", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld()
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: failed, closed: at(75), answers: []any{bad}})
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: failed, closed: at(75), answers: []any{bad}})
 		code, stdout, _ := w.starter(t, "status", "2022-10-18")
 		require.Equal(t, exit.Failed, code)
 		require.Contains(t, stdout, "[TABLE_OR_VIEW_NOT_FOUND] nowhere")
@@ -56,12 +56,12 @@ func TestStatus(t *testing.T) {
 		t.Parallel()
 		w := newWorld()
 		w.temporal.queryErr = serviceerror.NewDeadlineExceeded("query timed out")
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running})
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: running})
 		code, _, stderr := w.starter(t, "status", "2022-10-18")
 		require.Equal(t, exit.Unreachable, code)
 		require.Contains(t, stderr, "no worker answers on task queue pinflow")
 
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: completed, closed: at(75)})
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: completed, closed: at(75)})
 		w.ledger(t, good) // an ended run needs no worker to be known
 		code, stdout, _ := w.starter(t, "status", "2022-10-18")
 		require.Zero(t, code)
@@ -71,7 +71,7 @@ func TestStatus(t *testing.T) {
 	t.Run("tells_a_run_that_was_ended_from_outside", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld()
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, closed: at(40), answers: []any{underway}})
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, closed: at(40), answers: []any{underway}})
 		code, stdout, _ := w.starter(t, "status", "2022-10-18")
 		require.Equal(t, exit.Failed, code)
 		require.Contains(t, stdout, "the run was ended from outside: terminated")
@@ -80,7 +80,7 @@ func TestStatus(t *testing.T) {
 	t.Run("watches_until_the_end", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld()
-		w.temporal.add("pipeline-2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{underway, underway, bad}})
+		w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: running, answers: []any{underway, underway, bad}})
 		code, stdout, stderr := w.starter(t, "status", "2022-10-18", "--watch")
 		require.Equal(t, exit.Failed, code)
 		require.Contains(t, stderr, "query        upstream_failed")

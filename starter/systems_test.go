@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/doctor"
@@ -134,7 +135,7 @@ func TestDoctor(t *testing.T) {
 			"no Temporal":           {func(w *world) { w.temporal.err = refused }, exit.Unreachable, []string{"Temporal", "make stack"}},
 			"no namespace":          {func(w *world) { w.temporal.err = serviceerror.NewNamespaceNotFound("default") }, exit.Unreachable, []string{"Temporal", "TEMPORAL_NAMESPACE"}},
 			"no attributes":         {func(w *world) { clear(w.temporal.attributes) }, exit.Failed, []string{"search attributes", "7 are missing", "starter setup"}},
-			"no schedule":           {func(w *world) { delete(w.temporal.schedules, pipeline) }, exit.Failed, []string{"schedule", "starter schedule apply"}},
+			"no schedule":           {func(w *world) { delete(w.temporal.schedules, run.DefaultDeployment.ScheduleID(pipeline)) }, exit.Failed, []string{"schedule", "starter schedule apply"}},
 			"other schedule":        {func(w *world) { w.schedule().Spec.TimeZoneName = "Asia/Tokyo" }, exit.Failed, []string{"schedule", "starter schedule apply"}},
 			"no worker":             {func(w *world) { w.temporal.pollers = nil }, exit.Failed, []string{"worker", "bin/workers"}},
 			"a worker that is gone": {func(w *world) { w.now = noon.Add(history.PollAge) }, exit.Failed, []string{"worker", "bin/workers"}},

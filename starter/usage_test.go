@@ -125,7 +125,7 @@ func TestStarter(t *testing.T) {
 		require.NoError(t, os.Unsetenv("PINFLOW_BUCKET"))
 		w := realSettings(t)
 		_, stdout, _ := w.starter(t, "--env-file", file, "doctor")
-		require.Contains(t, stdout, "s3://theirs is writable")
+		require.Contains(t, stdout, "s3://theirs/pinflow is writable")
 	})
 
 	t.Run("says_what_to_do_if_a_system_cannot_be_reached", func(t *testing.T) {

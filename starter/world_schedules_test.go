@@ -7,6 +7,8 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // Schedules by their ids.
@@ -113,4 +115,6 @@ func (s *fakeSchedule) Delete(context.Context) error {
 }
 
 // schedule returns the Schedule of the pipeline.
-func (w *world) schedule() *client.Schedule { return w.temporal.schedules[pipeline] }
+func (w *world) schedule() *client.Schedule {
+	return w.temporal.schedules[run.DefaultDeployment.ScheduleID(pipeline)]
+}

@@ -21,6 +21,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/startertest"
 	"github.com/pinflow/pinflow/starter/systems"
 	"github.com/pinflow/pinflow/starter/term"
@@ -80,7 +81,7 @@ func newWorld() *world {
 // defaultSettings are those of an empty environment, with what has no default.
 func defaultSettings() config.Config {
 	return config.Config{
-		UserID: "pinflow", Brokers: []string{"127.0.0.1:9092"}, Partitions: 3, Bucket: "pinflow", Schema: "pinterest", Notebooks: "/Shared/pinflow",
+		Deployment: run.DefaultDeployment, UserID: "pinflow", Brokers: []string{"127.0.0.1:9092"}, Partitions: 3, Bucket: "pinflow", Schema: "pinterest", Notebooks: "/Shared/pinflow",
 		Compute: "serverless", Warehouse: "w1", InvalidFollowers: "quarantine", GatewayURL: "http://127.0.0.1:8082", APIKeys: []string{"key"},
 		UIURL: "http://ui:8233",
 	}

@@ -38,11 +38,12 @@ const (
 // started. It compares the firings that a Schedule should have had with the ledger. Every worker
 // runs it. If no worker runs, its gauges are absent, and `starter doctor` checks without a worker.
 type deadman struct {
-	catalog dag.Catalog                                                                                    // the definitions are as the settings override them
-	find    func(ctx context.Context, named dag.Definition, since, now time.Time) (schedule.Report, error) // Lookout.Overdue
-	gauges  *observe.Dates
-	log     *slog.Logger
-	now     func() time.Time
+	deployment run.Deployment
+	catalog    dag.Catalog                                                                                    // the definitions are as the settings override them
+	find       func(ctx context.Context, named dag.Definition, since, now time.Time) (schedule.Report, error) // Lookout.Overdue
+	gauges     *observe.Dates
+	log        *slog.Logger
+	now        func() time.Time
 	// alarms is nil without a hook.
 	alarms *activities.Alarms
 	// ui is the address of the namespace's pages in the Web UI.
@@ -68,9 +69,9 @@ func newDeadman(ctx context.Context, conn *temporal.Connection, settings config.
 	if err != nil {
 		return nil, &settingsError{fmt.Errorf("PINFLOW_TEMPORAL_UI_URL=%q: %w", settings.UIURL, err)}
 	}
-	lookout := schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Ledger: &ledger.Ledger{Objects: objects}}
+	lookout := schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Deployment: settings.Deployment, Ledger: &ledger.Ledger{Objects: objects}}
 	d := &deadman{
-		catalog: configured(workflows.DefaultCatalog, settings), find: lookout.Overdue, gauges: gauges, log: log, now: time.Now, ui: ui,
+		deployment: settings.Deployment, catalog: configured(workflows.DefaultCatalog, settings), find: lookout.Overdue, gauges: gauges, log: log, now: time.Now, ui: ui,
 		logged: map[string]string{}, posted: map[string]bool{},
 	}
 	if settings.AlarmHook != "" {
@@ -147,7 +148,7 @@ func (d *deadman) alarm(dag string, o schedule.OverdueDate, report schedule.Repo
 	alarm := activities.Alarm{DAG: dag, Date: o.Date, Deadline: o.Deadline.UTC(), State: string(o.State)}
 	text := fmt.Sprintf("%s of %s is overdue: its deadline was %s UTC, and %s.", dag, o.Date, alarm.Deadline.Format("2006-01-02 15:04"), o.Reason())
 	if o.State == run.None {
-		alarm.UI = d.ui + "/schedules/" + run.ScheduleID(dag)
+		alarm.UI = d.ui + "/schedules/" + d.deployment.ScheduleID(dag)
 		switch {
 		case report.Gone:
 			text += fmt.Sprintf(" There is no Schedule: create it with `%s`.", d.catalog.Command(dag, "schedule apply"))
@@ -156,7 +157,7 @@ func (d *deadman) alarm(dag string, o schedule.OverdueDate, report schedule.Repo
 		}
 		text += fmt.Sprintf(" See `%s`; run it with `%s`.", d.catalog.Command(dag, "status"), d.catalog.Command(dag, "run "+string(o.Date)))
 	} else {
-		alarm.UI = d.ui + "/workflows/" + run.WorkflowID(dag, o.Date)
+		alarm.UI = d.ui + "/workflows/" + d.deployment.WorkflowID(dag, o.Date)
 		text += fmt.Sprintf(" See `%s`.", d.catalog.Command(dag, "status "+string(o.Date)))
 	}
 	alarm.Text = text

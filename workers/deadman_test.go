@@ -58,7 +58,8 @@ func newWatched(t *testing.T, objects bucket.Objects, owner string) *watched {
 	t.Cleanup(hook.Close)
 	now := func() time.Time { return w.time }
 	w.deadman = &deadman{
-		catalog: dag.Catalog{DAGs: []dag.Definition{{Name: "pinterest-daily", Deadline: 6 * time.Hour}, {Name: "no-deadline"}}}, gauges: gauges, log: log, now: now,
+		deployment: run.DefaultDeployment,
+		catalog:    dag.Catalog{DAGs: []dag.Definition{{Name: "pinterest-daily", Deadline: 6 * time.Hour}, {Name: "no-deadline"}}}, gauges: gauges, log: log, now: now,
 		find: func(_ context.Context, named dag.Definition, since, now time.Time) (schedule.Report, error) {
 			require.Equal(t, "pinterest-daily", named.Name, "a DAG without a deadline is not checked")
 			require.Equal(t, now.AddDate(0, 0, -deadmanDays), since)
@@ -97,9 +98,9 @@ func TestDeadman(t *testing.T) {
 		}
 		require.True(t, w.gauge(t, `pinflow_overdue_dates{dag="pinterest-daily"} 2`))
 		require.Equal(t, []map[string]string{
-			{"dag": "pinterest-daily", "date": "2022-10-17", "deadline": "2022-10-18T06:00:00Z", "state": "held", "ui": "http://ui/namespaces/default/workflows/pinterest-daily-2022-10-17",
+			{"dag": "pinterest-daily", "date": "2022-10-17", "deadline": "2022-10-18T06:00:00Z", "state": "held", "ui": "http://ui/namespaces/default/workflows/pinflow.pinterest-daily.2022-10-17",
 				"text": "pinterest-daily of 2022-10-17 is overdue: its deadline was 2022-10-18 06:00 UTC, and its run is held and has not ended. See `starter status 2022-10-17 --dag pinterest-daily`."},
-			{"dag": "pinterest-daily", "date": "2022-10-18", "deadline": "2022-10-19T06:00:00Z", "state": "none", "ui": "http://ui/namespaces/default/schedules/pinterest-daily",
+			{"dag": "pinterest-daily", "date": "2022-10-18", "deadline": "2022-10-19T06:00:00Z", "state": "none", "ui": "http://ui/namespaces/default/schedules/pinflow.pinterest-daily",
 				"text": "pinterest-daily of 2022-10-18 is overdue: its deadline was 2022-10-19 06:00 UTC, and no run has ended and none is running. " +
 					"The Schedule is paused: holiday. See `starter status --dag pinterest-daily`; run it with `starter run 2022-10-18 --dag pinterest-daily`."},
 		}, w.alarmed, "each once")

@@ -39,14 +39,14 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 	reader := kafka.NewReader(kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-worker"})
 	workflows.Register(w, workflows.DefaultCatalog)
 	activities.Register(w,
-		&landing.Activities{Kafka: reader, Objects: objects, UserID: settings.UserID},
+		&landing.Activities{Kafka: reader, Objects: objects, UserID: settings.UserID, Group: settings.Deployment.ConsumerGroup()},
 		&activities.Notebooks{
-			Jobs: jobs, Schema: settings.Schema, RawPath: settings.RawPath(), UserID: settings.UserID,
+			Jobs: jobs, Deployment: settings.Deployment, Schema: settings.Schema, RawPath: settings.RawPath(), UserID: settings.UserID,
 			Folder: settings.Notebooks, Compute: settings.Compute, InvalidFollowers: settings.InvalidFollowers, Polls: activities.NewPolls(),
 		},
 		counting, &activities.Ledger{Ledger: entries},
 	)
-	w.RegisterActivity(&activities.Pools{Client: temporal})
+	w.RegisterActivity(&activities.Pools{Client: temporal, Deployment: settings.Deployment})
 	w.RegisterActivity(&activities.Runs{Client: temporal})
 	w.RegisterActivity(&activities.Past{Client: temporal, Ledger: entries})
 	return reader.Close, nil

@@ -16,7 +16,6 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/observe"
-	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -84,7 +83,7 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	fatal := make(chan error, 1)
-	w := worker.New(conn.Client, run.TaskQueue, worker.Options{
+	w := worker.New(conn.Client, settings.Deployment.TaskQueue(), worker.Options{
 		WorkerStopTimeout: own.StopTimeout,
 		// An activity learns of its cancellation from the response to a heartbeat. With the SDK's
 		// default of up to 60 s between two, a cancelled landing would continue for as long.
@@ -107,7 +106,7 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 	alive.start()
 	checking, stopChecking := context.WithCancel(ctx)
 	awaitCheck := overdue.start(checking)
-	log.Info("working", "task_queue", run.TaskQueue, "temporal", conn.Address, "namespace", conn.Namespace,
+	log.Info("working", "task_queue", settings.Deployment.TaskQueue(), "temporal", conn.Address, "namespace", conn.Namespace,
 		"pages", settings.WorkerAddress, "build", config.BuildID())
 	err = wait(ctx, log, own, fatal, pages.ended)
 	alive.drain()

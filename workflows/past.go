@@ -27,7 +27,7 @@ func (r *dagRun) awaitPast(ctx workflow.Context, t dag.Task, s *run.Task) error 
 		return nil
 	}
 	in := activities.CheckPastInput{
-		DAG: r.in.DAG, Date: r.in.Date.Add(-1), WorkflowID: run.WorkflowID(r.in.DAG, r.in.Date.Add(-1)), Task: t.ID,
+		DAG: r.in.DAG, Date: r.in.Date.Add(-1), WorkflowID: deployment(ctx).WorkflowID(r.in.DAG, r.in.Date.Add(-1)), Task: t.ID,
 		BackfillStart: r.in.BackfillStart, FailedIsFinal: r.in.Trigger == run.Backfill,
 	}
 	r.wait(ctx, s, fmt.Sprintf("%s of %s", t.ID, in.Date))

@@ -45,7 +45,7 @@ func TestPast(t *testing.T) {
 		})
 		require.NoError(t, p.err)
 		require.Len(t, asked, 5)
-		require.Equal(t, activities.CheckPastInput{DAG: testDAG, Date: "2022-10-17", WorkflowID: "test-2022-10-17", Task: "query"}, asked[0])
+		require.Equal(t, activities.CheckPastInput{DAG: testDAG, Date: "2022-10-17", WorkflowID: someDeployment.WorkflowID(testDAG, "2022-10-17"), Task: "query"}, asked[0])
 		require.Equal(t, run.Queued, seen.Tasks[4].State)
 		require.Equal(t, "query of 2022-10-17", seen.Tasks[4].Waiting, "it requests its slot afterwards")
 		require.Empty(t, p.task("query").Waiting)

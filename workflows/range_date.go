@@ -86,7 +86,7 @@ func (r *rangeRun) runChild(ctx workflow.Context, f *run.InFlight, decision ledg
 		DAG: r.in.DAG, Date: f.Date, Trigger: r.in.Trigger, Params: r.in.Params, Hold: r.in.Hold, RerunTasks: r.in.RerunTasks,
 		IgnorePast: r.in.IgnorePast, BackfillStart: r.in.From, RunTimeout: r.in.RunTimeout, TriggeredBy: r.in.TriggeredBy, Tags: r.in.Tags,
 	}
-	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, launch.ChildOptions(in, decision)), run.RunWorkflow, in)
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, launch.ChildOptions(deployment(ctx), in, decision)), run.RunWorkflow, in)
 	var started workflow.Execution
 	var result run.Result
 	err := child.GetChildWorkflowExecution().Get(ctx, &started)
@@ -116,7 +116,7 @@ func (r *rangeRun) runChild(ctx workflow.Context, f *run.InFlight, decision ledg
 // the date is skipped.
 func (r *rangeRun) await(ctx workflow.Context, runID string, f *run.InFlight) dateEnd {
 	var end activities.RunEnd
-	in := activities.AwaitRunInput{WorkflowID: run.WorkflowID(r.in.DAG, f.Date), RunID: runID}
+	in := activities.AwaitRunInput{WorkflowID: deployment(ctx).WorkflowID(r.in.DAG, f.Date), RunID: runID}
 	summary := fmt.Sprintf("%s: wait for its run", f.Date)
 	if err := workflow.ExecuteActivity(withPolicy(ctx, awaitPolicy, summary), awaitRun, in).Get(ctx, &end); err != nil {
 		return dateEnd{state: run.Failed, reason: failure.Reason(err)}

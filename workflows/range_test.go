@@ -273,7 +273,7 @@ func rejecting(date dates.Date) *window {
 // ended makes the date's latest run one that ended that long after the start of the test.
 func ended(success bool, after time.Duration) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(awaitRun, mock.Anything, activities.AwaitRunInput{WorkflowID: run.WorkflowID(testDAG, someDay)}).
+		env.OnActivity(awaitRun, mock.Anything, activities.AwaitRunInput{WorkflowID: someDeployment.WorkflowID(testDAG, someDay)}).
 			Return(activities.RunEnd{Found: true, Success: success, Status: "x", Error: "the other run broke", RunID: "other", Closed: noon.Add(after)}, nil).Once()
 	}
 }

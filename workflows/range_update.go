@@ -93,7 +93,7 @@ func (r *rangeRun) checkStop(s run.Stop) error {
 }
 
 func (r *rangeRun) cancel(ctx workflow.Context, date dates.Date, runID string) workflow.Future {
-	return workflow.RequestCancelExternalWorkflow(ctx, run.WorkflowID(r.in.DAG, date), runID)
+	return workflow.RequestCancelExternalWorkflow(ctx, deployment(ctx).WorkflowID(r.in.DAG, date), runID)
 }
 
 // awaitCancelled waits until cancellations have been delivered. Temporal drops those of a workflow

@@ -166,7 +166,7 @@ func TestRangeUpdate(t *testing.T) {
 				defer rest.mu.Unlock()
 				require.NotEmpty(t, in.RunID)
 				awaited = append(awaited, in.WorkflowID)
-				return activities.RunEnd{Found: true, Success: in.WorkflowID != run.WorkflowID(testDAG, firstOfMonth.Add(5)), Error: "also broken"}, nil
+				return activities.RunEnd{Found: true, Success: in.WorkflowID != someDeployment.WorkflowID(testDAG, firstOfMonth.Add(5)), Error: "also broken"}, nil
 			}).Times(4)
 		})
 		require.ErrorContains(t, r.err, "2 of 30 dates failed (2022-09-01, 2022-09-06): broken")

@@ -66,7 +66,7 @@ func record(t *testing.T) {
 // backfill starts a backfill.
 func (r *recorder) backfill(from, to dates.Date, parallel int) client.WorkflowRun {
 	in := run.RangeInput{DAG: pipelineDAG, From: from, To: to, Parallel: parallel, Trigger: run.Backfill}
-	run, err := r.client.ExecuteWorkflow(context.Background(), launch.RangeOptions(in), run.RangeWorkflow, in)
+	run, err := r.client.ExecuteWorkflow(context.Background(), launch.RangeOptions(run.DefaultDeployment, in), run.RangeWorkflow, in)
 	require.NoError(r.t, err)
 	return run
 }
@@ -109,13 +109,13 @@ func (r *recorder) recordDeadHolder(dead, alive dates.Date) {
 	<-r.waits
 	waiting := r.startRun(run.Input{Date: alive})
 	require.Eventually(r.t, func() bool { return r.status(waiting).Tasks[0].State == run.Queued }, time.Minute, 50*time.Millisecond)
-	pool, err := r.client.DescribeWorkflowExecution(ctx, run.PoolWorkflowID("load"), "")
+	pool, err := r.client.DescribeWorkflowExecution(ctx, run.DefaultDeployment.PoolWorkflowID("load"), "")
 	require.NoError(r.t, err)
 	require.NoError(r.t, r.client.TerminateWorkflow(ctx, holds.GetID(), holds.GetRunID(), "the machine is gone"))
 	require.Equal(r.t, "load", <-r.waits, "the other run got the slot")
 	close(r.gate)
 	require.NoError(r.t, waiting.Get(ctx, nil))
-	r.save("pool-dead-holder", run.PoolWorkflowID("load"), pool.WorkflowExecutionInfo.Execution.RunId)
+	r.save("pool-dead-holder", run.DefaultDeployment.PoolWorkflowID("load"), pool.WorkflowExecutionInfo.Execution.RunId)
 	r.reset()
 	r.writing, r.most = map[string]int{}, map[string]int{} // the notebook of the terminated run never ended
 }
@@ -207,7 +207,7 @@ func (r *recorder) recordRange() {
 	require.NoError(r.t, err)
 	require.NotEqual(r.t, first, last.WorkflowExecutionInfo.Execution.RunId)
 	r.save("range-last", found.GetID(), last.WorkflowExecutionInfo.Execution.RunId)
-	pool, err := r.client.DescribeWorkflowExecution(ctx, run.PoolWorkflowID("query"), "")
+	pool, err := r.client.DescribeWorkflowExecution(ctx, run.DefaultDeployment.PoolWorkflowID("query"), "")
 	require.NoError(r.t, err)
-	r.save("pool", run.PoolWorkflowID("query"), pool.WorkflowExecutionInfo.Execution.RunId)
+	r.save("pool", run.DefaultDeployment.PoolWorkflowID("query"), pool.WorkflowExecutionInfo.Execution.RunId)
 }

@@ -99,9 +99,9 @@ func newRecorder(t *testing.T) *recorder {
 		t: t, dir: dir, client: server.Client(), ledger: map[dates.Date]ledger.Entry{}, writing: map[string]int{}, most: map[string]int{},
 		runs: map[int64]activities.StartNotebookInput{}, waits: make(chan string, 100),
 	}
-	w := worker.New(r.client, run.TaskQueue, worker.Options{Identity: "recorder", MaxHeartbeatThrottleInterval: 100 * time.Millisecond})
+	w := worker.New(r.client, run.DefaultDeployment.TaskQueue(), worker.Options{Identity: "recorder", MaxHeartbeatThrottleInterval: 100 * time.Millisecond})
 	Register(w, recorded())
-	w.RegisterActivity(&activities.Pools{Client: r.client})
+	w.RegisterActivity(&activities.Pools{Client: r.client, Deployment: run.DefaultDeployment})
 	w.RegisterActivity(&activities.Runs{Client: r.client})
 	w.RegisterActivity(&activities.Past{Client: r.client})
 	for name, do := range map[string]any{
@@ -211,7 +211,7 @@ func (r *recorder) startRun(in run.Input) client.WorkflowRun {
 	if in.DAG == "" {
 		in.DAG = pipelineDAG
 	}
-	run, err := r.client.ExecuteWorkflow(context.Background(), launch.RunOptions(in), run.RunWorkflow, in)
+	run, err := r.client.ExecuteWorkflow(context.Background(), launch.RunOptions(run.DefaultDeployment, in), run.RunWorkflow, in)
 	require.NoError(r.t, err)
 	return run
 }
@@ -224,7 +224,7 @@ func (r *recorder) save(name, workflowID, runID string) *historypb.History {
 		event, err := events.Next()
 		require.NoError(r.t, err)
 		if task := event.GetWorkflowTaskScheduledEventAttributes(); task != nil {
-			task.TaskQueue = &taskqueuepb.TaskQueue{Name: run.TaskQueue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL} // the name of a sticky queue contains the host name
+			task.TaskQueue = &taskqueuepb.TaskQueue{Name: run.DefaultDeployment.TaskQueue(), Kind: enumspb.TASK_QUEUE_KIND_NORMAL} // the name of a sticky queue contains the host name
 		}
 		history.Events = append(history.Events, event)
 	}

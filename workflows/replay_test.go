@@ -257,7 +257,7 @@ func TestHistory(t *testing.T) {
 	})
 
 	t.Run("the_final_state_is_a_search_attribute", func(t *testing.T) {
-		for name, want := range map[string]string{"clean": "success", "failed": "failed", "cancelled": "failed"} {
+		for name, want := range map[string]string{"clean": "success", "failed": "failed", "cancelled": "cancelled"} {
 			var state string
 			for _, e := range readHistory(t, name).Events {
 				if a := e.GetUpsertWorkflowSearchAttributesEventAttributes(); a != nil {

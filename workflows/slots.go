@@ -65,7 +65,7 @@ func (r *dagRun) slotMessage(t dag.Task, try int) run.SlotMessage {
 			Pool: t.Pool, WorkflowID: r.info.WorkflowExecution.ID, OriginalRunID: r.info.OriginalRunID,
 			Task: t.ID, Try: try, Priority: launch.Priority(r.in.Trigger).PriorityKey,
 		},
-		Slots: r.catalog.Slots(t.Pool), TaskQueue: r.info.TaskQueueName,
+		Slots: r.catalog.Slots(t.Pool),
 	}
 }
 

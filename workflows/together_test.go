@@ -54,7 +54,7 @@ func TestRangeTogether(t *testing.T) {
 		env := newEnv(t, c)
 		send := func(m run.SlotMessage) error {
 			env.RegisterDelayedCallback(func() { // the environment takes signals only in callbacks
-				require.NoError(t, env.SignalWorkflowByID(run.PoolWorkflowID(m.Slot.Pool), run.PoolSignal, m))
+				require.NoError(t, env.SignalWorkflowByID(someDeployment.PoolWorkflowID(m.Slot.Pool), run.PoolSignal, m))
 			}, 0)
 			return nil
 		}
@@ -70,7 +70,7 @@ func TestRangeTogether(t *testing.T) {
 		namespace := func(ctx workflow.Context) (run.RangeResult, error) {
 			for _, p := range pools {
 				holder := run.Slot{Pool: p.Name, Task: "holder"}
-				workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: run.PoolWorkflowID(p.Name)}),
+				workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: someDeployment.PoolWorkflowID(p.Name)}),
 					run.PoolWorkflow, run.PoolState{Name: p.Name, Slots: 2, Holders: []run.Slot{holder}})
 			}
 			var result run.RangeResult
@@ -106,7 +106,7 @@ func TestCatalog(t *testing.T) {
 		both := func(ctx workflow.Context) error {
 			var ranges []workflow.Future
 			for _, name := range c.Names() {
-				options := workflow.ChildWorkflowOptions{WorkflowID: run.RangeWorkflowID(name, someDay, someDay)}
+				options := workflow.ChildWorkflowOptions{WorkflowID: someDeployment.RangeWorkflowID(name, someDay, someDay)}
 				in := run.RangeInput{DAG: name, From: someDay, To: someDay}
 				ranges = append(ranges, workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), run.RangeWorkflow, in))
 			}
@@ -124,9 +124,9 @@ func TestCatalog(t *testing.T) {
 		require.Equal(t, 3*time.Minute, env.Now().Sub(began).Round(time.Second), "neither waits for the other")
 		entries := written.all()
 		require.Len(t, entries, 2)
-		require.Equal(t, []any{"two", "two-2022-10-18", run.Success}, []any{entries[0].DAG, entries[0].WorkflowID, entries[0].State})
+		require.Equal(t, []any{"two", someDeployment.WorkflowID("two", someDay), run.Success}, []any{entries[0].DAG, entries[0].WorkflowID, entries[0].State})
 		require.Len(t, entries[0].Tasks, 2)
-		require.Equal(t, []any{"one", "one-2022-10-18", run.Success}, []any{entries[1].DAG, entries[1].WorkflowID, entries[1].State})
+		require.Equal(t, []any{"one", someDeployment.WorkflowID("one", someDay), run.Success}, []any{entries[1].DAG, entries[1].WorkflowID, entries[1].State})
 		require.Len(t, entries[1].Tasks, 5)
 		env.AssertExpectations(t)
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -40,6 +41,8 @@ func bad(workflow.Context, TaskInstance) (run.Outcome, error) {
 const (
 	someDay = dates.Date("2022-10-18")
 	testDAG = "test"
+	// someDeployment is the deployment of the test environment.
+	someDeployment = run.Deployment("some")
 	// pipelineDAG is the name of the pipeline.
 	pipelineDAG = "pipeline"
 )
@@ -78,6 +81,7 @@ func emptyEnv() *testsuite.TestWorkflowEnvironment {
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetStartTime(noon)
+	env.SetStartWorkflowOptions(client.StartWorkflowOptions{TaskQueue: someDeployment.TaskQueue()})
 	return env
 }
 

@@ -173,6 +173,6 @@ func (b *boundaries) neighbours(ctx context.Context, date dates.Date) (earlier, 
 // replaced returns the error of a partition that ends before an offset that it had.
 func replaced(topic string, partition int, known, end int64) error {
 	return failure.NonRetryable(failure.TopicReplaced, nil, "partition %d of %s ends at offset %d, but it has had offset %d: the topic was deleted and created again, or truncated. "+
-		"Land it under another PINFLOW_USER_ID, or delete boundaries/%s/, manifests/%s/ and topics/%s/ from the bucket to start over",
+		"Land it under another PINFLOW_USER_ID, or delete boundaries/%s/, manifests/%s/ and topics/%s/ from the deployment's folder of the bucket to start over",
 		partition, topic, end, known, topic, topic, topic)
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
-// The layout of the bucket. Landed objects are named as by the Kafka Connect S3 sink, in a folder
+// The layout of the folder that the deployment has in the bucket, as in s3://bucket/pinflow/: the
+// client of S3 adds the folder to all keys. Landed objects are named as by the Kafka Connect S3 sink, in a folder
 // for each date:
 //
 //	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+<start offset, 10 digits>.json

@@ -12,10 +12,6 @@ import (
 	"github.com/pinflow/pinflow/internal/pause"
 )
 
-// Group is the consumer group whose offsets show how far each topic has landed. They are for
-// monitoring only: boundaries and landed objects decide what to land.
-const Group = "pinflow-landing"
-
 const (
 	// maxObjectBytes limits an object: large enough that a day is few objects (each costs a request
 	// and, in Spark, a task), small enough to have one in memory for each partition that lands at
@@ -59,6 +55,9 @@ type Activities struct {
 	Kafka   Kafka
 	Objects bucket.Objects
 	UserID  string // the prefix of the topics, as in <UserID>.pin
+	// Group is the consumer group whose offsets show how far each topic has landed. They are for
+	// monitoring only: boundaries and landed objects decide what to land.
+	Group string
 
 	// ObjectBytes and ObjectRecords limit a landed object; 16 MiB and 50,000 records by default.
 	ObjectBytes   int

@@ -41,7 +41,7 @@ type ManifestPartition struct {
 
 // WriteManifest writes the manifest of a topic and date after all ranges of the plan have landed.
 // It checks that the objects of each partition cover the date from its start to the end of the
-// plan. Then it commits the ends to the consumer group Group, for monitoring; a failure of that is
+// plan. Then it commits the ends to the consumer group, for monitoring; a failure of that is
 // only logged.
 func (l *Activities) WriteManifest(ctx context.Context, in ManifestInput) (ManifestSummary, error) {
 	plan := in.Plan
@@ -118,7 +118,7 @@ func (l *Activities) commit(ctx context.Context, plan Plan) {
 	}
 	short, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	if err := l.Kafka.CommitGroup(short, Group, plan.Topic, ends); err != nil {
-		activity.GetLogger(ctx).Warn("the offsets of the consumer group were not committed; only monitoring is affected", "group", Group, "topic", plan.Topic, "error", err)
+	if err := l.Kafka.CommitGroup(short, l.Group, plan.Topic, ends); err != nil {
+		activity.GetLogger(ctx).Warn("the offsets of the consumer group were not committed; only monitoring is affected", "group", l.Group, "topic", plan.Topic, "error", err)
 	}
 }

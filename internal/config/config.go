@@ -7,6 +7,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,25 +19,33 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/joho/godotenv"
 
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/notebooks"
 )
 
 // Config is what a program of Pinflow needs to know about its surroundings.
 type Config struct {
+	// Deployment is the name of this installation, which begins all names that it gives in systems
+	// that several installations share.
+	Deployment run.Deployment `env:"PINFLOW_DEPLOYMENT" envDefault:"pinflow"`
 	// UserID is the prefix of the topics and streams, as in <UserId>.pin.
 	UserID string `env:"PINFLOW_USER_ID" envDefault:"pinflow"`
 	// Brokers are the Kafka bootstrap addresses, host:port.
 	Brokers []string `env:"PINFLOW_KAFKA_BROKERS" envDefault:"127.0.0.1:9092"`
 	// Partitions is how many partitions `starter setup` gives a new topic.
 	Partitions int `env:"PINFLOW_KAFKA_PARTITIONS" envDefault:"3"`
-	// Bucket holds the landed objects, boundaries, manifests and the ledger.
+	// Bucket holds the landed objects, boundaries, manifests and the ledger, in the folder of the
+	// deployment.
 	Bucket string `env:"PINFLOW_BUCKET" envDefault:"pinflow"`
 	// S3PathStyle addresses buckets as host/bucket, as S3 servers other than AWS want it.
 	S3PathStyle bool `env:"PINFLOW_S3_PATH_STYLE" envDefault:"false"`
-	// Schema is the schema of the tables, or catalog.schema.
-	Schema string `env:"PINFLOW_SCHEMA" envDefault:"pinterest"`
-	// Notebooks is the workspace folder to which the notebooks are pushed.
-	Notebooks string `env:"PINFLOW_NOTEBOOKS" envDefault:"/Shared/pinflow"`
+	// Schema is the schema of the tables, or catalog.schema. No two deployments may share one. By
+	// default it is the deployment's name with underscores, and pinterest for the default
+	// deployment.
+	Schema string `env:"PINFLOW_SCHEMA"`
+	// Notebooks is the workspace folder to which the notebooks are pushed; /Shared/<deployment> by
+	// default.
+	Notebooks string `env:"PINFLOW_NOTEBOOKS"`
 	// Compute says where notebooks run: serverless, warehouse:<id>, cluster:<id>, or the JSON of a
 	// new cluster.
 	Compute string `env:"PINFLOW_COMPUTE" envDefault:"serverless"`
@@ -82,7 +91,20 @@ type Config struct {
 func (c Config) Topic(kind string) string { return c.UserID + "." + kind }
 
 // RawPath is the root of the landed objects as the notebooks see it.
-func (c Config) RawPath() string { return "s3://" + c.Bucket }
+func (c Config) RawPath() string {
+	return "s3://" + c.Bucket + "/" + strings.TrimSuffix(c.Deployment.Folder(), "/")
+}
+
+// setDefaults sets what derives from the deployment, so that two deployments that differ in their
+// name alone do not write the same tables or push the same notebooks.
+func (c *Config) setDefaults() {
+	schema := strings.ReplaceAll(string(c.Deployment), "-", "_")
+	if c.Deployment == run.DefaultDeployment {
+		schema = "pinterest"
+	}
+	c.Schema = cmp.Or(c.Schema, schema)
+	c.Notebooks = cmp.Or(c.Notebooks, "/Shared/"+string(c.Deployment))
+}
 
 // defaultStack is the data directory of the embedded stack, unless it is given another one.
 const defaultStack = ".local"
@@ -107,6 +129,7 @@ func Load(files ...string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("settings in the environment (see .env.example): %w", err)
 	}
+	c.setDefaults()
 	return c, c.validate()
 }
 
@@ -115,6 +138,9 @@ func (c Config) validate() error {
 	var errs []error
 	wrong := func(name, value, want string) {
 		errs = append(errs, fmt.Errorf("%s=%q: want %s", name, value, want))
+	}
+	if err := c.Deployment.Check(); err != nil {
+		errs = append(errs, fmt.Errorf("PINFLOW_DEPLOYMENT=%q: %w", c.Deployment, err))
 	}
 	if c.UserID == "" || strings.ContainsAny(c.UserID, "/+* ") {
 		wrong("PINFLOW_USER_ID", c.UserID, "the prefix of the topics, with letters, digits, '.', '_' and '-'")

@@ -31,7 +31,22 @@ func TestLoad(t *testing.T) {
 		require.Equal(t, "a", c.Schema)
 		require.Equal(t, "b.pin", c.Topic("pin"))
 		require.Equal(t, []string{"x", "y"}, c.APIKeys)
-		require.Equal(t, "s3://of-the-environment", c.RawPath())
+		require.Equal(t, "s3://of-the-environment/pinflow", c.RawPath())
+	})
+
+	// Whoever changes only the name of the deployment gets tables and notebooks of its own.
+	t.Run("a_deployment_has_a_schema_and_notebooks_of_its_own", func(t *testing.T) {
+		for settings, want := range map[string][]string{
+			"": {"pinflow", "pinterest", "/Shared/pinflow", "s3://pinflow/pinflow"},
+			"PINFLOW_DEPLOYMENT=pinflow-dev\nPINFLOW_SCHEMA=\n":                                       {"pinflow-dev", "pinflow_dev", "/Shared/pinflow-dev", "s3://pinflow/pinflow-dev"},
+			"PINFLOW_DEPLOYMENT=dev\nPINFLOW_SCHEMA=main.dev\nPINFLOW_NOTEBOOKS=/Users/ann/pinflow\n": {"dev", "main.dev", "/Users/ann/pinflow", "s3://pinflow/dev"},
+		} {
+			t.Run(settings, func(t *testing.T) {
+				c, err := Load(file(t, "settings", settings))
+				require.NoError(t, err)
+				require.Equal(t, want, []string{string(c.Deployment), c.Schema, c.Notebooks, c.RawPath()})
+			})
+		}
 	})
 
 	t.Run("a_named_file_must_be_there", func(t *testing.T) {
@@ -43,8 +58,8 @@ func TestLoad(t *testing.T) {
 	})
 
 	t.Run("names_all_mistakes_at_once", func(t *testing.T) {
-		_, err := Load(file(t, "bad", "PINFLOW_USER_ID=a/b\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\n"))
-		for _, name := range []string{"PINFLOW_USER_ID", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS"} {
+		_, err := Load(file(t, "bad", "PINFLOW_DEPLOYMENT=Dev.2\nPINFLOW_USER_ID=a/b\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\n"))
+		for _, name := range []string{"PINFLOW_DEPLOYMENT=\"Dev.2\": want lower-case letters", "PINFLOW_USER_ID", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS"} {
 			require.ErrorContains(t, err, name)
 		}
 	})

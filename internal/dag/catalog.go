@@ -13,7 +13,7 @@ import (
 
 // Definition is a DAG with its name and what applies to each of its runs.
 type Definition struct {
-	// Name leads the workflow ids of the DAG's runs, its Schedule and its part of the ledger. It
+	// Name is a part of the workflow ids of the DAG's runs, of its Schedule and of the ledger. It
 	// consists of lower-case letters, digits and hyphens.
 	Name string
 	DAG  DAG
@@ -82,7 +82,7 @@ func (d Definition) Validate(pools []Pool) error {
 	return err
 }
 
-// Pool is a number of slots that tasks share over all runs of the namespace: at most that many of
+// Pool is a number of slots that tasks share over all runs of a deployment: at most that many of
 // its tasks work at a time.
 type Pool struct {
 	Name  string
@@ -115,7 +115,8 @@ func (c Catalog) Validate() error {
 	return errors.Join(append(errs, c.Conflicts())...)
 }
 
-// Conflicts returns the mistakes that are in no DAG alone: names of DAGs and pools that are defined twice.
+// Conflicts returns the mistakes that are in no DAG alone: names of DAGs and pools that are defined twice,
+// and pools whose names cannot be part of ids.
 func (c Catalog) Conflicts() error {
 	var errs []error
 	for i, definition := range c.DAGs {
@@ -124,6 +125,9 @@ func (c Catalog) Conflicts() error {
 		}
 	}
 	for i, pool := range c.Pools {
+		if !poolName.MatchString(pool.Name) {
+			errs = append(errs, fmt.Errorf("pool %q: a name has lower-case letters, digits, underscores and hyphens, and starts with a letter", pool.Name))
+		}
 		if slices.ContainsFunc(c.Pools[:i], func(other Pool) bool { return other.Name == pool.Name }) {
 			errs = append(errs, fmt.Errorf("pool %s is defined twice", pool.Name))
 		}

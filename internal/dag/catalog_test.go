@@ -24,6 +24,20 @@ func TestCatalog(t *testing.T) {
 		require.ErrorContains(t, err, "run timeout and deadline must not be negative")
 	})
 
+	// The name of a pool is part of a workflow id.
+	t.Run("pools_have_names_that_can_be_part_of_ids", func(t *testing.T) {
+		for name, good := range map[string]bool{"writes": true, "clean_pin-2": true, "": false, "2022-10-18": false, "a.b": false, "A": false, "a b": false} {
+			d := definition()
+			d.DAG, d.Pools = DAG{{ID: "a", Pool: name, Do: does{}}}, []Pool{{Name: name, Slots: 1}}
+			err := NewCatalog(d).Validate()
+			if good {
+				require.NoError(t, err, name)
+			} else {
+				require.ErrorContains(t, err, "a name has lower-case letters, digits, underscores and hyphens", name)
+			}
+		}
+	})
+
 	t.Run("tasks_may_use_the_pools_of_another_dag", func(t *testing.T) {
 		guest := Definition{Name: "guest", DAG: DAG{{ID: "a", Pool: "writes", Do: does{}}}}
 		c := NewCatalog(definition(), guest)

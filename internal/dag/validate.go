@@ -16,6 +16,9 @@ import (
 var (
 	taskID  = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	dagName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+	// A pool has the name of a task, of a DAG, or a mix. Without a dot its workflow id is never that
+	// of something else.
+	poolName = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 )
 
 // Validate returns all mistakes in the DAG, each with the names that it is about. The pools are

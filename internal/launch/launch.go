@@ -27,10 +27,10 @@ func Priority(trigger run.Trigger) temporal.Priority {
 
 // RunOptions returns the options with which a client starts run.RunWorkflow. Temporal rejects a
 // date that is running; the error names the run. The trigger of the input must be set.
-func RunOptions(in run.Input) client.StartWorkflowOptions {
+func RunOptions(d run.Deployment, in run.Input) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID:                                       run.WorkflowID(in.DAG, in.Date),
-		TaskQueue:                                run.TaskQueue,
+		ID:                                       d.WorkflowID(in.DAG, in.Date),
+		TaskQueue:                                d.TaskQueue(),
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
@@ -42,17 +42,17 @@ func RunOptions(in run.Input) client.StartWorkflowOptions {
 
 // DecidedRunOptions returns RunOptions with which Temporal rejects a start that the decision does
 // not allow any more, because the date has run since the ledger was read.
-func DecidedRunOptions(in run.Input, decision ledger.Decision) client.StartWorkflowOptions {
-	options := RunOptions(in)
+func DecidedRunOptions(d run.Deployment, in run.Input, decision ledger.Decision) client.StartWorkflowOptions {
+	options := RunOptions(d, in)
 	options.WorkflowIDReusePolicy = reusePolicy(decision)
 	return options
 }
 
 // ChildOptions returns the options with which a range starts a run. The run continues when the
 // range ends.
-func ChildOptions(in run.Input, decision ledger.Decision) workflow.ChildWorkflowOptions {
+func ChildOptions(d run.Deployment, in run.Input, decision ledger.Decision) workflow.ChildWorkflowOptions {
 	return workflow.ChildWorkflowOptions{
-		WorkflowID:            run.WorkflowID(in.DAG, in.Date),
+		WorkflowID:            d.WorkflowID(in.DAG, in.Date),
 		WorkflowIDReusePolicy: reusePolicy(decision),
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		TypedSearchAttributes: search.RunAttributes(in),
@@ -62,10 +62,10 @@ func ChildOptions(in run.Input, decision ledger.Decision) workflow.ChildWorkflow
 }
 
 // RangeOptions returns the options with which a client starts run.RangeWorkflow.
-func RangeOptions(in run.RangeInput) client.StartWorkflowOptions {
+func RangeOptions(d run.Deployment, in run.RangeInput) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID:                                       run.RangeWorkflowID(in.DAG, in.From, in.To),
-		TaskQueue:                                run.TaskQueue,
+		ID:                                       d.RangeWorkflowID(in.DAG, in.From, in.To),
+		TaskQueue:                                d.TaskQueue(),
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,

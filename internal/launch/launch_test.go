@@ -12,7 +12,10 @@ import (
 	"github.com/pinflow/pinflow/internal/search"
 )
 
-const date = dates.Date("2022-10-18")
+const (
+	someDeployment = run.Deployment("some")
+	date           = dates.Date("2022-10-18")
+)
 
 func TestPriority(t *testing.T) {
 	t.Run("a_backfill_comes_after_all_others", func(t *testing.T) {
@@ -23,9 +26,9 @@ func TestPriority(t *testing.T) {
 
 func TestRunOptions(t *testing.T) {
 	t.Run("are_those_of_one_date", func(t *testing.T) {
-		options := RunOptions(run.Input{DAG: "d", Date: date, Trigger: run.Manual, Tags: []string{"repair"}})
-		require.Equal(t, run.WorkflowID("d", date), options.ID)
-		require.Equal(t, run.TaskQueue, options.TaskQueue)
+		options := RunOptions(someDeployment, run.Input{DAG: "d", Date: date, Trigger: run.Manual, Tags: []string{"repair"}})
+		require.Equal(t, someDeployment.WorkflowID("d", date), options.ID)
+		require.Equal(t, someDeployment.TaskQueue(), options.TaskQueue)
 		require.True(t, options.WorkflowExecutionErrorWhenAlreadyStarted, "the caller learns that the date is running")
 		require.Equal(t, enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL, options.WorkflowIDConflictPolicy)
 		require.Equal(t, "d of 2022-10-18 (manual)", options.StaticSummary)
@@ -40,9 +43,9 @@ func TestRunOptions(t *testing.T) {
 
 func TestRangeOptions(t *testing.T) {
 	t.Run("are_not_those_of_the_run_of_the_same_date", func(t *testing.T) {
-		options := RangeOptions(run.RangeInput{DAG: "d", From: date, To: date, Trigger: run.Backfill})
-		require.Equal(t, run.RangeWorkflowID("d", date, date), options.ID)
-		require.NotEqual(t, run.WorkflowID("d", date), options.ID)
+		options := RangeOptions(someDeployment, run.RangeInput{DAG: "d", From: date, To: date, Trigger: run.Backfill})
+		require.Equal(t, someDeployment.RangeWorkflowID("d", date, date), options.ID)
+		require.NotEqual(t, someDeployment.WorkflowID("d", date), options.ID)
 		_, dated := options.TypedSearchAttributes.GetTime(search.Date)
 		require.False(t, dated, "a search for a date finds its runs alone")
 		require.Equal(t, Priority(run.Backfill), options.Priority)
@@ -65,10 +68,10 @@ func TestDecidedRuns(t *testing.T) {
 			"all, success":    {ledger.Decide(date, success, run.ReprocessAll), enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE},
 		} {
 			t.Run(name, func(t *testing.T) {
-				require.Equal(t, c.want, DecidedRunOptions(in, c.decision).WorkflowIDReusePolicy)
-				child := ChildOptions(in, c.decision)
+				require.Equal(t, c.want, DecidedRunOptions(someDeployment, in, c.decision).WorkflowIDReusePolicy)
+				child := ChildOptions(someDeployment, in, c.decision)
 				require.Equal(t, c.want, child.WorkflowIDReusePolicy)
-				require.Equal(t, run.WorkflowID("d", date), child.WorkflowID)
+				require.Equal(t, someDeployment.WorkflowID("d", date), child.WorkflowID)
 				require.Equal(t, enumspb.PARENT_CLOSE_POLICY_ABANDON, child.ParentClosePolicy, "the run continues when its range ends")
 			})
 		}

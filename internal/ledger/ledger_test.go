@@ -23,7 +23,7 @@ func entry(date dates.Date, runID string) Entry {
 	at := func(hours int) time.Time { return date.Start().Add(time.Duration(hours) * time.Hour) }
 	return Entry{Status: run.Status{
 		DAG: dag, Date: date, State: run.Failed, Trigger: run.Backfill, Partial: true, Until: at(23),
-		WorkflowID: run.WorkflowID(dag, date), RunID: runID, Started: at(24), Ended: at(25),
+		WorkflowID: run.DefaultDeployment.WorkflowID(dag, date), RunID: runID, Started: at(24), Ended: at(25),
 		Params: map[string]string{"invalid_followers": "null"}, TriggeredBy: "ann", Tags: []string{"repair"}, Error: "task query failed",
 		Tasks: []run.Task{
 			{ID: "load", TriggerRule: "all_success", Pool: "load", State: run.Success, Tries: 1, Started: at(24), Ended: at(25), Outcome: run.Outcome{Rows: 12}},

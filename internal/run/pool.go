@@ -27,8 +27,6 @@ type SlotMessage struct {
 	Slot Slot `json:"slot"`
 	// Slots is how many slots the pool has.
 	Slots int `json:"slots"`
-	// TaskQueue is where the pool runs if this message starts it.
-	TaskQueue string `json:"taskQueue"`
 	// Release returns the slot, or withdraws the request for it.
 	Release bool `json:"release,omitempty"`
 	// Held reports that the slot was granted already, to a pool that may have been terminated

@@ -66,14 +66,15 @@ type ExpectInput struct {
 // without a Schedule since the first date in the ledger. Dates for which the Schedule was paused are
 // expected: a pause stops runs from starting, but their results are still due.
 func (l Lookout) Expect(ctx context.Context, in ExpectInput) (Expected, error) {
-	description, err := l.Temporal.ScheduleClient().GetHandle(ctx, run.ScheduleID(in.Definition.Name)).Describe(ctx)
+	id := l.Deployment.ScheduleID(in.Definition.Name)
+	description, err := l.Temporal.ScheduleClient().GetHandle(ctx, id).Describe(ctx)
 	switch {
 	case errors.As(err, new(*serviceerror.NotFound)):
 		return l.expectWithout(ctx, in)
 	case err != nil:
-		return Expected{}, fmt.Errorf("describe Schedule %s: %w", run.ScheduleID(in.Definition.Name), err)
+		return Expected{}, fmt.Errorf("describe Schedule %s: %w", id, err)
 	}
-	all, err := Firings(ctx, l.Temporal, l.Namespace, in.Definition.Name, in.Since, in.Now)
+	all, err := Firings(ctx, l.Temporal, l.Namespace, id, in.Since, in.Now)
 	if err != nil {
 		return Expected{}, err
 	}

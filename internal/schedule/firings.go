@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
 )
 
@@ -32,14 +31,14 @@ type Firing struct {
 	Date dates.Date `json:"date"`
 }
 
-// Firings returns the firings of a DAG's Schedule after from and up to to, at most MaxFirings, by
+// Firings returns the firings of a Schedule after from and up to to, at most MaxFirings, by
 // its present specification and whether or not it was paused then.
-func Firings(ctx context.Context, temporal Temporal, namespace, dag string, from, to time.Time) ([]Firing, error) {
+func Firings(ctx context.Context, temporal Temporal, namespace, scheduleID string, from, to time.Time) ([]Firing, error) {
 	answer, err := temporal.WorkflowService().ListScheduleMatchingTimes(ctx, &workflowservice.ListScheduleMatchingTimesRequest{
-		Namespace: namespace, ScheduleId: run.ScheduleID(dag), StartTime: timestamppb.New(from), EndTime: timestamppb.New(to),
+		Namespace: namespace, ScheduleId: scheduleID, StartTime: timestamppb.New(from), EndTime: timestamppb.New(to),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list the firings of Schedule %s: %w", run.ScheduleID(dag), err)
+		return nil, fmt.Errorf("list the firings of Schedule %s: %w", scheduleID, err)
 	}
 	var all []Firing
 	for _, at := range answer.GetStartTime() {
@@ -50,13 +49,13 @@ func Firings(ctx context.Context, temporal Temporal, namespace, dag string, from
 	return all, nil
 }
 
-// Past returns the firings of a DAG's Schedule that should have happened: after since and after its
+// Past returns the firings of a Schedule that should have happened: after since and after its
 // creation, up to now. info is Temporal's description of the Schedule.
-func Past(ctx context.Context, temporal Temporal, namespace, dag string, info client.ScheduleInfo, since, now time.Time) ([]Firing, error) {
+func Past(ctx context.Context, temporal Temporal, namespace, scheduleID string, info client.ScheduleInfo, since, now time.Time) ([]Firing, error) {
 	if info.CreatedAt.After(since) {
 		since = info.CreatedAt
 	}
-	all, err := Firings(ctx, temporal, namespace, dag, since, now)
+	all, err := Firings(ctx, temporal, namespace, scheduleID, since, now)
 	return sinceCreation(all, info), err
 }
 

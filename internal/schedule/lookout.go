@@ -16,9 +16,10 @@ import (
 
 // Lookout finds overdue dates. It needs no worker, so that the absence of workers can be noticed.
 type Lookout struct {
-	Temporal  Temporal
-	Namespace string
-	Ledger    *ledger.Ledger
+	Temporal   Temporal
+	Namespace  string
+	Deployment run.Deployment
+	Ledger     *ledger.Ledger
 }
 
 // Report is what a Lookout found.
@@ -61,7 +62,7 @@ func (l Lookout) Overdue(ctx context.Context, definition dag.Definition, since, 
 
 // running returns the states of the open runs of those dates.
 func (l Lookout) running(ctx context.Context, dag string, first, last dates.Date) (map[dates.Date]run.State, error) {
-	open, err := search.Runs(ctx, l.Temporal, l.Namespace, search.Filter{DAG: dag, Open: true, From: first, To: last}, math.MaxInt32)
+	open, err := search.Runs(ctx, l.Temporal, l.Namespace, search.Filter{Deployment: l.Deployment, DAG: dag, Open: true, From: first, To: last}, math.MaxInt32)
 	if err != nil {
 		return nil, fmt.Errorf("list the running dates: %w", err)
 	}

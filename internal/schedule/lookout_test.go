@@ -46,14 +46,18 @@ func (s *server) WorkflowService() workflowservice.WorkflowServiceClient { retur
 type handle struct {
 	client.ScheduleClient
 	client.ScheduleHandle
-	s *server
+	s  *server
+	id string
 }
 
-func (h handle) GetHandle(context.Context, string) client.ScheduleHandle { return h }
+func (h handle) GetHandle(_ context.Context, id string) client.ScheduleHandle {
+	h.id = id
+	return h
+}
 
 func (h handle) Describe(context.Context) (*client.ScheduleDescription, error) {
 	s := h.s
-	if !s.exists {
+	if !s.exists || h.id != someDeployment.ScheduleID(dagName) {
 		return nil, errors.Join(s.err, serviceerror.NewNotFound("schedule not found"))
 	}
 	return &client.ScheduleDescription{
@@ -64,6 +68,9 @@ func (h handle) Describe(context.Context) (*client.ScheduleDescription, error) {
 // ListScheduleMatchingTimes includes the start of the span, as the real server does.
 func (s *server) ListScheduleMatchingTimes(_ context.Context, r *workflowservice.ListScheduleMatchingTimesRequest, _ ...grpc.CallOption) (*workflowservice.ListScheduleMatchingTimesResponse, error) {
 	answer := &workflowservice.ListScheduleMatchingTimesResponse{}
+	if r.GetScheduleId() != someDeployment.ScheduleID(dagName) {
+		return nil, serviceerror.NewNotFound("no such Schedule")
+	}
 	for at := r.GetStartTime().AsTime().Truncate(24 * time.Hour).Add(time.Duration(s.hour) * time.Hour); !at.After(r.GetEndTime().AsTime()); at = at.Add(24 * time.Hour) {
 		answer.StartTime = append(answer.StartTime, timestamppb.New(at))
 	}
@@ -92,6 +99,9 @@ func (s *server) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflow
 // dagName is the name of the DAG in all tests of this package.
 const dagName = "daily"
 
+// someDeployment is the deployment of all tests of this package.
+const someDeployment = run.Deployment("some")
+
 var (
 	named = dag.Definition{Name: dagName, Deadline: 6 * time.Hour}
 	now   = time.Date(2022, 10, 19, 6, 30, 0, 0, time.UTC)
@@ -110,7 +120,7 @@ func lookFor(t *testing.T, s *server, definition dag.Definition, states map[date
 	for date, state := range states {
 		require.NoError(t, entries.Write(t.Context(), ledger.Entry{Status: run.Status{DAG: dagName, Date: date, State: state, Trigger: trigger}}))
 	}
-	report, err := Lookout{Temporal: s, Namespace: "default", Ledger: entries}.Overdue(t.Context(), definition, week, now)
+	report, err := Lookout{Temporal: s, Namespace: "default", Deployment: someDeployment, Ledger: entries}.Overdue(t.Context(), definition, week, now)
 	require.NoError(t, err)
 	for _, o := range report.Overdue {
 		overdue = append(overdue, fmt.Sprintf("%s %s", o.Date, o.State))
@@ -125,6 +135,7 @@ func TestLookout(t *testing.T) {
 		require.Equal(t, []string{"2022-10-15 none", "2022-10-17 held", "2022-10-18 none"}, overdue)
 		require.NotNil(t, report.Schedule)
 		require.Empty(t, report.Paused)
+		require.Contains(t, s.query, "TaskQueue = 'some'", "another deployment may have the same dates")
 		require.Contains(t, s.query, "PinflowDate >= '2022-10-12T00:00:00Z' AND PinflowDate < '2022-10-19T00:00:00Z' AND ExecutionStatus = 'Running'")
 	})
 
@@ -152,7 +163,7 @@ func TestLookout(t *testing.T) {
 	})
 
 	t.Run("reports_an_unreachable_temporal", func(t *testing.T) {
-		_, err := Lookout{Temporal: &server{exists: true, err: errors.New("no answer")}, Ledger: &ledger.Ledger{Objects: buckettest.New()}}.Overdue(t.Context(), named, week, now)
+		_, err := Lookout{Temporal: &server{exists: true, err: errors.New("no answer")}, Deployment: someDeployment, Ledger: &ledger.Ledger{Objects: buckettest.New()}}.Overdue(t.Context(), named, week, now)
 		require.ErrorContains(t, err, "no answer")
 	})
 }
@@ -223,7 +234,7 @@ func TestPast(t *testing.T) {
 			"changed days later":           {6, created.AddDate(0, 0, 2), "2022-10-16"},
 		} {
 			info := client.ScheduleInfo{CreatedAt: created, LastUpdateAt: row.updated}
-			firings, err := Past(t.Context(), &server{hour: row.hour}, "default", dagName, info, week, now)
+			firings, err := Past(t.Context(), &server{hour: row.hour}, "default", someDeployment.ScheduleID(dagName), info, week, now)
 			require.NoError(t, err)
 			require.Equal(t, row.first, firings[0].Date, name)
 		}

@@ -16,7 +16,7 @@ import (
 // that the last firing is made up for and older ones remain gaps, which an operator fills.
 const CatchupWindow = 24*time.Hour - time.Minute
 
-// Options returns the Schedule of a DAG: each firing starts a range of one date, the last that is
+// Options returns the Schedule of a DAG in a deployment: each firing starts a range of one date, the last that is
 // over. The error is that of a specification that cannot be parsed; Spec.Check finds those that
 // should not be used.
 //
@@ -25,7 +25,7 @@ const CatchupWindow = 24*time.Hour - time.Minute
 // is no jitter, because the boundary between two dates is fixed when the date ends. Firings
 // overlap: a date that hangs must not cost the next date its run, and pools keep their writes
 // apart.
-func Options(dag string, spec Spec) (client.ScheduleOptions, error) {
+func Options(d run.Deployment, dag string, spec Spec) (client.ScheduleOptions, error) {
 	tab, err := spec.parse()
 	if err != nil {
 		return client.ScheduleOptions{}, err
@@ -33,13 +33,13 @@ func Options(dag string, spec Spec) (client.ScheduleOptions, error) {
 	calendar := tab.calendar()
 	calendar.Comment = fmt.Sprintf("%s: the logical date is the last day that is over", spec)
 	return client.ScheduleOptions{
-		ID:   run.ScheduleID(dag),
+		ID:   d.ScheduleID(dag),
 		Spec: client.ScheduleSpec{Calendars: []client.ScheduleCalendarSpec{calendar}, TimeZoneName: spec.zone()},
 		Action: &client.ScheduleWorkflowAction{
-			ID:                    run.ScheduledRangePrefix(dag), // Temporal adds the firing time
+			ID:                    d.ScheduledRangePrefix(dag), // Temporal adds the firing time
 			Workflow:              run.RangeWorkflow,
 			Args:                  []any{run.RangeInput{DAG: dag, Trigger: run.Scheduled, Reprocess: run.ReprocessFailed}},
-			TaskQueue:             run.TaskQueue,
+			TaskQueue:             d.TaskQueue(),
 			TypedSearchAttributes: search.RangeAttributes(dag, run.Scheduled),
 			StaticSummary:         fmt.Sprintf("%s of the last day that is over", dag),
 			Priority:              launch.Priority(run.Scheduled),

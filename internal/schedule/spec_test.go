@@ -12,21 +12,21 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	"pgregory.net/rapid"
-
-	"github.com/pinflow/pinflow/internal/run"
 )
 
 func TestOptions(t *testing.T) {
 	t.Run("fires_at_midnight_utc_without_jitter", func(t *testing.T) {
-		s, err := Options(dagName, Default)
+		s, err := Options(someDeployment, dagName, Default)
 		require.NoError(t, err)
-		require.Equal(t, dagName, s.ID)
+		require.Equal(t, "some.daily", s.ID)
 		require.Equal(t, "UTC", s.Spec.TimeZoneName)
 		require.Len(t, s.Spec.Calendars, 1)
 		require.Zero(t, s.Spec.Jitter)
 		require.Less(t, s.CatchupWindow, 24*time.Hour)
 		require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_ALLOW_ALL, s.Overlap)
-		require.Equal(t, dagName+"-scheduled-2022-10-19T00:00:00Z", run.ScheduledRangeID(dagName, time.Date(2022, 10, 19, 0, 0, 0, 500, time.UTC)))
+		action, ok := s.Action.(*client.ScheduleWorkflowAction)
+		require.True(t, ok)
+		require.Equal(t, []any{"some.daily.scheduled", "some"}, []any{action.ID, action.TaskQueue})
 	})
 
 	t.Run("has_the_cron_expression_as_a_calendar", func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestOptions(t *testing.T) {
 			"  5   1 31 1-12 0-6  ": {Minute: at(5), Hour: at(1), DayOfMonth: at(31), Month: every(1, 12), DayOfWeek: every(0, 6)},
 		} {
 			t.Run(cron, func(t *testing.T) {
-				s, err := Options(dagName, Spec{Cron: cron})
+				s, err := Options(someDeployment, dagName, Spec{Cron: cron})
 				require.NoError(t, err)
 				want.Second = []client.ScheduleRange{{Start: 0}}
 				want.Comment = s.Spec.Calendars[0].Comment
@@ -183,7 +183,7 @@ func TestSpec(t *testing.T) {
 			}
 			want, err := cron.ParseStandard(spec.Cron)
 			require.NoError(t, err)
-			made, err := Options(dagName, spec)
+			made, err := Options(someDeployment, dagName, spec)
 			require.NoError(t, err)
 			calendar := made.Spec.Calendars[0]
 			for range 800 {

@@ -52,9 +52,10 @@ type Run struct {
 	RunID      string    `json:"runId"`
 }
 
-// Filter selects runs of a DAG, or ranges. Fields that are not set select all.
+// Filter selects runs, or ranges, of a DAG in a deployment. Other fields that are not set select all.
 type Filter struct {
-	DAG string
+	Deployment run.Deployment
+	DAG        string
 	// Type is run.RunWorkflow or run.RangeWorkflow; RunWorkflow by default.
 	Type string
 	// Open selects workflows that have not closed.
@@ -76,7 +77,10 @@ func (f Filter) Query() string {
 	if kind == "" {
 		kind = run.RunWorkflow
 	}
-	conditions := []string{condition("WorkflowType", "=", kind), condition(DAG.GetName(), "=", f.DAG)}
+	// A child and a run that was reset have the task queue of their deployment, too.
+	conditions := []string{
+		condition("TaskQueue", "=", f.Deployment.TaskQueue()), condition("WorkflowType", "=", kind), condition(DAG.GetName(), "=", f.DAG),
+	}
 	add := func(key temporal.SearchAttributeKey, operator, value string) {
 		if value != "" {
 			conditions = append(conditions, condition(key.GetName(), operator, value))

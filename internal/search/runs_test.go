@@ -9,7 +9,7 @@ import (
 )
 
 func TestFilter(t *testing.T) {
-	const runsOf = "WorkflowType = 'Run' AND PinflowDag = 'daily'"
+	const runsOf = "TaskQueue = 'dev' AND WorkflowType = 'Run' AND PinflowDag = 'daily'"
 	for name, c := range map[string]struct {
 		filter Filter
 		want   string
@@ -20,7 +20,7 @@ func TestFilter(t *testing.T) {
 		"the last date is included": {Filter{From: "2022-10-01", To: "2022-10-18"},
 			runsOf + " AND PinflowDate >= '2022-10-01T00:00:00Z' AND PinflowDate < '2022-10-19T00:00:00Z'"},
 		"ranges": {Filter{Type: run.RangeWorkflow, NotTrigger: run.Scheduled, Open: true},
-			"WorkflowType = 'Range' AND PinflowDag = 'daily' AND PinflowTrigger != 'schedule' AND ExecutionStatus = 'Running'"},
+			"TaskQueue = 'dev' AND WorkflowType = 'Range' AND PinflowDag = 'daily' AND PinflowTrigger != 'schedule' AND ExecutionStatus = 'Running'"},
 		// A terminated run still has the state that it recorded last.
 		"running":                {Filter{State: run.Running}, runsOf + " AND PinflowState = 'running' AND ExecutionStatus = 'Running'"},
 		"held":                   {Filter{State: run.Held, Open: true}, runsOf + " AND PinflowState = 'held' AND ExecutionStatus = 'Running'"},
@@ -33,7 +33,7 @@ func TestFilter(t *testing.T) {
 		"a tag, with its quotes": {Filter{Tag: "it's"}, runsOf + ` AND PinflowTags = 'it\'s'`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.filter.DAG = "daily"
+			c.filter.Deployment, c.filter.DAG = "dev", "daily"
 			require.Equal(t, c.want, c.filter.Query())
 		})
 	}

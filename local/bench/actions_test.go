@@ -47,13 +47,13 @@ func BenchmarkHistory(b *testing.B) {
 	w.time(b, runOf(pooledDAG, day.Add(-1)))
 	for b.Loop() {
 		w.time(b, runOf(noopDAG, day.Add(-2)))
-		events := w.events(b, run.WorkflowID(noopDAG, day.Add(-2)))
+		events := w.events(b, run.DefaultDeployment.WorkflowID(noopDAG, day.Add(-2)))
 		b.ReportMetric(float64(len(events)), "events")
 		b.ReportMetric(float64(actions(events)), "actions")
 		results.add("≤ 40", "a clean run of five no-op tasks: events, actions", "%d, %d", len(events), actions(events))
 		results.explain("Events of a clean run of five no-op tasks, without pools", eventTable(events))
 
-		run, pools := w.events(b, run.WorkflowID(pooledDAG, day.Add(-1))), 0
+		run, pools := w.events(b, run.DefaultDeployment.WorkflowID(pooledDAG, day.Add(-1))), 0
 		pooled := actions(run)
 		for _, execution := range w.pools(b) {
 			events := w.events(b, execution)

@@ -50,13 +50,13 @@ func BenchmarkRun_AgainstByHand(b *testing.B) {
 type starting func(*testing.B, client.Client) (client.WorkflowRun, error)
 
 func plain(b *testing.B, c client.Client) (client.WorkflowRun, error) {
-	return c.ExecuteWorkflow(b.Context(), client.StartWorkflowOptions{TaskQueue: run.TaskQueue}, handWritten)
+	return c.ExecuteWorkflow(b.Context(), client.StartWorkflowOptions{TaskQueue: run.DefaultDeployment.TaskQueue()}, handWritten)
 }
 
 func runOf(dag string, date dates.Date) starting {
 	return func(b *testing.B, c client.Client) (client.WorkflowRun, error) {
 		in := run.Input{DAG: dag, Date: date, Trigger: run.Manual}
-		return c.ExecuteWorkflow(b.Context(), launch.RunOptions(in), run.RunWorkflow, in)
+		return c.ExecuteWorkflow(b.Context(), launch.RunOptions(run.DefaultDeployment, in), run.RunWorkflow, in)
 	}
 }
 

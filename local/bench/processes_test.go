@@ -55,7 +55,7 @@ func newWorld(b *testing.B) world {
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), workerAddress+"="+address)
 	w.worker = start(b, cmd)
-	run, err := w.ExecuteWorkflow(b.Context(), client.StartWorkflowOptions{TaskQueue: run.TaskQueue}, handWritten)
+	run, err := w.ExecuteWorkflow(b.Context(), client.StartWorkflowOptions{TaskQueue: run.DefaultDeployment.TaskQueue()}, handWritten)
 	require.NoError(b, err)
 	require.NoError(b, run.Get(b.Context(), nil), "the worker works")
 	return w

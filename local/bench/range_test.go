@@ -91,7 +91,7 @@ func (w world) run(b *testing.B, from, to dates.Date) ranged {
 	days := from.Days(to)
 	in := run.RangeInput{DAG: noopDAG, From: from, To: to, Parallel: parallel, Trigger: run.Backfill}
 	began := time.Now()
-	found, err := w.ExecuteWorkflow(b.Context(), launch.RangeOptions(in), run.RangeWorkflow, in)
+	found, err := w.ExecuteWorkflow(b.Context(), launch.RangeOptions(run.DefaultDeployment, in), run.RangeWorkflow, in)
 	require.NoError(b, err)
 	ended := make(chan error, 1)
 	var result run.RangeResult

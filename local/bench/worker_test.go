@@ -156,12 +156,12 @@ func workUntil(ctx context.Context, address string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(entries) }() // a directory for temporary files
-	w := worker.New(c, run.TaskQueue, worker.Options{})
+	w := worker.New(c, run.DefaultDeployment.TaskQueue(), worker.Options{})
 	workflows.Register(w, catalog)
 	w.RegisterWorkflowWithOptions(byHand, workflow.RegisterOptions{Name: handWritten})
 	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: noopName})
 	w.RegisterActivity(&activities.Ledger{Ledger: &ledger.Ledger{Objects: files{entries}}})
-	w.RegisterActivity(&activities.Pools{Client: c})
+	w.RegisterActivity(&activities.Pools{Client: c, Deployment: run.DefaultDeployment})
 	w.RegisterActivity(&activities.Runs{Client: c})
 	if err := w.Start(); err != nil {
 		return err

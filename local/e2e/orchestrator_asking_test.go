@@ -15,7 +15,6 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -38,7 +37,7 @@ func (s *system) temporal() client.Client {
 func (s *system) executions(c client.Client, date dates.Date) []*workflowpb.WorkflowExecutionInfo {
 	s.t.Helper()
 	answer, err := c.ListWorkflow(s.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowId = '%s'", run.WorkflowID(workflows.Daily.Name, date)),
+		Query: fmt.Sprintf("WorkflowId = '%s'", s.deployment().WorkflowID(workflows.Daily.Name, date)),
 	})
 	require.NoError(s.t, err)
 	return answer.Executions
@@ -56,13 +55,18 @@ func (s *system) history(c client.Client, workflowID, runID string) []*historypb
 	return events
 }
 
-// databricksRuns are the runs of the workspace whose names begin so, by name.
-func (s *system) databricksRuns(prefix string) map[string][]jobs.BaseRun {
+// databricksRuns are the Databricks runs of the system's deployment, or those of a date only, by
+// name.
+func (s *system) databricksRuns(date ...dates.Date) map[string][]jobs.BaseRun {
 	s.t.Helper()
 	w, err := databricks.NewWorkspaceClient(&databricks.Config{Host: s.setting("DATABRICKS_HOST"), Token: s.setting("DATABRICKS_TOKEN")})
 	require.NoError(s.t, err)
 	all, err := w.Jobs.ListRunsAll(s.t.Context(), jobs.ListRunsRequest{})
 	require.NoError(s.t, err)
+	prefix := fmt.Sprintf("%s %s ", s.deployment(), workflows.Daily.Name)
+	for _, d := range date {
+		prefix += string(d) + " "
+	}
 	named := map[string][]jobs.BaseRun{}
 	for _, run := range all {
 		if strings.HasPrefix(run.RunName, prefix) {
@@ -78,7 +82,7 @@ func ago(days int) dates.Date { return dates.Of(time.Now()).Add(-days) }
 // fire lets the Schedule fire as it did, or would have done, at the end of the date.
 func (s *system) fire(c client.Client, date dates.Date) {
 	s.t.Helper()
-	err := c.ScheduleClient().GetHandle(s.t.Context(), run.ScheduleID(workflows.Daily.Name)).Backfill(s.t.Context(), client.ScheduleBackfillOptions{
+	err := c.ScheduleClient().GetHandle(s.t.Context(), s.deployment().ScheduleID(workflows.Daily.Name)).Backfill(s.t.Context(), client.ScheduleBackfillOptions{
 		Backfill: []client.ScheduleBackfill{{
 			Start: date.End().Add(-time.Second), End: date.End().Add(time.Second), Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_ALLOW_ALL,
 		}},

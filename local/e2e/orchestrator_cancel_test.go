@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -23,9 +22,9 @@ func TestCancel(t *testing.T) {
 		s.breakNotebook("load", "-- Databricks notebook source\nSELECT sleep_ms(3600000)")
 		date := ago(1)
 		s.must("run", string(date))
-		load := fmt.Sprintf("%s %s load try 1", workflows.Daily.Name, date)
+		load := s.deployment().JobRunName(workflows.Daily.Name, date, "load", 1)
 		state := func() jobs.RunLifecycleStateV2State {
-			runs := s.databricksRuns(workflows.Daily.Name + " ")[load]
+			runs := s.databricksRuns()[load]
 			if len(runs) != 1 {
 				return ""
 			}
@@ -44,7 +43,7 @@ func TestCancel(t *testing.T) {
 			return len(runs) == 1 && runs[0].CloseTime != nil
 		})
 		require.Equal(t, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, s.executions(c, date)[0].Status)
-		runs := s.databricksRuns(workflows.Daily.Name + " ")
+		runs := s.databricksRuns()
 		require.Len(t, runs, 1, "no task was started after the order: %v", runs)
 		require.Len(t, runs[load], 1)
 		require.Equal(t, jobs.RunResultStateCanceled, runs[load][0].State.ResultState)

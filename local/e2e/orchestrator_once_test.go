@@ -21,14 +21,14 @@ import (
 // on Databricks, success in the ledger.
 func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
 	s.t.Helper()
-	all, ledger := s.databricksRuns(workflows.Daily.Name+" "), s.ledger()
+	all, ledger := s.databricksRuns(), s.ledger()
 	require.Len(s.t, ledger, len(days))
 	for _, date := range days {
 		executions := s.executions(c, date)
 		require.Len(s.t, executions, 1, date)
 		require.Equal(s.t, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, executions[0].Status, date)
 		for _, task := range workflows.Daily.DAG {
-			name := fmt.Sprintf("%s %s %s try 1", workflows.Daily.Name, date, task.ID)
+			name := s.deployment().JobRunName(workflows.Daily.Name, date, task.ID, 1)
 			require.Len(s.t, all[name], 1, name)
 			delete(all, name)
 		}
@@ -43,7 +43,7 @@ func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
 // ledger reads the entries of all dates of a tenant, past Temporal.
 func (s *system) ledger() map[dates.Date]ledger.Entry {
 	s.t.Helper()
-	objects, err := s3.New(s.t.Context(), config.Config{Bucket: s.setting("PINFLOW_BUCKET"), S3PathStyle: true})
+	objects, err := s3.New(s.t.Context(), config.Config{Deployment: s.deployment(), Bucket: s.setting("PINFLOW_BUCKET"), S3PathStyle: true})
 	require.NoError(s.t, err)
 	l := ledger.Ledger{Objects: objects}
 	entries, err := l.Entries(s.t.Context(), ledger.Query{DAG: workflows.Daily.Name, From: ago(1000), To: ago(0)})

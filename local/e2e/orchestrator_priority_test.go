@@ -103,7 +103,7 @@ func (s *system) timeScheduled(c client.Client, date dates.Date) scheduledRun {
 		runs := s.executions(c, date)
 		return len(runs) == 1 && runs[0].CloseTime != nil
 	})
-	events := s.history(c, run.WorkflowID(workflows.Daily.Name, date), "")
+	events := s.history(c, s.deployment().WorkflowID(workflows.Daily.Name, date), "")
 	started, ended := events[0], events[len(events)-1]
 	require.Equal(s.t, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, ended.EventType)
 	work := slices.IndexFunc(events, func(e *historyEvent) bool { return e.EventType == enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED })
@@ -117,7 +117,7 @@ func (s *system) timeScheduled(c client.Client, date dates.Date) scheduledRun {
 // progress asks the backfill of these dates how far it is.
 func (s *system) progress(c client.Client, from, to dates.Date) run.RangeProgress {
 	s.t.Helper()
-	answer, err := c.QueryWorkflow(s.t.Context(), run.RangeWorkflowID(workflows.Daily.Name, from, to), "", run.ProgressQuery)
+	answer, err := c.QueryWorkflow(s.t.Context(), s.deployment().RangeWorkflowID(workflows.Daily.Name, from, to), "", run.ProgressQuery)
 	require.NoError(s.t, err)
 	var progress run.RangeProgress
 	require.NoError(s.t, answer.Get(&progress))

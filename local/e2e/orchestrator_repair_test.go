@@ -6,9 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
-	"github.com/pinflow/pinflow/workflows"
 )
 
 // statusOf is a date's run as `starter status` tells it.
@@ -50,7 +50,7 @@ func TestRepair(t *testing.T) {
 		require.True(t, status.Task("clean_geo").Carried)
 		require.Equal(t, []int{3, 2}, []int{status.Task("clean_geo").Tries, status.Task("query").Tries})
 		require.NotEqual(t, status.Task("query").History[0].JobRunID, status.Task("query").History[1].JobRunID)
-		runs := s.databricksRuns(workflows.Daily.Name + " " + date)
+		runs := s.databricksRuns(dates.Date(date))
 		require.Len(t, runs, tasksOfDaily+2+1, "clean_geo three times, query twice, the others once: %v", runs)
 
 		var why struct {

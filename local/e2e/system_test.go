@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/joho/godotenv"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
 )
 
@@ -98,6 +100,11 @@ func (s *system) setting(name string) string {
 	value := settingOf(s.env, name)
 	require.NotEmpty(s.t, value, name)
 	return value
+}
+
+// deployment is the system's deployment.
+func (s *system) deployment() run.Deployment {
+	return cmp.Or(run.Deployment(settingOf(s.env, "PINFLOW_DEPLOYMENT")), run.DefaultDeployment)
 }
 
 // settingOf is the last value that env gives the name, as for a process.

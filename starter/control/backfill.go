@@ -22,9 +22,9 @@ import (
 // StartBackfill starts a backfill. If the same one is running, it joins that one if join is set;
 // otherwise that is an error.
 func (c *Controller) StartBackfill(ctx context.Context, conn *temporal.Connection, in run.RangeInput, join bool) (client.WorkflowRun, error) {
-	started, err := conn.ExecuteWorkflow(ctx, launch.RangeOptions(in), run.RangeWorkflow, in)
+	started, err := conn.ExecuteWorkflow(ctx, launch.RangeOptions(c.Settings.Deployment, in), run.RangeWorkflow, in)
 	var running *serviceerror.WorkflowExecutionAlreadyStarted
-	id := run.RangeWorkflowID(in.DAG, in.From, in.To)
+	id := c.Settings.Deployment.RangeWorkflowID(in.DAG, in.From, in.To)
 	switch {
 	case err == nil:
 		return started, nil

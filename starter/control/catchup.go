@@ -71,7 +71,7 @@ func (c *Controller) ResumeSchedule(ctx context.Context, conn *temporal.Connecti
 // missingDates returns the dates from the day after the last success to yesterday, among those for
 // which the Schedule should have fired since its creation.
 func (c *Controller) missingDates(ctx context.Context, conn *temporal.Connection, description *client.ScheduleDescription) (*history.DateSpan, error) {
-	firings, err := schedule.Past(ctx, conn, conn.Namespace, c.DAG.Name, description.Info, description.Info.CreatedAt, c.Now())
+	firings, err := schedule.Past(ctx, conn, conn.Namespace, c.Settings.Deployment.ScheduleID(c.DAG.Name), description.Info, description.Info.CreatedAt, c.Now())
 	if err != nil || len(firings) == 0 {
 		return nil, conn.Classify(err)
 	}
@@ -98,13 +98,13 @@ func (c *Controller) startCatchup(ctx context.Context, conn *temporal.Connection
 		DAG: c.DAG.Name, From: missing.From, To: missing.To, Parallel: parallel, Trigger: run.Backfill, Reprocess: run.ReprocessFailed,
 		TriggeredBy: c.Operator(),
 	}
-	started, err := conn.ExecuteWorkflow(ctx, launch.RangeOptions(in), run.RangeWorkflow, in)
+	started, err := conn.ExecuteWorkflow(ctx, launch.RangeOptions(c.Settings.Deployment, in), run.RangeWorkflow, in)
 	var running *serviceerror.WorkflowExecutionAlreadyStarted
 	switch {
 	case err == nil:
 		return started.GetID(), c.UILink(conn, started.GetID(), started.GetRunID()), nil
 	case errors.As(err, &running):
-		id = run.RangeWorkflowID(in.DAG, in.From, in.To)
+		id = c.Settings.Deployment.RangeWorkflowID(in.DAG, in.From, in.To)
 		c.Log("A backfill of these dates is already running.")
 		return id, c.UILink(conn, id, running.RunId), nil
 	}

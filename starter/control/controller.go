@@ -46,7 +46,7 @@ func (c *Controller) Update(ctx context.Context, conn *temporal.Connection, id, 
 	case errors.As(err, new(*serviceerror.NotFound)):
 		return fmt.Errorf("%s is not running: it has ended, or was never started", id)
 	case ctx.Err() == nil && limited.Err() != nil:
-		return history.NoWorker(err)
+		return history.NoWorker(c.Settings.Deployment, err)
 	}
 	return conn.Classify(err)
 }

@@ -38,8 +38,8 @@ func (c *Controller) StartRun(ctx context.Context, conn *temporal.Connection, op
 		return nil, conn.Classify(err)
 	case !join || len(in.Params) > 0 || len(in.RerunTasks) > 0:
 		return nil, fmt.Errorf("%s is already running, or has just ended, and a date has one run at a time: follow it with `%s`\n%s",
-			in.Date, c.Command(fmt.Sprintf("status %s --watch", in.Date)), c.UILink(conn, run.WorkflowID(in.DAG, in.Date), running.RunId))
+			in.Date, c.Command(fmt.Sprintf("status %s --watch", in.Date)), c.UILink(conn, c.Settings.Deployment.WorkflowID(in.DAG, in.Date), running.RunId))
 	}
 	c.Log("%s is already running: waiting for that run.", in.Date)
-	return conn.GetWorkflow(ctx, run.WorkflowID(in.DAG, in.Date), running.RunId), nil
+	return conn.GetWorkflow(ctx, c.Settings.Deployment.WorkflowID(in.DAG, in.Date), running.RunId), nil
 }

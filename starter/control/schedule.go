@@ -59,7 +59,7 @@ func (c *Controller) ScheduleOptions(spec schedule.Spec) (client.ScheduleOptions
 	if err := spec.Check(c.DAG.Deadline, c.Now()); err != nil {
 		return client.ScheduleOptions{}, &exit.UsageError{Err: fmt.Errorf("invalid Schedule (the definition of the DAG, PINFLOW_SCHEDULES and PINFLOW_SCHEDULE_TIMEZONE, or --cron and --timezone):\n%w", err)}
 	}
-	return schedule.Options(c.DAG.Name, spec)
+	return schedule.Options(c.Settings.Deployment, c.DAG.Name, spec)
 }
 
 // ApplySchedule creates the Schedule, or updates it to the wanted one. Paused or not, its state is

@@ -178,7 +178,7 @@ func (d *demo) runDates(ctx context.Context, date dates.Date) (failed, err error
 	defer conn.Close()
 	for ; date <= dates.Of(d.Now()); date = date.Add(1) {
 		in := run.Input{DAG: d.DAG.Name, Date: date, Trigger: run.Manual, TriggeredBy: d.operator()}
-		started, err := d.control.StartRun(ctx, conn, launch.RunOptions(in), in, true)
+		started, err := d.control.StartRun(ctx, conn, launch.RunOptions(d.settings.Deployment, in), in, true)
 		if err != nil {
 			return nil, err
 		}

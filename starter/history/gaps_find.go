@@ -16,7 +16,6 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
-	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/schedule"
 	"github.com/pinflow/pinflow/internal/search"
 )
@@ -72,7 +71,7 @@ func (r *Reader) expected(ctx context.Context, conn *temporal.Connection, since 
 	if err != nil {
 		return schedule.Expected{}, s3.Classify(err)
 	}
-	lookout := schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Ledger: &ledger.Ledger{Objects: objects}}
+	lookout := schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Deployment: r.Settings.Deployment, Ledger: &ledger.Ledger{Objects: objects}}
 	from := since.End().Add(-time.Second) // the first firing that can be for since comes at its end
 	expected, err := lookout.Expect(ctx, schedule.ExpectInput{Definition: r.Settings.Definition(r.DAG), Entries: entries, Since: from, Now: r.Now()})
 	return expected, conn.Classify(err)
@@ -112,7 +111,7 @@ func (r *Reader) findRanges(ctx context.Context, conn *temporal.Connection, fact
 			continue
 		}
 		group.Go(func() error {
-			description, err := conn.DescribeWorkflowExecution(ctx, run.ScheduledRangeID(r.DAG.Name, f.At), "")
+			description, err := conn.DescribeWorkflowExecution(ctx, r.Settings.Deployment.ScheduledRangeID(r.DAG.Name, f.At), "")
 			if errors.As(err, new(*serviceerror.NotFound)) {
 				return nil
 			}

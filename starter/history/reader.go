@@ -12,7 +12,6 @@ import (
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
-	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/systems"
 )
 
@@ -32,7 +31,9 @@ type Reader struct {
 func (r *Reader) Yesterday() dates.Date { return dates.Of(r.Now()).Add(-1) }
 
 // WorkflowID returns the workflow id of a date's runs.
-func (r *Reader) WorkflowID(date dates.Date) string { return run.WorkflowID(r.DAG.Name, date) }
+func (r *Reader) WorkflowID(date dates.Date) string {
+	return r.Settings.Deployment.WorkflowID(r.DAG.Name, date)
+}
 
 // Command returns the command line of a subcommand about the DAG, for hints.
 func (r *Reader) Command(args string) string { return r.Catalog.Command(r.DAG.Name, args) }

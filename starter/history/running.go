@@ -128,7 +128,7 @@ func (r *Reader) pools(ctx context.Context, conn *temporal.Connection, query boo
 	for i, pool := range pools {
 		all[i] = PoolNow{Name: pool.Name, Slots: pool.Slots, Holders: []run.Slot{}, Waiting: []run.Slot{}}
 		group.Go(func() error {
-			id := run.PoolWorkflowID(pool.Name)
+			id := r.Settings.Deployment.PoolWorkflowID(pool.Name)
 			description, err := conn.DescribeWorkflowExecution(ctx, id, "")
 			if errors.As(err, new(*serviceerror.NotFound)) || err == nil && description.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 				return nil

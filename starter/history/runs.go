@@ -20,9 +20,9 @@ type RunRow struct {
 }
 
 // Runs returns the runs that the filter selects among those that Temporal knows, the latest started
-// first, at most so many. The filter's DAG is that of the reader.
+// first, at most so many. The filter's deployment and DAG are those of the reader.
 func (r *Reader) Runs(ctx context.Context, conn *temporal.Connection, filter search.Filter, limit int) ([]RunRow, error) {
-	filter.DAG = r.DAG.Name
+	filter.Deployment, filter.DAG = r.Settings.Deployment, r.DAG.Name
 	found, err := search.Runs(ctx, conn, conn.Namespace, filter, limit)
 	if err != nil {
 		return nil, conn.Classify(err)

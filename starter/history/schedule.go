@@ -11,7 +11,6 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
-	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/schedule"
 	"github.com/pinflow/pinflow/starter/exit"
 )
@@ -21,13 +20,13 @@ const nextFirings = 5
 
 // ScheduleHandle returns the handle of the DAG's Schedule.
 func (r *Reader) ScheduleHandle(ctx context.Context, conn *temporal.Connection) client.ScheduleHandle {
-	return conn.ScheduleClient().GetHandle(ctx, run.ScheduleID(r.DAG.Name))
+	return conn.ScheduleClient().GetHandle(ctx, r.Settings.Deployment.ScheduleID(r.DAG.Name))
 }
 
 // ScheduleError classifies an error of the Schedule, and says what to do if there is none.
 func (r *Reader) ScheduleError(conn *temporal.Connection, err error) error {
 	if errors.As(err, new(*serviceerror.NotFound)) {
-		return fmt.Errorf("there is no Schedule %s in namespace %s: create it with `%s`", run.ScheduleID(r.DAG.Name), conn.Namespace, r.Command("schedule apply"))
+		return fmt.Errorf("there is no Schedule %s in namespace %s: create it with `%s`", r.Settings.Deployment.ScheduleID(r.DAG.Name), conn.Namespace, r.Command("schedule apply"))
 	}
 	return conn.Classify(err)
 }
@@ -69,7 +68,7 @@ type ScheduledStart struct {
 // ViewSchedule returns the Schedule of a description, and how it differs from the settings.
 func (r *Reader) ViewSchedule(d *client.ScheduleDescription) (ScheduleView, error) {
 	view := ScheduleView{
-		ID: run.ScheduleID(r.DAG.Name), Missed: d.Info.NumActionsMissedCatchupWindow, Dropped: d.Info.NumActionsSkippedOverlap,
+		ID: r.Settings.Deployment.ScheduleID(r.DAG.Name), Missed: d.Info.NumActionsMissedCatchupWindow, Dropped: d.Info.NumActionsSkippedOverlap,
 		Next: []time.Time{}, Recent: []ScheduledStart{},
 	}
 	if spec := d.Schedule.Spec; spec != nil {
@@ -91,7 +90,7 @@ func (r *Reader) ViewSchedule(d *client.ScheduleDescription) (ScheduleView, erro
 	if r.ScheduleSpec().Cron == "" { // applied with --cron: there is nothing to compare it with
 		return view, nil
 	}
-	want, err := schedule.Options(r.DAG.Name, r.ScheduleSpec())
+	want, err := schedule.Options(r.Settings.Deployment, r.DAG.Name, r.ScheduleSpec())
 	if err != nil {
 		return ScheduleView{}, &exit.UsageError{Err: err}
 	}
@@ -104,7 +103,7 @@ func (r *Reader) ViewSchedule(d *client.ScheduleDescription) (ScheduleView, erro
 func (r *Reader) NextFirings(ctx context.Context, conn *temporal.Connection, count int) ([]schedule.Firing, error) {
 	now := r.Now()
 	until := now.AddDate(min(4*count, 70), 0, 0) // Temporal's calendar ends with 2100
-	all, err := schedule.Firings(ctx, conn, conn.Namespace, r.DAG.Name, now, until.Truncate(time.Second))
+	all, err := schedule.Firings(ctx, conn, conn.Namespace, r.Settings.Deployment.ScheduleID(r.DAG.Name), now, until.Truncate(time.Second))
 	if err != nil {
 		return nil, r.ScheduleError(conn, err)
 	}

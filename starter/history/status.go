@@ -37,10 +37,10 @@ func (r *Reader) noRun(date dates.Date) error {
 // NoWorkerError is the error of a workflow that no worker answers for. It is a fault.Unreachable.
 type NoWorkerError struct{ fault fault.Error }
 
-// NoWorker returns a NoWorkerError.
-func NoWorker(err error) error {
+// NoWorker returns the NoWorkerError of a deployment.
+func NoWorker(d run.Deployment, err error) error {
 	return &NoWorkerError{fault.Error{
-		Kind: fault.Unreachable, What: "no worker answers on task queue " + run.TaskQueue, Next: "start one with `bin/workers`, or look at its log", Err: err,
+		Kind: fault.Unreachable, What: "no worker answers on task queue " + d.TaskQueue(), Next: "start one with `bin/workers`, or look at its log", Err: err,
 	}}
 }
 
@@ -98,7 +98,7 @@ func (r *Reader) Query(ctx context.Context, conn *temporal.Connection, id, runID
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.As(err, &notReady), errors.As(err, &noPoller), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
-		return NoWorker(err)
+		return NoWorker(r.Settings.Deployment, err)
 	}
 	return conn.Classify(err)
 }

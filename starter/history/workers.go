@@ -9,7 +9,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
-	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/term"
 )
 
@@ -22,7 +21,7 @@ const PollAge = 2 * time.Minute
 func (r *Reader) CheckWorker(ctx context.Context, conn *temporal.Connection) (string, error) {
 	var names []string
 	for _, kind := range []enumspb.TaskQueueType{enumspb.TASK_QUEUE_TYPE_WORKFLOW, enumspb.TASK_QUEUE_TYPE_ACTIVITY} {
-		queue, err := conn.DescribeTaskQueue(ctx, run.TaskQueue, kind)
+		queue, err := conn.DescribeTaskQueue(ctx, r.Settings.Deployment.TaskQueue(), kind)
 		if err != nil {
 			return "", conn.Classify(err)
 		}
@@ -33,9 +32,9 @@ func (r *Reader) CheckWorker(ctx context.Context, conn *temporal.Connection) (st
 			}
 		}
 		if len(names) == 0 {
-			return "", fmt.Errorf("no worker polls task queue %s: start one with `bin/workers`; if one runs, look at its log", run.TaskQueue)
+			return "", fmt.Errorf("no worker polls task queue %s: start one with `bin/workers`; if one runs, look at its log", r.Settings.Deployment.TaskQueue())
 		}
 	}
 	slices.Sort(names)
-	return fmt.Sprintf("%s polls task queue %s", term.Join(slices.Compact(names)), run.TaskQueue), nil
+	return fmt.Sprintf("%s polls task queue %s", term.Join(slices.Compact(names)), r.Settings.Deployment.TaskQueue()), nil
 }

@@ -70,7 +70,7 @@ func Command(args string) string { return "starter " + args }
 // pipeline; missing ones are in state none.
 func RunOf(state run.State, tasks ...run.Task) run.Status {
 	status := run.Status{
-		DAG: Pipeline.Name, Date: "2022-10-18", State: state, Trigger: run.Manual, WorkflowID: run.WorkflowID(Pipeline.Name, "2022-10-18"), RunID: "r1",
+		DAG: Pipeline.Name, Date: "2022-10-18", State: state, Trigger: run.Manual, WorkflowID: run.DefaultDeployment.WorkflowID(Pipeline.Name, "2022-10-18"), RunID: "r1",
 		Started: At(0), Until: At(-12 * 3600),
 	}
 	if state.Final() {

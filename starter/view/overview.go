@@ -229,4 +229,7 @@ func (v *View) slotName(s run.Slot) string {
 }
 
 // slotRun returns the date of the run that holds or wants a slot.
-func (v *View) slotRun(s run.Slot) string { return strings.TrimPrefix(s.WorkflowID, v.DAG.Name+"-") }
+func (v *View) slotRun(s run.Slot) string {
+	_, name, _ := strings.Cut(s.WorkflowID, ".") // without the deployment
+	return strings.TrimPrefix(name, v.DAG.Name+".")
+}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,15 +35,17 @@ const (
 	attempts = 4
 )
 
-// Client reads and writes the objects of one bucket.
+// Client reads and writes the objects of one deployment: those in its folder of the bucket. Keys are
+// relative to the folder.
 type Client struct {
 	api    *s3.Client
 	bucket string
+	folder string // with a slash at its end
 }
 
 var _ bucket.Objects = (*Client)(nil)
 
-// New returns a client of the bucket in the settings. It does not connect.
+// New returns a client of the deployment's folder in the bucket of the settings. It does not connect.
 func New(ctx context.Context, settings config.Config) (*Client, error) {
 	loaded, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRetryer(func() aws.Retryer {
 		return retry.AddWithErrorCodes(retry.AddWithMaxAttempts(retry.NewStandard(), attempts), conflict)
@@ -51,7 +54,7 @@ func New(ctx context.Context, settings config.Config) (*Client, error) {
 		return nil, fmt.Errorf("s3: set AWS_REGION and credentials: %w", err)
 	}
 	api := s3.NewFromConfig(loaded, func(o *s3.Options) { o.UsePathStyle = settings.S3PathStyle })
-	return &Client{api: api, bucket: settings.Bucket}, nil
+	return &Client{api: api, bucket: settings.Bucket, folder: settings.Deployment.Folder()}, nil
 }
 
 // conflict is the error code of a conditional write while another one of the same key is in
@@ -59,13 +62,13 @@ func New(ctx context.Context, settings config.Config) (*Client, error) {
 const conflict = "ConditionalRequestConflict"
 
 // URI returns the address of an object, as Spark and Databricks accept it.
-func (c *Client) URI(key string) string { return "s3://" + c.bucket + "/" + key }
+func (c *Client) URI(key string) string { return "s3://" + c.bucket + "/" + c.folder + key }
 
 // Get returns the content of an object, or bucket.ErrNotFound.
 func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	object, err := c.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &c.bucket, Key: &key})
+	object, err := c.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &c.bucket, Key: aws.String(c.folder + key)})
 	if err != nil {
 		return nil, c.explain("get", key, err)
 	}
@@ -81,7 +84,7 @@ func (c *Client) Get(ctx context.Context, key string) ([]byte, error) {
 func (c *Client) Head(ctx context.Context, key string) (bucket.Object, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	head, err := c.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &c.bucket, Key: &key})
+	head, err := c.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &c.bucket, Key: aws.String(c.folder + key)})
 	if err != nil {
 		return bucket.Object{}, c.explain("head", key, err)
 	}
@@ -98,7 +101,7 @@ func (c *Client) Put(ctx context.Context, object bucket.PutInput) error {
 		return err
 	}
 	input := &s3.PutObjectInput{
-		Bucket: &c.bucket, Key: &object.Key, Body: bytes.NewReader(object.Body), Metadata: object.Metadata,
+		Bucket: &c.bucket, Key: aws.String(c.folder + object.Key), Body: bytes.NewReader(object.Body), Metadata: object.Metadata,
 		ContentType: aws.String("application/json"), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum)),
 	}
 	if object.OnlyNew {
@@ -124,9 +127,9 @@ func checksum(object bucket.PutInput) ([]byte, error) {
 
 // List returns keys and sizes in the byte order of the keys, all pages up to Before.
 func (c *Client) List(ctx context.Context, list bucket.ListInput) ([]bucket.Object, error) {
-	input := &s3.ListObjectsV2Input{Bucket: &c.bucket, Prefix: &list.Prefix}
+	input := &s3.ListObjectsV2Input{Bucket: &c.bucket, Prefix: aws.String(c.folder + list.Prefix)}
 	if list.After != "" {
-		input.StartAfter = &list.After
+		input.StartAfter = aws.String(c.folder + list.After)
 	}
 	var objects []bucket.Object
 	for pages := s3.NewListObjectsV2Paginator(c.api, input); pages.HasMorePages(); {
@@ -135,7 +138,7 @@ func (c *Client) List(ctx context.Context, list bucket.ListInput) ([]bucket.Obje
 			return nil, c.explain("list", list.Prefix, err)
 		}
 		for _, object := range page.Contents {
-			key := aws.ToString(object.Key)
+			key := strings.TrimPrefix(aws.ToString(object.Key), c.folder)
 			if list.Before != "" && key >= list.Before {
 				return objects, nil
 			}

@@ -21,6 +21,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/run"
 	s3server "github.com/pinflow/pinflow/local/s3"
 )
 
@@ -139,11 +140,18 @@ func newBucket(t testing.TB) *s3.Client {
 func newBucketNamed(t testing.TB, name string) *s3.Client {
 	t.Helper()
 	require.NoError(t, objects.start())
-	client, err := s3.New(deadline(t), config.Config{Bucket: name, S3PathStyle: true})
-	require.NoError(t, err)
+	client := clientOf(t, name, run.DefaultDeployment)
 	created, err := client.EnsureBucket(deadline(t))
 	require.NoError(t, err)
 	require.True(t, created)
+	return client
+}
+
+// clientOf returns the client of a deployment to a bucket of the shared server.
+func clientOf(t testing.TB, bucket string, deployment run.Deployment) *s3.Client {
+	t.Helper()
+	client, err := s3.New(deadline(t), config.Config{Bucket: bucket, Deployment: deployment, S3PathStyle: true})
+	require.NoError(t, err)
 	return client
 }
 
@@ -154,9 +162,7 @@ func connect(t testing.TB, address, secret string) *s3.Client {
 	for name, value := range awsSettings(address, secret) {
 		t.Setenv(name, value)
 	}
-	client, err := s3.New(deadline(t), config.Config{Bucket: "pinflow", S3PathStyle: true})
-	require.NoError(t, err)
-	return client
+	return clientOf(t, "pinflow", run.DefaultDeployment)
 }
 
 // awsSettings returns the variables with which the AWS SDK uses a server, whatever the developer's

@@ -15,12 +15,44 @@ import (
 	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 func TestS3(t *testing.T) {
 	t.Run("keeps_the_contract", func(t *testing.T) {
 		t.Parallel()
 		buckettest.Contract(t, func(t *testing.T) bucket.Objects { return newBucket(t) })
+	})
+
+	// Two deployments in one bucket, with names of which one begins with the other.
+	t.Run("keeps_deployments_apart", func(t *testing.T) {
+		t.Parallel()
+		name := fmt.Sprintf("shared-%d", objects.buckets.Add(1))
+		prod := newBucketNamed(t, name)
+		dev := clientOf(t, name, run.DefaultDeployment+"-dev")
+		ctx := deadline(t)
+		for _, key := range []string{"runs/d/1.json", "runs/d/2.json", "runs/d/3.json", "runs/d/4.json"} {
+			require.NoError(t, prod.Put(ctx, bucket.PutInput{Key: key, Body: []byte("prod"), OnlyNew: true}))
+		}
+		for _, list := range []bucket.ListInput{{}, {Prefix: "runs/"}, {Prefix: "-dev/"}, {After: "p"}} {
+			found, err := dev.List(ctx, list)
+			require.NoError(t, err)
+			require.Empty(t, found, "%+v", list)
+		}
+		_, err := dev.Get(ctx, "runs/d/1.json")
+		require.ErrorIs(t, err, bucket.ErrNotFound)
+		_, err = dev.Head(ctx, "runs/d/1.json")
+		require.ErrorIs(t, err, bucket.ErrNotFound)
+		require.NoError(t, dev.Put(ctx, bucket.PutInput{Key: "runs/d/1.json", Body: []byte("dev"), OnlyNew: true}), "the key of the other deployment is no obstacle")
+		body, err := prod.Get(ctx, "runs/d/1.json")
+		require.NoError(t, err)
+		require.Equal(t, "prod", string(body))
+
+		found, err := prod.List(ctx, bucket.ListInput{Prefix: "runs/d/", After: "runs/d/1.json", Before: "runs/d/4.json"})
+		require.NoError(t, err)
+		require.Len(t, found, 2)
+		require.Equal(t, []string{"runs/d/2.json", "runs/d/3.json"}, []string{found[0].Key, found[1].Key}, "keys are relative to the folder")
+		require.Equal(t, "s3://"+name+"/pinflow-dev/runs/d/1.json", dev.URI("runs/d/1.json"))
 	})
 
 	// The errors of activities for the rejections of a server.
@@ -55,7 +87,7 @@ func TestURI(t *testing.T) {
 	t.Parallel()
 	t.Run("is_as_spark_and_databricks_take_it", func(t *testing.T) {
 		t.Parallel()
-		require.Equal(t, "s3://named/a/b.json", newBucketNamed(t, "named").URI("a/b.json"))
+		require.Equal(t, "s3://named/pinflow/a/b.json", newBucketNamed(t, "named").URI("a/b.json"))
 	})
 }
 
