@@ -14,6 +14,7 @@ import (
 // backfillOptions is the command line of `starter backfill`.
 type backfillOptions struct {
 	runFlags
+	drop      dropFlags
 	from, to  string
 	parallel  int
 	reprocess string
@@ -32,7 +33,7 @@ func (a *app) backfillCommand() *cobra.Command {
 		Long: "Backfill runs the logical dates from --from to --to, both included, at most --parallel of them at a time.\n\n" +
 			"Dates that have run are skipped unless --reprocess says otherwise; dates that were seen only in part run in any case. The backfill continues\n" +
 			"without this command, and has a lower priority than the daily run. When dates fail, --on-failure continue runs all others, stop starts no more,\n" +
-			"and max=N stops after N failures. The subcommands show backfills, and pause, resume, widen or cancel them.",
+			"and max=N stops after N failures. With --task-from each date keeps the parameters, tags, hold and run timeout that it ran with. The subcommands show backfills, and pause, resume, widen or cancel them.",
 		Example: "  starter backfill --from 2022-10-01 --to 2022-10-18 --parallel 4 --wait\n" +
 			"  starter backfill --from 2022-10-01 --to 2022-10-18 --reprocess failed --dry-run\n" +
 			"  starter backfill --from 2022-10-01 --to 2022-10-18 --task-from clean_geo --backwards --on-failure max=3\n" +
@@ -58,12 +59,13 @@ func (a *app) backfillCommand() *cobra.Command {
 	_ = c.RegisterFlagCompletionFunc("task-from", a.completeTasks)
 	reprocessFlag(c, &o.reprocess, run.ReprocessNone)
 	o.add(a, c)
+	o.drop.add(c)
 	c.AddCommand(a.backfillControls()...)
 	return prints(c, formTable, formJSON)
 }
 
 // input returns the range that the command line asks for, or all mistakes in it.
-func (o backfillOptions) input(a *app) (run.RangeInput, error) {
+func (o backfillOptions) input(a *app, c *cobra.Command) (run.RangeInput, error) {
 	in := run.RangeInput{
 		DAG: a.dag.Name, Parallel: o.parallel, Trigger: run.Backfill, Backwards: o.backwards, TriggeredBy: a.operator(), Tags: o.tags,
 		Hold: o.hold, IgnorePast: o.ignorePast, RunTimeout: o.timeout,
@@ -74,7 +76,7 @@ func (o backfillOptions) input(a *app) (run.RangeInput, error) {
 		}
 		return nil
 	}
-	var errs [7]error
+	var errs [8]error
 	if o.from == "" || o.to == "" {
 		errs[0] = exit.Usagef("a backfill needs --from and --to")
 	} else {
@@ -94,12 +96,15 @@ func (o backfillOptions) input(a *app) (run.RangeInput, error) {
 	if len(o.taskFrom) > 0 {
 		in.RerunTasks, err = a.dag.DAG.From(o.taskFrom...)
 		errs[6] = usage("task-from: ", err)
+		in.Drop, errs[7] = o.drop.read(c, o.runFlags, a.dag)
+	} else {
+		errs[7] = o.drop.check()
 	}
 	return in, errors.Join(errs[:]...)
 }
 
 func (a *app) backfill(c *cobra.Command, o backfillOptions) error {
-	in, err := o.input(a)
+	in, err := o.input(a, c)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,9 @@ import (
 // rerunOptions is the command line of `starter rerun`.
 type rerunOptions struct {
 	runFlags
+	drop      dropFlags
 	selection control.RerunSelection
+	dryRun    bool
 	wait      bool
 }
 
@@ -25,8 +27,10 @@ func (a *app) rerunCommand() *cobra.Command {
 		Use:   "rerun <date> --from task | --only task | --failed",
 		Short: "Run some tasks of a date again, keep the others' results",
 		Long: "Rerun runs tasks of a date again: each gets a new try and a new Databricks run.\n" +
-			"The other tasks keep the results of the date's latest run.",
-		Example: "  starter rerun 2022-10-18 --failed --wait\n  starter rerun 2022-10-18 --from clean_geo\n  starter rerun 2022-10-18 --only query",
+			"The other tasks keep the results of the date's latest run.\n\n" +
+			"The rerun keeps the parameters, tags, hold and run timeout of that run. --param and --run-timeout replace a value, --tag adds a tag,\n" +
+			"--no-param, --no-tag, --no-hold and --run-timeout 0 leave one out. What is kept and changed is printed before the start.",
+		Example: "  starter rerun 2022-10-18 --failed --wait\n  starter rerun 2022-10-18 --from clean_geo\n  starter rerun 2022-10-18 --only query --no-param invalid_followers --dry-run",
 		GroupID: groupRuns,
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return a.rerun(c, args[0], o) },
@@ -35,11 +39,13 @@ func (a *app) rerunCommand() *cobra.Command {
 	f.StringArrayVar(&o.selection.From, "from", nil, "`task` to run again with everything downstream (repeatable)")
 	f.StringArrayVar(&o.selection.Only, "only", nil, "`task` to run again alone (repeatable)")
 	f.BoolVar(&o.selection.Failed, "failed", false, "failed tasks, with everything downstream")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print what would run and what would be kept, start nothing")
 	f.BoolVar(&o.wait, "wait", false, "wait for the end; exit code 1 if the run failed")
 	for _, name := range []string{"from", "only"} {
 		_ = c.RegisterFlagCompletionFunc(name, a.completeTasks)
 	}
 	o.add(a, c)
+	o.drop.add(c)
 	return prints(c, formTable, formJSON)
 }
 
@@ -66,17 +72,27 @@ func (o rerunOptions) check() error {
 
 func (a *app) rerun(c *cobra.Command, date string, o rerunOptions) error {
 	in := a.runInput(o.runFlags)
-	var errDate, errParams error
+	var errDate, errParams, errDrop error
 	in.Date, errDate = a.parseDate("date", date)
 	in.Params, errParams = o.read(a.dag)
-	if err := errors.Join(errDate, errParams, o.check()); err != nil {
+	in.Drop, errDrop = o.drop.read(c, o.runFlags, a.dag)
+	if err := errors.Join(errDate, errParams, errDrop, o.check()); err != nil {
 		return err
 	}
-	return a.connected(func(c *cobra.Command, conn *temporal.Connection, _ []string) (err error) {
-		if in.RerunTasks, err = a.control.RerunTasks(c.Context(), conn, in.Date, o.selection); err != nil {
+	return a.connected(func(c *cobra.Command, conn *temporal.Connection, _ []string) error {
+		tasks, latest, err := a.control.SelectTasks(c.Context(), conn, in.Date, o.selection)
+		if err != nil {
 			return err
 		}
-		a.Log("Tasks that run again: %s.", term.Join(in.RerunTasks))
+		in.RerunTasks = tasks
+		plan, err := a.control.PlanRerun(in, latest.Status)
+		if err != nil {
+			return err
+		}
+		if o.dryRun {
+			return a.print(c, plan, func() { a.Say("%s\nNothing was started.", a.view.RerunPlan(plan)) })
+		}
+		a.Log("%s", a.view.RerunPlan(plan))
 		return a.runAndShow(c, conn, launch.RunOptions(a.settings.Deployment, in), in, o.wait)
 	})(c, nil)
 }

@@ -82,10 +82,7 @@ func (r *rangeRun) runOnce(ctx workflow.Context, f *run.InFlight, decision ledge
 // start if a run of the date is running, or has ended in a way that the decision does not allow to
 // repeat.
 func (r *rangeRun) runChild(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) (end dateEnd, rejected bool) {
-	in := run.Input{
-		DAG: r.in.DAG, Date: f.Date, Trigger: r.in.Trigger, Params: r.in.Params, Hold: r.in.Hold, RerunTasks: r.in.RerunTasks,
-		IgnorePast: r.in.IgnorePast, BackfillStart: r.in.From, RunTimeout: r.in.RunTimeout, TriggeredBy: r.in.TriggeredBy, Tags: r.in.Tags,
-	}
+	in := r.in.RunInput(f.Date)
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, launch.ChildOptions(deployment(ctx), in, decision)), run.RunWorkflow, in)
 	var started workflow.Execution
 	var result run.Result

@@ -18,7 +18,8 @@ import (
 type dagRun struct {
 	catalog  dag.Catalog
 	dag      dag.DAG
-	in       run.Input
+	in       run.Input // with the defaults of the DAG
+	asked    run.Input // without them: what the ledger keeps for a rerun
 	info     *workflow.Info
 	started  time.Time
 	ended    time.Time // set as soon as the result is certain
@@ -51,7 +52,8 @@ func (w Workflows) Run(ctx workflow.Context, in run.Input) (run.Result, error) {
 	if err := r.listen(ctx); err != nil {
 		return run.Result{}, err
 	}
-	if err := r.carryOver(ctx); err != nil {
+	r.asked = in
+	if err := w.carryOver(ctx, r); err != nil {
 		return run.Result{}, err
 	}
 	limited, done := r.withRunTimeout(ctx)

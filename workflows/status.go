@@ -27,7 +27,7 @@ func (r *dagRun) status() run.Status {
 	status := run.Status{
 		DAG: r.in.DAG, Date: r.in.Date, State: r.state(), Trigger: r.in.Trigger, WorkflowID: r.info.WorkflowExecution.ID,
 		RunID: r.info.WorkflowExecution.RunID, Started: r.started, Ended: r.ended, Params: r.in.Params,
-		TriggeredBy: r.in.TriggeredBy, Tags: r.in.Tags,
+		TriggeredBy: r.in.TriggeredBy, Tags: r.in.Tags, Hold: r.asked.Hold, RunTimeout: r.asked.RunTimeout,
 	}
 	if r.ended.IsZero() { // a run that was cancelled while it was paused is not paused any more
 		status.Paused = r.paused

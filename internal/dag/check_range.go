@@ -14,6 +14,21 @@ func (d Definition) CheckInput(in run.Input, now time.Time) error {
 	return errors.Join(run.CheckDate("date", in.Date, now), unknown, d.Params.Check(in.Params))
 }
 
+// CheckKept returns an error if a rerun would keep parameters that the DAG does not accept any more.
+// The error says how to leave them out.
+func (d Definition) CheckKept(in run.Input, latest run.Status) error {
+	var errs []error
+	for _, kept := range in.Differences(latest) {
+		if kept.Setting != "params" || kept.How != run.Kept {
+			continue
+		}
+		if err := d.Params.Check(map[string]string{kept.Name: kept.Value}); err != nil {
+			errs = append(errs, fmt.Errorf("%w: the latest run of %s had it; leave it out with --no-param %s", err, latest.Date, kept.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // CompleteRange returns the input of a range with its defaults, or all mistakes in it.
 func (c Catalog) CompleteRange(in run.RangeInput, now time.Time) (run.RangeInput, error) {
 	errs := []error{c.checkRangeOfDAG(in), checkSpan(in, now)}

@@ -19,6 +19,8 @@ type Input struct {
 	// RerunTasks makes the run a rerun: these tasks run again, the others keep the results that the
 	// ledger has of the date. Without it all tasks run.
 	RerunTasks []string `json:"rerunTasks,omitempty"`
+	// Drop is what a rerun does not keep of the date's latest run: see Keep.
+	Drop Drop `json:"drop,omitzero"`
 	// IgnorePast starts tasks that depend on the past without waiting for it.
 	IgnorePast bool `json:"ignorePast,omitempty"`
 	// BackfillStart is the first date of the backfill that the run belongs to.

@@ -29,12 +29,21 @@ type RangeInput struct {
 	Params      map[string]string `json:"params,omitempty"`
 	Hold        bool              `json:"hold,omitempty"`
 	RerunTasks  []string          `json:"rerunTasks,omitempty"`
+	Drop        Drop              `json:"drop,omitzero"`
 	IgnorePast  bool              `json:"ignorePast,omitempty"`
 	RunTimeout  time.Duration     `json:"runTimeout,omitempty"`
 	TriggeredBy string            `json:"triggeredBy,omitempty"`
 	Tags        []string          `json:"tags,omitempty"`
 	// Carried is the progress that the range passes to itself when it continues as new.
 	Carried *RangeProgress `json:"carried,omitempty"`
+}
+
+// RunInput returns the input of the run of a date.
+func (in RangeInput) RunInput(date dates.Date) Input {
+	return Input{
+		DAG: in.DAG, Date: date, Trigger: in.Trigger, Params: in.Params, Hold: in.Hold, RerunTasks: in.RerunTasks, Drop: in.Drop,
+		IgnorePast: in.IgnorePast, BackfillStart: in.From, RunTimeout: in.RunTimeout, TriggeredBy: in.TriggeredBy, Tags: in.Tags,
+	}
 }
 
 // RangeResult counts how the dates of a range ended.

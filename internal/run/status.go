@@ -25,6 +25,9 @@ type Status struct {
 	// TriggeredBy is the user who started the run, as the client reported it.
 	TriggeredBy string   `json:"triggeredBy,omitempty"`
 	Tags        []string `json:"tags,omitempty"`
+	// Hold and RunTimeout are those that the run was started with, beyond what its DAG sets.
+	Hold       bool          `json:"hold,omitempty"`
+	RunTimeout time.Duration `json:"runTimeout,omitempty"`
 	// Paused says who paused the run, why and when; empty if the run is not paused.
 	Paused string `json:"paused,omitempty"`
 	Tasks  []Task `json:"tasks"`

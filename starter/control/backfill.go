@@ -85,9 +85,16 @@ func backfillEnd(conn *temporal.Connection, result run.RangeResult, err error) (
 	return run.RangeProgress{RangeResult: result}, conn.Classify(err)
 }
 
+// DateDecision is what a backfill would decide about a date, and for reruns of tasks what the rerun
+// of the date would do.
+type DateDecision struct {
+	ledger.Decision
+	Rerun *RerunPlan `json:"rerun,omitempty"`
+}
+
 // Decisions returns what a backfill would decide about each date, in its order. It uses the
 // function and the ledger that the backfill uses.
-func (c *Controller) Decisions(ctx context.Context, conn *temporal.Connection, in run.RangeInput) ([]ledger.Decision, error) {
+func (c *Controller) Decisions(ctx context.Context, conn *temporal.Connection, in run.RangeInput) ([]DateDecision, error) {
 	if _, err := c.Catalog.CompleteRange(in, c.Now()); err != nil {
 		return nil, &exit.UsageError{Err: err}
 	}
@@ -99,15 +106,21 @@ func (c *Controller) Decisions(ctx context.Context, conn *temporal.Connection, i
 	if err != nil {
 		return nil, err
 	}
-	decisions := make([]ledger.Decision, in.From.Days(in.To))
+	decisions := make([]DateDecision, in.From.Days(in.To))
 	for i := range decisions {
 		date := in.From.Add(i)
 		if in.Backwards {
 			date = in.To.Add(-i)
 		}
-		decisions[i] = ledger.Decide(date, ledger.Find(entries, date), in.Reprocess)
+		entry := ledger.Find(entries, date)
+		decisions[i].Decision = ledger.Decide(date, entry, in.Reprocess)
 		if state, ok := running[date]; ok && decisions[i].Run {
 			decisions[i].State, decisions[i].Why = state, fmt.Sprintf("is %s; the backfill waits for that run", state)
+			continue
+		}
+		if decisions[i].Run && len(in.RerunTasks) > 0 && entry != nil {
+			plan, _ := c.PlanRerun(in.RunInput(date), entry.Status) // the plan has the error
+			decisions[i].Rerun = &plan
 		}
 	}
 	return decisions, nil

@@ -2,12 +2,14 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/exit"
 )
@@ -23,19 +25,34 @@ type RerunSelection struct {
 	Failed bool
 }
 
-// RerunTasks returns the tasks of a date that a rerun runs again. The date must have run: otherwise
-// there are no results to keep.
-func (c *Controller) RerunTasks(ctx context.Context, conn *temporal.Connection, date dates.Date, s RerunSelection) (dag.Tasks, error) {
+// RerunPlan is what a rerun of a date does.
+type RerunPlan struct {
+	Date dates.Date `json:"date"`
+	// Tasks run again. Those that the DAG has got since the latest run are among them.
+	Tasks dag.Tasks `json:"tasks"`
+	// Settings compares the settings with those of the latest run.
+	Settings []run.Difference `json:"settings,omitempty"`
+	// Added and Removed are tasks that the DAG has got and lost since the latest run.
+	Added   dag.Tasks `json:"added,omitempty"`
+	Removed dag.Tasks `json:"removed,omitempty"`
+	// Error is why the date would not run.
+	Error string `json:"error,omitempty"`
+}
+
+// SelectTasks returns the tasks that a rerun of a date runs again, and the ledger entry with the
+// results that it keeps. The date must have run.
+func (c *Controller) SelectTasks(ctx context.Context, conn *temporal.Connection, date dates.Date, s RerunSelection) (dag.Tasks, *ledger.Entry, error) {
 	from, err := c.DAG.DAG.From(append(slices.Clone(s.From), s.Only...)...) // also rejects unknown tasks
 	if err != nil {
-		return nil, &exit.UsageError{Err: err}
+		return nil, nil, &exit.UsageError{Err: err}
 	}
 	status, err := c.Status(ctx, conn, date)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case status.Ended.IsZero():
-		return nil, fmt.Errorf("%s is running: wait for it, or cancel it with `%s`", date, c.Command("cancel "+string(date)))
+		return nil, nil, fmt.Errorf("%s is running: decide about its tasks with `%s`, wait for it, or cancel it with `%s`",
+			date, c.Command("task"), c.Command("cancel "+string(date)))
 	}
 	entry, err := c.Entry(ctx, date)
 	if err == nil && entry == nil {
@@ -43,13 +60,43 @@ func (c *Controller) RerunTasks(ctx context.Context, conn *temporal.Connection, 
 	}
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case len(s.Only) > 0:
-		return s.Only, nil
+		return s.Only, entry, nil
 	case s.Failed:
-		return c.failedTasks(status)
+		from, err = c.failedTasks(entry.Status)
 	}
-	return from, nil
+	return from, entry, err
+}
+
+// PlanRerun returns what a rerun with this input does after the latest run of its date, or why it
+// would fail. The run itself decides the same way, from the same ledger.
+func (c *Controller) PlanRerun(in run.Input, latest run.Status) (RerunPlan, error) {
+	plan := RerunPlan{Date: in.Date, Settings: in.Differences(latest)}
+	had := latest.TaskIDs()
+	for _, id := range c.DAG.DAG.IDs() {
+		if !slices.Contains(had, id) {
+			plan.Added = append(plan.Added, id)
+		}
+		if slices.Contains(in.RerunTasks, id) || !latest.Task(id).State.Final() {
+			plan.Tasks = append(plan.Tasks, id)
+		}
+	}
+	for _, id := range had {
+		if _, has := c.DAG.DAG.Task(id); !has {
+			plan.Removed = append(plan.Removed, id)
+		}
+	}
+	err := c.DAG.DAG.CheckRerun(in.RerunTasks, func(id string) run.State { return latest.Task(id).State }, func(options string) string {
+		return c.Command(fmt.Sprintf("rerun %s %s", in.Date, options))
+	})
+	if kept := c.DAG.CheckKept(in, latest); kept != nil {
+		err = errors.Join(err, &exit.UsageError{Err: kept})
+	}
+	if err != nil {
+		plan.Error = err.Error()
+	}
+	return plan, err
 }
 
 // failedTasks returns the tasks of a run that failed, were cancelled or could not run, and everything

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
 )
@@ -84,19 +84,28 @@ func (v *View) BackfillEnd(p run.RangeProgress, link string) {
 }
 
 // Decisions prints what a backfill would decide about each date.
-func (v *View) Decisions(decisions []ledger.Decision) {
+func (v *View) Decisions(decisions []control.DateDecision) {
 	g := term.Table{Header: []string{"date", "state", "decision", "why"}}
-	runs := 0
+	runs, fails := 0, 0
 	for _, d := range decisions {
 		decision := "skip"
 		if d.Run {
 			decision = "run"
 			runs++
 		}
-		g.Rows = append(g.Rows, []string{string(d.Date), v.PaintState(d.State, string(d.State)), decision, d.Why})
+		if d.Rerun != nil && d.Rerun.Error != "" {
+			decision = v.PaintState(run.Failed, "fail")
+			runs--
+			fails++
+		}
+		g.Rows = append(g.Rows, []string{string(d.Date), v.PaintState(d.State, string(d.State)), decision, strings.Join(append([]string{d.Why}, remarks(d.Rerun)...), "; ")})
 	}
 	v.PrintTable(g)
-	v.Say("\n%d dates would run, %d would be skipped. Nothing was started.", runs, len(decisions)-runs)
+	failing := ""
+	if fails > 0 {
+		failing = fmt.Sprintf(", %d would fail", fails)
+	}
+	v.Say("\n%d dates would run, %d would be skipped%s. Nothing was started.", runs, len(decisions)-runs-fails, failing)
 }
 
 // pausedBackfill returns who paused a backfill and how to resume it.
