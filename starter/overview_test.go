@@ -244,7 +244,7 @@ func TestDoctorOverview(t *testing.T) {
 
 		w.settings.AlarmHook = "https://hooks.example.com/hush"
 		_, stdout, _ = w.starter(t, "doctor")
-		require.Contains(t, stdout, "ok    alarms     hook               the worker posts overdue dates to hooks.example.com\n")
+		require.Contains(t, stdout, "ok    alarms     hook               the worker posts alarms to hooks.example.com\n")
 		require.NotContains(t, stdout, "hush")
 	})
 }

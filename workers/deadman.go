@@ -1,22 +1,24 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/alarm"
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/dag"
-	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/observe"
 	"github.com/pinflow/pinflow/internal/run"
@@ -25,34 +27,33 @@ import (
 )
 
 const (
-	// deadmanInterval is how often the worker checks for overdue dates and posts failed alarms
-	// again.
+	// deadmanInterval is how often the worker looks for alarms, and posts those again that the hook
+	// rejected.
 	deadmanInterval = time.Minute
 	// deadmanTimeout limits the check of one DAG, with its alarms. The next check waits for it.
 	deadmanTimeout = 50 * time.Second
+	// queryTimeout limits the question to a held run which of its tasks is held.
+	queryTimeout = 5 * time.Second
 	// deadmanDays is how far back the check goes. `starter status` shows older gaps.
 	deadmanDays = 7
 )
 
-// deadman checks for dates whose run has not ended by its deadline, also for those that never
-// started. It compares the firings that a Schedule should have had with the ledger. Every worker
-// runs it. If no worker runs, its gauges are absent, and `starter doctor` checks without a worker.
+// deadman looks for what is worth an alarm: dates whose run has not ended by its deadline, also those
+// that never started, and runs that failed, are held or blocked, or warn. Every worker runs it. If no
+// worker runs, its gauges are absent, and `starter doctor` checks without a worker.
 type deadman struct {
-	deployment run.Deployment
-	catalog    dag.Catalog                                                                                    // the definitions are as the settings override them
-	find       func(ctx context.Context, named dag.Definition, since, now time.Time) (schedule.Report, error) // Lookout.Overdue
-	gauges     *observe.Dates
-	log        *slog.Logger
-	now        func() time.Time
-	// alarms is nil without a hook.
-	alarms *activities.Alarms
-	// ui is the address of the namespace's pages in the Web UI.
-	ui string
+	catalog dag.Catalog                                                                                // the definitions are as the settings override them
+	find    func(ctx context.Context, named dag.Definition, since, now time.Time) (alarm.Found, error) // Watch.Find
+	over    func(ctx context.Context, a alarm.Alarm) (reason string, over bool, err error)             // Watch.Over
+	gauges  *observe.Dates
+	log     *slog.Logger
+	now     func() time.Time
+	// board is nil without a hook.
+	board *alarm.Board
 
-	// logged holds the states that have been logged, posted the alarms that have been posted; by
-	// DAG and date.
-	logged map[string]string
-	posted map[string]bool
+	// logged holds what has been logged, and posted the alarms that are known to be posted, while
+	// they last; by Alarm.Cause.
+	logged, posted map[string]bool
 }
 
 // newDeadman returns the check of all DAGs of the catalog.
@@ -69,13 +70,27 @@ func newDeadman(ctx context.Context, conn *temporal.Connection, settings config.
 	if err != nil {
 		return nil, &settingsError{fmt.Errorf("PINFLOW_TEMPORAL_UI_URL=%q: %w", settings.UIURL, err)}
 	}
-	lookout := schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Deployment: settings.Deployment, Ledger: &ledger.Ledger{Objects: objects}}
+	catalog := configured(workflows.DefaultCatalog, settings)
+	watch := &alarm.Watch{
+		Lookout: schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Deployment: settings.Deployment, Ledger: &ledger.Ledger{Objects: objects}},
+		Catalog: catalog, UI: ui,
+		Query: func(ctx context.Context, workflowID, runID string) (status run.Status, _ error) {
+			ctx, done := context.WithTimeout(ctx, queryTimeout)
+			defer done()
+			answer, err := conn.QueryWorkflow(ctx, workflowID, runID, run.StatusQuery)
+			if err != nil {
+				return status, err
+			}
+			return status, answer.Get(&status)
+		},
+	}
 	d := &deadman{
-		deployment: settings.Deployment, catalog: configured(workflows.DefaultCatalog, settings), find: lookout.Overdue, gauges: gauges, log: log, now: time.Now, ui: ui,
-		logged: map[string]string{}, posted: map[string]bool{},
+		catalog: catalog, find: watch.Find, over: watch.Over, gauges: gauges, log: log, now: time.Now,
+		logged: map[string]bool{}, posted: map[string]bool{},
 	}
 	if settings.AlarmHook != "" {
-		d.alarms = &activities.Alarms{Objects: objects, Hook: settings.AlarmHook, HTTP: &http.Client{}, Owner: rand.Text(), Now: time.Now}
+		hook := &alarm.Hook{URL: settings.AlarmHook, Format: cmp.Or(alarm.Format(settings.AlarmFormat), alarm.FormatOf(settings.AlarmHook)), HTTP: &http.Client{}}
+		d.board = &alarm.Board{Objects: objects, Post: hook.Post, Owner: rand.Text(), Now: time.Now}
 	}
 	return d, nil
 }
@@ -109,87 +124,102 @@ func (d *deadman) start(ctx context.Context) (wait func()) {
 	return func() { <-ended }
 }
 
-// checkAll checks all DAGs that have a deadline. It logs errors, and the next check retries; a
-// gauge has the time of the last successful check.
+// checkAll checks all DAGs. It logs errors, and the next check retries; a gauge has the time of the
+// last successful check.
 func (d *deadman) checkAll(ctx context.Context) {
 	for _, named := range d.catalog.DAGs {
-		if named.Deadline == 0 {
-			continue
-		}
 		checking, done := context.WithTimeout(ctx, deadmanTimeout)
 		if err := d.check(checking, named); err != nil && ctx.Err() == nil {
-			d.log.Warn("the check for overdue dates failed, or an alarm was not posted; retrying within a minute", "dag", named.Name, "error", err)
+			d.log.Warn("the check for overdue, failed and held runs failed, or an alarm was not posted; retrying within a minute", "dag", named.Name, "error", err)
 		}
 		done()
 	}
 }
 
-// check finds the overdue dates of a DAG and reports them.
+// check finds what is worth an alarm, reports it, and resolves the alarms whose cause is gone.
 func (d *deadman) check(ctx context.Context, named dag.Definition) error {
 	now := d.now()
-	report, err := d.find(ctx, named, now.AddDate(0, 0, -deadmanDays), now)
+	found, err := d.find(ctx, named, now.AddDate(0, 0, -deadmanDays), now)
 	if err != nil {
 		return err
 	}
-	d.gauges.Checked(ctx, named.Name, len(report.Overdue), now)
+	if named.Deadline > 0 {
+		d.gauges.Checked(ctx, named.Name, len(found.Overdue), now)
+	}
+	d.gauges.Open(ctx, named.Name, found.Open)
+	lasting := map[string]bool{}
 	var failed error
-	for _, o := range report.Overdue {
-		alarm := d.alarm(named.Name, o, report)
-		d.report(alarm)
-		if err := d.raise(ctx, alarm); err != nil {
+	for _, a := range found.Alarms {
+		lasting[a.Cause()] = true
+		d.report(a)
+		if err := d.raise(ctx, a); err != nil {
 			failed = err // the other alarms are still raised
 		}
 	}
-	return failed
+	d.forget(named.Name, lasting)
+	return errors.Join(failed, d.resolve(ctx, named.Name, lasting))
 }
 
-// alarm returns the alarm about an overdue date.
-func (d *deadman) alarm(dag string, o schedule.OverdueDate, report schedule.Report) activities.Alarm {
-	alarm := activities.Alarm{DAG: dag, Date: o.Date, Deadline: o.Deadline.UTC(), State: string(o.State)}
-	text := fmt.Sprintf("%s of %s is overdue: its deadline was %s UTC, and %s.", dag, o.Date, alarm.Deadline.Format("2006-01-02 15:04"), o.Reason())
-	if o.State == run.None {
-		alarm.UI = d.ui + "/schedules/" + d.deployment.ScheduleID(dag)
-		switch {
-		case report.Gone:
-			text += fmt.Sprintf(" There is no Schedule: create it with `%s`.", d.catalog.Command(dag, "schedule apply"))
-		case report.Paused != "":
-			text += fmt.Sprintf(" The Schedule is paused: %s.", strings.TrimSuffix(report.Paused, "."))
-		}
-		text += fmt.Sprintf(" See `%s`; run it with `%s`.", d.catalog.Command(dag, "status"), d.catalog.Command(dag, "run "+string(o.Date)))
-	} else {
-		alarm.UI = d.ui + "/workflows/" + d.deployment.WorkflowID(dag, o.Date)
-		text += fmt.Sprintf(" See `%s`.", d.catalog.Command(dag, "status "+string(o.Date)))
+// report logs an alarm once while it lasts.
+func (d *deadman) report(a alarm.Alarm) {
+	if d.logged[a.Cause()] {
+		return
 	}
-	alarm.Text = text
-	return alarm
+	d.logged[a.Cause()] = true
+	level := slog.LevelError
+	if a.Kind == alarm.Warning {
+		level = slog.LevelWarn
+	}
+	d.log.Log(context.Background(), level, a.Text, "kind", a.Kind, "dag", a.DAG, "date", a.Date, "run_id", a.RunID)
 }
 
-// report logs an overdue date once, and again when its state has changed.
-func (d *deadman) report(alarm activities.Alarm) {
-	if key := alarmName(alarm.DAG, alarm.Date); d.logged[key] != alarm.State {
-		d.logged[key] = alarm.State
-		d.log.Error(alarm.Text, "dag", alarm.DAG, "date", alarm.Date, "deadline", alarm.Deadline, "state", alarm.State)
+// forget drops what is known of alarms that do not last.
+func (d *deadman) forget(dag string, lasting map[string]bool) {
+	for _, known := range []map[string]bool{d.logged, d.posted} {
+		maps.DeleteFunc(known, func(cause string, _ bool) bool { return strings.HasPrefix(cause, dag+"/") && !lasting[cause] })
 	}
 }
 
 // raise posts the alarm to the hook, unless it was posted before.
-func (d *deadman) raise(ctx context.Context, alarm activities.Alarm) error {
-	key := alarmName(alarm.DAG, alarm.Date)
-	if d.alarms == nil || d.posted[key] {
+func (d *deadman) raise(ctx context.Context, a alarm.Alarm) error {
+	if d.board == nil || d.posted[a.Cause()] {
 		return nil
 	}
-	raised, err := d.alarms.Raise(ctx, alarm)
+	posted, err := d.board.Raise(ctx, a)
 	if err != nil {
 		return err
 	}
-	switch raised {
-	case activities.RaisedNow:
-		d.log.Info("alarm posted", "dag", alarm.DAG, "date", alarm.Date)
-		d.posted[key] = true
-	case activities.RaisedBefore:
-		d.posted[key] = true
+	switch posted {
+	case alarm.PostedNow:
+		d.log.Info("alarm posted", "kind", a.Kind, "dag", a.DAG, "date", a.Date)
+		d.posted[a.Cause()] = true
+	case alarm.PostedBefore:
+		d.posted[a.Cause()] = true
 	}
 	return nil
 }
 
-func alarmName(dag string, date dates.Date) string { return dag + "/" + string(date) }
+// resolve posts that alarms are resolved whose cause is gone. Causes that were just found last.
+func (d *deadman) resolve(ctx context.Context, dag string, lasting map[string]bool) error {
+	if d.board == nil {
+		return nil
+	}
+	unresolved, err := d.board.Unresolved(ctx, dag)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, known := range unresolved {
+		if lasting[known.Cause()] {
+			continue
+		}
+		reason, over, err := d.over(ctx, known.Alarm)
+		if err == nil && over {
+			_, err = d.board.Resolve(ctx, known, reason)
+		}
+		if err != nil {
+			failed = err // the other alarms are still resolved
+		}
+	}
+	return failed
+}

@@ -14,10 +14,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/alarm"
 	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/observe"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/schedule"
@@ -27,13 +28,14 @@ import (
 type watched struct {
 	*deadman
 	time    time.Time
-	report  schedule.Report
+	found   alarm.Found
 	err     error
+	ended   map[string]string // what resolves the alarms, by their causes
 	metrics *observe.Metrics
 	log     bytes.Buffer
 	status  int
 	reject  string // a date whose alarm the hook rejects
-	alarmed []map[string]string
+	alarmed []alarm.Alarm
 }
 
 func newWatched(t *testing.T, objects bucket.Objects, owner string) *watched {
@@ -41,32 +43,37 @@ func newWatched(t *testing.T, objects bucket.Objects, owner string) *watched {
 	require.NoError(t, err)
 	gauges, err := metrics.Dates()
 	require.NoError(t, err)
-	w := &watched{metrics: metrics, time: time.Date(2022, 10, 19, 6, 0, 30, 0, time.UTC), status: http.StatusOK}
+	w := &watched{metrics: metrics, time: time.Date(2022, 10, 19, 6, 0, 30, 0, time.UTC), status: http.StatusOK, ended: map[string]string{}}
 	log, err := observe.NewLogger(&w.log, "info")
 	require.NoError(t, err)
 	hook := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
-		var alarm map[string]string
+		var a alarm.Alarm
 		status := w.status
-		if err := json.NewDecoder(r.Body).Decode(&alarm); err != nil || alarm["date"] == w.reject {
+		if err := json.NewDecoder(r.Body).Decode(&a); err != nil || string(a.Date) == w.reject {
 			status = http.StatusBadRequest
 		}
 		if status == http.StatusOK {
-			w.alarmed = append(w.alarmed, alarm)
+			w.alarmed = append(w.alarmed, a)
 		}
 		answer.WriteHeader(status)
 	}))
 	t.Cleanup(hook.Close)
 	now := func() time.Time { return w.time }
 	w.deadman = &deadman{
-		deployment: run.DefaultDeployment,
-		catalog:    dag.Catalog{DAGs: []dag.Definition{{Name: "pinterest-daily", Deadline: 6 * time.Hour}, {Name: "no-deadline"}}}, gauges: gauges, log: log, now: now,
-		find: func(_ context.Context, named dag.Definition, since, now time.Time) (schedule.Report, error) {
-			require.Equal(t, "pinterest-daily", named.Name, "a DAG without a deadline is not checked")
+		catalog: dag.Catalog{DAGs: []dag.Definition{{Name: "pinterest-daily", Deadline: 6 * time.Hour}, {Name: "no-deadline"}}}, gauges: gauges, log: log, now: now,
+		find: func(_ context.Context, named dag.Definition, since, now time.Time) (alarm.Found, error) {
 			require.Equal(t, now.AddDate(0, 0, -deadmanDays), since)
-			return w.report, w.err
+			if named.Name != "pinterest-daily" {
+				return alarm.Found{}, nil
+			}
+			return w.found, w.err
 		},
-		ui: "http://ui/namespaces/default", logged: map[string]string{}, posted: map[string]bool{},
-		alarms: &activities.Alarms{Objects: objects, Hook: hook.URL, HTTP: hook.Client(), Owner: owner, Now: now},
+		over: func(_ context.Context, a alarm.Alarm) (string, bool, error) {
+			reason, over := w.ended[a.Cause()]
+			return reason, over, nil
+		},
+		logged: map[string]bool{}, posted: map[string]bool{},
+		board: &alarm.Board{Objects: objects, Post: (&alarm.Hook{URL: hook.URL, Format: alarm.JSON, HTTP: hook.Client()}).Post, Owner: owner, Now: now},
 	}
 	return w
 }
@@ -78,42 +85,59 @@ func (w *watched) gauge(t *testing.T, line string) bool {
 	return strings.Contains(answer.Body.String(), line)
 }
 
-func late(date string, state run.State) schedule.OverdueDate {
-	due, _ := time.Parse(time.DateOnly, date)
-	return schedule.OverdueDate{Date: schedule.LogicalDate(due.AddDate(0, 0, 1)), Deadline: due.Add(30 * time.Hour), State: state}
+// overdue returns what is found if these dates are overdue.
+func overdue(all ...dates.Date) alarm.Found {
+	found := alarm.Found{Overdue: make([]schedule.OverdueDate, len(all))}
+	for _, date := range all {
+		found.Alarms = append(found.Alarms, alarm.Alarm{Kind: alarm.Overdue, DAG: "pinterest-daily", Date: date, Text: string(date) + " is overdue"})
+	}
+	return found
+}
+
+// accepted returns what the hook has accepted.
+func (w *watched) accepted() []string {
+	var all []string
+	for _, a := range w.alarmed {
+		all = append(all, a.Cause()+" "+string(a.State))
+	}
+	return all
 }
 
 func TestDeadman(t *testing.T) {
-	t.Run("raises_an_alarm_for_a_date_that_never_started", func(t *testing.T) {
+	t.Run("raises_each_alarm_once_and_resolves_it", func(t *testing.T) {
 		w := newWatched(t, buckettest.New(), "a")
 		w.checkAll(t.Context())
 		require.True(t, w.gauge(t, `pinflow_overdue_dates{dag="pinterest-daily"} 0`), "no date is overdue")
+		require.False(t, w.gauge(t, `pinflow_overdue_dates{dag="no-deadline"}`), "a DAG without a deadline has no overdue dates")
 		require.Empty(t, w.log.String())
 
-		w.report.Overdue = []schedule.OverdueDate{late("2022-10-17", run.Held), late("2022-10-18", run.None)}
-		w.report.Paused = "holiday"
+		w.found = overdue("2022-10-17", "2022-10-18")
+		w.found.Alarms = append(w.found.Alarms, alarm.Alarm{Kind: alarm.Held, DAG: "pinterest-daily", Date: "2022-10-19", RunID: "r1", Text: "it is held"})
+		w.found.Open = map[run.State]int{run.Running: 2, run.Held: 1, run.Blocked: 0}
 		for range 3 {
 			w.checkAll(t.Context())
 			w.time = w.time.Add(time.Minute)
 		}
 		require.True(t, w.gauge(t, `pinflow_overdue_dates{dag="pinterest-daily"} 2`))
-		require.Equal(t, []map[string]string{
-			{"dag": "pinterest-daily", "date": "2022-10-17", "deadline": "2022-10-18T06:00:00Z", "state": "held", "ui": "http://ui/namespaces/default/workflows/pinflow.pinterest-daily.2022-10-17",
-				"text": "pinterest-daily of 2022-10-17 is overdue: its deadline was 2022-10-18 06:00 UTC, and its run is held and has not ended. See `starter status 2022-10-17 --dag pinterest-daily`."},
-			{"dag": "pinterest-daily", "date": "2022-10-18", "deadline": "2022-10-19T06:00:00Z", "state": "none", "ui": "http://ui/namespaces/default/schedules/pinflow.pinterest-daily",
-				"text": "pinterest-daily of 2022-10-18 is overdue: its deadline was 2022-10-19 06:00 UTC, and no run has ended and none is running. " +
-					"The Schedule is paused: holiday. See `starter status --dag pinterest-daily`; run it with `starter run 2022-10-18 --dag pinterest-daily`."},
-		}, w.alarmed, "each once")
-		require.Equal(t, 2, strings.Count(w.log.String(), `"level":"ERROR"`), "each is logged once")
+		require.True(t, w.gauge(t, `pinflow_open_runs{dag="pinterest-daily",state="held"} 1`))
+		raised := []string{"pinterest-daily/2022-10-17/overdue raised", "pinterest-daily/2022-10-18/overdue raised", "pinterest-daily/2022-10-19/held-r1 raised"}
+		require.Equal(t, raised, w.accepted(), "each once")
+		require.Equal(t, 3, strings.Count(w.log.String(), `"level":"ERROR"`), "each is logged once")
 
-		w.report.Overdue = nil
+		w.found = alarm.Found{}
 		w.checkAll(t.Context())
 		require.True(t, w.gauge(t, `pinflow_overdue_dates{dag="pinterest-daily"} 0`), "the dates have run")
+		require.Equal(t, raised, w.accepted(), "what is not found is not over: it may be too long ago")
+		w.ended["pinterest-daily/2022-10-19/held-r1"] = "a decision was made"
+		for range 3 {
+			w.checkAll(t.Context())
+		}
+		require.Equal(t, append(raised, "pinterest-daily/2022-10-19/held-r1 resolved"), w.accepted())
 	})
 
 	t.Run("posts_again_when_the_hook_fails", func(t *testing.T) {
 		w := newWatched(t, buckettest.New(), "a")
-		w.report.Overdue = []schedule.OverdueDate{late("2022-10-18", run.None)}
+		w.found = overdue("2022-10-18")
 		w.status = http.StatusInternalServerError
 		w.checkAll(t.Context())
 		require.Empty(t, w.alarmed)
@@ -127,7 +151,7 @@ func TestDeadman(t *testing.T) {
 
 	t.Run("posts_the_other_alarms_if_one_is_rejected", func(t *testing.T) {
 		w := newWatched(t, buckettest.New(), "a")
-		w.report.Overdue = []schedule.OverdueDate{late("2022-10-16", run.None), late("2022-10-17", run.None), late("2022-10-18", run.None)}
+		w.found = overdue("2022-10-16", "2022-10-17", "2022-10-18")
 		w.reject = "2022-10-16"
 		w.checkAll(t.Context())
 		require.Len(t, w.alarmed, 2)
@@ -138,7 +162,7 @@ func TestDeadman(t *testing.T) {
 		objects := buckettest.New()
 		a, b := newWatched(t, objects, "a"), newWatched(t, objects, "b")
 		for _, w := range []*watched{a, b} {
-			w.report.Overdue = []schedule.OverdueDate{late("2022-10-18", run.None)}
+			w.found = overdue("2022-10-18")
 		}
 		var both sync.WaitGroup
 		for _, w := range []*watched{a, b} {
@@ -165,10 +189,10 @@ func TestDeadman(t *testing.T) {
 
 	t.Run("works_without_a_hook", func(t *testing.T) {
 		w := newWatched(t, buckettest.New(), "a")
-		w.alarms = nil
-		w.report.Overdue = []schedule.OverdueDate{late("2022-10-18", run.Running)}
+		w.board = nil
+		w.found = overdue("2022-10-18")
 		w.checkAll(t.Context())
-		require.Contains(t, w.log.String(), "its run is running")
+		require.Contains(t, w.log.String(), "2022-10-18 is overdue")
 		require.True(t, w.gauge(t, `pinflow_overdue_dates{dag="pinterest-daily"} 1`))
 	})
 

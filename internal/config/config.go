@@ -76,9 +76,11 @@ type Config struct {
 	// StartDates overrides the first date that DAGs are expected to have run: a date for all DAGs,
 	// or by the name of the DAG, as in "pinterest-daily=2022-10-01; weekly=2022-10-03".
 	StartDates StartDates `env:"PINFLOW_START_DATE"`
-	// AlarmHook is the URL to which the worker posts alarms about overdue dates; none if empty. It
+	// AlarmHook is the URL to which the worker posts alarms; none if empty. It
 	// is a secret: whoever has it can post.
 	AlarmHook string `env:"PINFLOW_ALARM_HOOK"`
+	// AlarmFormat is the format of the alarms: json or slack; by default that of the hook's host.
+	AlarmFormat string `env:"PINFLOW_ALARM_FORMAT"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `env:"PINFLOW_LOG_LEVEL" envDefault:"info"`
 
@@ -156,6 +158,9 @@ func (c Config) validate() error {
 	}
 	if hook, err := url.Parse(c.AlarmHook); c.AlarmHook != "" && (err != nil || hook.Host == "" || hook.Scheme != "http" && hook.Scheme != "https") {
 		errs = append(errs, errors.New("PINFLOW_ALARM_HOOK: want a URL, http://… or https://… (its value is not shown, as it is a secret)"))
+	}
+	if !slices.Contains([]string{"", "json", "slack"}, c.AlarmFormat) {
+		wrong("PINFLOW_ALARM_FORMAT", c.AlarmFormat, "json or slack, or nothing: then it is slack for a URL of hooks.slack.com")
 	}
 	return errors.Join(errs...)
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
@@ -12,6 +13,25 @@ type Entry struct {
 	run.Status
 	// Attempt counts the runs of the date, this one included.
 	Attempt int `json:"attempt"`
+}
+
+// Failure returns why the run failed: the first task that failed, and the first line of the error of
+// its job; or else the error of the run.
+func (e Entry) Failure() string {
+	for _, task := range e.Tasks {
+		if task.State != run.Failed || task.Error == "" {
+			continue
+		}
+		said, job, _ := strings.Cut(task.Error, "\n")
+		if job, ok := strings.CutPrefix(job, "task "+task.ID+": "); ok { // the first line only says that the job failed
+			said, _, _ = strings.Cut(job, "\n")
+		}
+		return task.ID + ": " + said
+	}
+	if e.State == run.Cancelled {
+		return "its run was cancelled"
+	}
+	return e.Error
 }
 
 // Find returns the entry of a date, or nil if there is none.

@@ -67,8 +67,10 @@ type Filter struct {
 	NotTrigger run.Trigger
 	Tag        string
 	// Warned selects runs that have succeeded with warnings.
-	Warned   bool
-	From, To dates.Date
+	Warned bool
+	// EndedAfter selects runs that have ended after that time; all if it is zero.
+	EndedAfter time.Time
+	From, To   dates.Date
 }
 
 // Query returns the filter as Temporal's list filter.
@@ -97,6 +99,9 @@ func (f Filter) Query() string {
 		// Not "<=" the start of To: SQLite compares times as text, in which the stored time, with its
 		// zone, comes after the one of the query.
 		add(Date, "<", f.To.End().Format(time.RFC3339))
+	}
+	if !f.EndedAfter.IsZero() {
+		conditions = append(conditions, condition("CloseTime", ">", f.EndedAfter.UTC().Format(time.RFC3339)))
 	}
 	if f.Warned {
 		conditions = append(conditions, Warned.GetName()+" = true")

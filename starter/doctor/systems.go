@@ -121,17 +121,17 @@ func (d *Doctor) gateway(ctx context.Context) []Finding {
 	)
 }
 
-// alarms reports whether overdue dates raise alarms. The worker has settings of its own, which are
+// alarms reports whether alarms are posted. The worker has settings of its own, which are
 // not checked.
 func (d *Doctor) alarms(context.Context) []Finding {
 	return examine("alarms", check{"hook", func() (string, error) {
 		if d.Settings.AlarmHook == "" {
-			return "none: overdue dates are only in the worker's metrics and log; set PINFLOW_ALARM_HOOK to post them", nil
+			return "none: overdue, failed and held runs are only in the worker's metrics and log; set PINFLOW_ALARM_HOOK to post them", nil
 		}
 		hook, err := url.Parse(d.Settings.AlarmHook)
 		if err != nil {
 			return "", errors.New("PINFLOW_ALARM_HOOK is not a URL")
 		}
-		return "the worker posts overdue dates to " + hook.Host, nil
+		return "the worker posts alarms to " + hook.Host, nil
 	}})
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pinflow/pinflow/internal/dag"
@@ -106,7 +105,7 @@ func latestRuns(entries []ledger.Entry, rows []RunRow) map[dates.Date]dateFact {
 	facts, started := map[dates.Date]dateFact{}, map[dates.Date]time.Time{}
 	recorded := map[string]bool{}
 	for _, e := range entries {
-		f := dateFact{state: e.State, partial: e.Partial, why: failureOf(e), recorded: true}
+		f := dateFact{state: e.State, partial: e.Partial, why: e.Failure(), recorded: true}
 		f.until = e.Until
 		facts[e.Date], started[e.Date], recorded[e.RunID] = f, e.Started, true
 	}
@@ -119,25 +118,6 @@ func latestRuns(entries []ledger.Entry, rows []RunRow) map[dates.Date]dateFact {
 		facts[row.Date], started[row.Date] = f, row.Started
 	}
 	return facts
-}
-
-// failureOf returns why a run failed in one line: the first task that failed, and the error of its
-// job.
-func failureOf(e ledger.Entry) string {
-	for _, task := range e.Tasks {
-		if task.State != run.Failed || task.Error == "" {
-			continue
-		}
-		said, job, _ := strings.Cut(task.Error, "\n")
-		if job, ok := strings.CutPrefix(job, "task "+task.ID+": "); ok { // the first line only says that the job failed
-			said, _, _ = strings.Cut(job, "\n")
-		}
-		return task.ID + ": " + said
-	}
-	if e.State == run.Cancelled {
-		return "its run was cancelled"
-	}
-	return e.Error
 }
 
 // Gaps returns the dates that need an operator, in their order.

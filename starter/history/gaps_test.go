@@ -110,7 +110,7 @@ func TestGaps(t *testing.T) {
 			"no task":     {ledger.Entry{Status: run.Status{Error: "its deadline has passed"}}, "its deadline has passed"},
 			"not a thing": {ledger.Entry{}, ""},
 		} {
-			require.Equal(t, row.want, failureOf(row.entry), name)
+			require.Equal(t, row.want, row.entry.Failure(), name)
 		}
 	})
 }
