@@ -4,9 +4,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -53,6 +57,41 @@ func TestDemo(t *testing.T) {
 		}
 	})
 
+	// The demo restarts its worker as ECS does, and the run goes on.
+	t.Run("a_killed_worker_does_not_end_it", func(t *testing.T) {
+		onOwn.enter(t)
+		data, out := t.TempDir(), t.TempDir()
+		demo, err := launchProcess(data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", freeOffset(t),
+			"--posts", wire.posts(t), "--out", out)
+		require.NoError(t, err)
+		t.Cleanup(demo.kill)
+		working := regexp.MustCompile(`load +running`)
+		require.Eventually(t, func() bool { return working.MatchString(demo.output.String()) || demo.ended() }, patience, time.Millisecond)
+		pids := pidsOf(t, data, "workers")
+		require.Len(t, pids, 1, demo.output)
+		require.NoError(t, syscall.Kill(pids[0], syscall.SIGKILL))
+		select {
+		case <-demo.done:
+		case <-time.After(patience):
+			require.Fail(t, "the demo hangs", "%s", demo.output)
+		}
+		require.Zero(t, demo.cmd.ProcessState.ExitCode(), "%s", demo.output)
+		require.Contains(t, demo.output.String(), "workers ended (signal: killed); restarting it in 1s")
+		require.Contains(t, demo.output.String(), "workers was restarted")
+		requireAnswers(t, wire.expected(t, 1), filepath.Join(out, "answers.json"))
+		requireNothingLeft(t, data)
+	})
+
+	t.Run("invalid_settings_of_the_worker_end_it", func(t *testing.T) {
+		onOwn.enter(t)
+		data := t.TempDir()
+		code, stdout, stderr := runProgram(t, data, []string{"PINFLOW_WORKER_STOP_TIMEOUT=-1s"}, "starter", "demo", "--exit", "--data", data, "--port-offset", freeOffset(t))
+		require.Equal(t, 2, code, "%s\n%s", stdout, stderr)
+		require.Contains(t, stderr, "PINFLOW_WORKER_STOP_TIMEOUT")
+		require.NotContains(t, stderr, "restarting")
+		requireNothingLeft(t, data)
+	})
+
 	t.Run("busy_port_is_told_before_anything_starts", func(t *testing.T) {
 		t.Parallel()
 		for _, base := range []int{7233, 8082} {
@@ -77,21 +116,41 @@ func requireNothingLeft(t *testing.T, data string) {
 // or in their environment.
 func processesOf(t *testing.T, data string) []string {
 	t.Helper()
+	var found []string
+	for _, dir := range procOf(t, data, "") {
+		command, _ := os.ReadFile(dir + "/cmdline") // only to say more
+		found = append(found, strings.ReplaceAll(string(command), "\x00", " "))
+	}
+	return found
+}
+
+// pidsOf returns the ids of the processes of a program that work in the directory.
+func pidsOf(t *testing.T, data, program string) []int {
+	t.Helper()
+	var pids []int
+	for _, dir := range procOf(t, data, program) {
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		require.NoError(t, err)
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+// procOf returns the directories in /proc of the programs of these tests that work in the
+// directory; of one program, if it is given.
+func procOf(t *testing.T, data, program string) []string {
+	t.Helper()
 	if _, err := os.Stat("/proc/self/environ"); err != nil {
 		t.Skip("this test looks for processes in /proc, which this system does not have")
 	}
-	var found []string
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	require.NoError(t, err)
-	for _, dir := range dirs {
-		program, err := os.Readlink(dir + "/exe")
-		if err != nil || !strings.HasPrefix(program, bin) {
-			continue // ended meanwhile, or none of ours
+	return slices.DeleteFunc(dirs, func(dir string) bool {
+		running, err := os.Readlink(dir + "/exe")
+		if err != nil || !strings.HasPrefix(running, filepath.Join(bin, program)) {
+			return true // ended meanwhile, or none of ours
 		}
-		if at, err := os.Readlink(dir + "/cwd"); err == nil && strings.HasPrefix(at, data) {
-			command, _ := os.ReadFile(dir + "/cmdline") // only to say more
-			found = append(found, strings.ReplaceAll(string(command), "\x00", " "))
-		}
-	}
-	return found
+		at, err := os.Readlink(dir + "/cwd")
+		return err != nil || !strings.HasPrefix(at, data)
+	})
 }

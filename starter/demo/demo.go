@@ -48,6 +48,7 @@ type demo struct {
 	operator  func() string
 	processes *processes
 	phases    []phase
+	restarts  restarts
 	source    posts.Source
 	posted    int
 
@@ -75,7 +76,7 @@ func Run(ctx context.Context, t *term.Term, s systems.Systems, operator func() s
 	if err := d.check(); err != nil {
 		return err
 	}
-	if d.processes, err = newProcesses(o.Data); err != nil {
+	if d.processes, err = newProcesses(o.Data, d.reportRestart); err != nil {
 		return err
 	}
 	playing, cancel := d.processes.until(ctx)

@@ -24,30 +24,40 @@ const drainTime = 20 * time.Second
 // outlives the demo: each reads its standard input, and ends when that ends, even if the demo was
 // killed.
 type processes struct {
-	dir  string // of the programs
-	logs string // directory of their logs
-	mu   sync.Mutex
-	all  []*process
-	lost chan error // the first program that ended by itself
+	dir    string                           // of the programs
+	logs   string                           // directory of their logs
+	report func(format string, args ...any) // says that a service was restarted
+	pause  time.Duration                    // before the first restart of a service
+	mu     sync.Mutex
+	all    []*process
+	lost   chan error // the first program that ended by itself, and is not restarted
+	ending chan struct{}
 }
 
 // process is one running program.
 type process struct {
-	name  string
-	cmd   *exec.Cmd
-	stdin io.Closer
-	done  chan struct{}
-	log   string
-	asked bool // it was asked to end
+	name    string
+	args    []string
+	service bool // it is restarted if it ends
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	done    chan struct{}
+	log     string
+	asked   bool // it was asked to end
+	began   time.Time
+	quick   int // how often in a row it has been restarted soon after its start
 }
 
 // newProcesses finds the programs beside the starter itself.
-func newProcesses(data string) (*processes, error) {
+func newProcesses(data string, report func(format string, args ...any)) (*processes, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("path of this program: %w", err)
 	}
-	p := &processes{dir: filepath.Dir(self), logs: filepath.Join(data, "logs"), lost: make(chan error, 1)}
+	p := &processes{
+		dir: filepath.Dir(self), logs: filepath.Join(data, "logs"), report: report, pause: restartPause,
+		lost: make(chan error, 1), ending: make(chan struct{}),
+	}
 	for _, program := range []string{"local", "workers", "gateway"} {
 		if _, err := os.Stat(filepath.Join(p.dir, program)); err != nil {
 			return nil, fmt.Errorf("the demo needs the program %q beside %s: build both with `make build`", program, self)
@@ -56,33 +66,41 @@ func newProcesses(data string) (*processes, error) {
 	return p, os.MkdirAll(p.logs, 0o755)
 }
 
-// start starts a program with its output in <logs>/<name>.log.
-func (p *processes) start(name string, args ...string) (*process, error) {
-	logPath := filepath.Join(p.logs, name+".log")
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close() // the program has a handle of its own
-	started := &process{name: name, cmd: exec.Command(filepath.Join(p.dir, name), args...), done: make(chan struct{}), log: logPath}
-	started.cmd.Env = append(os.Environ(), "PINFLOW_EXIT_WITH_STDIN=1")
-	started.cmd.Stdout, started.cmd.Stderr = log, log
-	// A process group of its own: Ctrl-C reaches the demo alone, which ends the programs in order.
-	started.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if started.stdin, err = started.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	if err := started.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("cannot start %s: %w", name, err)
-	}
-	p.mu.Lock()
-	p.all = append(p.all, started)
-	p.mu.Unlock()
-	go p.watch(started)
-	return started, nil
+// start starts a program with its output in <logs>/<name>.log. If it ends by itself, it is lost.
+func (p *processes) start(name string, args ...string) error {
+	return p.launch(&process{name: name, args: args}, os.O_TRUNC)
 }
 
-// watch reports a program that ends by itself.
+// launch starts a program. mode is os.O_TRUNC or os.O_APPEND: what happens to the log of before.
+func (p *processes) launch(next *process, mode int) (err error) {
+	next.log, next.done, next.began = filepath.Join(p.logs, next.name+".log"), make(chan struct{}), time.Now()
+	log, err := os.OpenFile(next.log, os.O_CREATE|os.O_WRONLY|mode, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // the program has a handle of its own
+	next.cmd = exec.Command(filepath.Join(p.dir, next.name), next.args...)
+	next.cmd.Env = append(os.Environ(), "PINFLOW_EXIT_WITH_STDIN=1")
+	next.cmd.Stdout, next.cmd.Stderr = log, log
+	// A process group of its own: Ctrl-C reaches the demo alone, which ends the programs in order.
+	next.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if next.stdin, err = next.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.isEnding() {
+		return errEnding
+	}
+	if err := next.cmd.Start(); err != nil {
+		return fmt.Errorf("cannot start %s: %w", next.name, err)
+	}
+	p.all = append(p.all, next)
+	go p.watch(next)
+	return nil
+}
+
+// watch restarts a service that ends, and reports any other program that ends by itself.
 func (p *processes) watch(started *process) {
 	err := started.cmd.Wait()
 	close(started.done)
@@ -95,6 +113,9 @@ func (p *processes) watch(started *process) {
 	if err == nil {
 		err = errors.New("exit status 0")
 	}
+	if started.service && p.restart(started, err) {
+		return
+	}
 	select {
 	case p.lost <- &lostProcess{name: started.name, err: err, code: started.cmd.ProcessState.ExitCode(), log: started.log}:
 	default: // the first one is the cause
@@ -104,6 +125,9 @@ func (p *processes) watch(started *process) {
 // stop ends all programs, the last started first, and waits for their end.
 func (p *processes) stop() {
 	p.mu.Lock()
+	if !p.isEnding() {
+		close(p.ending)
+	}
 	all := p.all
 	p.all = nil
 	for _, each := range all {

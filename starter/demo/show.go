@@ -72,6 +72,7 @@ func (d *demo) showAnswers(ctx context.Context) error {
 
 // showPhases prints how long each phase took.
 func (d *demo) showPhases(whole time.Duration) {
+	d.showRestarts()
 	d.Say("")
 	for _, phase := range append(d.phases, phase{"in all", whole}) {
 		d.Say("%10s  %s", fmt.Sprintf("%.2f s", phase.took.Seconds()), phase.name)

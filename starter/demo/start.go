@@ -45,7 +45,7 @@ func (d *demo) freePort(program string, port int) error {
 func (d *demo) startStack(ctx context.Context) error {
 	file := filepath.Join(d.Data, config.StackFile)
 	before := modified(file) // a stack that was killed left its file
-	if _, err := d.processes.start("local", "stack", "--data", d.Data, "--port-offset", strconv.Itoa(d.PortOffset)); err != nil {
+	if err := d.processes.start("local", "stack", "--data", d.Data, "--port-offset", strconv.Itoa(d.PortOffset)); err != nil {
 		return err
 	}
 	if err := d.until(ctx, func() bool { return modified(file) != before }); err != nil {
@@ -83,7 +83,7 @@ func modified(file string) time.Time {
 // startPrograms sets everything up while worker and gateway start.
 func (d *demo) startPrograms(ctx context.Context) error {
 	for _, program := range []string{"workers", "gateway"} {
-		if _, err := d.processes.start(program); err != nil {
+		if err := d.processes.serve(program); err != nil {
 			return err
 		}
 	}
