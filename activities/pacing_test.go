@@ -90,9 +90,9 @@ func TestPace(t *testing.T) {
 			for _, learned := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/learned=%t", c.took, learned), func(t *testing.T) {
 					t.Parallel()
-					rounds := 300
+					rounds := 100
 					if c.took > time.Hour {
-						rounds = 60
+						rounds = 30
 					}
 					var delays []time.Duration
 					most, all := 0, 0

@@ -13,15 +13,19 @@ const (
 	probeBytes = 1
 	// probeWait is how long the broker waits if there is no batch.
 	probeWait = time.Millisecond
+	// gapTime limits a search at a slow broker: its caller has to heartbeat. The next one continues.
+	gapTime = 20 * time.Second
 )
 
 // gapEnd returns the offset after a batch, by its first offset and an offset in it. It searches, as
 // kafka-go does not return the end of a batch: it doubles the distance until an offset is in
-// another batch, and then halves it. A gap of a million offsets takes 40 requests. A batch that
-// disappears meanwhile ends at an offset that was still in it, so that no record is missed.
+// another batch, and then halves it. A gap of a million offsets takes 40 requests. The result always
+// follows an offset that was in the gap, so that no record is missed if the batch disappears
+// meanwhile.
 func (r *Reader) gapEnd(ctx context.Context, from place, base, offset int64) (int64, error) {
+	began := time.Now()
 	last, distance := offset, int64(1)
-	for {
+	for time.Since(began) < gapTime {
 		inside, err := r.inBatch(ctx, from, base, last+distance)
 		if err != nil {
 			return 0, err
@@ -32,7 +36,7 @@ func (r *Reader) gapEnd(ctx context.Context, from place, base, offset int64) (in
 		last, distance = last+distance, 2*distance
 	}
 	end := last + distance
-	for end-last > 1 {
+	for end-last > 1 && time.Since(began) < gapTime {
 		middle := last + (end-last)/2
 		inside, err := r.inBatch(ctx, from, base, middle)
 		switch {
@@ -44,7 +48,7 @@ func (r *Reader) gapEnd(ctx context.Context, from place, base, offset int64) (in
 			end = middle
 		}
 	}
-	return end, nil
+	return last + 1, nil
 }
 
 // inBatch reports whether an offset is in the batch with that first offset.
