@@ -194,9 +194,8 @@ func TestStartNotebooksHttp(t *testing.T) {
 
 	// A busy workspace has hundreds of active runs, 20 on each page.
 	t.Run("over_http_each_page_of_active_runs_has_its_own_time", func(t *testing.T) {
-		const pages, perPage = 12, 100 * time.Millisecond
+		const pages, perPage = 20, 150 * time.Millisecond // longer in all than the limit of a request
 		w, n := newHTTPWorkspace(t)
-		n.timeout = 4 * perPage
 		slow := func(answer http.ResponseWriter, request *http.Request) {
 			time.Sleep(perPage)
 			w.mu.Lock()

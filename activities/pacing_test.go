@@ -90,9 +90,9 @@ func TestPace(t *testing.T) {
 			for _, learned := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/learned=%t", c.took, learned), func(t *testing.T) {
 					t.Parallel()
-					rounds := 100
+					rounds := 50
 					if c.took > time.Hour {
-						rounds = 30
+						rounds = 10
 					}
 					var delays []time.Duration
 					most, all := 0, 0
@@ -119,7 +119,7 @@ func TestPace(t *testing.T) {
 
 	t.Run("also_if_the_run_was_queued", func(t *testing.T) {
 		s, n := newSimulation(200 * time.Millisecond)
-		for range 100 {
+		for range 20 {
 			delay, _ := s.wait(t, n, time.Hour, time.Minute, 0)
 			require.LessOrEqual(t, delay+nextStart, promised(time.Minute), "the hour in the queue is not the notebook's")
 		}
@@ -127,7 +127,7 @@ func TestPace(t *testing.T) {
 
 	t.Run("also_if_it_ends_earlier_or_later_than_before", func(t *testing.T) {
 		for _, took := range []time.Duration{4 * time.Second, time.Minute, 9 * time.Minute, time.Hour} {
-			for range 50 {
+			for range 10 {
 				s, n := newSimulation(100 * time.Millisecond)
 				for range 5 {
 					s.wait(t, n, 0, 10*time.Minute, 0)
@@ -183,7 +183,7 @@ func TestPace(t *testing.T) {
 		average := func(learned bool) time.Duration {
 			var delays []time.Duration
 			s, n := newSimulation(200 * time.Millisecond)
-			for range 200 {
+			for range 50 {
 				if !learned {
 					n.Polls = NewPolls()
 				}
