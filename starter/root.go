@@ -78,7 +78,7 @@ func (a *app) command() *cobra.Command {
 		a.runCommand(), a.backfillCommand(), a.scheduleCommand(), a.statusCommand(), a.runsCommand(), a.graphCommand(),
 		a.rerunCommand(), a.taskCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.noteCommand(), a.dagsCommand(),
 		a.gridCommand(), a.ganttCommand(), a.calendarCommand(), a.logsCommand(), a.diffCommand(),
-		a.answersCommand(), a.whyCommand(),
+		a.answersCommand(), a.whyCommand(), a.quarantineCommand(),
 		a.setupCommand(), a.doctorCommand(), a.notebooksCommand(), a.emulateCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	root.SetOut(a.Out) // `completion` keeps the writer that it is created with
@@ -149,6 +149,11 @@ func (a *app) loadSettings() error {
 	for _, name := range slices.Sorted(maps.Keys(settings.Schedules)) {
 		if _, err := a.catalog.Definition(name); err != nil {
 			return exit.Usagef("PINFLOW_SCHEDULES: %w", err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(settings.StartDates)) {
+		if _, err := a.catalog.Definition(name); err != nil && name != "" {
+			return exit.Usagef("PINFLOW_START_DATE: %w", err)
 		}
 	}
 	a.settings = settings

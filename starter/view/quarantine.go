@@ -1,0 +1,35 @@
+package view
+
+import (
+	"fmt"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/pinflow/pinflow/internal/answers"
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/starter/term"
+)
+
+// Quarantine prints the rejected records of a date: for each topic its reasons, and for each reason
+// examples, a line each.
+func (v *View) Quarantine(date dates.Date, topics []answers.Quarantined) {
+	width, _ := term.Columns(v.Out)
+	v.Say("%s of %s", v.Paint(text.Bold, v.DAG.Name), v.Paint(text.Bold, string(date)))
+	for _, topic := range topics {
+		if len(topic.Reasons) == 0 {
+			v.Say("\n%s: no records quarantined", v.Paint(text.Bold, topic.Topic))
+			continue
+		}
+		v.Say("\n%s: %s quarantined", v.Paint(text.Bold, topic.Topic), term.Count(topic.Records, "record"))
+		for _, reason := range topic.Reasons {
+			v.Say("  %s  %s", v.Paint(text.FgYellow, reason.Reason), term.Count(reason.Records, "record"))
+			for _, example := range reason.Examples {
+				place := fmt.Sprintf("%d:%d", example.Partition, example.Offset)
+				if example.Element > 0 {
+					place += fmt.Sprintf("[%d]", example.Element)
+				}
+				v.Say("    %-10s %s", place, term.Short(term.OneLine(example.Text), max(20, width-len("    0123456789 "))))
+			}
+		}
+	}
+}
