@@ -8,6 +8,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // maxPayloadBytes keeps the answer of ReadLedger below the 2 MB that Temporal accepts as one
@@ -22,6 +23,8 @@ type LedgerEntries struct {
 // Ledger reads and writes the ledger for workflows.
 type Ledger struct {
 	Ledger *ledger.Ledger
+	// Ended is called with each run whose entry was written; nil is not.
+	Ended func(ctx context.Context, status run.Status)
 }
 
 // ReadLedger returns the entries that the query selects. It is not retried if they are larger than
@@ -49,5 +52,11 @@ func (l *Ledger) WriteLedger(ctx context.Context, entry ledger.Entry) error {
 	if _, err := dates.Parse(string(entry.Date)); err != nil || entry.DAG == "" {
 		return failure.NonRetryable(failure.InvalidInput, err, "a ledger entry needs a DAG and a date, not %q and %q", entry.DAG, entry.Date)
 	}
-	return ledgerError(ctx, "write the ledger", l.Ledger.Write(ctx, entry))
+	if err := l.Ledger.Write(ctx, entry); err != nil {
+		return ledgerError(ctx, "write the ledger", err)
+	}
+	if l.Ended != nil {
+		l.Ended(ctx, entry.Status)
+	}
+	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/internal/clients/kafka"
+	"github.com/pinflow/pinflow/internal/observe/observetest"
 )
 
 func get(path string) *http.Request {
@@ -89,6 +90,13 @@ func TestMetrics(t *testing.T) {
 			require.Contains(t, text, line+"\n")
 		}
 	})
+}
+
+func TestDocumentedMetrics(t *testing.T) {
+	server := newTestServer(t, newFakeBroker("pinflow.pin"), nil)
+	serve(server, post("pinflow.pin", `{"records":[{"value":1}]}`))
+	server.metrics.batch(kafka.Batch{Records: 1, Took: time.Second}) // the fake broker has none
+	require.Equal(t, observetest.Documented(t, "../docs/metrics.md", "Gateway"), observetest.Exported(t, server.metrics.handler()))
 }
 
 func TestLogs(t *testing.T) {

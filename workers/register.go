@@ -14,12 +14,13 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/ledger"
+	"github.com/pinflow/pinflow/internal/observe"
 	"github.com/pinflow/pinflow/workflows"
 )
 
 // register registers all workflows and activities, with clients of the systems in the settings. The
 // systems need not be running: an activity that cannot reach one is retried.
-func register(ctx context.Context, w worker.Worker, temporal client.Client, settings config.Config) (closeClients func(), err error) {
+func register(ctx context.Context, w worker.Worker, temporal client.Client, settings config.Config, runs *observe.Runs) (closeClients func(), err error) {
 	objects, err := s3.New(ctx, settings)
 	if err != nil {
 		return nil, &settingsError{err}
@@ -44,7 +45,7 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 			Jobs: jobs, Deployment: settings.Deployment, Schema: settings.Schema, RawPath: settings.RawPath(), UserID: settings.UserID,
 			Folder: settings.Notebooks, Compute: settings.Compute, InvalidFollowers: settings.InvalidFollowers, Polls: activities.NewPolls(),
 		},
-		counting, &activities.Ledger{Ledger: entries},
+		counting, &activities.Ledger{Ledger: entries, Ended: runs.Ended},
 	)
 	w.RegisterActivity(&activities.Pools{Client: temporal, Deployment: settings.Deployment})
 	w.RegisterActivity(&activities.Runs{Client: temporal})

@@ -82,6 +82,10 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	runs, err := metrics.Runs()
+	if err != nil {
+		return err
+	}
 	fatal := make(chan error, 1)
 	w := worker.New(conn.Client, settings.Deployment.TaskQueue(), worker.Options{
 		WorkerStopTimeout: own.StopTimeout,
@@ -91,7 +95,7 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 		Interceptors:                 []interceptor.WorkerInterceptor{&taskLogs{shipping: logs}},
 		OnFatalError:                 func(err error) { fatal <- err },
 	})
-	closeClients, err := register(ctx, w, conn.Client, settings)
+	closeClients, err := register(ctx, w, conn.Client, settings, runs)
 	if err != nil {
 		return err
 	}

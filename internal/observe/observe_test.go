@@ -10,6 +10,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -84,6 +85,7 @@ func TestMetrics(t *testing.T) {
 		require.NoError(t, err)
 		handler := metrics.Temporal(slog.New(slog.DiscardHandler)).WithTags(map[string]string{"namespace": "default"})
 		handler.Counter("temporal_request").Inc(2)
+		handler.Timer("temporal_workflow_task_execution_latency").Record(30 * time.Millisecond)
 		counter, err := metrics.Meter().Int64Counter("pinflow_things")
 		require.NoError(t, err)
 		counter.Add(t.Context(), 3)
@@ -94,6 +96,8 @@ func TestMetrics(t *testing.T) {
 		body := answer.Body.String()
 		require.Contains(t, body, `temporal_request_total{namespace="default"} 2`)
 		require.Contains(t, body, "pinflow_things_total 3")
+		require.Contains(t, body, `temporal_workflow_task_execution_latency_seconds_bucket{namespace="default",le="0.025"} 0`)
+		require.Contains(t, body, `temporal_workflow_task_execution_latency_seconds_bucket{namespace="default",le="0.05"} 1`)
 		require.Contains(t, body, "go_goroutines")
 		require.NoError(t, metrics.Close(t.Context()))
 	})
