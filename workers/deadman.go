@@ -139,24 +139,22 @@ func (d *deadman) checkAll(ctx context.Context) {
 // check finds what is worth an alarm, reports it, and resolves the alarms whose cause is gone.
 func (d *deadman) check(ctx context.Context, named dag.Definition) error {
 	now := d.now()
-	found, err := d.find(ctx, named, now.AddDate(0, 0, -deadmanDays), now)
-	if err != nil {
-		return err
-	}
-	if named.Deadline > 0 {
+	found, failed := d.find(ctx, named, now.AddDate(0, 0, -deadmanDays), now)
+	if found.Checked {
 		d.gauges.Checked(ctx, named.Name, len(found.Overdue), now)
 	}
 	d.gauges.Open(ctx, named.Name, found.Open)
-	lasting := map[string]bool{}
-	var failed error
+	lasting, complete := map[string]bool{}, failed == nil
 	for _, a := range found.Alarms {
 		lasting[a.Cause()] = true
 		d.report(a)
 		if err := d.raise(ctx, a); err != nil {
-			failed = err // the other alarms are still raised
+			failed = errors.Join(failed, err) // the other alarms are still raised
 		}
 	}
-	d.forget(named.Name, lasting)
+	if complete {
+		d.forget(named.Name, lasting)
+	}
 	return errors.Join(failed, d.resolve(ctx, named.Name, lasting))
 }
 

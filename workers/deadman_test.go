@@ -66,7 +66,9 @@ func newWatched(t *testing.T, objects bucket.Objects, owner string) *watched {
 			if named.Name != "pinterest-daily" {
 				return alarm.Found{}, nil
 			}
-			return w.found, w.err
+			found := w.found
+			found.Checked = w.err == nil
+			return found, w.err
 		},
 		over: func(_ context.Context, a alarm.Alarm) (string, bool, error) {
 			reason, over := w.ended[a.Cause()]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
@@ -50,7 +52,8 @@ type Watch struct {
 
 // Found is what is worth an alarm.
 type Found struct {
-	// Overdue is empty for a DAG without a deadline.
+	// Checked reports whether overdue dates were looked for: not for a DAG without a deadline.
+	Checked bool
 	Overdue []schedule.OverdueDate
 	Alarms  []Alarm
 	// Open counts the open runs by their state: running, held or blocked.
@@ -58,33 +61,26 @@ type Found struct {
 }
 
 // Find looks at the open runs of a DAG and at what has happened after since. The definition is as the
-// settings override it.
+// settings override it. With an error it returns what it found all the same: what keeps it from
+// finding one kind must not silence the others.
 func (w *Watch) Find(ctx context.Context, definition dag.Definition, since, now time.Time) (Found, error) {
-	found := Found{Open: map[run.State]int{run.Running: 0, run.Held: 0, run.Blocked: 0}}
+	var found Found
+	var errs []error
 	if definition.Deadline > 0 {
 		report, err := w.Overdue(ctx, definition, since, now)
-		if err != nil {
-			return found, err
-		}
-		found.Overdue = report.Overdue
+		found.Checked, found.Overdue, errs = err == nil, report.Overdue, append(errs, err)
 		for _, o := range report.Overdue {
 			found.Alarms = append(found.Alarms, w.overdue(definition.Name, o, report))
 		}
 	}
-	open, err := w.open(ctx, definition.Name, found.Open)
-	if err != nil {
-		return found, err
-	}
-	found.Alarms = append(found.Alarms, open...)
+	open, counts, err := w.open(ctx, definition.Name)
+	found.Alarms, found.Open, errs = append(found.Alarms, open...), counts, append(errs, err)
 	for _, filter := range []search.Filter{{State: run.Failed}, {State: search.TimedOut}, {Warned: true}} {
 		filter.Deployment, filter.DAG, filter.EndedAfter = w.Deployment, definition.Name, since
 		ended, err := w.ended(ctx, filter)
-		if err != nil {
-			return found, err
-		}
-		found.Alarms = append(found.Alarms, ended...)
+		found.Alarms, errs = append(found.Alarms, ended...), append(errs, err)
 	}
-	return found, nil
+	return found, errors.Join(errs...)
 }
 
 // overdue returns the alarm about an overdue date.
@@ -114,11 +110,11 @@ func (w *Watch) of(kind Kind, dag string, r search.Run) Alarm {
 	}
 }
 
-// open returns the alarms about open runs, and counts them.
-func (w *Watch) open(ctx context.Context, dag string, counts map[run.State]int) ([]Alarm, error) {
+// open returns the alarms about open runs, and how many there are of each state.
+func (w *Watch) open(ctx context.Context, dag string) ([]Alarm, map[run.State]int, error) {
 	runs, err := search.Runs(ctx, w.Temporal, w.Namespace, search.Filter{Deployment: w.Deployment, DAG: dag, Open: true}, math.MaxInt32)
 	if err != nil {
-		return nil, fmt.Errorf("list the open runs: %w", err)
+		return nil, nil, fmt.Errorf("list the open runs: %w", err)
 	}
 	looks := make([]look, len(runs))
 	group, looking := errgroup.WithContext(ctx)
@@ -130,9 +126,10 @@ func (w *Watch) open(ctx context.Context, dag string, counts map[run.State]int) 
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var all []Alarm
+	counts := map[run.State]int{run.Running: 0, run.Held: 0, run.Blocked: 0}
 	for i, r := range runs {
 		switch l := looks[i]; {
 		case !l.open: // visibility is behind
@@ -150,7 +147,7 @@ func (w *Watch) open(ctx context.Context, dag string, counts map[run.State]int) 
 			counts[run.Running]++
 		}
 	}
-	return all, nil
+	return all, counts, nil
 }
 
 // held returns the alarm about a held run. Only the run knows which of its tasks is held, and why.
@@ -179,15 +176,22 @@ func (w *Watch) ended(ctx context.Context, filter search.Filter) ([]Alarm, error
 	if err != nil {
 		return nil, fmt.Errorf("list the ended runs: %w", err)
 	}
+	runs = slices.DeleteFunc(runs, func(r search.Run) bool { return r.Date == "" || w.replaced[r.RunID] })
+	entries := make([]*ledger.Entry, len(runs))
+	group, reading := errgroup.WithContext(ctx)
+	group.SetLimit(bucket.ParallelRequests) // a failed backfill can have hundreds
+	for i, r := range runs {
+		group.Go(func() (err error) {
+			entries[i], err = w.Ledger.Entry(reading, filter.DAG, r.Date)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
 	var all []Alarm
-	for _, r := range runs {
-		if r.Date == "" || w.replaced[r.RunID] {
-			continue
-		}
-		entry, err := w.Ledger.Entry(ctx, filter.DAG, r.Date)
-		if err != nil {
-			return nil, err
-		}
+	for i, r := range runs {
+		entry := entries[i]
 		if entry == nil {
 			entry = &ledger.Entry{}
 		}

@@ -31,6 +31,8 @@ import (
 type server struct {
 	workflowservice.WorkflowServiceClient
 	runs []*serverRun
+	// unset reports whether the namespace lacks the search attribute of warnings.
+	unset bool
 }
 
 // serverRun is a run. Visibility still shows stale, if that is set.
@@ -76,6 +78,9 @@ var statusIs = regexp.MustCompile(`ExecutionStatus = '(\w+)'`)
 
 func (s *server) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	page := &workflowservice.ListWorkflowExecutionsResponse{}
+	if s.unset && strings.Contains(r.GetQuery(), "PinflowWarned") {
+		return nil, serviceerror.NewInvalidArgument("invalid query: PinflowWarned is not defined")
+	}
 	for _, each := range s.runs {
 		if want := statusIs.FindStringSubmatch(r.GetQuery()); want != nil && want[1] != each.status.String() {
 			continue
@@ -257,6 +262,16 @@ func TestWatch(t *testing.T) {
 		require.Equal(t, "no", w.isOver(t, alarm))
 		w.entered(t, date, "r3", run.Success, later)
 		require.Equal(t, "a later run has succeeded", w.isOver(t, alarm))
+	})
+
+	t.Run("what_cannot_be_found_does_not_silence_the_rest", func(t *testing.T) {
+		w := newWatched(&serverRun{date: "2022-10-19", id: "r1", status: open, state: run.Held})
+		w.server.unset = true
+		found, err := w.Find(t.Context(), daily, w.now.AddDate(0, 0, -7), w.now)
+		require.ErrorContains(t, err, "run `starter setup`")
+		require.True(t, found.Checked)
+		require.Len(t, found.Alarms, 1)
+		require.Equal(t, Held, found.Alarms[0].Kind)
 	})
 
 	t.Run("counts_the_open_runs", func(t *testing.T) {
