@@ -91,7 +91,7 @@ type Task struct {
 	// Decision is what an operator decided about the task, who and why. It is set before the
 	// current try has ended.
 	Decision string `json:"decision,omitempty"`
-	// Waiting is what a queued task waits for other than its parents.
+	// Waiting is what a task waits for other than its parents, such as a slot of its pool.
 	Waiting string `json:"waiting,omitempty"`
 	// History holds the tries that have ended, in their order.
 	History []Try `json:"history,omitempty"`
