@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -102,6 +103,19 @@ func TestExpect(t *testing.T) {
 			require.NoError(t, env.GetWorkflowError())
 			require.Equal(t, 1, upserts, "it is set with the others: an event of its own would be one too many")
 		}
+	})
+
+	t.Run("a_warning_is_on_the_page_of_the_run", func(t *testing.T) {
+		landed := does(func(workflow.Context, TaskInstance) (run.Outcome, error) { return run.Outcome{Counted: true}, nil })
+		env := newEnv(t, catalog(dag.DAG{{ID: "load", Do: lander{landed}, Expect: dag.Expect{WarnEmpty: true}}}))
+		env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Once()
+		env.ExecuteWorkflow(run.RunWorkflow, run.Input{DAG: testDAG, Date: someDay})
+		answer, err := env.QueryWorkflow("__temporal_workflow_metadata")
+		require.NoError(t, err)
+		var page sdkpb.WorkflowMetadata
+		require.NoError(t, answer.Get(&page))
+		require.Contains(t, page.GetCurrentDetails(), "success · **!** 1 warning\n")
+		require.Contains(t, page.GetCurrentDetails(), "| load | success **!** | 1 | 0s | 0 | no records |")
 	})
 
 	t.Run("without_counts_the_task_fails_only_if_it_requires_them", func(t *testing.T) {

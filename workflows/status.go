@@ -131,7 +131,9 @@ func notes(s *run.Task) string {
 	if s.Link != "" {
 		notes = append(notes, "[Databricks run]("+s.Link+")")
 	}
-	notes = append(notes, s.Warnings...)
+	for _, warning := range s.Warnings {
+		notes = append(notes, strings.ReplaceAll(warning, "|", `\|`))
+	}
 	if s.Error != "" {
 		line := strings.Join(strings.Fields(s.Error), " ")
 		notes = append(notes, strings.ReplaceAll(cut(line, 200), "|", `\|`))

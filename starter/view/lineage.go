@@ -28,7 +28,7 @@ func (v *View) Lineage(l history.Lineage) {
 			try += " (earlier run)"
 		}
 		g.Rows = append(g.Rows, []string{
-			task.ID, try, term.Number(task.JobRunID), term.Moment(task.Ended), task.Notebook, hashStart(task.NotebookHash), term.Number(task.Rows), term.Number(task.Quarantined),
+			task.ID, try, term.Number(task.JobRunID), term.Moment(task.Ended), task.Notebook, hashStart(task.NotebookHash), records(task), term.Number(task.Quarantined),
 		})
 	}
 	v.PrintTable(g)
