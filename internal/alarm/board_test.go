@@ -282,57 +282,46 @@ type cause struct {
 	ends  int // the minute in which it ends
 }
 
-// TestBoardProperty plays workers that check each minute over the same causes, on clocks that differ,
-// with a hook that rejects some posts and a bucket that fails some requests. Workers die, at any
-// request but between the hook's answer and the record of it, and others take their place.
+// TestBoardProperty plays workers that check each minute over the same causes, all at once: at each
+// request any of them may go on. Their clocks differ, the hook rejects some posts, and the bucket fails
+// some requests. Workers die, at any request but between the hook's answer and the record of it, and
+// others take their place.
 func TestBoardProperty(t *testing.T) {
-	const minutes, trouble = 60, 40 // the last minutes are without trouble, so that all is posted
-	for seed := range uint64(150) {
+	const minutes, trouble = 50, 35 // the last minutes are without trouble, so that all is posted
+	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		objects, start := buckettest.New(), time.Date(2022, 10, 19, 0, 0, 0, 0, time.UTC)
 		var causes []cause
-		for i := range 1 + random.IntN(4) {
+		for i := range 1 + random.IntN(3) {
 			kind := Kinds()[random.IntN(len(Kinds()))]
 			causes = append(causes, cause{Alarm{Kind: kind, Deployment: "dev", DAG: "daily", Date: dates.Date("2022-10-01").Add(i), RunID: fmt.Sprint("r", i), Reason: "why"}, 1 + random.IntN(trouble)})
 		}
 		var accepted []string
-		minute, posting := 0, false
-		calm := func() bool { return minute >= trouble }
-		objects.FailBefore(func(_, _ string) error {
-			if !calm() && !posting && random.IntN(10) == 0 {
-				return errors.New("the bucket does not answer, or the worker dies here")
-			}
-			return nil
-		})
-		post := func(_ context.Context, a Alarm) error {
-			if !calm() && random.IntN(3) == 0 {
-				return errors.New("503")
-			}
-			accepted = append(accepted, a.Cause()+" "+string(a.State))
-			posting = true // what follows is the record
-			return nil
-		}
-		workers := make([]*Board, 1+random.IntN(4))
-		for step := range minutes * len(workers) {
-			minute = step / len(workers)
-			i := step % len(workers)
-			if w := workers[i]; w == nil || !calm() && random.IntN(8) == 0 { // a new process
-				skew := time.Duration(random.IntN(20)-10) * time.Second
-				workers[i] = &Board{Objects: objects, Post: post, Owner: fmt.Sprint(i, "-", step), Now: func() time.Time { return start.Add(time.Duration(minute)*time.Minute + skew) }}
-			}
-			for _, c := range causes {
-				if minute < c.ends {
-					_, _ = workers[i].Raise(t.Context(), c.alarm)
-					posting = false
+		workers := make([]*simulated, 1+random.IntN(4))
+		for minute := range minutes {
+			var checks []func(yield func())
+			for i, w := range workers {
+				if w == nil || w.dead || minute < trouble && random.IntN(8) == 0 { // a new process
+					w = &simulated{Objects: objects, random: random}
+					skew := time.Duration(random.IntN(20)-10) * time.Second
+					w.board = &Board{Objects: w, Owner: fmt.Sprint(i, "-", minute), Now: func() time.Time { return start.Add(time.Duration(w.minute)*time.Minute + skew) }}
+					w.board.Post = func(_ context.Context, a Alarm) error {
+						if err := w.step(); err != nil {
+							return err
+						}
+						accepted = append(accepted, a.Cause()+" "+string(a.State))
+						w.posted = true
+						return nil
+					}
+					workers[i] = w
 				}
+				w.minute, w.trouble = minute, minute < trouble
+				checks = append(checks, func(yield func()) {
+					w.yield = yield
+					w.check(t, causes)
+				})
 			}
-			unresolved, _ := workers[i].Unresolved(t.Context(), "daily")
-			for _, known := range unresolved {
-				if c := causes[slices.IndexFunc(causes, func(c cause) bool { return c.alarm.Cause() == known.Cause() })]; minute >= c.ends {
-					_, _ = workers[i].Resolve(t.Context(), known, "over")
-					posting = false
-				}
-			}
+			interleave(random, checks)
 		}
 		for _, c := range causes {
 			var got []string
@@ -345,6 +334,108 @@ func TestBoardProperty(t *testing.T) {
 				continue
 			}
 			require.Equal(t, []string{"raised", "resolved"}, got, "seed %d: %s, which ended in minute %d, with %d workers", seed, c.alarm.Cause(), c.ends, len(workers))
+		}
+	}
+}
+
+// simulated is a worker. Each of its requests, to the bucket and to the hook, lets others go on first,
+// and may fail or be its last.
+type simulated struct {
+	bucket.Objects
+	board   *Board
+	random  *rand.Rand
+	yield   func()
+	minute  int
+	trouble bool
+	posted  bool // the hook has accepted a message, whose record comes next
+	dead    bool
+	// mu lets one request of the worker be made at a time.
+	mu sync.Mutex
+}
+
+// check raises what lasts and resolves what is over, as the deadman of a worker.
+func (w *simulated) check(t *testing.T, causes []cause) {
+	for _, c := range causes {
+		if w.minute < c.ends {
+			_, _ = w.board.Raise(t.Context(), c.alarm)
+		}
+	}
+	unresolved, _ := w.board.Unresolved(t.Context(), "daily")
+	for _, known := range unresolved {
+		if c := causes[slices.IndexFunc(causes, func(c cause) bool { return c.alarm.Cause() == known.Cause() })]; w.minute >= c.ends {
+			_, _ = w.board.Resolve(t.Context(), known, "over")
+		}
+	}
+}
+
+func (w *simulated) step() error {
+	w.yield()
+	switch {
+	case w.posted: // the record follows the hook's answer
+		w.posted = false
+		return nil
+	case w.dead:
+		return errors.New("the worker is dead")
+	case w.trouble && w.random.IntN(60) == 0:
+		w.dead = true
+		return errors.New("the worker dies here")
+	case w.trouble && w.random.IntN(10) == 0:
+		return errors.New("no answer")
+	}
+	return nil
+}
+
+func (w *simulated) Get(ctx context.Context, key string) ([]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.step(); err != nil {
+		return nil, err
+	}
+	return w.Objects.Get(ctx, key)
+}
+
+func (w *simulated) Put(ctx context.Context, in bucket.PutInput) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.step(); err != nil {
+		return err
+	}
+	return w.Objects.Put(ctx, in)
+}
+
+func (w *simulated) List(ctx context.Context, in bucket.ListInput) ([]bucket.Object, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.step(); err != nil {
+		return nil, err
+	}
+	return w.Objects.List(ctx, in)
+}
+
+// interleave runs the functions one at a time. When one yields, a random one goes on.
+func interleave(random *rand.Rand, all []func(yield func())) {
+	type player struct {
+		resume chan struct{}
+		ended  chan bool
+	}
+	var players []player
+	for _, f := range all {
+		p := player{make(chan struct{}), make(chan bool)}
+		players = append(players, p)
+		go func() {
+			<-p.resume
+			f(func() {
+				p.ended <- false
+				<-p.resume
+			})
+			p.ended <- true
+		}()
+	}
+	for len(players) > 0 {
+		i := random.IntN(len(players))
+		players[i].resume <- struct{}{}
+		if <-players[i].ended {
+			players = slices.Delete(players, i, i+1)
 		}
 	}
 }
