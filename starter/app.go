@@ -30,6 +30,8 @@ type app struct {
 	notebooks []notebooks.Notebook
 	// checkOperators returns the tasks whose operators cannot run.
 	checkOperators func(dag.Catalog) error
+	// buildID names this build.
+	buildID string
 	// operator returns who runs the command.
 	operator func() string
 	// load reads the settings, from these files or the default ones.
@@ -54,7 +56,7 @@ type app struct {
 // newApp returns the starter in the real world.
 func newApp() *app {
 	return &app{
-		Term: term.Standard(), systems: systems.Real(), catalog: workflows.DefaultCatalog, notebooks: notebooks.All(),
+		Term: term.Standard(), systems: systems.Real(), catalog: workflows.DefaultCatalog, notebooks: notebooks.All(), buildID: config.BuildID(),
 		checkOperators: workflows.CheckOperators, operator: operatorName, load: config.LoadOperator,
 	}
 }
@@ -126,6 +128,7 @@ func (a *app) setup() *setup.Setup {
 // doctor checks the systems for all DAGs of the catalog.
 func (a *app) doctor() *doctor.Doctor {
 	return &doctor.Doctor{
-		Systems: a.systems, Settings: a.settings, Kinds: a.catalog.Kinds(), Notebooks: a.notebooks, DAGs: a.readers(), Now: a.Now,
+		Systems: a.systems, Settings: a.settings, Kinds: a.catalog.Kinds(), Notebooks: a.notebooks, DAGs: a.readers(), BuildID: a.buildID,
+		Now: a.Now,
 	}
 }

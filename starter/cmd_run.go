@@ -87,6 +87,7 @@ func (a *app) runAndShow(c *cobra.Command, conn *temporal.Connection, options cl
 	if err != nil {
 		return err
 	}
+	a.warnOfOtherBuilds(c, conn)
 	if !wait {
 		return a.printStarted(c, conn, in.Date, started)
 	}
@@ -95,6 +96,14 @@ func (a *app) runAndShow(c *cobra.Command, conn *temporal.Connection, options cl
 		return err
 	}
 	return a.printEnd(c, conn, status)
+}
+
+// warnOfOtherBuilds says if the workers are of another build than this command: the run may have
+// other tasks than the operator expects. It never fails a run that has been started.
+func (a *app) warnOfOtherBuilds(c *cobra.Command, conn *temporal.Connection) {
+	if others, err := a.history.OtherBuilds(c.Context(), conn, a.buildID); err == nil && others != "" {
+		a.Log("Warning: %s.", others)
+	}
 }
 
 // printSkipped prints why a date does not run.

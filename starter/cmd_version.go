@@ -16,7 +16,7 @@ func (a *app) versionCommand() *cobra.Command {
 				Version string `json:"version"`
 				BuildID string `json:"buildId"`
 				Go      string `json:"go"`
-			}{config.Version, config.BuildID(), runtime.Version()}
+			}{config.Version, a.buildID, runtime.Version()}
 			return a.print(c, build, func() { a.Say("starter %s (%s)", build.BuildID, build.Go) })
 		},
 	}

@@ -79,7 +79,7 @@ func (a *app) command() *cobra.Command {
 		a.rerunCommand(), a.taskCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.noteCommand(), a.dagsCommand(),
 		a.gridCommand(), a.ganttCommand(), a.calendarCommand(), a.logsCommand(), a.diffCommand(),
 		a.answersCommand(), a.whyCommand(), a.quarantineCommand(),
-		a.setupCommand(), a.doctorCommand(), a.notebooksCommand(), a.emulateCommand(), a.demoCommand(), a.versionCommand(),
+		a.setupCommand(), a.doctorCommand(), a.deployCommand(), a.notebooksCommand(), a.emulateCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	root.SetOut(a.Out) // `completion` keeps the writer that it is created with
 	completionNeedsShell(root)

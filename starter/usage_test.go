@@ -213,9 +213,9 @@ func TestVersion(t *testing.T) {
 		t.Parallel()
 		code, stdout, _ := newWorld().starter(t, "version")
 		require.Zero(t, code)
-		require.Equal(t, fmt.Sprintf("starter %s (%s)\n", config.BuildID(), runtime.Version()), stdout)
+		require.Equal(t, fmt.Sprintf("starter %s (%s)\n", buildID, runtime.Version()), stdout)
 		_, stdout, _ = newWorld().starter(t, "version", "-o", "json")
 		require.Contains(t, stdout, `"version": "`+config.Version+`"`)
-		require.Contains(t, stdout, `"buildId": "`+config.BuildID()+`"`)
+		require.Contains(t, stdout, `"buildId": "`+buildID+`"`)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
+	deploymentpb "go.temporal.io/api/deployment/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	namespacepb "go.temporal.io/api/namespace/v1"
@@ -35,12 +36,18 @@ type fakeTemporal struct {
 	countErrs     []error // of the next counts
 	schedules     map[string]*client.Schedule
 	info          client.ScheduleInfo
-	dropped       int64 // firings of the Schedule that were dropped from its buffer
-	pollers       []*taskqueuepb.PollerInfo
-	err           error // of every call
-	updates       []client.UpdateWorkflowOptions
-	updateErr     error
-	cancels       []*workflowservice.RequestCancelWorkflowExecutionRequest
+	// deployment is nil if no worker has polled with Worker Versioning. Runs are counted by their
+	// filters.
+	deployment *deploymentpb.WorkerDeploymentInfo
+	open       map[string]int64
+	routed     []string // requests that changed the routing
+	routeErr   error
+	dropped    int64 // firings of the Schedule that were dropped from its buffer
+	pollers    []*taskqueuepb.PollerInfo
+	err        error // of every call
+	updates    []client.UpdateWorkflowOptions
+	updateErr  error
+	cancels    []*workflowservice.RequestCancelWorkflowExecutionRequest
 }
 
 func newFakeTemporal() *fakeTemporal {
@@ -148,9 +155,9 @@ func (f *fakeTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWo
 	return page, nil
 }
 
-func (f *fakeTemporal) CountWorkflow(context.Context, *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+func (f *fakeTemporal) CountWorkflow(_ context.Context, r *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
 	if len(f.countErrs) == 0 {
-		return &workflowservice.CountWorkflowExecutionsResponse{}, nil
+		return &workflowservice.CountWorkflowExecutionsResponse{Count: f.open[r.GetQuery()]}, nil
 	}
 	err := f.countErrs[0]
 	f.countErrs = f.countErrs[1:]

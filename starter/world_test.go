@@ -30,6 +30,9 @@ import (
 // pipeline is the name of the DAG of these tests.
 const pipeline = "pipeline"
 
+// buildID names the build of the starter of these tests.
+const buildID = "0.1.0+abcdef1"
+
 // noon is the time of the world: the day after 2022-10-18.
 var noon = startertest.Noon
 
@@ -124,6 +127,7 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 		catalog:        w.catalog,
 		checkOperators: func(dag.Catalog) error { return w.operators },
 		notebooks:      startertest.Notebooks,
+		buildID:        buildID,
 		operator:       func() string { return "ann@desk" },
 		patience:       w.patience,
 		load: func(files ...string) (config.Config, error) {

@@ -86,8 +86,14 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	version, err := deploymentOptions(settings, config.BuildID())
+	if err != nil {
+		return err
+	}
 	fatal := make(chan error, 1)
 	w := worker.New(conn.Client, settings.Deployment.TaskQueue(), worker.Options{
+		Identity:          identity(config.BuildID()),
+		DeploymentOptions: version,
 		WorkerStopTimeout: own.StopTimeout,
 		// An activity learns of its cancellation from the response to a heartbeat. With the SDK's
 		// default of up to 60 s between two, a cancelled landing would continue for as long.
@@ -111,7 +117,7 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 	checking, stopChecking := context.WithCancel(ctx)
 	awaitCheck := overdue.start(checking)
 	log.Info("working", "task_queue", settings.Deployment.TaskQueue(), "temporal", conn.Address, "namespace", conn.Namespace,
-		"pages", settings.WorkerAddress, "build", config.BuildID())
+		"pages", settings.WorkerAddress, "build", config.BuildID(), "versioning", version.UseVersioning)
 	err = wait(ctx, log, own, fatal, pages.ended)
 	alive.drain()
 	w.Stop()

@@ -14,11 +14,15 @@ type Registry interface {
 
 // Register registers all workflows for the DAGs of a catalog. Workers, replays and tests share it,
 // so that they cannot differ.
+//
+// With Worker Versioning a run is pinned: it ends on the build that has started it. Ranges and pools
+// move on to the current build with their next task: a range lives for as long as its backfill, and
+// a pool serves the runs of all builds.
 func Register(registry Registry, catalog dag.Catalog) {
 	w := Workflows{catalog}
-	registry.RegisterWorkflowWithOptions(w.Run, workflow.RegisterOptions{Name: run.RunWorkflow})
-	registry.RegisterWorkflowWithOptions(w.Range, workflow.RegisterOptions{Name: run.RangeWorkflow})
-	registry.RegisterWorkflowWithOptions(Pool, workflow.RegisterOptions{Name: run.PoolWorkflow})
+	registry.RegisterWorkflowWithOptions(w.Run, workflow.RegisterOptions{Name: run.RunWorkflow, VersioningBehavior: workflow.VersioningBehaviorPinned})
+	registry.RegisterWorkflowWithOptions(w.Range, workflow.RegisterOptions{Name: run.RangeWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	registry.RegisterWorkflowWithOptions(Pool, workflow.RegisterOptions{Name: run.PoolWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 }
 
 // Workflows holds the workflows that interpret the DAGs of a catalog.

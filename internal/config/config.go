@@ -66,6 +66,9 @@ type Config struct {
 	MySQLDSN string `env:"PINFLOW_MYSQL_DSN"`
 	// WorkerAddress is where the worker serves /healthz and /metrics.
 	WorkerAddress string `env:"PINFLOW_WORKER_ADDRESS" envDefault:"127.0.0.1:9464"`
+	// WorkerVersioning is whether workers use Temporal's Worker Versioning: a run ends on the build
+	// that has started it, and `starter deploy promote` says which build starts new runs.
+	WorkerVersioning Switch `env:"PINFLOW_WORKER_VERSIONING" envDefault:"off"`
 	// UIURL is the address of the Temporal Web UI, for links.
 	UIURL string `env:"PINFLOW_TEMPORAL_UI_URL" envDefault:"http://127.0.0.1:8233"`
 	// Schedules overrides when DAGs run: five fields of cron by the name of the DAG, as in
@@ -88,6 +91,12 @@ type Config struct {
 	// systems.
 	Stack string `env:"-"`
 }
+
+// Switch is a setting that is on or off.
+type Switch string
+
+// On reports whether the switch is on.
+func (s Switch) On() bool { return s == "on" }
 
 // Topic returns the name of the topic of one kind of record: pin, geo or user.
 func (c Config) Topic(kind string) string { return c.UserID + "." + kind }
@@ -155,6 +164,9 @@ func (c Config) validate() error {
 	}
 	if !slices.Contains(notebooks.InvalidFollowers, c.InvalidFollowers) {
 		wrong("PINFLOW_INVALID_FOLLOWERS", c.InvalidFollowers, strings.Join(notebooks.InvalidFollowers, " or "))
+	}
+	if !slices.Contains([]Switch{"", "on", "off"}, c.WorkerVersioning) {
+		wrong("PINFLOW_WORKER_VERSIONING", string(c.WorkerVersioning), "on or off")
 	}
 	if hook, err := url.Parse(c.AlarmHook); c.AlarmHook != "" && (err != nil || hook.Host == "" || hook.Scheme != "http" && hook.Scheme != "https") {
 		errs = append(errs, errors.New("PINFLOW_ALARM_HOOK: want a URL, http://… or https://… (its value is not shown, as it is a secret)"))

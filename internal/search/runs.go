@@ -144,6 +144,15 @@ func condition(name, operator, value string) string {
 	return fmt.Sprintf("%s %s '%s'", name, operator, strings.ReplaceAll(value, "'", `\'`))
 }
 
+// PinnedTo returns the list filter of the open workflows that only one version of a Worker Deployment
+// can continue. A run is pinned with its first task.
+func PinnedTo(deployment, buildID string) string {
+	return strings.Join([]string{
+		condition("ExecutionStatus", "=", "Running"), condition("TemporalWorkflowVersioningBehavior", "=", "Pinned"),
+		condition("TemporalWorkerDeploymentVersion", "=", deployment+":"+buildID),
+	}, " AND ")
+}
+
 // ErrNoAttributes is the error of a search in a namespace that lacks the search attributes.
 var ErrNoAttributes = errors.New("the namespace lacks Pinflow's search attributes: run `starter setup`")
 

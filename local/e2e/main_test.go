@@ -64,14 +64,30 @@ func buildPrograms() (err error) {
 		dir  string
 		args []string
 	}{
-		{"../..", []string{"build", "-race", "-ldflags", "-s -w", "-o", bin + "/", "./starter", "./workers", "./gateway"}},
+		{"../..", buildArgs(commit, bin+"/", "./starter", "./workers", "./gateway")},
 		{"..", []string{"build", "-ldflags", "-s -w", "-o", bin + "/local", "."}},
 	} {
-		cmd := exec.Command("go", build.args...)
-		cmd.Dir = build.dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("go %s: %w\n%s", strings.Join(build.args, " "), err, out)
+		if err := buildProgram(build.dir, build.args); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// commit is that of the programs, whether or not the tests run in a git repository.
+const commit = "0000001"
+
+// buildArgs returns the arguments of a build with the race detector, of that commit.
+func buildArgs(commit, out string, packages ...string) []string {
+	ldflags := "-s -w -X github.com/pinflow/pinflow/internal/config.Commit=" + commit
+	return append([]string{"build", "-race", "-buildvcs=false", "-ldflags", ldflags, "-o", out}, packages...)
+}
+
+func buildProgram(dir string, args []string) error {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
 }

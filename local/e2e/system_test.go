@@ -118,7 +118,7 @@ func settingOf(env []string, name string) (value string) {
 }
 
 // aboutAllDAGs holds the commands that take no --dag.
-var aboutAllDAGs = []string{"setup", "doctor", "dags", "notebooks", "emulate", "version"}
+var aboutAllDAGs = []string{"setup", "doctor", "dags", "notebooks", "emulate", "deploy", "version"}
 
 // starter runs a command of the CLI to its end and returns its exit code and what it printed.
 func (s *system) starter(args ...string) (code int, stdout, stderr string) {

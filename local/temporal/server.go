@@ -65,20 +65,22 @@ func DatabaseName() string {
 func DefaultDynamicConfig() dynamicconfig.StaticClient {
 	c := dynamicconfig.StaticClient{}
 	for key, value := range map[string]any{
-		"frontend.enableServerVersionCheck":              false, // would contact a server of the vendor
-		"history.transferProcessorMaxPollRPS":            2000,
-		"history.timerProcessorMaxPollRPS":               2000,
-		"history.visibilityProcessorMaxPollRPS":          2000,
-		"history.outboundProcessorMaxPollRPS":            2000,
-		"history.transferProcessorUpdateAckInterval":     time.Second,
-		"history.timerProcessorUpdateAckInterval":        time.Second,
-		"history.visibilityProcessorUpdateAckInterval":   time.Second,
-		"history.outboundProcessorUpdateAckInterval":     time.Second,
-		"history.hostLevelCacheMaxSize":                  500,
-		"matching.numTaskqueueReadPartitions":            1,
-		"matching.numTaskqueueWritePartitions":           1,
-		"system.namespaceCacheRefreshInterval":           200 * time.Millisecond,
-		"system.forceSearchAttributesCacheRefreshOnRead": true, // new search attributes are usable at once
+		"frontend.enableServerVersionCheck":                      false, // would contact a server of the vendor
+		"history.transferProcessorMaxPollRPS":                    2000,
+		"history.timerProcessorMaxPollRPS":                       2000,
+		"history.visibilityProcessorMaxPollRPS":                  2000,
+		"history.outboundProcessorMaxPollRPS":                    2000,
+		"history.transferProcessorUpdateAckInterval":             time.Second,
+		"history.timerProcessorUpdateAckInterval":                time.Second,
+		"history.visibilityProcessorUpdateAckInterval":           time.Second,
+		"history.outboundProcessorUpdateAckInterval":             time.Second,
+		"history.hostLevelCacheMaxSize":                          500,
+		"matching.numTaskqueueReadPartitions":                    1,
+		"matching.numTaskqueueWritePartitions":                   1,
+		"matching.wv.VersionDrainageStatusVisibilityGracePeriod": 2 * time.Second, // SQLite's visibility is never late
+		"matching.wv.VersionDrainageStatusRefreshInterval":       10 * time.Second,
+		"system.namespaceCacheRefreshInterval":                   200 * time.Millisecond,
+		"system.forceSearchAttributesCacheRefreshOnRead":         true, // new search attributes are usable at once
 	} {
 		c[dynamicconfig.MakeKey(key)] = value
 	}

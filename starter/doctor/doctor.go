@@ -5,6 +5,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -29,7 +30,9 @@ type Doctor struct {
 	Notebooks []notebooks.Notebook
 	// DAGs reads the history of each DAG.
 	DAGs []*history.Reader
-	Now  func() time.Time
+	// BuildID names the build of this command.
+	BuildID string
+	Now     func() time.Time
 }
 
 // Finding is the result of one check.
@@ -39,6 +42,8 @@ type Finding struct {
 	OK     bool   `json:"ok"`
 	// Detail is what was found. If OK is false it says what is wrong and what to do.
 	Detail string `json:"detail"`
+	// Warning reports whether all works, but not as one would expect; Detail says why.
+	Warning bool `json:"warning,omitempty"`
 	// Unreachable reports whether the system could not be used at all.
 	Unreachable bool `json:"unreachable,omitempty"`
 }
@@ -69,7 +74,13 @@ func Verdict(all []Finding) error {
 	return nil
 }
 
-// check is one check. It returns what was found, or an error that says what to do.
+// warning is the error of a check that found something which works, but not as one would expect.
+type warning string
+
+func (w warning) Error() string { return string(w) }
+
+// check is one check. It returns what was found, or an error that says what to do; a warning is no
+// failure.
 type check struct {
 	name string
 	do   func() (string, error)
@@ -81,7 +92,10 @@ func examine(system string, checks ...check) []Finding {
 	for _, c := range checks {
 		detail, err := c.do()
 		f := Finding{System: system, Check: c.name, OK: err == nil, Detail: detail}
-		if err != nil {
+		switch {
+		case errors.As(err, new(warning)):
+			f.Detail, f.OK, f.Warning = err.Error(), true, true
+		case err != nil:
 			f.Detail, f.Unreachable = err.Error(), fault.Unusable(err)
 		}
 		if all = append(all, f); f.Unreachable {

@@ -36,7 +36,11 @@ func (d *Doctor) temporal(ctx context.Context) []Finding {
 		{"search attributes", func() (string, error) { return attributes(ctx, conn) }},
 	}
 	if len(d.DAGs) > 0 {
-		checks = append(checks, check{"worker", func() (string, error) { return d.DAGs[0].CheckWorker(ctx, conn) }})
+		checks = append(checks,
+			check{"worker", func() (string, error) { return d.DAGs[0].CheckWorker(ctx, conn) }},
+			check{"build", func() (string, error) { return build(ctx, conn, d.DAGs[0], d.BuildID) }},
+			check{"versions", func() (string, error) { return versions(ctx, conn, d.DAGs[0]) }},
+		)
 	}
 	for _, r := range d.DAGs {
 		checks = append(checks,

@@ -136,7 +136,7 @@ func (r *Reader) Overview(ctx context.Context, conn *temporal.Connection, days i
 		return nil, err
 	}
 	if o.silent() && workerErr == nil {
-		workerErr = fmt.Errorf("no worker answers on task queue %s: look at its log", r.Settings.Deployment.TaskQueue())
+		workerErr = fmt.Errorf("no worker answers on task queue %s: look at its log, and see `starter doctor`", r.Settings.Deployment.TaskQueue())
 	}
 	if workerErr != nil {
 		o.Unknown = append(o.Unknown, Unknown{"the activity of runs, the progress of backfills, the slots of pools", workerErr.Error()})

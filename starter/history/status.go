@@ -40,7 +40,8 @@ type NoWorkerError struct{ fault fault.Error }
 // NoWorker returns the NoWorkerError of a deployment.
 func NoWorker(d run.Deployment, err error) error {
 	return &NoWorkerError{fault.Error{
-		Kind: fault.Unreachable, What: "no worker answers on task queue " + d.TaskQueue(), Next: "start one with `bin/workers`, or look at its log", Err: err,
+		Kind: fault.Unreachable, What: "no worker answers on task queue " + d.TaskQueue(),
+		Next: "start one with `bin/workers`, or look at its log; `starter doctor` names a build that has open runs and no workers", Err: err,
 	}}
 }
 

@@ -11,6 +11,9 @@ import (
 // PrintFinding prints a finding of the doctor in one line.
 func (v *View) PrintFinding(f doctor.Finding) {
 	mark := v.Paint(text.FgGreen, "ok  ")
+	if f.Warning {
+		mark = v.Paint(text.FgYellow, "WARN")
+	}
 	if !f.OK {
 		mark = v.Paint(text.FgRed, "FAIL")
 	}
