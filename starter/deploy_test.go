@@ -219,6 +219,12 @@ func TestOtherBuilds(t *testing.T) {
 			w.temporal.poll("0.1.0+old1234", "five", true)
 			w.temporal.poll(buildID, "six", true)
 		}, ""},
+		"a_ramping_version": {func(w *world) {
+			w.temporal.addVersion(buildID, current, 1)
+			w.temporal.addVersion("0.1.0+new1234", ramping, 0)
+			w.temporal.poll(buildID, "five", true)
+			w.temporal.poll("0.1.0+new1234", "six", true)
+		}, "workers run 0.1.0+new1234"},
 		"another_current_version": {func(w *world) {
 			w.temporal.addVersion("0.1.0+new1234", current, 0)
 			w.temporal.poll("0.1.0+new1234", "five", true)

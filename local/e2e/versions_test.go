@@ -2,10 +2,13 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/dates"
@@ -63,6 +66,28 @@ func (s *system) versionOf(date dates.Date) string {
 	return run.GetWorkflowExecutionInfo().GetVersioningInfo().GetDeploymentVersion().GetBuildId()
 }
 
+// firedOn makes the Schedule fire and returns the build on which its range ends.
+func (s *system) firedOn() (build string) {
+	s.t.Helper()
+	c := s.temporal()
+	id := s.deployment().ScheduleID(workflows.Daily.Name)
+	require.NoError(s.t, c.ScheduleClient().GetHandle(s.t.Context(), id).Trigger(s.t.Context(), client.ScheduleTriggerOptions{}))
+	s.eventually("the range of the Schedule ends", func() bool {
+		found, err := c.ListWorkflow(s.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
+			Query: fmt.Sprintf("TemporalScheduledById = '%s' AND ExecutionStatus = 'Completed'", id),
+		})
+		require.NoError(s.t, err)
+		if len(found.Executions) == 0 {
+			return false
+		}
+		fired, err := c.DescribeWorkflowExecution(s.t.Context(), found.Executions[0].Execution.WorkflowId, "")
+		require.NoError(s.t, err)
+		build = fired.GetWorkflowExecutionInfo().GetVersioningInfo().GetDeploymentVersion().GetBuildId()
+		return true
+	})
+	return build
+}
+
 // doctor returns the finding of a check of Temporal.
 func (s *system) doctor(check string) (finding struct {
 	Detail      string
@@ -111,6 +136,7 @@ func TestVersions(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.Contains(t, stderr, "Warning: workers run "+newBuild, "the command is of the old build")
 		require.Equal(t, []string{newBuild, oldBuild}, []string{s.versionOf(manual), s.versionOf(held)})
+		require.Equal(t, newBuild, s.firedOn(), "the Schedule starts its ranges on the new build, too")
 		require.Equal(t, []any{1, false}, []any{s.versions()[oldBuild].OpenRuns, s.versions()[oldBuild].Removable})
 		require.True(t, s.doctor("build").Warning)
 

@@ -150,16 +150,6 @@ func (r *Reader) routing(ctx context.Context, conn *temporal.Connection) (*Versi
 	return v, nil
 }
 
-// currentBuild returns the build id with which new runs start, or nothing without Worker
-// Versioning.
-func (r *Reader) currentBuild(ctx context.Context, conn *temporal.Connection) (string, error) {
-	v, err := r.routing(ctx, conn)
-	if err != nil {
-		return "", err
-	}
-	return v.Current, nil
-}
-
 func stateOf(status enumspb.WorkerDeploymentVersionStatus) VersionState {
 	switch status {
 	case enumspb.WORKER_DEPLOYMENT_VERSION_STATUS_CURRENT:

@@ -90,21 +90,21 @@ func identities(all []Worker) []string {
 
 // OtherBuilds describes the workers that start new runs with another build than that of this
 // command, or returns nothing if there are none. Their DAGs, and what they understand of a command's
-// input, may differ. With Worker Versioning these are the workers of the current version: those of
-// other versions only finish what they have begun.
+// input, may differ. With Worker Versioning these are the workers of the current and the ramping version:
+// those of other versions only finish what they have begun.
 func (r *Reader) OtherBuilds(ctx context.Context, conn *temporal.Connection, buildID string) (string, error) {
 	all, err := r.Workers(ctx, conn)
 	if err != nil {
 		return "", err
 	}
-	current, err := r.currentBuild(ctx, conn)
+	routing, err := r.routing(ctx, conn)
 	if err != nil {
 		return "", err
 	}
 	others := map[string][]string{}
 	var builds []string
 	for _, w := range all {
-		startsRuns := w.BuildID == current && w.Versioned || current == "" && !w.Versioned
+		startsRuns := w.Versioned && (w.BuildID == routing.Current || w.BuildID == routing.Ramping) || routing.Current == "" && !w.Versioned
 		if !startsRuns || w.BuildID == "" || w.BuildID == buildID {
 			continue
 		}
