@@ -63,6 +63,20 @@ func TestBackfillOrders(t *testing.T) {
 			"  paused by ann@desk: the warehouse is full (of posts); `starter backfill resume` continues it\n  http://ui:8233/namespaces/default/workflows/a/r1\n", stdout)
 	})
 
+	t.Run("commands_refuse_the_backfill_of_another_deployment", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld()
+		w.temporal.add("dev.pipeline.backfill.2022-10-01.2022-10-10", &fakeExecution{runID: "r1", taskQueue: "dev", status: running, answers: []any{tenDays(4, 0, 0)}})
+		for _, line := range []string{"show", "pause", "resume", "parallel 2", "cancel --now"} {
+			args := append([]string{"backfill"}, strings.Fields(line)...)
+			code, stdout, stderr := w.starter(t, append(args, "dev.pipeline.backfill.2022-10-01.2022-10-10")...)
+			require.Equal(t, exit.Failed, code, line)
+			require.Empty(t, stdout, line)
+			require.Contains(t, stderr, "is of deployment dev, and the settings are of deployment pinflow: set PINFLOW_DEPLOYMENT", line)
+		}
+		require.Empty(t, w.temporal.updates)
+	})
+
 	t.Run("commands_need_one_open_backfill", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld()

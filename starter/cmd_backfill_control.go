@@ -56,9 +56,12 @@ func (a *app) backfillControls() []*cobra.Command {
 // updateBackfill sends an update to a backfill and prints the backfill.
 func (a *app) updateBackfill(c *cobra.Command, conn *temporal.Connection, id, update string, input any) (err error) {
 	if id == "" {
-		if id, err = a.control.OnlyBackfill(c.Context(), conn); err != nil {
-			return err
-		}
+		id, err = a.control.OnlyBackfill(c.Context(), conn)
+	} else {
+		err = a.history.CheckBackfill(c.Context(), conn, id)
+	}
+	if err != nil {
+		return err
 	}
 	if err := a.control.Update(c.Context(), conn, id, update, input); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/listing"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/stretchr/testify/require"
 
@@ -24,8 +25,14 @@ import (
 type fakeJobs struct {
 	runs    map[int64]*jobs.Run
 	outputs map[int64]*jobs.RunOutput
+	listed  []jobs.BaseRun // the latest first
 	err     error
 	asked   int
+}
+
+func (f *fakeJobs) ListRuns(context.Context, jobs.ListRunsRequest) listing.Iterator[jobs.BaseRun] {
+	all := listing.SliceIterator[jobs.BaseRun](f.listed)
+	return &all
 }
 
 func (f *fakeJobs) GetRun(_ context.Context, r jobs.GetRunRequest) (*jobs.Run, error) {

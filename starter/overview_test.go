@@ -106,6 +106,14 @@ func TestOverview(t *testing.T) {
 		require.Contains(t, stdout, "\n2022-10-01 to 2022-10-10: paused by ann@desk: the source is being repaired\n(2022-10-19 11:00:00 UTC); `starter backfill resume` continues it\n")
 	})
 
+	t.Run("names_a_deployment_that_is_not_the_default", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld()
+		w.settings.Deployment = "dev"
+		_, stdout, stderr := w.starter(t, "status")
+		require.Contains(t, stdout, "pipeline (deployment dev): no Schedule", stderr)
+	})
+
 	t.Run("is_also_for_programs", func(t *testing.T) {
 		t.Parallel()
 		w := busy(t)

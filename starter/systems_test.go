@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/databricks/databricks-sdk-go/apierr"
+	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -114,6 +115,15 @@ func ready(t *testing.T) *world {
 	return w
 }
 
+// writes returns a Databricks run with which a deployment writes a schema.
+func writes(deployment run.Deployment, schema string) jobs.BaseRun {
+	notebook := &jobs.NotebookTask{BaseParameters: map[string]string{"schema": schema, "raw_path": "s3://pinflow/" + string(deployment)}}
+	return jobs.BaseRun{
+		RunName: deployment.JobRunName(pipeline, "2022-10-18", "load", 1), RunPageUrl: "https://workspace/" + string(deployment),
+		Tasks: []jobs.RunTask{{TaskKey: "load-1", NotebookTask: notebook}},
+	}
+}
+
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	t.Run("finds_nothing_where_all_is_well", func(t *testing.T) {
@@ -146,7 +156,14 @@ func TestDoctor(t *testing.T) {
 			"busy Databricks":       {func(w *world) { w.user = &apierr.APIError{StatusCode: 503, Message: "try later"} }, exit.Unreachable, []string{"token", "try again later"}},
 			"other notebooks":       {func(w *world) { clear(w.notes.sources) }, exit.Failed, []string{"notebooks", "differ", "starter notebooks push"}},
 			"no schema":             {func(w *world) { w.sql.schema = false }, exit.Failed, []string{"schema", "pinterest", "starter setup"}},
-			"no API key":            {func(w *world) { w.settings.APIKeys = nil }, exit.Failed, []string{"gateway", "API key", "PINFLOW_API_KEYS is empty"}},
+			"shared schema": {func(w *world) {
+				w.runs = &fakeJobs{listed: []jobs.BaseRun{writes("pinflow", "pinterest"), writes("dev", "dev"), writes("dev", "pinterest")}}
+			}, exit.Failed, []string{"schema", "deployment dev writes schema pinterest", "https://workspace/dev", "PINFLOW_SCHEMA"}},
+			"same name": {func(w *world) {
+				w.settings.Bucket = "new"
+				w.runs = &fakeJobs{listed: []jobs.BaseRun{writes("pinflow", "pinterest")}}
+			}, exit.Failed, []string{"schema", "another installation in the workspace is named pinflow, too, with the bucket s3://pinflow/pinflow", "PINFLOW_DEPLOYMENT"}},
+			"no API key": {func(w *world) { w.settings.APIKeys = nil }, exit.Failed, []string{"gateway", "API key", "PINFLOW_API_KEYS is empty"}},
 			"wrong API key": {func(w *world) {
 				w.gateway = func(r *http.Request) (*http.Response, error) {
 					if r.URL.Path == "/healthz" {

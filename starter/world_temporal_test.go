@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -21,6 +22,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // fakeTemporal keeps workflows by their ids. What a test needs otherwise it sets in the function
@@ -60,6 +63,7 @@ func newFakeTemporal() *fakeTemporal {
 type fakeExecution struct {
 	client.WorkflowRun
 	id, runID string
+	taskQueue string // that of the default deployment if empty
 	status    enumspb.WorkflowExecutionStatus
 	closed    time.Time
 	answers   []any // to queries, one after the other; the last one again and again
@@ -134,7 +138,7 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 	if f.err != nil || !ok {
 		return nil, errors.Join(f.err, serviceerror.NewNotFound("workflow not found"))
 	}
-	info := &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: e.runID}, Status: e.status}
+	info := &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: e.runID}, Status: e.status, TaskQueue: cmp.Or(e.taskQueue, run.DefaultDeployment.TaskQueue())}
 	if !e.closed.IsZero() {
 		info.CloseTime = timestamppb.New(e.closed)
 	}

@@ -74,7 +74,7 @@ func newWorld() *world {
 	return &world{
 		now: noon, catalog: startertest.Catalog, settings: defaultSettings(), temporal: newFakeTemporal(), topics: &fakeTopics{}, bucket: newFakeBucket(),
 		notes: &fakeNotebooks{sources: map[string]string{}}, sql: &fakeSQL{schema: true, results: map[string][][]string{}},
-		down: map[string]error{},
+		down: map[string]error{}, runs: &fakeJobs{},
 		gateway: func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Status: "200 OK", Body: http.NoBody}, nil
 		},

@@ -60,7 +60,8 @@ func (d *Doctor) Examine(ctx context.Context) []Finding {
 		})
 	}
 	_ = group.Wait() // the checks return no errors
-	return slices.Concat(found...)
+	settings := Finding{System: "settings", Check: "deployment", OK: true, Detail: string(d.Settings.Deployment)}
+	return append([]Finding{settings}, slices.Concat(found...)...)
 }
 
 // Verdict returns the error that the findings make: nil if all is well.

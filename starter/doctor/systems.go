@@ -76,13 +76,7 @@ func (d *Doctor) databricks(ctx context.Context) []Finding {
 			}
 			return fmt.Sprintf("all %d in %s are those of this build", len(changes), d.Settings.Notebooks), nil
 		}},
-		check{"schema", func() (string, error) {
-			exists, err := ws.Warehouse(d.Settings).HasSchema(ctx)
-			if err == nil && !exists {
-				return "", fmt.Errorf("schema %s does not exist: run `starter setup`, or set PINFLOW_SCHEMA", d.Settings.Schema)
-			}
-			return d.Settings.Schema, databricks.Classify(err)
-		}},
+		check{"schema", func() (string, error) { return d.schema(ctx, ws) }},
 	)
 }
 

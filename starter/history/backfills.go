@@ -8,6 +8,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/run"
@@ -41,17 +42,34 @@ type BackfillStatus struct {
 	UI   string  `json:"ui"`
 }
 
-// Backfill returns the progress of a backfill.
-func (r *Reader) Backfill(ctx context.Context, conn *temporal.Connection, id string) (BackfillStatus, error) {
+// CheckBackfill returns an error if the deployment has no backfill with that id. An operator may give
+// the id of a backfill of another deployment.
+func (r *Reader) CheckBackfill(ctx context.Context, conn *temporal.Connection, id string) error {
+	_, err := r.describeBackfill(ctx, conn, id)
+	return err
+}
+
+func (r *Reader) describeBackfill(ctx context.Context, conn *temporal.Connection, id string) (*workflowpb.WorkflowExecutionInfo, error) {
 	description, err := conn.DescribeWorkflowExecution(ctx, id, "")
-	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) {
-		return BackfillStatus{}, fmt.Errorf("there is no backfill %s: `%s` lists the running ones", id, r.Command("backfill show"))
+	if errors.As(err, new(*serviceerror.NotFound)) {
+		return nil, fmt.Errorf("there is no backfill %s: `%s` lists the running ones", id, r.Command("backfill show"))
 	}
 	if err != nil {
-		return BackfillStatus{}, conn.Classify(err)
+		return nil, conn.Classify(err)
 	}
 	info := description.GetWorkflowExecutionInfo()
+	if queue := info.GetTaskQueue(); queue != r.Settings.Deployment.TaskQueue() {
+		return nil, fmt.Errorf("%s is of deployment %s, and the settings are of deployment %s: set PINFLOW_DEPLOYMENT", id, queue, r.Settings.Deployment)
+	}
+	return info, nil
+}
+
+// Backfill returns the progress of a backfill.
+func (r *Reader) Backfill(ctx context.Context, conn *temporal.Connection, id string) (BackfillStatus, error) {
+	info, err := r.describeBackfill(ctx, conn, id)
+	if err != nil {
+		return BackfillStatus{}, err
+	}
 	view := BackfillStatus{ID: id, Status: string(search.StateOf(info.GetStatus())), UI: r.UILink(conn, id, info.GetExecution().GetRunId())}
 	if err := r.Query(ctx, conn, id, "", run.ProgressQuery, &view.RangeProgress); err != nil {
 		return BackfillStatus{}, err

@@ -28,8 +28,9 @@ const (
 
 // Overview is the state of the DAG.
 type Overview struct {
-	DAG string    `json:"dag"`
-	At  time.Time `json:"at"`
+	DAG        string         `json:"dag"`
+	Deployment run.Deployment `json:"deployment"`
+	At         time.Time      `json:"at"`
 	// Schedule is nil if there is none.
 	Schedule *ScheduleNow `json:"schedule"`
 	// Gaps holds the dates from Since on that need an operator.
@@ -112,7 +113,7 @@ type PoolNow struct {
 
 // Overview returns the state of the DAG. What no worker or no bucket answers for is in Unknown.
 func (r *Reader) Overview(ctx context.Context, conn *temporal.Connection, days int) (*Overview, error) {
-	o := &Overview{DAG: r.DAG.Name, At: r.Now().UTC(), Since: r.Yesterday().Add(1 - days), Gaps: []Gap{}, Running: []RunNow{}, Backfills: []BackfillNow{}, Pools: []PoolNow{}}
+	o := &Overview{DAG: r.DAG.Name, Deployment: r.Settings.Deployment, At: r.Now().UTC(), Since: r.Yesterday().Add(1 - days), Gaps: []Gap{}, Running: []RunNow{}, Backfills: []BackfillNow{}, Pools: []PoolNow{}}
 	_, workerErr := r.CheckWorker(ctx, conn)
 	if fault.Unusable(workerErr) {
 		return nil, workerErr

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/databricks/databricks-sdk-go/listing"
 	"github.com/databricks/databricks-sdk-go/service/iam"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 
@@ -48,6 +49,7 @@ func (w *Workspace) Warehouse(settings config.Config) *answers.Warehouse {
 type JobRuns interface {
 	GetRun(ctx context.Context, request jobs.GetRunRequest) (*jobs.Run, error)
 	GetRunOutput(ctx context.Context, request jobs.GetRunOutputRequest) (*jobs.RunOutput, error)
+	ListRuns(ctx context.Context, request jobs.ListRunsRequest) listing.Iterator[jobs.BaseRun]
 }
 
 // Topics is what commands need of Kafka.

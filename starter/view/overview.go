@@ -33,6 +33,9 @@ func (v *View) Overview(o *history.Overview) {
 
 func (v *View) showScheduleNow(o *history.Overview) {
 	name := v.Paint(text.Bold, o.DAG)
+	if o.Deployment != run.DefaultDeployment {
+		name += fmt.Sprintf(" (deployment %s)", o.Deployment)
+	}
 	s := o.Schedule
 	switch {
 	case s == nil && o.Lost != nil:
