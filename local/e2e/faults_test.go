@@ -94,7 +94,7 @@ func TestRunThatFails(t *testing.T) {
 func (s *system) breakNotebook(name, source string) {
 	s.t.Helper()
 	body, err := json.Marshal(map[string]any{
-		"path": "/Shared/pinflow/" + name, "format": "SOURCE", "language": "SQL", "overwrite": true,
+		"path": "/Shared/" + string(s.deployment()) + "/" + name, "format": "SOURCE", "language": "SQL", "overwrite": true,
 		"content": base64.StdEncoding.EncodeToString([]byte(source)),
 	})
 	require.NoError(s.t, err)

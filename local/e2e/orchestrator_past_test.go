@@ -28,11 +28,12 @@ import (
 // summing is a DAG in which a task depends on the past, with its own worker on a tenant's Temporal
 // and S3.
 type summing struct {
-	t      *testing.T
-	client client.Client
-	mu     sync.Mutex
-	sums   []dates.Date // that have been summed up, in their order
-	broken map[dates.Date]bool
+	t          *testing.T
+	client     client.Client
+	deployment run.Deployment
+	mu         sync.Mutex
+	sums       []dates.Date // that have been summed up, in their order
+	broken     map[dates.Date]bool
 }
 
 const summingDAG = "summing"
@@ -53,9 +54,9 @@ func (s step) Run(ctx workflow.Context, try workflows.TaskInstance) (run.Outcome
 func startSumming(t *testing.T) *summing {
 	s := startBareTenant(t)
 	s.must("setup")
-	objects, err := s3.New(t.Context(), config.Config{Deployment: run.DefaultDeployment, Bucket: s.setting("PINFLOW_BUCKET"), S3PathStyle: true})
+	objects, err := s3.New(t.Context(), config.Config{Deployment: s.deployment(), Bucket: s.setting("PINFLOW_BUCKET"), S3PathStyle: true})
 	require.NoError(t, err)
-	d := &summing{t: t, client: s.temporal(), broken: map[dates.Date]bool{}}
+	d := &summing{t: t, client: s.temporal(), deployment: s.deployment(), broken: map[dates.Date]bool{}}
 	catalog := dag.Catalog{
 		DAGs: []dag.Definition{{Name: summingDAG, DAG: dag.DAG{
 			{ID: "read", Do: step{}},
@@ -64,11 +65,11 @@ func startSumming(t *testing.T) *summing {
 		Pools: []dag.Pool{{Name: "narrow", Slots: 1}},
 	}
 	require.NoError(t, catalog.Validate())
-	w := worker.New(d.client, run.DefaultDeployment.TaskQueue(), worker.Options{})
+	w := worker.New(d.client, s.deployment().TaskQueue(), worker.Options{})
 	workflows.Register(w, catalog)
 	ledger := &ledger.Ledger{Objects: objects}
 	w.RegisterActivity(&activities.Ledger{Ledger: ledger})
-	w.RegisterActivity(&activities.Pools{Client: d.client, Deployment: run.DefaultDeployment})
+	w.RegisterActivity(&activities.Pools{Client: d.client, Deployment: s.deployment()})
 	w.RegisterActivity(&activities.Runs{Client: d.client})
 	w.RegisterActivity(&activities.Past{Client: d.client, Ledger: ledger})
 	w.RegisterActivityWithOptions(d.sum, activity.RegisterOptions{Name: "Sum"})
@@ -96,7 +97,7 @@ func (d *summing) setBroken(date dates.Date, broken bool) {
 func (d *summing) run(date dates.Date, again ...string) client.WorkflowRun {
 	d.t.Helper()
 	in := run.Input{DAG: summingDAG, Date: date, Trigger: run.Manual, RerunTasks: again}
-	run, err := d.client.ExecuteWorkflow(d.t.Context(), launch.RunOptions(run.DefaultDeployment, in), run.RunWorkflow, in)
+	run, err := d.client.ExecuteWorkflow(d.t.Context(), launch.RunOptions(d.deployment, in), run.RunWorkflow, in)
 	require.NoError(d.t, err)
 	return run
 }
@@ -115,7 +116,7 @@ func TestPast(t *testing.T) {
 		onShared.enter(t)
 		d := startSumming(t)
 		in := run.RangeInput{DAG: summingDAG, From: "2022-10-01", To: "2022-10-06", Parallel: 4, Trigger: run.Backfill}
-		backfill, err := d.client.ExecuteWorkflow(t.Context(), launch.RangeOptions(run.DefaultDeployment, in), run.RangeWorkflow, in)
+		backfill, err := d.client.ExecuteWorkflow(t.Context(), launch.RangeOptions(d.deployment, in), run.RangeWorkflow, in)
 		require.NoError(t, err)
 		require.NoError(t, backfill.Get(t.Context(), nil))
 		want := []dates.Date{"2022-10-01", "2022-10-02", "2022-10-03", "2022-10-04", "2022-10-05", "2022-10-06"}

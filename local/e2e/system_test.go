@@ -20,14 +20,13 @@ import (
 // system is a stack with worker and gateway. The stack is the system's own or the shared one;
 // worker, gateway, ports and directory are the system's own in any case.
 type system struct {
-	t         *testing.T
-	data      string
-	offset    string
-	env       []string // settings for all programs, the stack's and the test's
-	stack     *process
-	workspace *process // nil: the one in the stack
-	worker    *process
-	gate      *process
+	t      *testing.T
+	data   string
+	offset string
+	env    []string // settings for all programs, the stack's and the test's
+	stack  *process
+	worker *process
+	gate   *process
 }
 
 // startSystem starts a whole system, for a test that needs a stack of its own. settings, as
@@ -148,7 +147,7 @@ func (s *system) eventually(what string, holds func() bool) {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
 		require.True(s.t, time.Now().Before(deadline), "waited in vain: %s", what)
-		for _, p := range []*process{s.stack, s.workspace, s.worker, s.gate} {
+		for _, p := range []*process{s.stack, s.worker, s.gate} {
 			if p != nil && !p.stopped && p.ended() {
 				s.t.Fatalf("%s ended while waiting for: %s\n%s", p.name, what, p.output)
 			}

@@ -64,8 +64,8 @@ func (s *sharedStack) stop() error {
 }
 
 // startTenant gives the test a system of its own on the shared stack, in which it meets no other
-// test: a namespace, topics, a bucket, a workspace, a worker and a gateway. The workspace is a
-// process of its own because its runs are told from each other by DAG, date and task alone.
+// test: a deployment with a namespace, topics, a bucket, a worker and a gateway. The workspace is
+// shared: a deployment has a schema and notebooks of its own, and leaves the runs of others alone.
 func startTenant(t *testing.T, settings ...string) *system {
 	t.Helper()
 	s := startBareTenant(t, settings...)
@@ -87,13 +87,11 @@ func startBareTenant(t *testing.T, settings ...string) *system {
 	name := fmt.Sprintf("tenant-%d", shared.tenants.Add(1))
 	at := func(base int) string { return "127.0.0.1:" + port(t, base, s.offset) }
 	s.env = append(append([]string{}, shared.env...),
-		"TEMPORAL_NAMESPACE="+name, "PINFLOW_USER_ID="+name, "PINFLOW_BUCKET="+name,
-		"DATABRICKS_HOST=http://"+at(8090), "PINFLOW_WORKER_ADDRESS="+at(9464),
+		"PINFLOW_DEPLOYMENT="+name, "TEMPORAL_NAMESPACE="+name, "PINFLOW_USER_ID="+name, "PINFLOW_BUCKET="+name,
+		"PINFLOW_WORKER_ADDRESS="+at(9464),
 		"PINFLOW_GATEWAY_ADDRESS="+at(8082), "PINFLOW_GATEWAY_URL=http://"+at(8082))
 	s.env = append(s.env, settings...)
-	s.workspace = s.start("local", "workspace", "--address", at(8090), "--data", s.data+"/workspace")
 	require.NoError(t, makeNamespace(t.Context(), s.setting("TEMPORAL_ADDRESS"), name))
-	s.eventually("the workspace is up", func() bool { return status(s.setting("DATABRICKS_HOST")) != 0 })
 	return s
 }
 
