@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +18,6 @@ import (
 // simulation is a workspace on a simulated clock: time passes in pauses and in requests only.
 type simulation struct {
 	workspace
-	mu      sync.Mutex
 	now     time.Time
 	latency time.Duration // of a request
 	queued  time.Time     // until when the run is queued

@@ -274,14 +274,6 @@ func TestWait(t *testing.T) {
 	})
 }
 
-func slicesOf(state jobs.RunState, count int) []jobs.RunState {
-	states := make([]jobs.RunState, count)
-	for i := range states {
-		states[i] = state
-	}
-	return states
-}
-
 // denied returns the error that the SDK makes of an answer 403.
 type denied struct{ *apierr.APIError }
 
