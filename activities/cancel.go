@@ -3,18 +3,110 @@ package activities
 import (
 	"context"
 	"fmt"
+	"slices"
+
+	"github.com/databricks/databricks-sdk-go/service/jobs"
+	"go.temporal.io/sdk/activity"
+
+	"github.com/pinflow/pinflow/internal/dates"
 )
 
 // CancelNotebook cancels a Databricks run and waits until it has ended. A run that has already
 // ended is left as it is. The workflow executes it when a try is cancelled: WaitNotebook cancels
 // its run, too, but not if no worker was running at the time.
-func (n *Notebooks) CancelNotebook(ctx context.Context, in NotebookRun) error {
-	run, err := n.cancelRun(ctx, in.RunID)
-	if err != nil {
-		return databricksError(ctx, fmt.Sprintf("cancel run %d (%s)", in.RunID, in.Link), err)
+//
+// Without the id of the run it looks for the active run that StartNotebook would rejoin: a worker
+// may have died after it had started the run, and before it could return the id.
+func (n *Notebooks) CancelNotebook(ctx context.Context, in CancelNotebookInput) error {
+	if in.Run.RunID != 0 {
+		return n.cancelAndWait(ctx, in.Run.RunID, in.Run.Link)
 	}
-	if run == nil {
-		return fmt.Errorf("run %d was cancelled but has not ended yet; retrying: %s", in.RunID, in.Link)
+	key := taskKey(in.Start, n.runToken(activity.GetInfo(ctx), in.Start))
+	active, err := n.runsOfTask(ctx, in.Start)
+	if err != nil {
+		return err
+	}
+	for _, run := range active {
+		if run.date != in.Start.Date {
+			continue
+		}
+		status, err := n.getRun(ctx, run.RunId)
+		if err != nil {
+			return databricksError(ctx, fmt.Sprintf("get active run %d", run.RunId), err)
+		}
+		if hasKey(status, key) {
+			return n.cancelAndWait(ctx, run.RunId, status.RunPageUrl)
+		}
 	}
 	return nil
+}
+
+// cancelAndWait cancels a run and waits until it has ended. An error is retried.
+func (n *Notebooks) cancelAndWait(ctx context.Context, runID int64, page string) error {
+	ended, err := n.cancelRun(ctx, runID)
+	if err != nil {
+		return databricksError(ctx, fmt.Sprintf("cancel run %d (%s)", runID, page), err)
+	}
+	if ended == nil {
+		return fmt.Errorf("run %d was cancelled but has not ended yet; retrying: %s", runID, page)
+	}
+	return nil
+}
+
+// cancelOthers cancels the active runs of the same DAG, task and date but its own, and waits until
+// they have ended: a terminated workflow has left them, or one that was reset. With a pool, the
+// same holds for the runs of other dates, except those that the pool has at work.
+func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own jobs.SubmitRun) error {
+	active, err := n.runsOfTask(ctx, in)
+	if err != nil {
+		return err
+	}
+	for _, run := range active {
+		if run.date != in.Date && (!in.Pooled || slices.Contains(in.Beside, run.date)) {
+			continue
+		}
+		status, err := n.getRun(ctx, run.RunId)
+		if err != nil {
+			return databricksError(ctx, fmt.Sprintf("get active run %d", run.RunId), err)
+		}
+		if hasKey(status, own.Tasks[0].TaskKey) {
+			continue
+		}
+		activity.GetLogger(ctx).Warn("cancelling an active run of the same task that no workflow waits for", "run", run.RunId, "name", run.RunName)
+		if err := n.cancelAndWait(ctx, run.RunId, status.RunPageUrl); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// activeRun is an active run of a task, with its logical date.
+type activeRun struct {
+	jobs.BaseRun
+	date dates.Date
+}
+
+// runsOfTask returns the active runs of a task, of all dates.
+func (n *Notebooks) runsOfTask(ctx context.Context, in StartNotebookInput) ([]activeRun, error) {
+	all, err := n.activeRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var active []activeRun
+	for _, run := range all {
+		if date, ok := n.Deployment.DateOfJobRun(run.RunName, in.DAG, in.Task); ok {
+			active = append(active, activeRun{run, date})
+		}
+	}
+	return active, nil
+}
+
+// taskKey returns the key of the task of a run. It ends with the start of the token, which the API
+// does not return: it distinguishes the run from others of the same name.
+func taskKey(in StartNotebookInput, token string) string {
+	return in.Task[:min(len(in.Task), maxTaskKey-17)] + "-" + token[:16]
+}
+
+func hasKey(run *jobs.Run, key string) bool {
+	return len(run.Tasks) > 0 && run.Tasks[0].TaskKey == key
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func cancelNotebook(n *Notebooks, run NotebookRun) error {
-	_, err := activitytest.Execute[struct{}](n.CancelNotebook, run)
+	_, err := activitytest.Execute[struct{}](n.CancelNotebook, CancelNotebookInput{Run: run, Start: cleanPin})
 	return err
 }
 
@@ -28,6 +28,26 @@ func TestCancel(t *testing.T) {
 		n, workspace, _, in := started(t, ended(jobs.RunResultStateSuccess))
 		require.NoError(t, cancelNotebook(n, in.Run))
 		require.Equal(t, ended(jobs.RunResultStateSuccess), workspace.runs[1].states[0])
+	})
+
+	// The worker died before StartNotebook could return the id.
+	t.Run("finds_the_run_of_a_start_without_an_answer", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		workspace.script = []jobs.RunState{running}
+		for _, change := range []func(*StartNotebookInput){
+			func(*StartNotebookInput) {},
+			func(in *StartNotebookInput) { in.Task, in.Notebook = "clean_geo", "clean_geo" },
+			func(in *StartNotebookInput) { in.Date = day.Add(1) },
+		} {
+			in := cleanPin
+			change(&in)
+			_, err := start(n, in)
+			require.NoError(t, err)
+		}
+		require.NoError(t, cancelNotebook(n, NotebookRun{}))
+		require.Equal(t, []int64{1}, workspace.cancelled)
+		require.NoError(t, cancelNotebook(n, NotebookRun{}), "it has ended")
+		require.Equal(t, []int64{1}, workspace.cancelled)
 	})
 
 	t.Run("errors", func(t *testing.T) {

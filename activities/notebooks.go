@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/listing"
@@ -68,10 +67,13 @@ type Notebooks struct {
 // StartNotebook starts a run of a notebook and returns its id, so that Temporal has it in the
 // history before the wait begins.
 //
-// The idempotency token of the run is derived from deployment, namespace, workflow id, original run
-// id, task and try: a retry of the activity returns the run that exists, a new try or a rerun of
-// the date starts a new one. Another active run of the same deployment, DAG, date and task, left by
-// a terminated workflow, is cancelled first, so that two runs never write the same table.
+// The idempotency token of the run is derived from deployment, namespace, workflow id, run id, task
+// and try: a retry of the activity returns the run that exists, while a new try, a reset and a rerun
+// of the date start a new one. Other active runs of the task that no workflow waits for are cancelled
+// first, so that two runs never write the same table.
+//
+// A cancellation does not interrupt the request that starts the run: the workflow needs the id of a
+// run that it has to cancel.
 func (n *Notebooks) StartNotebook(ctx context.Context, in StartNotebookInput) (NotebookRun, error) {
 	where, err := ParseCompute(n.Compute)
 	if err != nil {
@@ -82,8 +84,11 @@ func (n *Notebooks) StartNotebook(ctx context.Context, in StartNotebookInput) (N
 		return NotebookRun{}, err
 	}
 	hash := n.hash(ctx, run.Tasks[0].NotebookTask.NotebookPath)
+	if ctx.Err() != nil {
+		return NotebookRun{}, ctx.Err()
+	}
 	var runID int64
-	err = n.call(ctx, func(ctx context.Context) (err error) {
+	err = n.call(context.WithoutCancel(ctx), func(ctx context.Context) (err error) {
 		runID, err = n.Jobs.Submit(ctx, run)
 		return err
 	})
@@ -92,7 +97,7 @@ func (n *Notebooks) StartNotebook(ctx context.Context, in StartNotebookInput) (N
 	}
 	started := NotebookRun{RunID: runID, Notebook: run.Tasks[0].NotebookTask.NotebookPath, Hash: hash}
 	// Without the link the run is still complete: WaitNotebook reads it again.
-	if status, err := n.getRun(ctx, runID); err == nil {
+	if status, err := n.getRun(context.WithoutCancel(ctx), runID); err == nil {
 		started.Link = status.RunPageUrl
 	}
 	return started, nil
@@ -115,14 +120,22 @@ func (n *Notebooks) hash(ctx context.Context, path string) (hash string) {
 }
 
 // runToken returns the idempotency token of a run: 64 characters, the limit of the API.
+//
+// The run id is the current one. The original run id would survive a reset, and Databricks would
+// return the runs of before the reset, which have not seen what happened since. If the run itself
+// executes the activity, its own run id counts: a reset executes the activity again with the input
+// of before.
 func (n *Notebooks) runToken(info activity.Info, in StartNotebookInput) string {
-	identity := fmt.Sprintf("%q %q %q %q %q %d", n.Deployment, info.Namespace, info.WorkflowExecution.ID, in.OriginalRunID, in.Task, in.Try)
+	runID := in.RunID
+	if info.WorkflowExecution.ID == in.WorkflowID {
+		runID = info.WorkflowExecution.RunID
+	}
+	identity := fmt.Sprintf("%q %q %q %q %q %d", n.Deployment, info.Namespace, in.WorkflowID, runID, in.Task, in.Try)
 	sum := sha256.Sum256([]byte(identity))
 	return hex.EncodeToString(sum[:])
 }
 
-// submission returns the run to submit. Its task key ends with the start of the token, which the
-// API does not return: it distinguishes this run from others of the same name.
+// submission returns the run to submit.
 func (n *Notebooks) submission(in StartNotebookInput, where Compute, token string) jobs.SubmitRun {
 	params := map[string]string{
 		"schema":            n.Schema,
@@ -132,9 +145,8 @@ func (n *Notebooks) submission(in StartNotebookInput, where Compute, token strin
 	}
 	maps.Copy(params, in.Params)
 	params["logical_date"] = string(in.Date) // no parameter makes a run write another date
-	key := in.Task[:min(len(in.Task), maxTaskKey-17)] + "-" + token[:16]
 	task := jobs.SubmitTask{
-		TaskKey:      key,
+		TaskKey:      taskKey(in, token),
 		NotebookTask: &jobs.NotebookTask{NotebookPath: n.Folder + "/" + in.Notebook, BaseParameters: params, Source: jobs.SourceWorkspace},
 	}
 	where.place(&task)
@@ -144,37 +156,6 @@ func (n *Notebooks) submission(in StartNotebookInput, where Compute, token strin
 		Queue:            &jobs.QueueSettings{Enabled: true}, // at the limit of the workspace the run waits; otherwise it would be skipped
 		Tasks:            []jobs.SubmitTask{task},
 	}
-}
-
-// cancelOthers cancels the other active runs of the same DAG, date and task, and waits until they
-// have ended.
-func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own jobs.SubmitRun) error {
-	active, err := n.activeRuns(ctx)
-	if err != nil {
-		return err
-	}
-	prefix := n.Deployment.JobRunNamePrefix(in.DAG, in.Date, in.Task)
-	for _, run := range active {
-		if !strings.HasPrefix(run.RunName, prefix) {
-			continue
-		}
-		status, err := n.getRun(ctx, run.RunId)
-		if err != nil {
-			return databricksError(ctx, fmt.Sprintf("get active run %d", run.RunId), err)
-		}
-		if len(status.Tasks) > 0 && status.Tasks[0].TaskKey == own.Tasks[0].TaskKey {
-			continue
-		}
-		activity.GetLogger(ctx).Warn("cancelling an active run of the same task and date that no workflow waits for", "run", run.RunId, "name", run.RunName)
-		ended, err := n.cancelRun(ctx, run.RunId)
-		if err != nil {
-			return databricksError(ctx, fmt.Sprintf("cancel run %d", run.RunId), err)
-		}
-		if ended == nil {
-			return fmt.Errorf("run %d of the same task and date was cancelled but has not ended yet; retrying: %s", run.RunId, status.RunPageUrl)
-		}
-	}
-	return nil
 }
 
 // cancelRun cancels a run and waits until it has ended. It returns a nil run if that takes longer

@@ -4,108 +4,211 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
-	"golang.org/x/sync/errgroup"
+	"go.temporal.io/sdk/temporal"
 
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/launch"
 	"github.com/pinflow/pinflow/internal/run"
 )
-
-// FindGoneInput holds the slots to check.
-type FindGoneInput struct {
-	Slots []run.Slot `json:"slots"`
-}
-
-// GoneSlots holds the slots whose runs have ended and will not release them.
-type GoneSlots struct {
-	Slots []run.Slot `json:"slots,omitempty"`
-}
 
 // WorkflowClient is the part of Temporal's client that activities use; client.Client satisfies it.
 type WorkflowClient interface {
 	SignalWithStartWorkflow(ctx context.Context, workflowID, signalName string, signalArg any,
 		options client.StartWorkflowOptions, workflow any, workflowArgs ...any) (client.WorkflowRun, error)
-	SignalWorkflow(ctx context.Context, workflowID, runID, signalName string, arg any) error
+	CompleteActivityByID(ctx context.Context, namespace, workflowID, runID, activityID string, result any, err error) error
+	ListWorkflow(ctx context.Context, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
 	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 	GetWorkflow(ctx context.Context, workflowID, runID string) client.WorkflowRun
 	QueryWorkflow(ctx context.Context, workflowID, runID, queryType string, args ...any) (converter.EncodedValue, error)
 }
 
-// Pools sends the messages of runs to the workflows of pools.
+// Pools carries messages between runs and the Pools workflow.
 type Pools struct {
 	Client     WorkflowClient
 	Deployment run.Deployment
 }
 
-// RequestSlot requests a slot of a pool and starts the pool if it is not running. The pool grants
-// the slot with a signal to the run. Requests are idempotent.
-func (p *Pools) RequestSlot(ctx context.Context, in run.SlotMessage) error {
-	if err := p.send(ctx, in); err != nil {
-		return fmt.Errorf("request a slot of pool %s: %w", in.Slot.Pool, err)
+// SendToPools sends a message to the Pools workflow of the deployment, and starts the workflow if
+// it is not running. Messages are idempotent.
+func (p *Pools) SendToPools(ctx context.Context, in run.PoolsMessage) error {
+	options := launch.PoolsOptions(p.Deployment)
+	if _, err := p.Client.SignalWithStartWorkflow(ctx, options.ID, run.PoolsSignal, in, options, run.PoolsWorkflow, run.PoolsState{}); err != nil {
+		return fmt.Errorf("send a message to workflow %s: %w", options.ID, err)
 	}
 	return nil
 }
 
-// ReserveSlots reserves slots that a run will request soon. It starts pools that are not running: a
-// backfill may request a slot before the run does.
-func (p *Pools) ReserveSlots(ctx context.Context, in run.ReserveInput) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, message := range in.Messages {
-		message.Reserve = true
-		group.Go(func() error {
-			if err := p.send(ctx, message); err != nil {
-				return fmt.Errorf("reserve a slot of pool %s: %w", message.Slot.Pool, err)
-			}
-			return nil
-		})
+// RunInPool is the part of a request that the run's page in the Web UI shows: it begins when the
+// run has sent the request, and ends with the answer of the Pools workflow, through AnswerRequest.
+// It occupies no worker meanwhile.
+//
+// A reset of the run schedules the activity in progress again, without the message before it: then
+// the request is sent from here, as one of the new run.
+func (p *Pools) RunInPool(ctx context.Context, in run.Request) (run.WorkDone, error) {
+	info := activity.GetInfo(ctx)
+	if in.RunID != info.WorkflowExecution.RunID {
+		in.RunID = info.WorkflowExecution.RunID
+		if err := p.SendToPools(ctx, run.PoolsMessage{Request: &in}); err != nil {
+			return run.WorkDone{}, err
+		}
 	}
-	return group.Wait()
+	return run.WorkDone{}, activity.ErrResultPending
 }
 
-// send signals a pool and starts it if it is not running.
-func (p *Pools) send(ctx context.Context, in run.SlotMessage) error {
-	options := client.StartWorkflowOptions{
-		TaskQueue:     p.Deployment.TaskQueue(),
-		StaticSummary: fmt.Sprintf("pool %s, slots: %d", in.Slot.Pool, in.Slots),
-	}
-	state := run.PoolState{Name: in.Slot.Pool, Slots: in.Slots}
-	_, err := p.Client.SignalWithStartWorkflow(ctx, p.Deployment.PoolWorkflowID(in.Slot.Pool), run.PoolSignal, in, options, run.PoolWorkflow, state)
-	return err
+// AnswerRequestInput is the end of the work that a request asked for.
+type AnswerRequestInput struct {
+	Request run.Request  `json:"request"`
+	Done    run.WorkDone `json:"done"`
+	// Error is why the work failed, ErrorType the type of that error; both are empty if it
+	// succeeded.
+	Error     string `json:"error,omitempty"`
+	ErrorType string `json:"errorType,omitempty"`
+	// Cancelled reports whether the work was cancelled because the request was withdrawn.
+	Cancelled bool `json:"cancelled,omitempty"`
 }
 
-// ReleaseSlot releases a slot, or withdraws the request for one. A pool that has ended needs no
-// release.
-func (p *Pools) ReleaseSlot(ctx context.Context, in run.SlotMessage) error {
-	in.Release = true
-	err := p.Client.SignalWorkflow(ctx, p.Deployment.PoolWorkflowID(in.Slot.Pool), "", run.PoolSignal, in)
-	if isNotFound(err) {
+// AnswerRequest ends the activity of a request with the result of the work. A run that has closed
+// needs no answer.
+func (p *Pools) AnswerRequest(ctx context.Context, in AnswerRequestInput) error {
+	var failed error
+	switch {
+	case in.Cancelled:
+		failed = temporal.NewCanceledError()
+	case in.Error != "":
+		failed = temporal.NewApplicationErrorWithOptions(in.Error, in.ErrorType, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{in.Done}})
+	}
+	to := in.Request
+	err := p.Client.CompleteActivityByID(ctx, activity.GetInfo(ctx).Namespace, to.WorkflowID, to.RunID, to.ActivityID, in.Done, failed)
+	if !isNotFound(err) {
+		return err
+	}
+	return p.checkAnswered(ctx, to, err)
+}
+
+// answerAttempts is how often an answer is sent to an open run that has no such activity.
+const answerAttempts = 3
+
+// checkAnswered returns nil if a request needs no answer, although Temporal did not find its
+// activity: because the run has closed, or because the answer has arrived before. Otherwise the
+// activity is about to be scheduled or taken: the answer to a request that is withdrawn at once can
+// come before that.
+func (p *Pools) checkAnswered(ctx context.Context, to run.Request, cause error) error {
+	response, err := p.Client.DescribeWorkflowExecution(ctx, to.WorkflowID, to.RunID)
+	switch {
+	case isNotFound(err) || err == nil && response.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return nil
+	case err != nil:
+		return fmt.Errorf("look up run %s: %w", to.WorkflowID, err)
+	}
+	pending := slices.ContainsFunc(response.GetPendingActivities(), func(a *workflowpb.PendingActivityInfo) bool { return a.GetActivityId() == to.ActivityID })
+	if info := activity.GetInfo(ctx); !pending && !info.IsLocalActivity && info.Attempt >= answerAttempts {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("release the slot of pool %s: %w", in.Slot.Pool, err)
-	}
-	return nil
+	return fmt.Errorf("answer %s of run %s: %w", to.ActivityID, to.WorkflowID, cause)
 }
 
-// FindGone returns the slots whose runs have ended. A run that was reset continues under a new run
-// id and keeps its slot; another run of the same date does not inherit it.
-func (p *Pools) FindGone(ctx context.Context, in FindGoneInput) (GoneSlots, error) {
-	var gone GoneSlots
-	for _, slot := range in.Slots {
-		response, err := p.Client.DescribeWorkflowExecution(ctx, slot.WorkflowID, "")
-		if err != nil && !isNotFound(err) {
-			return GoneSlots{}, fmt.Errorf("look up run %s: %w", slot.WorkflowID, err)
+// Requester is a run that has requested work.
+type Requester struct {
+	WorkflowID string `json:"workflowId"`
+	RunID      string `json:"runId"`
+}
+
+// FindClosedInput holds the runs to check.
+type FindClosedInput struct {
+	Requesters []Requester `json:"requesters"`
+}
+
+// ClosedRequesters holds the runs that have closed, in the order of the input.
+type ClosedRequesters struct {
+	Requesters []Requester `json:"requesters,omitempty"`
+}
+
+// FindClosed returns the runs that have closed and wait for no answer any more. A run that was
+// reset has closed: the new run has sent requests of its own.
+func (p *Pools) FindClosed(ctx context.Context, in FindClosedInput) (ClosedRequesters, error) {
+	var closed ClosedRequesters
+	for _, r := range in.Requesters {
+		open, err := p.isOpen(ctx, r)
+		if err != nil {
+			return ClosedRequesters{}, err
 		}
-		info := response.GetWorkflowExecutionInfo()
-		if info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || info.GetFirstRunId() != slot.OriginalRunID {
-			gone.Slots = append(gone.Slots, slot)
+		if !open {
+			closed.Requesters = append(closed.Requesters, r)
 		}
 	}
-	return gone, nil
+	return closed, nil
+}
+
+func (p *Pools) isOpen(ctx context.Context, r Requester) (bool, error) {
+	response, err := p.Client.DescribeWorkflowExecution(ctx, r.WorkflowID, r.RunID)
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up run %s: %w", r.WorkflowID, err)
+	}
+	return response.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
+// maxFound limits how many runs one attempt of FindRequests queries.
+const maxFound = 100
+
+// FindRequestsInput continues a search. The token is empty at its start.
+type FindRequestsInput struct {
+	PageToken []byte `json:"pageToken,omitempty"`
+}
+
+// FoundRequests holds requests of open runs.
+type FoundRequests struct {
+	Requests []run.OpenRequest `json:"requests,omitempty"`
+	// PageToken continues the search; it is empty at its end.
+	PageToken []byte `json:"pageToken,omitempty"`
+}
+
+// FindRequests returns the requests of the open runs that have no answer yet, for a Pools workflow
+// that does not know them. A run that cannot be queried, because its workflow task fails, is left
+// out: StartNotebook protects the tables that such a run may still write.
+func (p *Pools) FindRequests(ctx context.Context, in FindRequestsInput) (FoundRequests, error) {
+	info := activity.GetInfo(ctx)
+	page, err := p.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: info.Namespace, PageSize: maxFound, NextPageToken: in.PageToken,
+		Query: fmt.Sprintf("WorkflowType = '%s' AND TaskQueue = '%s' AND ExecutionStatus = 'Running'", run.RunWorkflow, p.Deployment.TaskQueue()),
+	})
+	if err != nil {
+		return FoundRequests{}, fmt.Errorf("list open runs: %w", err)
+	}
+	found := FoundRequests{PageToken: page.GetNextPageToken()}
+	for _, execution := range page.GetExecutions() {
+		id := execution.GetExecution()
+		requests, err := p.requestsOf(ctx, id.GetWorkflowId(), id.GetRunId())
+		activity.RecordHeartbeat(ctx)
+		if err != nil {
+			activity.GetLogger(ctx).Warn("A run does not answer; its requests are not restored", "run", id.GetWorkflowId(), "error", err)
+			continue
+		}
+		found.Requests = append(found.Requests, requests...)
+	}
+	return found, nil
+}
+
+func (p *Pools) requestsOf(ctx context.Context, workflowID, runID string) (requests []run.OpenRequest, err error) {
+	answer, err := p.Client.QueryWorkflow(ctx, workflowID, runID, run.RequestsQuery)
+	if err != nil {
+		return nil, err
+	}
+	if err := answer.Get(&requests); err != nil {
+		return nil, failure.NonRetryable(failure.InvalidInput, err, "decode the requests of run %s: %v", workflowID, err)
+	}
+	return requests, nil
 }
 
 func isNotFound(err error) bool {

@@ -2,8 +2,8 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,16 +14,21 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/pinflow/pinflow/activities/activitytest"
+	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/launch"
 	"github.com/pinflow/pinflow/internal/run"
 )
 
 // namespace is a WorkflowClient of functions.
 type namespace struct {
 	signalWithStart func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error
-	signal          func(workflowID, signal string, arg any) error
+	complete        func(workflowID, runID, activityID string, result any, err error) error
+	list            func(*workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
 	describe        func(workflowID, runID string) (*workflowpb.WorkflowExecutionInfo, error)
+	pending         []*workflowpb.PendingActivityInfo
 	query           func(workflowID, queryType string) (converter.EncodedValue, error)
 	get             func(ctx context.Context, workflowID, runID string) error
 	result          run.Result // of a run that succeeded
@@ -33,8 +38,12 @@ func (n *namespace) SignalWithStartWorkflow(_ context.Context, workflowID, signa
 	return nil, n.signalWithStart(workflowID, signal, arg, options, workflow, args)
 }
 
-func (n *namespace) SignalWorkflow(_ context.Context, workflowID, _, signal string, arg any) error {
-	return n.signal(workflowID, signal, arg)
+func (n *namespace) CompleteActivityByID(_ context.Context, _, workflowID, runID, activityID string, result any, err error) error {
+	return n.complete(workflowID, runID, activityID, result, err)
+}
+
+func (n *namespace) ListWorkflow(_ context.Context, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	return n.list(request)
 }
 
 func (n *namespace) DescribeWorkflowExecution(_ context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
@@ -42,7 +51,7 @@ func (n *namespace) DescribeWorkflowExecution(_ context.Context, workflowID, run
 	if err != nil {
 		return nil, err
 	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}, nil
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info, PendingActivities: n.pending}, nil
 }
 
 func (n *namespace) QueryWorkflow(_ context.Context, workflowID, _, queryType string, _ ...any) (converter.EncodedValue, error) {
@@ -66,114 +75,166 @@ func (r *someRun) Get(ctx context.Context, into any) error {
 	return r.n.get(ctx, r.workflowID, r.runID)
 }
 
-var someSlot = run.Slot{Pool: "query", WorkflowID: "pinterest-daily-2022-10-18", OriginalRunID: "first", Task: "query", Try: 2, Priority: 3}
+// isRunning describes every workflow as running, or as closed.
+func isRunning(running bool) func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+	status := enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED
+	if running {
+		status = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+	}
+	return func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+		return &workflowpb.WorkflowExecutionInfo{Status: status}, nil
+	}
+}
 
-func TestRequestSlot(t *testing.T) {
-	t.Run("starts_the_pool_if_needed", func(t *testing.T) {
-		in := run.SlotMessage{Slot: someSlot, Slots: 1}
+var someRequest = run.Request{WorkflowID: "w", RunID: "r", Task: "query", Try: 2, ActivityID: "query-try-2", Pool: "query", Slots: 1, Operator: json.RawMessage(`{"notebook":{"name":"query"}}`)}
+
+func TestSendToPools(t *testing.T) {
+	t.Run("starts_the_workflow_if_it_is_not_running", func(t *testing.T) {
+		in := run.PoolsMessage{Request: &someRequest}
 		n := &namespace{signalWithStart: func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error {
-			require.Equal(t, "pinflow.pool.query", workflowID)
-			require.Equal(t, run.PoolSignal, signal)
-			require.Equal(t, in, arg)
-			require.Equal(t, "pinflow", options.TaskQueue)
-			require.Equal(t, run.PoolWorkflow, workflow)
-			require.Equal(t, []any{run.PoolState{Name: "query", Slots: 1}}, args)
+			require.Equal(t, launch.PoolsOptions("pinflow").ID, workflowID)
+			require.Equal(t, []any{run.PoolsSignal, in, run.PoolsWorkflow, []any{run.PoolsState{}}}, []any{signal, arg, workflow, args})
+			require.Equal(t, enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, options.WorkflowIDConflictPolicy)
 			return nil
 		}}
-		_, err := activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).RequestSlot, in)
+		_, err := activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: "pinflow"}).SendToPools, in)
 		require.NoError(t, err)
 		n.signalWithStart = func(string, string, any, client.StartWorkflowOptions, any, []any) error {
 			return errors.New("no connection")
 		}
-		_, err = activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).RequestSlot, in)
-		activitytest.RequireRetryable(t, err, "request a slot of pool query: no connection")
+		_, err = activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: "pinflow"}).SendToPools, in)
+		activitytest.RequireRetryable(t, err, "no connection")
 	})
 }
 
-func TestReleaseSlot(t *testing.T) {
-	t.Run("a_pool_that_has_ended_needs_no_release", func(t *testing.T) {
-		var sent []run.SlotMessage
-		n := &namespace{signal: func(workflowID, _ string, arg any) error {
-			require.Equal(t, "pinflow.pool.query", workflowID)
-			sent = append(sent, arg.(run.SlotMessage))
+func TestRunInPool(t *testing.T) {
+	t.Run("sends_the_request_again_after_a_reset", func(t *testing.T) {
+		var sent []run.PoolsMessage
+		n := &namespace{signalWithStart: func(_, _ string, arg any, _ client.StartWorkflowOptions, _ any, _ []any) error {
+			sent = append(sent, arg.(run.PoolsMessage))
 			return nil
 		}}
-		_, err := activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
-		require.NoError(t, err)
-		require.Equal(t, []run.SlotMessage{{Slot: someSlot, Release: true}}, sent)
+		own := someRequest
+		own.RunID = "default-test-run-id"
+		_, err := activitytest.Execute[run.WorkDone]((&Pools{Client: n, Deployment: "pinflow"}).RunInPool, own)
+		require.ErrorContains(t, err, "do not autocomplete")
+		require.Empty(t, sent, "the run has sent it")
 
-		n.signal = func(string, string, any) error {
-			return serviceerror.NewNotFound("workflow execution already completed")
+		before := someRequest
+		before.RunID = "before the reset"
+		_, err = activitytest.Execute[run.WorkDone]((&Pools{Client: n, Deployment: "pinflow"}).RunInPool, before)
+		require.ErrorContains(t, err, "do not autocomplete")
+		require.Equal(t, []run.PoolsMessage{{Request: &own}}, sent)
+	})
+}
+
+func TestAnswerRequest(t *testing.T) {
+	done := run.WorkDone{Outcome: run.Outcome{Rows: 3}}
+	answer := func(n *namespace, in AnswerRequestInput) error {
+		_, err := activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: "pinflow"}).AnswerRequest, in)
+		return err
+	}
+
+	t.Run("ends_the_activity_of_the_request", func(t *testing.T) {
+		var got []error
+		n := &namespace{complete: func(workflowID, runID, activityID string, result any, err error) error {
+			require.Equal(t, []any{"w", "r", "query-try-2", done}, []any{workflowID, runID, activityID, result})
+			got = append(got, err)
+			return nil
+		}}
+		require.NoError(t, answer(n, AnswerRequestInput{Request: someRequest, Done: done}))
+		require.NoError(t, answer(n, AnswerRequestInput{Request: someRequest, Done: done, Cancelled: true}))
+		require.NoError(t, answer(n, AnswerRequestInput{Request: someRequest, Done: done, Error: "no table geo", ErrorType: failure.NotebookFailed}))
+		require.NoError(t, got[0])
+		require.True(t, temporal.IsCanceledError(got[1]))
+		activitytest.RequireNonRetryable(t, got[2], failure.NotebookFailed, "no table geo")
+		var failed *temporal.ApplicationError
+		require.ErrorAs(t, got[2], &failed)
+		var details run.WorkDone
+		require.NoError(t, failed.Details(&details))
+		require.Equal(t, done, details)
+	})
+
+	t.Run("is_repeated_until_the_run_has_it", func(t *testing.T) {
+		missing := serviceerror.NewNotFound("activity not found")
+		for name, c := range map[string]struct {
+			describe func(string, string) (*workflowpb.WorkflowExecutionInfo, error)
+			pending  []*workflowpb.PendingActivityInfo
+			retried  bool
+		}{
+			"a closed run needs none":               {isRunning(false), nil, false},
+			"so does a run that Temporal forgot":    {func(string, string) (*workflowpb.WorkflowExecutionInfo, error) { return nil, missing }, nil, false},
+			"the activity is not taken yet":         {isRunning(true), []*workflowpb.PendingActivityInfo{{ActivityId: "query-try-2"}}, true},
+			"the activity is not scheduled yet":     {isRunning(true), []*workflowpb.PendingActivityInfo{{ActivityId: "load-try-1"}}, true},
+			"it is not known whether the run lives": {func(string, string) (*workflowpb.WorkflowExecutionInfo, error) { return nil, errors.New("unavailable") }, nil, true},
+		} {
+			t.Run(name, func(t *testing.T) {
+				n := &namespace{complete: func(string, string, string, any, error) error { return missing }, describe: c.describe, pending: c.pending}
+				err := answer(n, AnswerRequestInput{Request: someRequest})
+				require.Equal(t, c.retried, err != nil, "%v", err)
+			})
 		}
-		_, err = activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
+		n := &namespace{complete: func(string, string, string, any, error) error { return errors.New("unavailable") }}
+		activitytest.RequireRetryable(t, answer(n, AnswerRequestInput{Request: someRequest}), "unavailable")
+	})
+}
+
+func TestFindClosed(t *testing.T) {
+	t.Run("a_run_that_is_not_running_has_closed", func(t *testing.T) {
+		n := &namespace{describe: func(workflowID, runID string) (*workflowpb.WorkflowExecutionInfo, error) {
+			require.Equal(t, "r", runID, "a reset run is another one")
+			if workflowID == "forgotten" {
+				return nil, serviceerror.NewNotFound("no such workflow")
+			}
+			return isRunning(workflowID == "open")("", "")
+		}}
+		in := FindClosedInput{Requesters: []Requester{{"open", "r"}, {"terminated", "r"}, {"forgotten", "r"}}}
+		closed, err := activitytest.Execute[ClosedRequesters]((&Pools{Client: n, Deployment: "pinflow"}).FindClosed, in)
 		require.NoError(t, err)
-		n.signal = func(string, string, any) error { return serviceerror.NewUnavailable("unavailable") }
-		_, err = activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).ReleaseSlot, run.SlotMessage{Slot: someSlot})
+		require.Equal(t, in.Requesters[1:], closed.Requesters)
+
+		n.describe = func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+			return nil, serviceerror.NewUnavailable("unavailable")
+		}
+		_, err = activitytest.Execute[ClosedRequesters]((&Pools{Client: n, Deployment: "pinflow"}).FindClosed, in)
 		activitytest.RequireRetryable(t, err, "unavailable")
 	})
 }
 
-func TestReserveSlots(t *testing.T) {
-	t.Run("signals_all_pools_and_starts_them", func(t *testing.T) {
-		other := someSlot
-		other.Pool = "load"
-		var sent sync.Map
-		n := &namespace{signalWithStart: func(workflowID, signal string, arg any, options client.StartWorkflowOptions, workflow any, args []any) error {
-			require.Equal(t, []any{run.PoolSignal, "pinflow", run.PoolWorkflow}, []any{signal, options.TaskQueue, workflow})
-			sent.Store(workflowID, []any{arg, args[0]})
-			return nil
-		}}
-		in := run.ReserveInput{Messages: []run.SlotMessage{{Slot: someSlot, Slots: 1}, {Slot: other, Slots: 2}}}
-		_, err := activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).ReserveSlots, in)
-		require.NoError(t, err)
-		query, _ := sent.Load("pinflow.pool.query")
-		require.Equal(t, []any{run.SlotMessage{Slot: someSlot, Slots: 1, Reserve: true}, run.PoolState{Name: "query", Slots: 1}}, query)
-		load, _ := sent.Load("pinflow.pool.load")
-		require.Equal(t, []any{run.SlotMessage{Slot: other, Slots: 2, Reserve: true}, run.PoolState{Name: "load", Slots: 2}}, load)
-
-		n.signalWithStart = func(workflowID, _ string, _ any, _ client.StartWorkflowOptions, _ any, _ []any) error {
-			if workflowID == "pinflow.pool.load" {
-				return nil
-			}
-			return serviceerror.NewUnavailable("unavailable")
-		}
-		_, err = activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: run.DefaultDeployment}).ReserveSlots, in)
-		activitytest.RequireRetryable(t, err, "reserve a slot of pool query")
-	})
-}
-
-func TestFindGone(t *testing.T) {
-	t.Run("only_a_running_run_keeps_its_slot", func(t *testing.T) {
-		const (
-			running    = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
-			terminated = enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED
-		)
-		for name, c := range map[string]struct {
-			info *workflowpb.WorkflowExecutionInfo
-			err  error
-			gone bool
-		}{
-			"running":           {&workflowpb.WorkflowExecutionInfo{Status: running, FirstRunId: "first"}, nil, false},
-			"reset":             {&workflowpb.WorkflowExecutionInfo{Status: running, FirstRunId: "first", Execution: &commonpb.WorkflowExecution{RunId: "second"}}, nil, false},
-			"terminated":        {&workflowpb.WorkflowExecutionInfo{Status: terminated, FirstRunId: "first"}, nil, true},
-			"another run of it": {&workflowpb.WorkflowExecutionInfo{Status: running, FirstRunId: "other"}, nil, true},
-			"forgotten":         {nil, serviceerror.NewNotFound("no such workflow"), true},
-		} {
-			t.Run(name, func(t *testing.T) {
-				n := &namespace{describe: func(workflowID, runID string) (*workflowpb.WorkflowExecutionInfo, error) {
-					require.Equal(t, someSlot.WorkflowID, workflowID)
-					require.Empty(t, runID)
-					return c.info, c.err
-				}}
-				gone, err := activitytest.Execute[GoneSlots]((&Pools{Client: n, Deployment: run.DefaultDeployment}).FindGone, FindGoneInput{Slots: []run.Slot{someSlot}})
+func TestFindRequests(t *testing.T) {
+	t.Run("asks_the_open_runs_page_by_page", func(t *testing.T) {
+		n := &namespace{
+			list: func(request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+				require.Contains(t, request.Query, "WorkflowType = 'Run' AND TaskQueue = '")
+				require.Equal(t, "page 2", string(request.NextPageToken))
+				page := &workflowservice.ListWorkflowExecutionsResponse{NextPageToken: []byte("page 3")}
+				for _, id := range []string{"idle", "blocked", "waiting"} {
+					page.Executions = append(page.Executions, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "r"}})
+				}
+				return page, nil
+			},
+			query: func(workflowID, query string) (converter.EncodedValue, error) {
+				require.Equal(t, run.RequestsQuery, query)
+				open := []run.OpenRequest{}
+				switch workflowID {
+				case "blocked":
+					return nil, errors.New("its workflow task fails")
+				case "waiting":
+					open = append(open, run.OpenRequest{Request: someRequest, Started: true})
+				}
+				payloads, err := converter.GetDefaultDataConverter().ToPayloads(open)
 				require.NoError(t, err)
-				require.Equal(t, c.gone, len(gone.Slots) == 1)
-			})
+				return client.NewValue(payloads), nil
+			},
 		}
-		n := &namespace{describe: func(string, string) (*workflowpb.WorkflowExecutionInfo, error) {
+		found, err := activitytest.Execute[FoundRequests]((&Pools{Client: n, Deployment: "pinflow"}).FindRequests, FindRequestsInput{PageToken: []byte("page 2")})
+		require.NoError(t, err)
+		require.Equal(t, FoundRequests{Requests: []run.OpenRequest{{Request: someRequest, Started: true}}, PageToken: []byte("page 3")}, found)
+
+		n.list = func(*workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 			return nil, serviceerror.NewUnavailable("unavailable")
-		}}
-		_, err := activitytest.Execute[GoneSlots]((&Pools{Client: n, Deployment: run.DefaultDeployment}).FindGone, FindGoneInput{Slots: []run.Slot{someSlot}})
+		}
+		_, err = activitytest.Execute[FoundRequests]((&Pools{Client: n, Deployment: "pinflow"}).FindRequests, FindRequestsInput{})
 		activitytest.RequireRetryable(t, err, "unavailable")
 	})
 }

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/activities/activitytest"
+	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/notebooks"
@@ -24,7 +26,7 @@ func newNotebooks() (*Notebooks, *workspace, *hand) {
 	}, jobs, hand
 }
 
-var cleanPin = StartNotebookInput{Notebook: "clean_pin", DAG: "pinterest-daily", Date: day, Task: "clean_pin", Try: 1, OriginalRunID: "run-a"}
+var cleanPin = StartNotebookInput{Notebook: "clean_pin", DAG: "pinterest-daily", Date: day, Task: "clean_pin", Try: 1, WorkflowID: "w", RunID: "run-a"}
 
 func start(n *Notebooks, in StartNotebookInput) (NotebookRun, error) {
 	return activitytest.Execute[NotebookRun](n.StartNotebook, in)
@@ -64,7 +66,7 @@ func TestStart(t *testing.T) {
 		workspace.runs[1].states = []jobs.RunState{ended(jobs.RunResultStateFailed)}
 		for i, change := range []func(*StartNotebookInput){
 			func(in *StartNotebookInput) { in.Try = 2 },
-			func(in *StartNotebookInput) { in.OriginalRunID = "run-b" }, // an explicit rerun of the date
+			func(in *StartNotebookInput) { in.RunID = "run-b" }, // a rerun of the date, or a reset of its run
 			func(in *StartNotebookInput) { in.Task = "clean_geo" },
 		} {
 			in := cleanPin
@@ -94,7 +96,7 @@ func TestStart(t *testing.T) {
 		n, workspace, _ := newNotebooks()
 		workspace.script = []jobs.RunState{running}
 		terminated := cleanPin
-		terminated.OriginalRunID = "run-of-a-terminated-workflow" // its run has the very same name
+		terminated.RunID = "run-of-a-terminated-workflow" // its run has the very same name
 		_, err := start(n, terminated)
 		require.NoError(t, err)
 		for _, other := range []StartNotebookInput{
@@ -130,6 +132,45 @@ func TestStart(t *testing.T) {
 		_, err := start(dev, again)
 		require.NoError(t, err)
 		require.Equal(t, []int64{2}, workspace.cancelled)
+	})
+
+	// The Pools workflow, or a run, was terminated: its Databricks run still writes the table.
+	t.Run("a_task_with_a_pool_also_cancels_runs_of_other_dates", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		workspace.script = []jobs.RunState{running}
+		for i := range 3 {
+			other := cleanPin
+			other.Date, other.WorkflowID = day.Add(1+i), string(day.Add(1+i))
+			_, err := start(n, other)
+			require.NoError(t, err)
+		}
+		in := cleanPin
+		in.Pooled, in.Beside = true, []dates.Date{day.Add(2)} // the pool has another slot
+		_, err := start(n, in)
+		require.NoError(t, err)
+		require.ElementsMatch(t, []int64{1, 3}, workspace.cancelled)
+	})
+
+	// The order to cancel comes while Submit is on its way: Databricks has made the run.
+	t.Run("a_cancellation_does_not_interrupt_the_request", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		workspace.script = []jobs.RunState{running}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		workspace.submitting = func(ctx context.Context) error { cancel(); return ctx.Err() } // as the HTTP client does
+		run, err := activitytest.ExecuteIn[NotebookRun](activitytest.EnvironmentIn(ctx), n.StartNotebook, cleanPin)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, run.RunID, "the workflow has to cancel it")
+		require.NotEmpty(t, run.Link)
+	})
+
+	t.Run("a_cancelled_start_starts_nothing", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_, err := activitytest.ExecuteIn[NotebookRun](activitytest.EnvironmentIn(ctx), n.StartNotebook, cleanPin)
+		require.Error(t, err)
+		require.Empty(t, workspace.runs)
 	})
 
 	t.Run("waits_for_the_cancelled_run_to_end", func(t *testing.T) {

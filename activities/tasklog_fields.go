@@ -21,10 +21,8 @@ func LogFields(value any) []any {
 		return []any{"notebook", v.Notebook}
 	case WaitNotebookInput:
 		return []any{"run", v.Run.RunID}
-	case run.SlotMessage:
-		return []any{"pool", v.Slot.Pool}
-	case run.ReserveInput:
-		return []any{"pools", len(v.Messages)}
+	case run.Request:
+		return []any{"pool", v.Pool}
 	case landing.Plan:
 		return []any{"offsets", v.Offsets(), "partitions", len(v.Ranges), "partial", v.Partial}
 	case landing.PartitionSummary:

@@ -9,16 +9,30 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
-// StartNotebookInput is the run to start. DAG, date, task, try and the original run id of the
-// workflow identify it: a retry of the activity rejoins the run, a new try starts a new one.
+// StartNotebookInput is the run to start. Workflow id, run id, task and try identify it: a retry of
+// the activity rejoins the run, while a new try, and the same try after a reset of the workflow,
+// start a new one.
 type StartNotebookInput struct {
-	Notebook      string            `json:"notebook"` // name without folder and extension, as in clean_pin
-	DAG           string            `json:"dag"`
-	Date          dates.Date        `json:"date"`
-	Task          string            `json:"task"`
-	Try           int               `json:"try"`
-	OriginalRunID string            `json:"originalRunId"`
-	Params        map[string]string `json:"params"`
+	Notebook string     `json:"notebook"` // name without folder and extension, as in clean_pin
+	DAG      string     `json:"dag"`
+	Date     dates.Date `json:"date"`
+	Task     string     `json:"task"`
+	Try      int        `json:"try"`
+	// WorkflowID and RunID are those of the run of the date, whichever workflow does its work.
+	WorkflowID string            `json:"workflowId"`
+	RunID      string            `json:"runId"`
+	Params     map[string]string `json:"params"`
+	// Pooled reports whether the task has a pool. Active runs of the task for other dates are then
+	// left over, except those of the dates in Beside, and are cancelled first.
+	Pooled bool         `json:"pooled,omitempty"`
+	Beside []dates.Date `json:"beside,omitempty"`
+}
+
+// CancelNotebookInput selects the Databricks run to cancel. Without an id it is the run that the
+// input of StartNotebook may have started.
+type CancelNotebookInput struct {
+	Run   NotebookRun        `json:"run"`
+	Start StartNotebookInput `json:"start"`
 }
 
 // NotebookRun is a Databricks run of a notebook. Link is its page in the workspace.

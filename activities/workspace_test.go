@@ -24,6 +24,8 @@ type workspace struct {
 	output    jobs.RunOutput
 	fault     func(request string) error
 	lost      func(request string) error // fails a request after it had its effect
+	// submitting fails the request to submit after it had its effect, by the context of the request.
+	submitting func(context.Context) error
 }
 
 type fakeRun struct {
@@ -49,7 +51,7 @@ func (w *workspace) begin(request string) error {
 	return nil
 }
 
-func (w *workspace) Submit(_ context.Context, run jobs.SubmitRun) (int64, error) {
+func (w *workspace) Submit(ctx context.Context, run jobs.SubmitRun) (int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.begin("submit"); err != nil {
@@ -68,6 +70,11 @@ func (w *workspace) Submit(_ context.Context, run jobs.SubmitRun) (int64, error)
 	}
 	if w.lost != nil {
 		return 0, w.lost("submit")
+	}
+	if w.submitting != nil {
+		if err := w.submitting(ctx); err != nil {
+			return 0, err
+		}
 	}
 	return id, nil
 }

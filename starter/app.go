@@ -57,7 +57,8 @@ type app struct {
 func newApp() *app {
 	return &app{
 		Term: term.Standard(), systems: systems.Real(), catalog: workflows.DefaultCatalog, notebooks: notebooks.All(), buildID: config.BuildID(),
-		checkOperators: workflows.CheckOperators, operator: operatorName, load: config.LoadOperator,
+		checkOperators: func(c dag.Catalog) error { return workflows.CheckOperators(c, workflows.DefaultOperators) },
+		operator:       operatorName, load: config.LoadOperator,
 	}
 }
 

@@ -25,9 +25,14 @@ import (
 	"github.com/pinflow/pinflow/starter/startertest"
 )
 
-// slot is a place in a pool of a date's task.
-func slot(pool string, date dates.Date, try int) run.Slot {
-	return run.Slot{Pool: pool, WorkflowID: run.DefaultDeployment.WorkflowID(pipeline, date), Task: pool, Try: try}
+// requested is the request of a date's task, which has the name of its pool.
+func requested(pool string, date dates.Date, try int) run.Request {
+	return run.Request{Pool: pool, Slots: map[string]int{"query": 2}[pool], DAG: pipeline, Date: date, Task: pool, Try: try}
+}
+
+// working is such a request at work.
+func working(pool string, date dates.Date, try int) run.Work {
+	return run.Work{Request: requested(pool, date, try)}
 }
 
 // open adds an open workflow that gives this answer to queries.
@@ -70,11 +75,11 @@ func busy(t *testing.T) *world {
 		}
 		return rows, nil
 	}
-	w.open(run.DefaultDeployment.PoolWorkflowID("clean_geo"), run.PoolState{Name: "clean_geo", Slots: 1, Holders: []run.Slot{slot("clean_geo", "2022-10-07", 1)},
-		Waiting: []run.Slot{slot("clean_geo", "2022-10-18", 1), slot("clean_geo", "2022-10-08", 2)}})
-	w.open(run.DefaultDeployment.PoolWorkflowID("clean_user"), run.PoolState{Name: "clean_user", Slots: 1, Waiting: []run.Slot{slot("clean_user", "2022-10-08", 1)},
-		Reserved: []run.Reservation{{Slot: slot("clean_user", "2022-10-18", 1), Until: noon}}})
-	w.open(run.DefaultDeployment.PoolWorkflowID("query"), run.PoolState{Name: "query", Slots: 2, Holders: []run.Slot{slot("query", "2022-10-05", 1), slot("query", "2022-10-06", 3)}})
+	w.open(run.DefaultDeployment.PoolsID(), run.PoolsState{
+		Work:      []run.Work{working("clean_geo", "2022-10-07", 1), working("query", "2022-10-05", 1), working("query", "2022-10-06", 3)},
+		Waiting:   []run.Request{requested("clean_geo", "2022-10-18", 1), requested("clean_geo", "2022-10-08", 2), requested("clean_user", "2022-10-08", 1)},
+		Announced: []run.Announcement{{DAG: pipeline, Date: "2022-10-18", Pools: map[string]string{"clean_user": "clean_user"}}},
+	})
 	return w
 }
 
@@ -148,9 +153,9 @@ func TestOverview(t *testing.T) {
 				require.Contains(t, stdout, "2022-10-14  missed", "gaps need no worker")
 				require.Regexp(t, `2022-10-17 +held`, stdout, "visibility knows that it is held")
 				require.Regexp(t, `clean_geo +\?/1 +not known`, stdout)
-				require.Contains(t, stdout, "idle: load (1)")
+				require.Regexp(t, `load +\?/1 +not known`, stdout)
 				require.Contains(t, stdout, "pinflow.pipeline.backfill.2022-10-01.2022-10-10")
-				require.Contains(t, stdout, "NOT KNOWN: the activity of runs, the progress of backfills, the slots of pools\n  no worker")
+				require.Contains(t, stdout, "NOT KNOWN: the activity of runs, the progress of backfills, the work of pools\n  no worker")
 			})
 		}
 	})
@@ -170,9 +175,9 @@ func TestOverview(t *testing.T) {
 		code, stdout, _ = w.starter(t, "status")
 		require.Zero(t, code)
 		require.Contains(t, stdout, "pipeline: paused (holiday)\n  resume it with `starter schedule resume`\n\nGAPS: none")
-		w.temporal.executions[run.DefaultDeployment.PoolWorkflowID("load")] = &fakeExecution{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
+		w.temporal.executions[run.DefaultDeployment.PoolsID()] = &fakeExecution{status: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
 		_, stdout, _ = w.starter(t, "status")
-		require.Contains(t, stdout, "all idle: load (1)", "a pool that does not run is idle")
+		require.Contains(t, stdout, "all idle: load (1)", "without the Pools workflow all pools are idle")
 	})
 
 	t.Run("says_since_when_dates_are_expected", func(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/service/sql"
 	"github.com/stretchr/testify/require"
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/ledger"
@@ -269,8 +268,7 @@ func TestSeveralDAGsSeveralDags(t *testing.T) {
 	t.Run("status_of_one_dag_leaves_out_the_other", func(t *testing.T) {
 		t.Parallel()
 		w := several()
-		w.open(run.DefaultDeployment.PoolWorkflowID("load"), run.PoolState{Name: "load", Slots: 1, Holders: []run.Slot{slot("load", "2022-10-07", 1)}})
-		w.temporal.executions[run.DefaultDeployment.PoolWorkflowID("load")].status = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+		w.open(run.DefaultDeployment.PoolsID(), run.PoolsState{Work: []run.Work{working("load", "2022-10-07", 1)}})
 		_, stdout, _ := w.line(t, "status --dag report")
 		require.NotContains(t, stdout, "load")
 	})

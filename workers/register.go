@@ -38,7 +38,7 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 	}
 	entries := &ledger.Ledger{Objects: objects}
 	reader := kafka.NewReader(kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-worker"})
-	workflows.Register(w, workflows.DefaultCatalog)
+	workflows.Register(w, workflows.DefaultCatalog, workflows.DefaultOperators)
 	activities.Register(w,
 		&landing.Activities{Kafka: reader, Objects: objects, UserID: settings.UserID, Group: settings.Deployment.ConsumerGroup()},
 		&activities.Notebooks{

@@ -43,7 +43,7 @@ func load(args []string) (config.Config, options, error) {
 	if err == nil && own.StopTimeout < 0 {
 		err = fmt.Errorf("PINFLOW_WORKER_STOP_TIMEOUT=%s: want a duration, for example 100s", own.StopTimeout)
 	}
-	if err := errors.Join(err, workflows.DefaultCatalog.Validate(), workflows.CheckOperators(workflows.DefaultCatalog)); err != nil {
+	if err := errors.Join(err, workflows.DefaultCatalog.Validate(), workflows.CheckOperators(workflows.DefaultCatalog, workflows.DefaultOperators)); err != nil {
 		return config.Config{}, options{}, &settingsError{err}
 	}
 	return settings, own, nil
@@ -116,6 +116,8 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 	alive.start()
 	checking, stopChecking := context.WithCancel(ctx)
 	awaitCheck := overdue.start(checking)
+	keeper := &poolsKeeper{temporal: conn.Client, deployment: settings.Deployment, log: log}
+	awaitKeeper := keeper.start(checking)
 	log.Info("working", "task_queue", settings.Deployment.TaskQueue(), "temporal", conn.Address, "namespace", conn.Namespace,
 		"pages", settings.WorkerAddress, "build", config.BuildID(), "versioning", version.UseVersioning)
 	err = wait(ctx, log, own, fatal, pages.ended)
@@ -124,6 +126,7 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 	logs.drain()
 	stopChecking()
 	awaitCheck()
+	awaitKeeper()
 	log.Info("drained")
 	return conn.Classify(err)
 }

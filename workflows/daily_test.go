@@ -21,7 +21,7 @@ var rewrite = flag.Bool("update", false, "rewrite the golden files")
 func TestDaily(t *testing.T) {
 	t.Run("is_the_golden_file", func(t *testing.T) {
 		const file = "testdata/golden/daily.golden"
-		got := describe(Daily)
+		got := definitionText(Daily)
 		if *rewrite {
 			require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
 		}
@@ -32,7 +32,7 @@ func TestDaily(t *testing.T) {
 
 	t.Run("is_valid_with_the_notebooks_of_this_build", func(t *testing.T) {
 		require.NoError(t, DefaultCatalog.Validate())
-		require.NoError(t, CheckOperators(DefaultCatalog))
+		require.NoError(t, CheckOperators(DefaultCatalog, DefaultOperators))
 		var sources []string
 		for _, notebook := range notebooks.All() {
 			sources = append(sources, notebook.Name)
@@ -56,8 +56,8 @@ func TestDaily(t *testing.T) {
 	})
 }
 
-// describe returns a definition as text, a line for each property.
-func describe(d dag.Definition) string {
+// definitionText returns a definition as text, a line for each property.
+func definitionText(d dag.Definition) string {
 	var b strings.Builder
 	line := func(name string, value any) { fmt.Fprintf(&b, "%s: %+v\n", name, value) }
 	line("name", d.Name)

@@ -67,10 +67,13 @@ func (d *databricks) mock(env *testsuite.TestWorkflowEnvironment) {
 		}
 		return activities.NotebookResult{}, nil
 	}).AfterFn(within(20 * time.Minute)).Maybe()
-	env.OnActivity(cancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.NotebookRun) error {
+	env.OnActivity(cancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CancelNotebookInput) error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.end(in.RunID)
+		if in.Run.RunID == 0 {
+			in.Run.RunID = d.active[in.Start.Task]
+		}
+		d.end(in.Run.RunID)
 		return nil
 	}).AfterFn(within(3 * time.Minute)).Maybe()
 	env.OnActivity(countRows, mock.Anything, mock.Anything).Return(activities.RowCounts{Counted: true}, nil).Maybe()

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -269,20 +268,19 @@ func TestDecisionsOnRunningTasks(t *testing.T) {
 		}
 	})
 
-	t.Run("a_queued_task_returns_its_slot", func(t *testing.T) {
-		var requested, released journal[run.SlotMessage]
+	t.Run("a_queued_task_withdraws_its_request", func(t *testing.T) {
 		var rejected []string
-		p := play(t, decidable(func(a *dag.Task) { a.Pool = "narrow" }), run.Input{Trigger: run.Backfill}, func(env *testsuite.TestWorkflowEnvironment) {
-			env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error { requested.add(m); return nil })
-			env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error { released.add(m); return nil })
-			env.RegisterDelayedCallback(func() {
-				require.Equal(t, run.Queued, queryStatus(t, env).Task("a").State)
-				decide(env, run.Decision{Task: "a", Choice: run.SkipTask, Reason: "not today"}, &rejected)
-			}, 20*time.Minute)
-		})
+		var fake *pools
+		p := play(t, decidable(func(a *dag.Task) { a.Pool = "narrow" }), run.Input{Trigger: run.Backfill}, playPools(func(p *pools, _ run.Request) {
+			fake = p
+			p.after(20*time.Minute, func() {
+				require.Equal(t, run.Queued, queryStatus(t, p.env).Task("a").State)
+				decide(p.env, run.Decision{Task: "a", Choice: run.SkipTask, Reason: "not today"}, &rejected)
+			})
+		}))
 		require.Empty(t, rejected)
 		require.Equal(t, run.Skipped, p.task("a").State)
-		require.Equal(t, requested.all()[0].Slot, released.all()[0].Slot)
+		require.Equal(t, "a", fake.messages.all()[1].Withdraw.Task)
 	})
 
 	t.Run("a_task_of_a_paused_run_takes_a_decision", func(t *testing.T) {

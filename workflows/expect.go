@@ -18,22 +18,35 @@ type counter interface {
 	Count(ctx workflow.Context, try TaskInstance, out run.Outcome, required bool) (run.Outcome, error)
 }
 
-// expect counts what the task wrote and compares it with what the task expects. What cannot be
-// counted is an error if the task demands it, and a warning if it would warn about it.
-func expect(ctx workflow.Context, t dag.Task, try TaskInstance, out run.Outcome) (_ run.Outcome, warnings []string, _ error) {
-	if counter, ok := t.Do.(counter); ok {
-		counted, err := counter.Count(ctx, try, out, t.Expect.Demands() || t.Expect.Warns())
-		switch {
-		case err == nil:
-			out = counted
-		case t.Expect.Demands():
-			return out, nil, err
-		case t.Expect.Warns() && ctx.Err() == nil && !errors.Is(err, errNoWarehouse): // without a warehouse nobody asked for counts
-			warnings = append(warnings, "the records were not counted: "+cut(oneLine(errors.New(failure.Reason(err))), maxTryError))
-		}
+// count counts what the operator wrote, if it can.
+func count(ctx workflow.Context, op Operator, try TaskInstance, done run.WorkDone, required bool) run.WorkDone {
+	counter, ok := op.(counter)
+	if !ok {
+		return done
 	}
-	if broken := t.Expect.Check(out); broken != nil {
-		return out, nil, temporal.NewNonRetryableApplicationError("the outcome is not as expected: "+oneLine(broken), failure.Expectation, nil)
+	counted, err := counter.Count(ctx, try, done.Outcome, required)
+	switch {
+	case err == nil:
+		done.Outcome = counted
+	case required && ctx.Err() == nil:
+		done.NotCounted, done.NotCountedType = failure.Reason(err), typeOf(err)
 	}
-	return out, append(warnings, t.Expect.Warnings(out)...), nil
+	return done
+}
+
+// expect compares the outcome with what the task expects. What was not counted is an error if the
+// task demands it, and a warning if it would warn about it. Without a warehouse nobody asked for
+// counts.
+func expect(t dag.Task, done run.WorkDone) (warnings []string, err error) {
+	switch {
+	case done.NotCounted == "":
+	case t.Expect.Demands():
+		return nil, temporal.NewNonRetryableApplicationError(done.NotCounted, done.NotCountedType, nil)
+	case done.NotCounted != failure.Reason(errNoWarehouse):
+		warnings = append(warnings, "the records were not counted: "+cut(oneLine(errors.New(done.NotCounted)), maxTryError))
+	}
+	if broken := t.Expect.Check(done.Outcome); broken != nil {
+		return nil, temporal.NewNonRetryableApplicationError("the outcome is not as expected: "+oneLine(broken), failure.Expectation, nil)
+	}
+	return append(warnings, t.Expect.Warnings(done.Outcome)...), nil
 }

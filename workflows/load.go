@@ -15,11 +15,11 @@ import (
 // holds a slot of the pool: landed objects of different dates do not conflict.
 type Load struct {
 	// Topics holds kinds of record, such as pin. Activities add the prefix of the topics' names.
-	Topics []string
+	Topics []string `json:"topics"`
 	// Notebook is the name of the notebook, without folder and extension.
-	Notebook string
+	Notebook string `json:"notebook"`
 	// SkipEmpty skips everything downstream if the date has no records.
-	SkipEmpty bool
+	SkipEmpty bool `json:"skipEmpty,omitempty"`
 }
 
 // Effects returns the kinds of record that the task lands.
@@ -56,6 +56,10 @@ func (l Load) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
 	out.Link, out.JobRunID, out.Notebook, out.NotebookHash = loaded.Link, loaded.JobRunID, loaded.Notebook, loaded.NotebookHash
 	return out, err
 }
+
+func (l Load) reports() {}
+
+func (l Load) describe() string { return "notebook " + l.Notebook }
 
 // land lands one topic: the plan, then all partitions that have records, then the manifest.
 func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, error) {

@@ -16,16 +16,16 @@ import (
 // the id of the Databricks run is in the history before the wait begins.
 type Notebook struct {
 	// Name is the name of the notebook, without folder and extension.
-	Name string
+	Name string `json:"name"`
 	// Params override the worker's settings; the parameters of the run override them.
-	Params map[string]string
+	Params map[string]string `json:"params,omitempty"`
 	// AllowFailures counts SUCCESS_WITH_FAILURES as success.
-	AllowFailures bool
+	AllowFailures bool `json:"allowFailures,omitempty"`
 	// Cleans is the kind of record that the notebook cleans: the tables <kind> and
 	// <kind>_quarantine are counted afterwards.
-	Cleans string
+	Cleans string `json:"cleans,omitempty"`
 	// Rebuilds holds the tables that the notebook replaces: their rows are counted afterwards.
-	Rebuilds []string
+	Rebuilds []string `json:"rebuilds,omitempty"`
 }
 
 // Effects returns the kind of record that the notebook cleans and the tables that it rebuilds.
@@ -37,27 +37,22 @@ func (n Notebook) Effects() dag.Effects {
 // Databricks run.
 func (n Notebook) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
 	in := activities.StartNotebookInput{
-		Notebook:      n.Name,
-		DAG:           try.DAG,
-		Date:          try.Date,
-		Task:          try.Task,
-		Try:           try.Number,
-		OriginalRunID: workflow.GetInfo(ctx).OriginalRunID,
-		Params:        n.params(try),
+		Notebook: n.Name, DAG: try.DAG, Date: try.Date, Task: try.Task, Try: try.Number, WorkflowID: try.WorkflowID, RunID: try.RunID,
+		Params: n.params(try), Pooled: try.Pooled, Beside: try.Beside,
 	}
 	var job activities.NotebookRun
-	if err := workflow.ExecuteActivity(withPolicy(ctx, startPolicy, try.summary("start notebook %s", n.Name)), startNotebook, in).Get(ctx, &job); err != nil {
-		return run.Outcome{}, err
-	}
+	err := workflow.ExecuteActivity(withPolicy(ctx, startPolicy, try.summary("start notebook %s", n.Name)), startNotebook, in).Get(ctx, &job)
 	out := run.Outcome{Link: job.Link, JobRunID: job.RunID, Notebook: job.Notebook, NotebookHash: job.Hash}
-	try.Report(out)
-	err := ctx.Err() // cancelled while StartNotebook was running
 	if err == nil {
+		err = ctx.Err() // cancelled while StartNotebook was running
+	}
+	if err == nil {
+		try.Report(out)
 		waiting := activities.WaitNotebookInput{Run: job, AllowFailures: n.AllowFailures}
 		err = workflow.ExecuteActivity(withPolicy(ctx, waitPolicy, try.summary("wait for Databricks run")), waitNotebook, waiting).Get(ctx, nil)
 	}
 	if ctx.Err() != nil {
-		n.cancel(ctx, try, job)
+		n.cancel(ctx, try, activities.CancelNotebookInput{Run: job, Start: in})
 	}
 	return out, err
 }
@@ -65,13 +60,17 @@ func (n Notebook) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, erro
 // cancel cancels the Databricks run of a cancelled try and waits until it has ended. WaitNotebook
 // would cancel it, too, but it learns of the cancellation with its next heartbeat, up to a minute
 // later, and never if no worker is running.
-func (n Notebook) cancel(ctx workflow.Context, try TaskInstance, job activities.NotebookRun) {
+func (n Notebook) cancel(ctx workflow.Context, try TaskInstance, in activities.CancelNotebookInput) {
 	ctx, done := workflow.NewDisconnectedContext(ctx)
 	defer done()
-	if err := workflow.ExecuteActivity(withPolicy(ctx, cancelPolicy, try.summary("cancel Databricks run")), cancelNotebook, job).Get(ctx, nil); err != nil {
-		workflow.GetLogger(ctx).Error("The Databricks run was not cancelled: cancel it on its page", "link", job.Link, "task", try.Task, "error", err)
+	if err := workflow.ExecuteActivity(withPolicy(ctx, cancelPolicy, try.summary("cancel Databricks run")), cancelNotebook, in).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Error("The Databricks run was not cancelled: cancel it on its page", "link", in.Run.Link, "task", try.Task, "error", err)
 	}
 }
+
+func (n Notebook) reports() {}
+
+func (n Notebook) describe() string { return "notebook " + n.Name }
 
 // params returns the parameters of the notebook that are not the worker's settings.
 func (n Notebook) params(try TaskInstance) map[string]string {

@@ -19,7 +19,8 @@ var ErrSkip = errors.New("skip")
 type Operator interface {
 	dag.Operator
 	// Run returns when the work has ended, also if the context is cancelled. ErrSkip skips the
-	// task.
+	// task. It may be called again within a try, when the workflow that called it has continued as
+	// new: external jobs that have the identity of the try are rejoined then.
 	Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error)
 }
 
@@ -37,6 +38,14 @@ type TaskInstance struct {
 	// Number counts the tries from 1. It is part of the identity of an external job: a new try
 	// starts a new job, while a retry of an activity within the try rejoins the job.
 	Number int
+	// WorkflowID and RunID are those of the run, also if the Pools workflow does the work. They are
+	// the other part of the identity of an external job: a run that was reset has another run id,
+	// and starts new jobs.
+	WorkflowID, RunID string
+	// Pooled reports whether the task has a pool. No job of the task for another date may then be
+	// active, except those of the dates in Beside.
+	Pooled bool
+	Beside []dates.Date
 	// Params are the parameters of the run. They override those of the operator.
 	Params map[string]string
 	// Prepared is the outcome of Prepare.
@@ -52,20 +61,46 @@ func (t TaskInstance) summary(format string, args ...any) string {
 
 // CheckOperators returns the tasks of a catalog whose operators cannot run, or cannot count what
 // the tasks expect. The table of tasks knows only the effects of an operator.
-func CheckOperators(catalog dag.Catalog) error {
+func CheckOperators(catalog dag.Catalog, codec OperatorCodec) error {
 	var errs []error
 	for _, d := range catalog.DAGs {
 		for _, t := range d.DAG {
-			_, runs := t.Do.(Operator)
+			op, runs := t.Do.(Operator)
 			_, counts := t.Do.(counter)
 			switch {
 			case t.Do == nil: // Validate reports it
 			case !runs:
 				errs = append(errs, fmt.Errorf("DAG %s: task %q: %T has no method Run(workflow.Context, TaskInstance)", d.Name, t.ID, t.Do))
+			case unnamed(op, codec) != nil:
+				errs = append(errs, fmt.Errorf("DAG %s: task %q: %w", d.Name, t.ID, unnamed(op, codec)))
 			case (t.Expect.MaxQuarantined > 0 || t.Expect.WarnQuarantined > 0 || t.Expect.NotEmpty) && !counts:
 				errs = append(errs, fmt.Errorf("DAG %s: task %q: %T has no method Count, so that nothing counts what the task expects", d.Name, t.ID, t.Do))
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// unnamed returns the error of an operator that runs cannot record.
+func unnamed(op Operator, codec OperatorCodec) error {
+	_, err := codec.Encode(op)
+	return err
+}
+
+// skipType is the type of ErrSkip in an answer of the Pools workflow.
+const skipType = "Skip"
+
+// reporter is an operator that reports the external job as soon as it has started. The run then
+// shows the task as running from that moment, with its link.
+type reporter interface{ reports() }
+
+// describer is an operator that says what it does in a few words.
+type describer interface{ describe() string }
+
+// describe returns what an operator does, for the summary of its activity in the Web UI.
+func describe(op dag.Operator) string {
+	if d, ok := op.(describer); ok {
+		return d.describe()
+	}
+	return fmt.Sprintf("%T", op)
 }

@@ -44,16 +44,6 @@ func (j *journal[T]) all() []T {
 	return slices.Clone(j.items)
 }
 
-// grantAll mocks pools that grant every request.
-func grantAll(env *testsuite.TestWorkflowEnvironment) {
-	env.OnActivity(reserveSlots, mock.Anything, mock.Anything).Return(nil).Maybe()
-	env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
-		env.SignalWorkflow(grantSignal, m.Slot)
-		return nil
-	})
-	env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(nil)
-}
-
 // lake mocks Kafka, S3 and Databricks without faults. A test changes what it is about.
 type lake struct {
 	mu       sync.Mutex
@@ -126,7 +116,7 @@ func (l *lake) starts(task string) []int {
 func TestPipeline(t *testing.T) {
 	t.Run("lands_all_topics_then_runs_the_notebooks", func(t *testing.T) {
 		l := newLake()
-		p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
+		p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock)
 		require.NoError(t, p.err)
 		require.ElementsMatch(t, []string{
 			"u.pin/0 [0,10)", "u.pin/2 [7,9)",
@@ -151,7 +141,7 @@ func TestPipeline(t *testing.T) {
 		for topic, minutes := range map[string]int{"pin": 3, "geo": 1, "user": 2} {
 			l.partial[topic], l.until[topic] = true, noon.Add(time.Duration(minutes)*time.Minute)
 		}
-		p := play(t, daily(), run.Input{DAG: pipelineDAG, Date: today}, l.mock, grantAll)
+		p := play(t, daily(), run.Input{DAG: pipelineDAG, Date: today}, l.mock)
 		require.NoError(t, p.err)
 		require.True(t, p.entry.Partial)
 		require.Equal(t, noon.Add(time.Minute), p.entry.Until.UTC(), "the earliest of the topics")
@@ -160,7 +150,7 @@ func TestPipeline(t *testing.T) {
 	t.Run("one_partial_topic_makes_the_run_partial", func(t *testing.T) {
 		l := newLake()
 		l.partial["pin"], l.until["pin"] = true, noon
-		p := play(t, daily(), run.Input{DAG: pipelineDAG, Date: dates.Of(noon)}, l.mock, grantAll)
+		p := play(t, daily(), run.Input{DAG: pipelineDAG, Date: dates.Of(noon)}, l.mock)
 		require.True(t, p.entry.Partial)
 		require.Equal(t, noon, p.entry.Until.UTC())
 	})
@@ -189,7 +179,7 @@ func TestNotebook(t *testing.T) {
 			}
 			return nil
 		}
-		p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
+		p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock)
 		require.NoError(t, p.err)
 		require.Equal(t, []int{1, 2}, l.starts("clean_geo"), "a retry of the activity would rejoin the failed Databricks run")
 		require.Equal(t, []int{1}, l.starts("clean_pin"))
@@ -205,7 +195,7 @@ func TestNotebook(t *testing.T) {
 			}
 			return nil
 		}
-		p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock, grantAll)
+		p := play(t, daily(), run.Input{DAG: pipelineDAG}, l.mock)
 		require.ErrorContains(t, p.err, message)
 		require.Equal(t, message, p.task("clean_pin").Error)
 		require.NotEmpty(t, p.task("clean_pin").Link, "the page of the failed Databricks run")
@@ -243,8 +233,8 @@ func TestNotebook(t *testing.T) {
 				<-over // the test environment does not cancel the context of activities
 				return activities.NotebookResult{}, ctx.Err()
 			}).Once()
-			env.OnActivity(cancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, run activities.NotebookRun) error {
-				cancelled.add(run)
+			env.OnActivity(cancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CancelNotebookInput) error {
+				cancelled.add(in.Run)
 				return nil
 			}).Once()
 		})

@@ -36,7 +36,7 @@ func TestPast(t *testing.T) {
 		var asked []activities.CheckPastInput
 		notYet := errors.New("query of 2022-10-17 is failed")
 		var seen run.Status
-		p := play(t, dependent(), run.Input{Trigger: run.Manual}, grantAll, pastIs(&asked, notYet, notYet, notYet, notYet, nil), func(env *testsuite.TestWorkflowEnvironment) {
+		p := play(t, dependent(), run.Input{Trigger: run.Manual}, atOnce, pastIs(&asked, notYet, notYet, notYet, notYet, nil), func(env *testsuite.TestWorkflowEnvironment) {
 			env.RegisterDelayedCallback(func() {
 				answer, err := env.QueryWorkflow(run.StatusQuery)
 				require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestPast(t *testing.T) {
 	})
 
 	t.Run("can_be_ignored", func(t *testing.T) {
-		p := play(t, dependent(), run.Input{IgnorePast: true}, grantAll) // an unexpected call of CheckPast would fail the run
+		p := play(t, dependent(), run.Input{IgnorePast: true}, atOnce) // an unexpected call of CheckPast would fail the run
 		require.NoError(t, p.err)
 	})
 

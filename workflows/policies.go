@@ -19,10 +19,11 @@ const (
 	cancelNotebook = "CancelNotebook"
 	readLedger     = "ReadLedger"
 	writeLedger    = "WriteLedger"
-	reserveSlots   = "ReserveSlots"
-	requestSlot    = "RequestSlot"
-	releaseSlot    = "ReleaseSlot"
-	findGone       = "FindGone"
+	sendToPools    = "SendToPools"
+	runInPool      = "RunInPool"
+	answerRequest  = "AnswerRequest"
+	findClosed     = "FindClosed"
+	findRequests   = "FindRequests"
 	awaitRun       = "AwaitRun"
 	checkPast      = "CheckPast"
 	countRows      = "CountRows"
@@ -89,11 +90,32 @@ var (
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		RetryPolicy:            &longBackoff,
 	}
-	// slotPolicy sends a message to a pool if quickPolicy failed.
-	slotPolicy = workflow.ActivityOptions{
+	// poolsPolicy sends a message between a run and the Pools workflow if quickPolicy failed.
+	poolsPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    10 * time.Second,
 		ScheduleToCloseTimeout: time.Hour,
 		RetryPolicy:            &backoff,
+	}
+	// answerPolicy answers a request if quickPolicy failed: for a day, because a run that gets no
+	// answer waits.
+	answerPolicy = workflow.ActivityOptions{
+		StartToCloseTimeout:    10 * time.Second,
+		ScheduleToCloseTimeout: 24 * time.Hour,
+		RetryPolicy:            &longBackoff,
+	}
+	// poolPolicy is the work of a task in its pool, however long it waits and takes. Its end comes
+	// from the Pools workflow, so that no worker has to prove that it lives. Cancelling waits for
+	// that end, too.
+	poolPolicy = workflow.ActivityOptions{
+		StartToCloseTimeout: 10 * 365 * 24 * time.Hour,
+		WaitForCancellation: true,
+		RetryPolicy:         &backoff,
+	}
+	// findPolicy queries a page of open runs, for as long as it takes: no work starts before.
+	findPolicy = workflow.ActivityOptions{
+		StartToCloseTimeout: 10 * time.Minute,
+		HeartbeatTimeout:    time.Minute,
+		RetryPolicy:         &backoff,
 	}
 	// awaitPolicy waits for a run that is not a child of the range, however long it takes.
 	awaitPolicy = workflow.ActivityOptions{

@@ -22,7 +22,7 @@ func TestPolicies(t *testing.T) {
 			planLanding: &landing.Activities{}, landPartition: &landing.Activities{}, writeManifest: &landing.Activities{},
 			startNotebook: &activities.Notebooks{}, waitNotebook: &activities.Notebooks{}, cancelNotebook: &activities.Notebooks{},
 			readLedger: &activities.Ledger{}, writeLedger: &activities.Ledger{},
-			reserveSlots: &activities.Pools{}, requestSlot: &activities.Pools{}, releaseSlot: &activities.Pools{}, findGone: &activities.Pools{},
+			sendToPools: &activities.Pools{}, runInPool: &activities.Pools{}, answerRequest: &activities.Pools{}, findClosed: &activities.Pools{}, findRequests: &activities.Pools{},
 			awaitRun: &activities.Runs{}, checkPast: &activities.Past{}, countRows: &activities.Counting{},
 		} {
 			_, ok := reflect.TypeOf(owner).MethodByName(name)
@@ -32,7 +32,7 @@ func TestPolicies(t *testing.T) {
 
 	t.Run("attempts_have_a_timeout_and_long_ones_heartbeat", func(t *testing.T) {
 		for name, p := range map[string]workflow.ActivityOptions{
-			"plan": planPolicy, "land": landPolicy, "start": startPolicy, "wait": waitPolicy, "cancel": cancelPolicy, "ledger": ledgerPolicy, "slot": slotPolicy, "await": awaitPolicy,
+			"plan": planPolicy, "land": landPolicy, "start": startPolicy, "wait": waitPolicy, "cancel": cancelPolicy, "ledger": ledgerPolicy, "pools": poolsPolicy, "answer": answerPolicy, "find": findPolicy, "await": awaitPolicy,
 			"past": pastPolicy, "count": countPolicy, "inform": informPolicy,
 		} {
 			require.Positive(t, p.StartToCloseTimeout, name)

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func (w Workflows) Range(ctx workflow.Context, in run.RangeInput) (run.RangeResu
 	if date, ok := scheduledDate(ctx); ok && in.From == "" && in.To == "" {
 		in.From, in.To = date, date
 	}
-	in, err := w.Catalog.CompleteRange(in, workflow.Now(ctx))
+	in, err := w.completeRange(ctx, in)
 	if err != nil {
 		return run.RangeResult{}, invalidInput(err)
 	}
@@ -74,6 +75,34 @@ func (w Workflows) Range(ctx workflow.Context, in run.RangeInput) (run.RangeResu
 			r.Stopped = "cancelled"
 		}
 	}
+}
+
+// completeRange returns the input of the range with its defaults, or what is wrong with it. Both
+// depend on the DAGs of the build, so that the history records them: see table.
+func (w Workflows) completeRange(ctx workflow.Context, in run.RangeInput) (run.RangeInput, error) {
+	if in.Carried != nil {
+		return in, nil // completed before the range continued as new
+	}
+	type checked struct {
+		In      run.RangeInput `json:"in"`
+		Invalid string         `json:"invalid,omitempty"`
+	}
+	now := workflow.Now(ctx)
+	var recorded checked
+	err := workflow.SideEffect(ctx, func(workflow.Context) any {
+		complete, err := w.Catalog.CompleteRange(in, now)
+		if err != nil {
+			return checked{Invalid: err.Error()}
+		}
+		return checked{In: complete}
+	}).Get(&recorded)
+	if err != nil {
+		panic(fmt.Errorf("read the recorded input: %w", err)) // blocks the range until a build can read it
+	}
+	if recorded.Invalid != "" {
+		return in, errors.New(recorded.Invalid)
+	}
+	return recorded.In, nil
 }
 
 func newRange(ctx workflow.Context, in run.RangeInput) *rangeRun {

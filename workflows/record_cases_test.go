@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -59,8 +61,10 @@ func record(t *testing.T) {
 	r.recordCancelled(next(), finish)
 	r.recordCancelledStarting(next(), finish)
 	r.recordAttached(next())
-	r.recordDeadHolder(next(), next())
+	r.recordTerminated(next(), next())
+	r.recordRebuilt(next(), next())
 	r.recordRange()
+	r.savePools()
 }
 
 // backfill starts a backfill.
@@ -101,23 +105,63 @@ func (r *recorder) recordAttached(day dates.Date) {
 	r.reset()
 }
 
-// recordDeadHolder terminates a run that holds the slot of load while another waits for it.
-func (r *recorder) recordDeadHolder(dead, alive dates.Date) {
+// recordTerminated terminates a run that is at work in the pool of load while another waits for it.
+func (r *recorder) recordTerminated(dead, alive dates.Date) {
 	ctx := context.Background()
 	r.gate = make(chan struct{})
-	holds := r.startRun(run.Input{Date: dead})
+	works := r.startRun(run.Input{Date: dead})
 	<-r.waits
 	waiting := r.startRun(run.Input{Date: alive})
 	require.Eventually(r.t, func() bool { return r.status(waiting).Tasks[0].State == run.Queued }, time.Minute, 50*time.Millisecond)
-	pool, err := r.client.DescribeWorkflowExecution(ctx, run.DefaultDeployment.PoolWorkflowID("load"), "")
-	require.NoError(r.t, err)
-	require.NoError(r.t, r.client.TerminateWorkflow(ctx, holds.GetID(), holds.GetRunID(), "the machine is gone"))
-	require.Equal(r.t, "load", <-r.waits, "the other run got the slot")
+	require.NoError(r.t, r.client.TerminateWorkflow(ctx, works.GetID(), works.GetRunID(), "the machine is gone"))
+	require.Equal(r.t, "load", <-r.waits, "the other run is at work")
 	close(r.gate)
 	require.NoError(r.t, waiting.Get(ctx, nil))
-	r.save("pool-dead-holder", run.DefaultDeployment.PoolWorkflowID("load"), pool.WorkflowExecutionInfo.Execution.RunId)
 	r.reset()
-	r.writing, r.most = map[string]int{}, map[string]int{} // the notebook of the terminated run never ended
+}
+
+// recordRebuilt terminates the Pools workflow while a run is at work. The request of another run
+// starts its successor.
+func (r *recorder) recordRebuilt(first, second dates.Date) {
+	ctx := context.Background()
+	r.gate = make(chan struct{})
+	works := r.startRun(run.Input{Date: first})
+	<-r.waits
+	require.Eventually(r.t, func() bool { return r.status(works).Tasks[0].State == run.Running }, time.Minute, 50*time.Millisecond)
+	require.NoError(r.t, r.client.TerminateWorkflow(ctx, run.DefaultDeployment.PoolsID(), "", "by mistake"))
+	other := r.startRun(run.Input{Date: second})
+	<-r.waits // the successor waits for the Databricks run of the first date
+	close(r.gate)
+	require.NoError(r.t, works.Get(ctx, nil))
+	require.NoError(r.t, other.Get(ctx, nil))
+	require.Equal(r.t, 1, r.most["load"], "two dates wrote the tables of load at the same time")
+	r.reset()
+}
+
+// savePools saves those runs of the Pools workflow that show what the others do not.
+func (r *recorder) savePools() {
+	ctx := context.Background()
+	id := run.DefaultDeployment.PoolsID()
+	require.NoError(r.t, r.client.TerminateWorkflow(ctx, id, "", "recorded"))
+	var first, cancels, rebuilds string
+	require.Eventually(r.t, func() bool {
+		page, err := r.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: fmt.Sprintf("WorkflowId = '%s'", id)})
+		require.NoError(r.t, err)
+		for _, execution := range page.Executions { // the latest first
+			first = execution.Execution.RunId
+			pools := r.client.GetWorkflow(ctx, id, first)
+			if r.scheduledIn(pools, cancelNotebook) {
+				cancels = first
+			}
+			if r.scheduledIn(pools, findRequests) && rebuilds == "" {
+				rebuilds = first
+			}
+		}
+		return cancels != "" && rebuilds != "" && rebuilds != first
+	}, time.Minute, time.Second)
+	r.save("pools", id, first)
+	r.save("pools-cancelled", id, cancels)
+	r.save("pools-rebuilt", id, rebuilds)
 }
 
 // recordHeld holds a failed task and retries it by a decision.
@@ -207,7 +251,4 @@ func (r *recorder) recordRange() {
 	require.NoError(r.t, err)
 	require.NotEqual(r.t, first, last.WorkflowExecutionInfo.Execution.RunId)
 	r.save("range-last", found.GetID(), last.WorkflowExecutionInfo.Execution.RunId)
-	pool, err := r.client.DescribeWorkflowExecution(ctx, run.DefaultDeployment.PoolWorkflowID("query"), "")
-	require.NoError(r.t, err)
-	r.save("pool", run.DefaultDeployment.PoolWorkflowID("query"), pool.WorkflowExecutionInfo.Execution.RunId)
 }

@@ -52,6 +52,7 @@ type recorder struct {
 	writing map[string]int // current runs of a notebook
 	most    map[string]int
 	runs    map[int64]activities.StartNotebookInput
+	ended   map[int64]bool
 	waits   chan string // tasks that reached a block or the gate
 	fate    func(activities.StartNotebookInput) error
 	// blockStart and blockWait block calls until they are closed.
@@ -97,10 +98,10 @@ func newRecorder(t *testing.T) *recorder {
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	r := &recorder{
 		t: t, dir: dir, client: server.Client(), ledger: map[dates.Date]ledger.Entry{}, writing: map[string]int{}, most: map[string]int{},
-		runs: map[int64]activities.StartNotebookInput{}, waits: make(chan string, 100),
+		runs: map[int64]activities.StartNotebookInput{}, ended: map[int64]bool{}, waits: make(chan string, 100),
 	}
 	w := worker.New(r.client, run.DefaultDeployment.TaskQueue(), worker.Options{Identity: "recorder", MaxHeartbeatThrottleInterval: 100 * time.Millisecond})
-	Register(w, recorded())
+	Register(w, recorded(), recordedOperators)
 	w.RegisterActivity(&activities.Pools{Client: r.client, Deployment: run.DefaultDeployment})
 	w.RegisterActivity(&activities.Runs{Client: r.client})
 	w.RegisterActivity(&activities.Past{Client: r.client})
@@ -145,11 +146,35 @@ func (r *recorder) start(_ context.Context, in activities.StartNotebookInput) (a
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	started := func(id int64) (activities.NotebookRun, error) {
+		return activities.NotebookRun{RunID: id, Link: fmt.Sprintf("https://databricks.example/runs/%d", id)}, nil
+	}
+	if id, ok := r.find(in); ok {
+		return started(id) // as Databricks does for the same token
+	}
 	id := int64(len(r.runs) + 1)
 	r.runs[id] = in
 	r.writing[in.Notebook]++
 	r.most[in.Notebook] = max(r.most[in.Notebook], r.writing[in.Notebook])
-	return activities.NotebookRun{RunID: id, Link: fmt.Sprintf("https://databricks.example/runs/%d", id)}, nil
+	return started(id)
+}
+
+// find returns the Databricks run of a try.
+func (r *recorder) find(in activities.StartNotebookInput) (id int64, ok bool) {
+	for id, other := range r.runs {
+		if other.WorkflowID == in.WorkflowID && other.RunID == in.RunID && other.Task == in.Task && other.Try == in.Try {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// end ends a Databricks run, once.
+func (r *recorder) end(id int64) {
+	if !r.ended[id] {
+		r.ended[id] = true
+		r.writing[r.runs[id].Notebook]--
+	}
 }
 
 func (r *recorder) wait(ctx context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
@@ -171,7 +196,7 @@ func (r *recorder) wait(ctx context.Context, in activities.WaitNotebookInput) (a
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.writing[task.Notebook]--
+	r.end(in.Run.RunID)
 	return activities.NotebookResult{Link: in.Run.Link}, r.fate(task)
 }
 
@@ -179,10 +204,12 @@ func (r *recorder) count(context.Context, activities.CountRowsInput) (activities
 	return activities.RowCounts{Counted: true, Rows: 9, Records: 10, Quarantined: 1}, nil
 }
 
-func (r *recorder) cancel(_ context.Context, in activities.NotebookRun) error {
+func (r *recorder) cancel(_ context.Context, in activities.CancelNotebookInput) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.writing[r.runs[in.RunID].Notebook]--
+	if id, ok := r.find(in.Start); ok {
+		r.end(id)
+	}
 	return nil
 }
 

@@ -12,18 +12,21 @@ type Registry interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }
 
-// Register registers all workflows for the DAGs of a catalog. Workers, replays and tests share it,
-// so that they cannot differ.
+// Register registers all workflows for the DAGs of a catalog, whose operators have names in the
+// codec. Workers, replays and tests share it, so that they cannot differ.
 //
-// With Worker Versioning a run is pinned: it ends on the build that has started it. Ranges and pools
-// move on to the current build with their next task: a range lives for as long as its backfill, and
-// a pool serves the runs of all builds.
-func Register(registry Registry, catalog dag.Catalog) {
-	w := Workflows{catalog}
+// With Worker Versioning a run is pinned: it ends on the build that has started it. Ranges and the
+// Pools workflow move on to the current build with their next task: a range lives for as long as its
+// backfill, and the pools serve the runs of all builds.
+func Register(registry Registry, catalog dag.Catalog, operators OperatorCodec) {
+	w := Workflows{Catalog: catalog, Operators: operators}
 	registry.RegisterWorkflowWithOptions(w.Run, workflow.RegisterOptions{Name: run.RunWorkflow, VersioningBehavior: workflow.VersioningBehaviorPinned})
 	registry.RegisterWorkflowWithOptions(w.Range, workflow.RegisterOptions{Name: run.RangeWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
-	registry.RegisterWorkflowWithOptions(Pool, workflow.RegisterOptions{Name: run.PoolWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	registry.RegisterWorkflowWithOptions(w.Pools, workflow.RegisterOptions{Name: run.PoolsWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 }
 
 // Workflows holds the workflows that interpret the DAGs of a catalog.
-type Workflows struct{ Catalog dag.Catalog }
+type Workflows struct {
+	Catalog   dag.Catalog
+	Operators OperatorCodec
+}

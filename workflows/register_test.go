@@ -19,7 +19,7 @@ func (b behaviors) RegisterWorkflowWithOptions(_ any, options workflow.RegisterO
 func TestRegister(t *testing.T) {
 	t.Run("runs_are_pinned_and_all_other_workflows_move_on", func(t *testing.T) {
 		all := behaviors{}
-		Register(all, recorded())
+		Register(all, recorded(), DefaultOperators)
 		require.Contains(t, all, run.RangeWorkflow)
 		for name, behavior := range all {
 			want := workflow.VersioningBehaviorAutoUpgrade

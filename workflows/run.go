@@ -1,5 +1,5 @@
 // Package workflows holds the workflows: Run interprets a DAG for one logical date, Range runs many
-// dates, Pool grants the slots that tasks share. It also has the operators and the DAGs themselves.
+// dates, Pools does the work of tasks that share slots. It also has the operators and the DAGs themselves.
 package workflows
 
 import (
@@ -16,25 +16,25 @@ import (
 
 // dagRun is a running DAG. Its coroutines share it without locks: the workflow runs one at a time.
 type dagRun struct {
-	catalog  dag.Catalog
-	dag      dag.DAG
-	in       run.Input // with the defaults of the DAG
-	asked    run.Input // without them: what the ledger keeps for a rerun
-	info     *workflow.Info
-	started  time.Time
-	ended    time.Time // set as soon as the result is certain
-	paused   string    // who paused the run, why and when
-	timedOut bool      // RunTimeout has passed
-	err      error     // why the run failed
+	operators OperatorCodec
+	table     table
+	dag       dag.DAG
+	in        run.Input // with the defaults of the DAG
+	asked     run.Input // without them: what the ledger keeps for a rerun
+	info      *workflow.Info
+	started   time.Time
+	ended     time.Time // set as soon as the result is certain
+	paused    string    // who paused the run, why and when
+	timedOut  bool      // RunTimeout has passed
+	err       error     // why the run failed
 
 	tasks       []*run.Task // in the order of the DAG
 	active      int         // tasks that have started and are not final
 	changed     bool        // a task became final since the last pass over the DAG
 	interrupted bool        // a cancellation or RunTimeout ended a task, or kept one from starting
 
-	requests  []*slotRequest
-	reserved  []run.SlotMessage // slots that are reserved and not requested yet
-	listening bool              // for grants of slots
+	requests  []*openRequest
+	announced map[string]string // pools of the tasks that are announced and not requested yet; by task
 
 	interpreting bool                           // tasks take decisions
 	decisions    map[string]run.Decision        // until they are carried out; by task
@@ -45,7 +45,7 @@ type dagRun struct {
 // its timeout and its pool. A failed task does not stop its siblings. The run fails if one of its
 // leaves failed or could not run. Every run writes a ledger entry, however it ends.
 func (w Workflows) Run(ctx workflow.Context, in run.Input) (run.Result, error) {
-	r, err := newRun(ctx, w.Catalog, in)
+	r, err := w.newRun(ctx, in)
 	if err != nil {
 		return run.Result{}, invalidInput(err)
 	}
@@ -57,31 +57,37 @@ func (w Workflows) Run(ctx workflow.Context, in run.Input) (run.Result, error) {
 		return run.Result{}, err
 	}
 	limited, done := r.withRunTimeout(ctx)
-	r.reserve(limited)
+	r.announce(limited)
 	r.interpret(limited)
 	done()
-	r.releaseReserved(ctx)
+	r.withdrawAnnounced(ctx)
 	return r.end(ctx)
 }
 
-// newRun checks the input. Its errors are for the user to fix.
-func newRun(ctx workflow.Context, c dag.Catalog, in run.Input) (*dagRun, error) {
-	definition, err := c.Definition(in.DAG)
-	if err != nil {
-		return nil, err
-	}
-	in.Hold = in.Hold || definition.Hold
-	in.RunTimeout = cmp.Or(in.RunTimeout, definition.RunTimeout)
+// newRun records the table of the run and checks the input. Its errors are for the user to fix.
+//
+// A table that this build cannot read blocks the run: a panic fails the workflow task, which
+// Temporal tries again until a build can read it. An error would end the run.
+func (w Workflows) newRun(ctx workflow.Context, in run.Input) (*dagRun, error) {
 	in.Trigger = cmp.Or(in.Trigger, run.Manual)
-	r := &dagRun{catalog: c, dag: definition.DAG, in: in, info: workflow.GetInfo(ctx), started: workflow.Now(ctx),
-		decisions: map[string]run.Decision{}, interrupts: map[string]workflow.CancelFunc{}}
-	if err := definition.CheckInput(in, r.started); err != nil {
-		return nil, err
+	t, err := w.recordTable(ctx, in)
+	if err != nil {
+		panic(fmt.Errorf("read the recorded DAG: %w", err))
 	}
-	for _, t := range r.dag {
-		if _, ok := t.Do.(Operator); !ok {
-			return nil, fmt.Errorf("task %s: %T cannot run: its operator needs a method Run", t.ID, t.Do)
-		}
+	if t.Invalid != "" {
+		return nil, errors.New(t.Invalid)
+	}
+	d, err := t.dag(w.Operators)
+	if err != nil {
+		panic(err)
+	}
+	in.Hold = in.Hold || t.Hold
+	in.RunTimeout = cmp.Or(in.RunTimeout, t.RunTimeout)
+	r := &dagRun{
+		operators: w.Operators, table: t, dag: d, in: in, info: workflow.GetInfo(ctx), started: workflow.Now(ctx),
+		decisions: map[string]run.Decision{}, interrupts: map[string]workflow.CancelFunc{},
+	}
+	for _, t := range d {
 		task := newTask(t)
 		r.tasks = append(r.tasks, &task)
 	}
@@ -91,10 +97,10 @@ func newRun(ctx workflow.Context, c dag.Catalog, in run.Input) (*dagRun, error) 
 // listen sets the handlers of queries and updates. Validators reject an update that is not
 // possible; the error names what is.
 func (r *dagRun) listen(ctx workflow.Context) error {
-	if err := workflow.SetQueryHandler(ctx, run.StatusQuery, func() (run.Status, error) { return r.status(), nil }); err != nil {
-		return err
-	}
+	r.listenForStarts(ctx)
 	return errors.Join(
+		workflow.SetQueryHandler(ctx, run.StatusQuery, func() (run.Status, error) { return r.status(), nil }),
+		workflow.SetQueryHandler(ctx, run.RequestsQuery, func() ([]run.OpenRequest, error) { return r.openRequests(), nil }),
 		workflow.SetUpdateHandlerWithOptions(ctx, run.DecideUpdate, r.decide, workflow.UpdateHandlerOptions{Validator: r.checkDecision}),
 		workflow.SetUpdateHandlerWithOptions(ctx, run.PauseUpdate, r.pause, workflow.UpdateHandlerOptions{Validator: r.checkPause}),
 		workflow.SetUpdateHandlerWithOptions(ctx, run.ResumeUpdate, r.resume, workflow.UpdateHandlerOptions{Validator: r.checkResume}),

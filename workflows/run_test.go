@@ -222,7 +222,7 @@ func TestRun(t *testing.T) {
 	})
 
 	t.Run("the_ledger_keeps_the_status_of_the_run", func(t *testing.T) {
-		p := play(t, daily(func(d dag.DAG) { d[2].Do = does(bad); d[3].Pool = "narrow" }), run.Input{TriggeredBy: "ann", Tags: []string{"repair"}}, grantAll)
+		p := play(t, daily(func(d dag.DAG) { d[2].Do = does(bad); d[3].Pool = "narrow" }), run.Input{TriggeredBy: "ann", Tags: []string{"repair"}}, atOnce)
 		status, err := json.Marshal(p.status)
 		require.NoError(t, err)
 		kept, err := json.Marshal(p.entry.Status)

@@ -3,7 +3,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -102,15 +101,19 @@ func (r *dagRun) try(ctx workflow.Context, t dag.Task, s *run.Task) error {
 	return err
 }
 
-// operate runs the task's operator: Prepare without a slot of the task's pool, Run with it.
-// Counting and comparing what the task wrote needs no slot either.
+// operate runs the task's operator: Prepare in this workflow, and what follows in the Pools workflow
+// if the task has a pool.
 func (r *dagRun) operate(ctx workflow.Context, t dag.Task, s *run.Task, record *run.Try) error {
-	try := TaskInstance{DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Number: s.Tries, Params: r.in.Params, Report: func(out run.Outcome) {
-		s.Link, s.JobRunID = out.Link, out.JobRunID
-		r.show(ctx)
-	}}
+	id := r.info.WorkflowExecution
+	try := TaskInstance{
+		DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Number: s.Tries, WorkflowID: id.ID, RunID: id.RunID, Params: r.in.Params,
+		Report: func(out run.Outcome) {
+			s.Link, s.JobRunID = out.Link, out.JobRunID
+			r.show(ctx)
+		},
+	}
 	ctx = withTaskRef(ctx, try)
-	worked := time.Duration(0)
+	l := limits{timeout: t.Timeout, counts: t.Expect.Demands() || t.Expect.Warns()}
 	if op, ok := t.Do.(Preparer); ok {
 		r.set(ctx, s, run.Running, "")
 		began := workflow.Now(ctx)
@@ -119,15 +122,10 @@ func (r *dagRun) operate(ctx workflow.Context, t dag.Task, s *run.Task, record *
 			return err
 		}
 		s.Outcome, try.Prepared = out, out
-		worked = workflow.Now(ctx).Sub(began)
+		l.worked = workflow.Now(ctx).Sub(began)
 	}
-	release, err := r.acquire(ctx, t, s, record)
-	if err != nil {
-		return err
-	}
-	r.set(ctx, s, run.Running, "")
-	out, err := withTimeout(ctx, t.Timeout, t.Timeout-worked, func(ctx workflow.Context) (run.Outcome, error) { return t.Do.(Operator).Run(ctx, try) })
-	release()
+	done, err := r.work(ctx, t, s, record, try, l)
+	out := done.Outcome
 	if err == nil || out.Link != "" {
 		s.Outcome = out // otherwise the outcome of Prepare is all that is known
 	}
@@ -137,28 +135,15 @@ func (r *dagRun) operate(ctx workflow.Context, t dag.Task, s *run.Task, record *
 	if err := r.dag.CheckSkips(t.ID, out); err != nil {
 		return err
 	}
-	s.Outcome, s.Warnings, err = expect(ctx, t, try, s.Outcome)
+	s.Warnings, err = expect(t, done)
 	return err
 }
 
-// withTimeout runs work and cancels it when the time left of its timeout has passed. The work then
-// fails, unless it was done in time. A timeout of 0 is no limit.
-func withTimeout(ctx workflow.Context, timeout, left time.Duration, work func(workflow.Context) (run.Outcome, error)) (run.Outcome, error) {
-	if timeout == 0 {
-		return work(ctx)
+// work does the work of a try where it belongs.
+func (r *dagRun) work(ctx workflow.Context, t dag.Task, s *run.Task, record *run.Try, try TaskInstance, l limits) (run.WorkDone, error) {
+	if t.Pool != "" {
+		return r.workInPool(ctx, t, s, record, try, l)
 	}
-	ctx, cancel := workflow.WithCancel(ctx)
-	defer cancel()
-	timedOut := false
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		if sleep(ctx, left, fmt.Sprintf("timeout of %s", timeout)) == nil {
-			timedOut = true
-			cancel()
-		}
-	})
-	out, err := work(ctx)
-	if timedOut && err != nil {
-		err = fmt.Errorf("timed out after %s", timeout)
-	}
-	return out, err
+	r.set(ctx, s, run.Running, "")
+	return perform(ctx, t.Do.(Operator), try, l, func() {})
 }

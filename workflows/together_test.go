@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
@@ -38,41 +39,46 @@ func (l landThenWrite) Prepare(ctx workflow.Context, try TaskInstance) (run.Outc
 }
 
 func TestRangeTogether(t *testing.T) {
-	// A range, its runs and the pools together, with the messages that they exchange on a server.
+	// A range, its runs and the Pools workflow together, with the messages that they exchange on a
+	// server.
 	t.Run("parallel_dates_land_in_parallel_and_write_one_after_the_other", func(t *testing.T) {
 		w := &writers{writing: map[string]int{}, most: map[string]int{}}
 		landings := &writers{writing: map[string]int{}, most: map[string]int{}}
-		// Each pool has two slots, one of them with a permanent holder: it does not end between two
-		// requests.
-		pools := []dag.Pool{{Name: "load", Slots: 2}, {Name: "clean", Slots: 2}}
 		table := dag.DAG{
 			{ID: "load", Pool: "load", Do: landThenWrite{landings, w.write}},
 			{ID: "clean", After: dag.Tasks{"load"}, Pool: "clean", Do: does(w.write)},
 			{ID: "free", After: dag.Tasks{"load"}, Do: does(w.write)},
 		}
-		c := dag.Catalog{DAGs: []dag.Definition{{Name: testDAG, DAG: table}}, Pools: pools}
-		env := newEnv(t, c)
-		send := func(m run.SlotMessage) error {
+		env := newEnv(t, dag.Catalog{DAGs: []dag.Definition{{Name: testDAG, DAG: table}}, Pools: []dag.Pool{{Name: "load", Slots: 1}, {Name: "clean", Slots: 2}}})
+		const poolsID = "pools-of-the-test"
+		tokens := map[string][]byte{}
+		key := func(r run.Request) string { return r.WorkflowID + r.ActivityID }
+		env.OnActivity(sendToPools, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.PoolsMessage) error {
 			env.RegisterDelayedCallback(func() { // the environment takes signals only in callbacks
-				require.NoError(t, env.SignalWorkflowByID(someDeployment.PoolWorkflowID(m.Slot.Pool), run.PoolSignal, m))
+				require.NoError(t, env.SignalWorkflowByID(poolsID, run.PoolsSignal, m))
+			}, time.Millisecond)
+			return nil
+		})
+		env.OnActivity(runInPool, mock.Anything, mock.Anything).Return(func(ctx context.Context, r run.Request) (run.WorkDone, error) {
+			token := activity.GetInfo(ctx).TaskToken
+			env.RegisterDelayedCallback(func() { tokens[key(r)] = token }, 0)
+			return run.WorkDone{}, activity.ErrResultPending
+		})
+		env.OnActivity(answerRequest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestInput) error {
+			env.RegisterDelayedCallback(func() {
+				require.NoError(t, env.CompleteActivity(tokens[key(in.Request)], in.Done, nil))
+				// The environment does not wake a child whose activity is completed from outside.
+				require.NoError(t, env.SignalWorkflowByID(in.Request.WorkflowID, run.StartedSignal, run.WorkStarted{}))
 			}, 0)
 			return nil
-		}
-		env.OnActivity(requestSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error { return send(m) })
-		env.OnActivity(releaseSlot, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.SlotMessage) error {
-			m.Release = true
-			return send(m)
 		})
-		env.OnActivity(findGone, mock.Anything, mock.Anything).Return(activities.GoneSlots{}, nil).Maybe()
+		env.OnActivity(findRequests, mock.Anything, mock.Anything).Return(activities.FoundRequests{}, nil).Once()
+		env.OnActivity(findClosed, mock.Anything, mock.Anything).Return(activities.ClosedRequesters{}, nil).Maybe()
 		env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Times(30)
 		withLedger()(env)
 
 		namespace := func(ctx workflow.Context) (run.RangeResult, error) {
-			for _, p := range pools {
-				holder := run.Slot{Pool: p.Name, Task: "holder"}
-				workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: someDeployment.PoolWorkflowID(p.Name)}),
-					run.PoolWorkflow, run.PoolState{Name: p.Name, Slots: 2, Holders: []run.Slot{holder}})
-			}
+			workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: poolsID}), run.PoolsWorkflow, run.PoolsState{})
 			var result run.RangeResult
 			in := run.RangeInput{DAG: testDAG, From: firstOfMonth, To: lastOfMonth, Parallel: 8}
 			err := workflow.ExecuteChildWorkflow(ctx, run.RangeWorkflow, in).Get(ctx, &result)
@@ -85,7 +91,7 @@ func TestRangeTogether(t *testing.T) {
 		require.NoError(t, env.GetWorkflowResult(&result))
 		require.Equal(t, 30, result.Success)
 		require.Equal(t, 1, w.most["load"])
-		require.Equal(t, 1, w.most["clean"])
+		require.Equal(t, 2, w.most["clean"])
 		require.Greater(t, landings.most["load"], 1, "landing needs no slot")
 		require.Greater(t, w.most["free"], 1)
 		env.AssertExpectations(t)

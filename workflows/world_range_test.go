@@ -120,7 +120,7 @@ func playRange(t *testing.T, w *window, in run.RangeInput, prepare ...func(*test
 	in.DAG = testDAG
 	env := emptyEnv()
 	env.RegisterWorkflowWithOptions(w.run, workflow.RegisterOptions{Name: run.RunWorkflow})
-	env.RegisterWorkflowWithOptions(Workflows{catalog(daily())}.Range, workflow.RegisterOptions{Name: run.RangeWorkflow})
+	env.RegisterWorkflowWithOptions(Workflows{catalog(daily()), keeping{}}.Range, workflow.RegisterOptions{Name: run.RangeWorkflow})
 	registerActivities(env)
 	for _, f := range prepare {
 		f(env)

@@ -2,7 +2,10 @@ package workflows
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,7 +74,7 @@ func newEnv(t *testing.T, c dag.Catalog) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
 	require.NoError(t, c.Validate())
 	env := emptyEnv()
-	Register(env, c)
+	Register(env, c, keeping{})
 	registerActivities(env)
 	return env
 }
@@ -102,23 +105,58 @@ func catalog(table dag.DAG) dag.Catalog {
 }
 
 // pipeline is a DAG of the operators of production: it lands and loads three topics, cleans them in
-// parallel and answers a question. Each notebook has a pool of one slot.
+// parallel and answers a question.
 func pipeline() dag.Definition {
-	d := dag.Definition{
+	return dag.Definition{
 		Name: pipelineDAG,
 		DAG: dag.DAG{
-			{ID: "load", Pool: "load", Do: Load{Topics: []string{"pin", "geo", "user"}, Notebook: "load"}},
-			{ID: "clean_pin", After: dag.Tasks{"load"}, Pool: "clean_pin", Do: Notebook{Name: "clean_pin", Cleans: "pin"}},
-			{ID: "clean_geo", After: dag.Tasks{"load"}, Pool: "clean_geo", Do: Notebook{Name: "clean_geo", Cleans: "geo"}},
-			{ID: "clean_user", After: dag.Tasks{"load"}, Pool: "clean_user", Do: Notebook{Name: "clean_user", Cleans: "user"}},
-			{ID: "query", After: dag.Tasks{"clean_pin", "clean_geo", "clean_user"}, Pool: "query", Do: Notebook{Name: "query", Rebuilds: []string{"answer"}}},
+			{ID: "load", Do: Load{Topics: []string{"pin", "geo", "user"}, Notebook: "load"}},
+			{ID: "clean_pin", After: dag.Tasks{"load"}, Do: Notebook{Name: "clean_pin", Cleans: "pin"}},
+			{ID: "clean_geo", After: dag.Tasks{"load"}, Do: Notebook{Name: "clean_geo", Cleans: "geo"}},
+			{ID: "clean_user", After: dag.Tasks{"load"}, Do: Notebook{Name: "clean_user", Cleans: "user"}},
+			{ID: "query", After: dag.Tasks{"clean_pin", "clean_geo", "clean_user"}, Do: Notebook{Name: "query", Rebuilds: []string{"answer"}}},
 		},
 		Params: dag.Params{"x": nil, "invalid_followers": {"quarantine", "null"}},
 	}
-	for _, task := range d.DAG {
-		d.Pools = append(d.Pools, dag.Pool{Name: task.Pool, Slots: 1})
+}
+
+// pooledPipeline is the pipeline with a pool of one slot for each task.
+func pooledPipeline() dag.Definition {
+	d := pipeline()
+	for i := range d.DAG {
+		d.DAG[i].Pool = d.DAG[i].ID
+		d.Pools = append(d.Pools, dag.Pool{Name: d.DAG[i].ID, Slots: 1})
 	}
 	return d
+}
+
+// keeping is an OperatorCodec for operators that are functions: it keeps them, and records where.
+type keeping struct{}
+
+var kept struct {
+	sync.Mutex
+	operators []Operator
+}
+
+func (keeping) Encode(op Operator) (json.RawMessage, error) {
+	if recorded, err := DefaultOperators.Encode(op); err == nil {
+		return recorded, nil
+	}
+	kept.Lock()
+	defer kept.Unlock()
+	kept.operators = append(kept.operators, op)
+	return json.Marshal(map[string]int{"kept": len(kept.operators) - 1})
+}
+
+func (keeping) Decode(recorded json.RawMessage) (Operator, error) {
+	var at map[string]json.RawMessage
+	if err := json.Unmarshal(recorded, &at); err != nil || at["kept"] == nil {
+		return DefaultOperators.Decode(recorded)
+	}
+	i, err := strconv.Atoi(string(at["kept"]))
+	kept.Lock()
+	defer kept.Unlock()
+	return kept.operators[i], err
 }
 
 // played is the end of a run.

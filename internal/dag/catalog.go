@@ -85,8 +85,8 @@ func (d Definition) Validate(pools []Pool) error {
 // Pool is a number of slots that tasks share over all runs of a deployment: at most that many of
 // its tasks work at a time.
 type Pool struct {
-	Name  string
-	Slots int
+	Name  string `json:"name"`
+	Slots int    `json:"slots"`
 }
 
 // Catalog holds the DAGs that a worker runs, and their pools.

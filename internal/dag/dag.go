@@ -15,31 +15,32 @@ import (
 // DAG is a table of tasks, parents above their children.
 type DAG []Task
 
-// Task is one row of a DAG. The zero value of each field is its default.
+// Task is one row of a DAG. The zero value of each field is its default. Open runs have recorded it
+// as JSON, so that the name of a field is for ever.
 type Task struct {
 	// ID names the task, in lower-case letters, digits and underscores.
-	ID string
+	ID string `json:"id"`
 	// After holds the ids of the parents.
-	After Tasks
+	After Tasks `json:"after,omitempty"`
 	// TriggerRule is the rule over the states of the parents; all_success by default.
-	TriggerRule TriggerRule
+	TriggerRule TriggerRule `json:"triggerRule,omitempty"`
 	// Tries is how often the task is started in one run; DefaultTries by default. It counts the
 	// first start, so that Tries: 2 is Airflow's retries=1.
-	Tries int
+	Tries int `json:"tries,omitempty"`
 	// RetryDelay is the time between two tries; DefaultRetryDelay by default.
-	RetryDelay time.Duration
+	RetryDelay time.Duration `json:"retryDelay,omitempty"`
 	// Timeout limits how long one try works, as Airflow's execution_timeout. The wait for a slot of
 	// the pool does not count. No limit by default.
-	Timeout time.Duration
+	Timeout time.Duration `json:"timeout,omitempty"`
 	// Pool is the pool of which a try holds a slot while it works; none by default.
-	Pool string
+	Pool string `json:"pool,omitempty"`
 	// DependsOnPast starts the task only when it has succeeded, or was skipped, for the date
 	// before.
-	DependsOnPast bool
+	DependsOnPast bool `json:"dependsOnPast,omitempty"`
 	// Expect is what the task requires of its own outcome; nothing by default.
-	Expect Expect
+	Expect Expect `json:"expect,omitzero"`
 	// Do is what the task does.
-	Do Operator
+	Do Operator `json:"-"`
 }
 
 // Operator is what a task does.

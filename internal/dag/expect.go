@@ -13,20 +13,20 @@ import (
 // The fields that begin with Warn fail nothing: the task succeeds with a warning.
 type Expect struct {
 	// MinRows is the smallest number of rows that the task must handle.
-	MinRows int64
+	MinRows int64 `json:"minRows,omitempty"`
 	// MaxQuarantined is the largest share of the date's records that may be quarantined, in
 	// percent; 0 is no limit.
-	MaxQuarantined float64
+	MaxQuarantined float64 `json:"maxQuarantined,omitempty"`
 	// NotEmpty requires a row in each table that the task rebuilds.
-	NotEmpty bool
+	NotEmpty bool `json:"notEmpty,omitempty"`
 	// WarnQuarantined is the share of the date's records above which quarantined records are a
 	// warning, in percent; 0 is no limit.
-	WarnQuarantined float64
+	WarnQuarantined float64 `json:"warnQuarantined,omitempty"`
 	// WarnEmpty warns if the task handled no record.
-	WarnEmpty bool
+	WarnEmpty bool `json:"warnEmpty,omitempty"`
 	// Hold makes a task with a broken expectation wait for an operator's decision instead of
 	// failing.
-	Hold bool
+	Hold bool `json:"hold,omitempty"`
 }
 
 // Demands reports whether anything is required.

@@ -75,6 +75,19 @@ func RangeOptions(d run.Deployment, in run.RangeInput) client.StartWorkflowOptio
 	}
 }
 
+// PoolsOptions returns the options with which run.PoolsWorkflow starts, if it is not running.
+func PoolsOptions(d run.Deployment) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                       d.PoolsID(),
+		TaskQueue:                d.TaskQueue(),
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            "the pools of deployment " + string(d),
+		StaticDetails: "Does the work of all tasks that have a pool: at most as many at a time as the pool has slots, the highest priority first. It never ends. " +
+			"If it is terminated, a worker starts it again within a minute, and it continues with the requests of the open runs.",
+	}
+}
+
 // reusePolicy lets Temporal guard a decision that was made from the ledger.
 func reusePolicy(decision ledger.Decision) enumspb.WorkflowIdReusePolicy {
 	if decision.FailedOnly {

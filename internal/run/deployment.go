@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/pinflow/pinflow/internal/dates"
@@ -49,8 +50,8 @@ func (d Deployment) RangeWorkflowID(dag string, from, to dates.Date) string {
 	return fmt.Sprintf("%s.%s.backfill.%s.%s", d, dag, from, to)
 }
 
-// PoolWorkflowID returns the workflow id of a pool. A deployment has one workflow for each pool.
-func (d Deployment) PoolWorkflowID(pool string) string { return fmt.Sprintf("%s.pool.%s", d, pool) }
+// PoolsID returns the workflow id of the Pools workflow.
+func (d Deployment) PoolsID() string { return fmt.Sprintf("%s.pools", d) }
 
 // ScheduleID returns the id of a DAG's Schedule.
 func (d Deployment) ScheduleID(dag string) string { return fmt.Sprintf("%s.%s", d, dag) }
@@ -75,6 +76,17 @@ func (d Deployment) JobRunName(dag string, date dates.Date, task string, try int
 // those of no other date, task or deployment: none of the parts has a blank.
 func (d Deployment) JobRunNamePrefix(dag string, date dates.Date, task string) string {
 	return fmt.Sprintf("%s %s %s %s try ", d, dag, date, task)
+}
+
+// DateOfJobRun returns the logical date in the name of a Databricks run. ok is false if it is not a
+// run of that task in this deployment.
+func (d Deployment) DateOfJobRun(name, dag, task string) (date dates.Date, ok bool) {
+	fields := strings.Fields(name)
+	if len(fields) != 6 {
+		return "", false
+	}
+	date = dates.Date(fields[2])
+	return date, strings.HasPrefix(name, d.JobRunNamePrefix(dag, date, task))
 }
 
 // ConsumerGroup returns the Kafka consumer group whose offsets show how far topics have landed.

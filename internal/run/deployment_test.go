@@ -16,10 +16,10 @@ func TestDeployment(t *testing.T) {
 		d := Deployment("dev")
 		fired := time.Date(2022, 10, 19, 0, 0, 0, 500, time.FixedZone("CEST", 2*60*60))
 		require.Equal(t, []string{
-			"dev", "dev.d.2022-10-18", "dev.d.backfill.2022-10-18.2022-10-19", "dev.pool.load", "dev.d", "dev.d.scheduled",
+			"dev", "dev.d.2022-10-18", "dev.d.backfill.2022-10-18.2022-10-19", "dev.pools", "dev.d", "dev.d.scheduled",
 			"dev.d.scheduled-2022-10-18T22:00:00Z", "dev d 2022-10-18 load try 2", "dev-landing", "dev/",
 		}, []string{
-			d.TaskQueue(), d.WorkflowID("d", "2022-10-18"), d.RangeWorkflowID("d", "2022-10-18", "2022-10-19"), d.PoolWorkflowID("load"), d.ScheduleID("d"),
+			d.TaskQueue(), d.WorkflowID("d", "2022-10-18"), d.RangeWorkflowID("d", "2022-10-18", "2022-10-19"), d.PoolsID(), d.ScheduleID("d"),
 			d.ScheduledRangePrefix("d"), d.ScheduledRangeID("d", fired), d.JobRunName("d", "2022-10-18", "load", 2), d.ConsumerGroup(), d.Folder(),
 		})
 	})
@@ -62,6 +62,9 @@ func TestDeployment(t *testing.T) {
 			a, b := draw(), draw()
 			name := b.deployment.JobRunName(b.dag, b.date, b.id, rapid.IntRange(1, 11).Draw(t, "try"))
 			require.Equal(t, a == b, strings.HasPrefix(name, a.deployment.JobRunNamePrefix(a.dag, a.date, a.id)), "%+v and %s", a, name)
+			date, ok := a.deployment.DateOfJobRun(name, a.dag, a.id)
+			require.Equal(t, a.deployment == b.deployment && a.dag == b.dag && a.id == b.id, ok)
+			require.True(t, !ok || date == b.date)
 		})
 	})
 }
@@ -69,7 +72,7 @@ func TestDeployment(t *testing.T) {
 // hardName draws names that are hard to tell apart: short, or with words that are parts of ids.
 func hardName() *rapid.Generator[string] {
 	return rapid.OneOf(
-		rapid.SampledFrom([]string{"a", "a-b", "pool", "backfill", "scheduled", "a-backfill-2022-10-18", "a-scheduled-2022-10-18", "a-2022-10-18", "try"}),
+		rapid.SampledFrom([]string{"a", "a-b", "pools", "backfill", "scheduled", "a-backfill-2022-10-18", "a-scheduled-2022-10-18", "a-2022-10-18", "try"}),
 		rapid.StringMatching(`[a-z][a-z0-9-]{0,2}`),
 	)
 }
@@ -78,20 +81,20 @@ func hardDate() *rapid.Generator[dates.Date] {
 	return rapid.SampledFrom([]dates.Date{"2022-10-18", "2022-10-19"})
 }
 
-// thing is what has a workflow id: a run, a backfill, the range of a firing, or a pool.
+// thing is what has a workflow id: a run, a backfill, the range of a firing, or the Pools workflow.
 type thing struct {
 	kind       string
 	deployment Deployment
-	name       string     // of the DAG or the pool
-	from, to   dates.Date // from is the date of a run and the day of a firing; a pool has none
+	name       string     // of the DAG; the Pools workflow has none
+	from, to   dates.Date // from is the date of a run and the day of a firing; the Pools workflow has none
 }
 
 func drawThing(t *rapid.T) thing {
 	a := thing{
-		kind: rapid.SampledFrom([]string{"run", "backfill", "scheduled", "pool"}).Draw(t, "kind"), deployment: Deployment(hardName().Draw(t, "deployment")),
-		name: hardName().Draw(t, "name"),
+		kind: rapid.SampledFrom([]string{"run", "backfill", "scheduled", "pools"}).Draw(t, "kind"), deployment: Deployment(hardName().Draw(t, "deployment")),
 	}
-	if a.kind != "pool" {
+	if a.kind != "pools" {
+		a.name = hardName().Draw(t, "name")
 		a.from = hardDate().Draw(t, "from")
 	}
 	if a.kind == "backfill" {
@@ -109,5 +112,5 @@ func (a thing) workflowID() string {
 	case "scheduled":
 		return a.deployment.ScheduledRangeID(a.name, a.from.Start())
 	}
-	return a.deployment.PoolWorkflowID(a.name)
+	return a.deployment.PoolsID()
 }

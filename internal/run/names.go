@@ -9,8 +9,9 @@ const (
 	RunWorkflow = "Run"
 	// RangeWorkflow runs many dates. Its input is a RangeInput, its result a RangeResult.
 	RangeWorkflow = "Range"
-	// PoolWorkflow grants the slots of a pool. Runs start it when they need a slot.
-	PoolWorkflow = "Pool"
+	// PoolsWorkflow does the work of the tasks that have a pool. A deployment has one, which never
+	// ends. Its input is a PoolsState.
+	PoolsWorkflow = "Pools"
 )
 
 // Queries, updates and signals.
@@ -32,9 +33,14 @@ const (
 	// StopUpdate ends a range early. Its argument is a Stop.
 	StopUpdate = "stop"
 
-	// PoolQuery returns the PoolState of a pool.
-	PoolQuery = "pool"
-	// PoolSignal carries a SlotMessage to a pool. Requests and releases share one signal so that
-	// they arrive in the order in which they were sent.
-	PoolSignal = "slot"
+	// RequestsQuery returns the Requests of a run that the Pools workflow has not answered.
+	RequestsQuery = "requests"
+	// StartedSignal carries a WorkStarted to a run.
+	StartedSignal = "work-started"
+
+	// PoolsQuery returns the PoolsState.
+	PoolsQuery = "pools"
+	// PoolsSignal carries a PoolsMessage to the Pools workflow. All messages share one signal so
+	// that they arrive in the order in which they were sent.
+	PoolsSignal = "pools"
 )

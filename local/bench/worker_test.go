@@ -157,7 +157,7 @@ func workUntil(ctx context.Context, address string) error {
 	}
 	defer func() { _ = os.RemoveAll(entries) }() // a directory for temporary files
 	w := worker.New(c, run.DefaultDeployment.TaskQueue(), worker.Options{})
-	workflows.Register(w, catalog)
+	workflows.Register(w, catalog, workflows.Operators{"noop": noop{}, "parked": parked{}})
 	w.RegisterWorkflowWithOptions(byHand, workflow.RegisterOptions{Name: handWritten})
 	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: noopName})
 	w.RegisterActivity(&activities.Ledger{Ledger: &ledger.Ledger{Objects: files{entries}}})

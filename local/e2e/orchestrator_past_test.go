@@ -39,12 +39,14 @@ type summing struct {
 const summingDAG = "summing"
 
 // step runs the activity Sum, or nothing.
-type step struct{ sums bool }
+type step struct {
+	Sums bool `json:"sums,omitempty"`
+}
 
 func (step) Effects() dag.Effects { return dag.Effects{} }
 
 func (s step) Run(ctx workflow.Context, try workflows.TaskInstance) (run.Outcome, error) {
-	if !s.sums {
+	if !s.Sums {
 		return run.Outcome{}, nil
 	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: patience, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1}})
@@ -60,13 +62,13 @@ func startSumming(t *testing.T) *summing {
 	catalog := dag.Catalog{
 		DAGs: []dag.Definition{{Name: summingDAG, DAG: dag.DAG{
 			{ID: "read", Do: step{}},
-			{ID: "sum", After: dag.Tasks{"read"}, Tries: 1, Pool: "narrow", DependsOnPast: true, Do: step{sums: true}},
+			{ID: "sum", After: dag.Tasks{"read"}, Tries: 1, Pool: "narrow", DependsOnPast: true, Do: step{Sums: true}},
 		}}},
 		Pools: []dag.Pool{{Name: "narrow", Slots: 1}},
 	}
 	require.NoError(t, catalog.Validate())
 	w := worker.New(d.client, s.deployment().TaskQueue(), worker.Options{})
-	workflows.Register(w, catalog)
+	workflows.Register(w, catalog, workflows.Operators{"step": step{}})
 	ledger := &ledger.Ledger{Objects: objects}
 	w.RegisterActivity(&activities.Ledger{Ledger: ledger})
 	w.RegisterActivity(&activities.Pools{Client: d.client, Deployment: s.deployment()})

@@ -98,17 +98,27 @@ type BackfillNow struct {
 	UI   string   `json:"ui"`
 }
 
-// PoolNow is a pool. Holders are in the order in which they got their slots, Waiting in that in
-// which they will get theirs.
+// PoolNow is a pool. Work is in the order in which it started, Waiting in that in which it will.
 type PoolNow struct {
 	Name    string     `json:"name"`
 	Slots   int        `json:"slots"`
-	Holders []run.Slot `json:"holders"`
-	Waiting []run.Slot `json:"waiting"`
-	// Reserved holds slots that are reserved for tasks of higher priority.
-	Reserved []run.Reservation `json:"reserved,omitempty"`
-	// Unknown reports whether the pool is in use, but does not answer.
+	Work    []PoolTask `json:"work"`
+	Waiting []PoolTask `json:"waiting"`
+	// Announced holds the tasks of higher priority for which slots are kept.
+	Announced []PoolTask `json:"announced,omitempty"`
+	// Unknown reports whether the Pools workflow does not answer.
 	Unknown bool `json:"unknown,omitempty"`
+}
+
+// PoolTask is a task at work in a pool, or one that waits for it. Try is not set for an announced
+// one.
+type PoolTask struct {
+	DAG  string     `json:"dag"`
+	Date dates.Date `json:"date"`
+	Task string     `json:"task"`
+	Try  int        `json:"try,omitempty"`
+	// Link is the page of the Databricks run, if it has started.
+	Link string `json:"link,omitempty"`
 }
 
 // Overview returns the state of the DAG. What no worker or no bucket answers for is in Unknown.
@@ -140,7 +150,7 @@ func (r *Reader) Overview(ctx context.Context, conn *temporal.Connection, days i
 		workerErr = fmt.Errorf("no worker answers on task queue %s: look at its log, and see `starter doctor`", r.Settings.Deployment.TaskQueue())
 	}
 	if workerErr != nil {
-		o.Unknown = append(o.Unknown, Unknown{"the activity of runs, the progress of backfills, the slots of pools", workerErr.Error()})
+		o.Unknown = append(o.Unknown, Unknown{"the activity of runs, the progress of backfills, the work of pools", workerErr.Error()})
 	}
 	return o, nil
 }

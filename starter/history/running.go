@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"golang.org/x/sync/errgroup"
 
@@ -114,41 +113,6 @@ func (r *Reader) runningBackfills(ctx context.Context, conn *temporal.Connection
 			}
 			all[i].Progress = &progress
 			return err
-		})
-	}
-	return all, group.Wait()
-}
-
-// pools returns the pools of the DAG. The workflow of a pool runs only while a task holds or wants
-// a slot.
-func (r *Reader) pools(ctx context.Context, conn *temporal.Connection, query bool) ([]PoolNow, error) {
-	pools := r.Catalog.PoolsOf(r.DAG.DAG)
-	all := make([]PoolNow, len(pools))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, pool := range pools {
-		all[i] = PoolNow{Name: pool.Name, Slots: pool.Slots, Holders: []run.Slot{}, Waiting: []run.Slot{}}
-		group.Go(func() error {
-			id := r.Settings.Deployment.PoolWorkflowID(pool.Name)
-			description, err := conn.DescribeWorkflowExecution(ctx, id, "")
-			if errors.As(err, new(*serviceerror.NotFound)) || err == nil && description.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
-				return nil
-			}
-			if err != nil {
-				return conn.Classify(err)
-			}
-			all[i].Unknown = true
-			if !query {
-				return nil
-			}
-			var state run.PoolState
-			if err := r.Query(ctx, conn, id, "", run.PoolQuery, &state); err != nil {
-				if unanswered(err) {
-					return nil
-				}
-				return err
-			}
-			all[i] = PoolNow{Name: pool.Name, Slots: state.Slots, Holders: append(all[i].Holders, state.Holders...), Waiting: append(all[i].Waiting, state.Waiting...), Reserved: state.Reserved}
-			return nil
 		})
 	}
 	return all, group.Wait()

@@ -165,17 +165,17 @@ func (v *View) showBackfills(all []history.BackfillNow, width int) {
 	}
 }
 
-// maxHolders is how many holders of a pool are listed.
-const maxHolders = 3
+// maxWork is how many tasks at work are listed for a pool.
+const maxWork = 3
 
 func (v *View) showPools(all []history.PoolNow, width int) {
-	g := term.Table{Header: []string{"pool", "slots", "held by", "wait", "next"}, Right: []int{3}}
+	g := term.Table{Header: []string{"pool", "slots", "at work", "wait", "next"}, Right: []int{3}}
 	var idle []string
 	for _, p := range all {
 		switch {
 		case p.Unknown:
 			g.Rows = append(g.Rows, []string{p.Name, fmt.Sprintf("?/%d", p.Slots), "not known"})
-		case len(p.Holders)+len(p.Waiting) == 0:
+		case len(p.Work)+len(p.Waiting) == 0:
 			idle = append(idle, fmt.Sprintf("%s (%d)", p.Name, p.Slots))
 		default:
 			g.Rows = append(g.Rows, v.poolRows(p)...)
@@ -193,14 +193,14 @@ func (v *View) showPools(all []history.PoolNow, width int) {
 	}
 }
 
-// poolRows returns the rows of a pool in use, one for each holder.
+// poolRows returns the rows of a pool in use, one for each task at work.
 func (v *View) poolRows(p history.PoolNow) [][]string {
-	row := []string{p.Name, fmt.Sprintf("%d/%d", len(p.Holders), p.Slots), "", "", ""}
+	row := []string{p.Name, fmt.Sprintf("%d/%d", len(p.Work), p.Slots), "", "", ""}
 	if len(p.Waiting) > 0 {
-		row[3], row[4] = fmt.Sprint(len(p.Waiting)), v.slotName(p.Waiting[0])
+		row[3], row[4] = fmt.Sprint(len(p.Waiting)), v.poolTask(p.Waiting[0])
 	}
 	rows := [][]string{row}
-	for i, name := range v.holderNames(p) {
+	for i, name := range v.workNames(p) {
 		if i == 0 {
 			rows[0][2] = name
 			continue
@@ -210,29 +210,31 @@ func (v *View) poolRows(p history.PoolNow) [][]string {
 	return rows
 }
 
-// holderNames returns the holders of the pool's slots, and those for whom slots are reserved.
-func (v *View) holderNames(p history.PoolNow) []string {
+// workNames returns the tasks at work, and those for which slots are kept.
+func (v *View) workNames(p history.PoolNow) []string {
 	var names []string
-	for i, holder := range p.Holders {
-		if i == maxHolders {
-			names = append(names, fmt.Sprintf("and %d more", len(p.Holders)-maxHolders))
+	for i, task := range p.Work {
+		if i == maxWork {
+			names = append(names, fmt.Sprintf("and %d more", len(p.Work)-maxWork))
 			break
 		}
-		names = append(names, v.slotName(holder))
+		names = append(names, v.poolTask(task))
 	}
-	for _, reservation := range p.Reserved {
-		names = append(names, "reserved for "+v.slotRun(reservation.Slot))
+	for _, task := range p.Announced {
+		names = append(names, "kept for "+v.poolRun(task))
 	}
 	return names
 }
 
-// slotName returns who holds or wants a slot: the date of the run, the task and its try.
-func (v *View) slotName(s run.Slot) string {
-	return fmt.Sprintf("%s %s #%d", v.slotRun(s), s.Task, s.Try)
+// poolTask returns the date of the run, the task and its try.
+func (v *View) poolTask(t history.PoolTask) string {
+	return fmt.Sprintf("%s %s #%d", v.poolRun(t), t.Task, t.Try)
 }
 
-// slotRun returns the date of the run that holds or wants a slot.
-func (v *View) slotRun(s run.Slot) string {
-	_, name, _ := strings.Cut(s.WorkflowID, ".") // without the deployment
-	return strings.TrimPrefix(name, v.DAG.Name+".")
+// poolRun returns the date of the run, and its DAG if it is another one.
+func (v *View) poolRun(t history.PoolTask) string {
+	if t.DAG != v.DAG.Name {
+		return t.DAG + " " + string(t.Date)
+	}
+	return string(t.Date)
 }

@@ -1,0 +1,178 @@
+package run
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/pinflow/pinflow/internal/dates"
+)
+
+// Request asks the Pools workflow to do the work of one try of a task. WorkflowID, RunID, Task and
+// Try are its identity: a run that was reset has another run id, so that its requests are new ones.
+type Request struct {
+	WorkflowID string     `json:"workflowId"`
+	RunID      string     `json:"runId"`
+	DAG        string     `json:"dag"`
+	Date       dates.Date `json:"date"`
+	Task       string     `json:"task"`
+	Try        int        `json:"try"`
+	// ActivityID is the activity of the run that ends with the answer.
+	ActivityID string `json:"activityId"`
+	Pool       string `json:"pool"`
+	// Slots is how many tries of the pool work at a time.
+	Slots int `json:"slots"`
+	// Priority orders the waiting requests: smaller numbers first, as Temporal's priority keys;
+	// equal numbers in the order of arrival.
+	Priority int `json:"priority"`
+	// Operator is what to do, by the name under which operators are registered.
+	Operator json.RawMessage `json:"operator,omitempty"`
+	// Params are the parameters of the run, Prepared is the outcome of the work before the request.
+	Params   map[string]string `json:"params,omitempty"`
+	Prepared Outcome           `json:"prepared,omitzero"`
+	// Timeout limits the work, of which Worked has passed; zero is no limit. The wait in the pool
+	// does not count.
+	Timeout time.Duration `json:"timeout,omitempty"`
+	Worked  time.Duration `json:"worked,omitempty"`
+	// Counts requires the counts of the rows that the work leaves. Otherwise they only inform.
+	Counts bool `json:"counts,omitempty"`
+}
+
+// Same reports whether both requests are of the same try.
+func (r Request) Same(other Request) bool {
+	return r.WorkflowID == other.WorkflowID && r.RunID == other.RunID && r.Task == other.Task && r.Try == other.Try
+}
+
+// OpenRequest is a request without an answer yet. It is an answer to RequestsQuery.
+type OpenRequest struct {
+	Request
+	// Started reports whether its work has started.
+	Started bool `json:"started,omitempty"`
+}
+
+// Announcement is the news that a run will request work soon: pools keep a slot for each of its
+// tasks from requests of lower priority until then.
+type Announcement struct {
+	WorkflowID string     `json:"workflowId"`
+	RunID      string     `json:"runId"`
+	DAG        string     `json:"dag"`
+	Date       dates.Date `json:"date"`
+	Priority   int        `json:"priority"`
+	// Pools maps the tasks to their pools.
+	Pools map[string]string `json:"pools"`
+	// Until is when the announcement lapses. The Pools workflow sets it.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Withdrawal takes back the requests of a run: those of a task, or all and its announcement if Task
+// is empty. Work in progress is cancelled.
+type Withdrawal struct {
+	WorkflowID string `json:"workflowId"`
+	// RunID is empty for all runs of the workflow id.
+	RunID string `json:"runId,omitempty"`
+	Task  string `json:"task,omitempty"`
+}
+
+// Covers reports whether the withdrawal takes back the request.
+func (w Withdrawal) Covers(r Request) bool {
+	return w.WorkflowID == r.WorkflowID && (w.RunID == "" || w.RunID == r.RunID) && (w.Task == "" || w.Task == r.Task)
+}
+
+// PoolsMessage is what runs send to the Pools workflow: one of its fields is set.
+type PoolsMessage struct {
+	Request  *Request      `json:"request,omitempty"`
+	Announce *Announcement `json:"announce,omitempty"`
+	Withdraw *Withdrawal   `json:"withdraw,omitempty"`
+}
+
+// Work is a request that is at work.
+type Work struct {
+	Request
+	// Started is when the work got its slot.
+	Started time.Time `json:"started"`
+	// Link is the page of the Databricks run, JobRunID its id; both are unset until it has started.
+	Link     string `json:"link,omitempty"`
+	JobRunID int64  `json:"jobRunId,omitempty"`
+	// Withdrawn reports whether the work is being cancelled.
+	Withdrawn bool `json:"withdrawn,omitempty"`
+	// Counting reports whether the work itself has ended and its slot is free: rows are counted.
+	Counting bool `json:"counting,omitempty"`
+}
+
+// WorkStarted is the signal with which the Pools workflow reports to a run that the work of a try
+// has started.
+type WorkStarted struct {
+	RunID    string    `json:"runId"`
+	Task     string    `json:"task"`
+	Try      int       `json:"try"`
+	Started  time.Time `json:"started"`
+	Link     string    `json:"link,omitempty"`
+	JobRunID int64     `json:"jobRunId,omitempty"`
+}
+
+// WorkDone is the answer to a request.
+type WorkDone struct {
+	Started time.Time `json:"started"`
+	Outcome Outcome   `json:"outcome"`
+	// NotCounted is why rows were not counted although the task needs their number; NotCountedType
+	// is the type of that error.
+	NotCounted     string `json:"notCounted,omitempty"`
+	NotCountedType string `json:"notCountedType,omitempty"`
+}
+
+// PoolsState is the state of all pools: the input of the Pools workflow, and the answer to
+// PoolsQuery.
+type PoolsState struct {
+	// Rebuilt reports whether the state has the requests of all open runs. The workflow looks for
+	// them when it is started by anything but its own predecessor, which may have been terminated.
+	Rebuilt bool   `json:"rebuilt"`
+	Work    []Work `json:"work,omitempty"`
+	// Waiting holds the requests in the order in which they start, over all pools.
+	Waiting   []Request      `json:"waiting,omitempty"`
+	Announced []Announcement `json:"announced,omitempty"`
+}
+
+// Pool is the part of the state that one pool has.
+type Pool struct {
+	Name string `json:"name"`
+	// Slots is that of the latest request; 0 if there is none.
+	Slots   int       `json:"slots"`
+	Work    []Work    `json:"work,omitempty"`
+	Waiting []Request `json:"waiting,omitempty"`
+	// Announced holds the tasks for which slots are kept.
+	Announced []AnnouncedTask `json:"announced,omitempty"`
+}
+
+// AnnouncedTask is a task of a run that will request work of a pool soon.
+type AnnouncedTask struct {
+	DAG  string     `json:"dag"`
+	Date dates.Date `json:"date"`
+	Task string     `json:"task"`
+}
+
+// Pool returns the part of the state that the pool with that name has.
+func (s PoolsState) Pool(name string) Pool {
+	p := Pool{Name: name}
+	for _, w := range s.Work {
+		if w.Pool == name && !w.Counting {
+			p.Work, p.Slots = append(p.Work, w), w.Slots
+		}
+	}
+	for _, r := range s.Waiting {
+		if r.Pool == name {
+			p.Waiting, p.Slots = append(p.Waiting, r), r.Slots
+		}
+	}
+	for _, a := range s.Announced {
+		for task, pool := range a.Pools {
+			if pool == name {
+				p.Announced = append(p.Announced, AnnouncedTask{DAG: a.DAG, Date: a.Date, Task: task})
+			}
+		}
+	}
+	slices.SortFunc(p.Announced, func(a, b AnnouncedTask) int {
+		return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(a.DAG, b.DAG), cmp.Compare(a.Task, b.Task))
+	})
+	return p
+}

@@ -1,0 +1,246 @@
+package workflows
+
+import (
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/internal/run"
+)
+
+const (
+	// closedInterval is how often the Pools workflow looks for runs that have closed without
+	// withdrawing their requests, while others wait: the longest time for which the work of a
+	// terminated run keeps its slot.
+	closedInterval = time.Minute
+	// announcementTime is how long announcements count. If a run takes longer to send its requests,
+	// because it is held or large, backfills do not wait for it any more.
+	announcementTime = 30 * time.Minute
+	// freshRequest is the age up to which the run of a request is taken to be open.
+	freshRequest = 10 * time.Second
+)
+
+// poolsRun is the running Pools workflow. Its coroutines share it without locks.
+type poolsRun struct {
+	operators OperatorCodec
+	work      []*poolWork
+	waiting   []waitingRequest
+	announced []run.Announcement
+	rebuilt   bool
+	inbox     workflow.ReceiveChannel
+	changed   bool // work ended, or announcements lapsed
+	answering int  // requests whose answer is on its way
+}
+
+// waitingRequest is a request with the time of its arrival.
+type waitingRequest struct {
+	run.Request
+	arrived time.Time
+}
+
+// Pools does the work of all tasks that have a pool: in each pool as many requests at a time as it
+// has slots, by priority and then in the order of arrival. It reports to the run when the work has
+// started, and ends the run's activity with the result. A deployment has one Pools workflow, which
+// never ends; it continues as new with what is at work and what waits.
+//
+// The runs do not hold slots themselves: a run that is terminated, reset or cancelled has nothing
+// to give back, because its work ends here before the next begins.
+//
+// It ignores cancellation, because it protects tables. If it is terminated, its successor looks for
+// the requests of all open runs before it starts work.
+func (w Workflows) Pools(ctx workflow.Context, state run.PoolsState) error {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	p := newPools(ctx, w.Operators, state)
+	if err := workflow.SetQueryHandler(ctx, run.PoolsQuery, func() (run.PoolsState, error) { return p.state(), nil }); err != nil {
+		return err
+	}
+	p.rebuild(ctx)
+	for _, w := range p.work {
+		w.Counting = false
+		p.start(ctx, w, true)
+	}
+	workflow.Go(ctx, p.withdrawClosed)
+	workflow.Go(ctx, p.expireAnnouncements)
+	for {
+		_ = workflow.Await(ctx, func() bool { return p.inbox.Len() > 0 || p.changed || p.next() >= 0 })
+		p.changed = false
+		p.receive(ctx)
+		p.startWork(ctx)
+		// An answer whose arrival is not recorded would be given twice: the work would be done again.
+		if p.inbox.Len() == 0 && p.answering == 0 && historyIsLong(ctx) {
+			return workflow.NewContinueAsNewError(ctx, run.PoolsWorkflow, p.state())
+		}
+	}
+}
+
+func newPools(ctx workflow.Context, operators OperatorCodec, state run.PoolsState) *poolsRun {
+	p := &poolsRun{operators: operators, announced: state.Announced, rebuilt: state.Rebuilt, inbox: workflow.GetSignalChannel(ctx, run.PoolsSignal)}
+	for _, w := range state.Work {
+		p.work = append(p.work, &poolWork{Work: w})
+	}
+	for _, request := range state.Waiting {
+		p.waiting = append(p.waiting, waitingRequest{Request: request})
+	}
+	return p
+}
+
+// state returns the answer to run.PoolsQuery, which is also the input of the next workflow run.
+func (p *poolsRun) state() run.PoolsState {
+	s := run.PoolsState{Rebuilt: p.rebuilt, Announced: p.announced}
+	for _, w := range p.work {
+		s.Work = append(s.Work, w.Work)
+	}
+	for _, request := range p.waiting {
+		s.Waiting = append(s.Waiting, request.Request)
+	}
+	return s
+}
+
+// rebuild finds the requests of all open runs, unless the state comes from this workflow's own
+// predecessor. Requests that were at work come first: their Databricks runs may still write.
+func (p *poolsRun) rebuild(ctx workflow.Context) {
+	if p.rebuilt {
+		return
+	}
+	var in activities.FindRequestsInput
+	for {
+		var found activities.FoundRequests
+		// The policy retries for ever, and nothing cancels this context.
+		_ = workflow.ExecuteActivity(withPolicy(ctx, findPolicy, "find the requests of open runs"), findRequests, in).Get(ctx, &found)
+		for _, request := range found.Requests {
+			if request.Started {
+				request.Priority = 0
+			}
+			p.add(ctx, request.Request)
+		}
+		if in.PageToken = found.PageToken; len(in.PageToken) == 0 {
+			p.rebuilt = true
+			return
+		}
+	}
+}
+
+// receive handles all messages in the inbox, in their order.
+func (p *poolsRun) receive(ctx workflow.Context) {
+	for {
+		var m run.PoolsMessage
+		if !p.inbox.ReceiveAsync(&m) {
+			return
+		}
+		switch {
+		case m.Request != nil:
+			p.add(ctx, *m.Request)
+		case m.Withdraw != nil:
+			p.withdraw(ctx, *m.Withdraw)
+		case m.Announce != nil:
+			p.announce(ctx, *m.Announce)
+		}
+	}
+}
+
+// add enters a request into the queue, unless it is known. It withdraws those of the same task that
+// the run sent before it was reset.
+func (p *poolsRun) add(ctx workflow.Context, request run.Request) {
+	p.fulfil(request)
+	if slices.ContainsFunc(p.waiting, func(w waitingRequest) bool { return w.Same(request) }) ||
+		slices.ContainsFunc(p.work, func(w *poolWork) bool { return w.Same(request) }) {
+		return
+	}
+	for _, w := range p.work {
+		if w.WorkflowID == request.WorkflowID && w.Task == request.Task && w.RunID != request.RunID {
+			w.withdraw()
+		}
+	}
+	p.waiting = slices.DeleteFunc(p.waiting, func(w waitingRequest) bool {
+		return w.WorkflowID == request.WorkflowID && w.Task == request.Task
+	})
+	p.waiting = append(p.waiting, waitingRequest{Request: request, arrived: workflow.Now(ctx)})
+	slices.SortStableFunc(p.waiting, func(a, b waitingRequest) int { return a.Priority - b.Priority })
+}
+
+// withdraw removes the requests that wait, and cancels those at work. Each of them is answered.
+func (p *poolsRun) withdraw(ctx workflow.Context, w run.Withdrawal) {
+	if w.Task == "" {
+		p.announced = slices.DeleteFunc(p.announced, func(a run.Announcement) bool {
+			return a.WorkflowID == w.WorkflowID && (w.RunID == "" || w.RunID == a.RunID)
+		})
+	}
+	for _, work := range p.work {
+		if w.Covers(work.Request) {
+			work.withdraw()
+		}
+	}
+	p.waiting = slices.DeleteFunc(p.waiting, func(request waitingRequest) bool {
+		if !w.Covers(request.Request) {
+			return false
+		}
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			p.answer(ctx, activities.AnswerRequestInput{Request: request.Request, Cancelled: true})
+		})
+		return true
+	})
+}
+
+// next returns the index of the first waiting request that can start, or -1. In each pool the
+// requests start in their order.
+func (p *poolsRun) next() int {
+	var looked []string
+	for i, request := range p.waiting {
+		if slices.Contains(looked, request.Pool) {
+			continue
+		}
+		if p.atWork(request.Pool)+p.announcedBefore(request.Request) < request.Slots {
+			return i
+		}
+		looked = append(looked, request.Pool)
+	}
+	return -1
+}
+
+// atWork counts the slots of a pool that are taken.
+func (p *poolsRun) atWork(pool string) int {
+	n := 0
+	for _, w := range p.work {
+		if w.Pool == pool && !w.Counting {
+			n++
+		}
+	}
+	return n
+}
+
+// startWork starts the requests that can start.
+func (p *poolsRun) startWork(ctx workflow.Context) {
+	for i := p.next(); i >= 0; i = p.next() {
+		request := p.waiting[i]
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+		w := &poolWork{Work: run.Work{Request: request.Request, Started: workflow.Now(ctx)}}
+		p.work = append(p.work, w)
+		p.start(ctx, w, workflow.Now(ctx).Sub(request.arrived) < freshRequest)
+	}
+}
+
+// withdrawClosed withdraws the requests of runs that have closed without doing it themselves:
+// terminated ones. It looks only while a request waits: at once, and then every closedInterval.
+func (p *poolsRun) withdrawClosed(ctx workflow.Context) {
+	for {
+		_ = workflow.Await(ctx, func() bool { return len(p.waiting) > 0 && p.next() < 0 })
+		var in activities.FindClosedInput
+		for _, w := range p.work {
+			in.Requesters = append(in.Requesters, activities.Requester{WorkflowID: w.WorkflowID, RunID: w.RunID})
+		}
+		for _, a := range p.announced {
+			in.Requesters = append(in.Requesters, activities.Requester{WorkflowID: a.WorkflowID, RunID: a.RunID})
+		}
+		var closed activities.ClosedRequesters
+		if err := executeQuick(ctx, poolsPolicy, "find runs that have closed", findClosed, in, &closed); err != nil {
+			workflow.GetLogger(ctx).Warn("Requests of closed runs were not looked for; retrying", "error", err)
+		}
+		for _, r := range closed.Requesters {
+			p.withdraw(ctx, run.Withdrawal{WorkflowID: r.WorkflowID, RunID: r.RunID})
+			p.changed = true
+		}
+		_ = sleep(ctx, closedInterval, "look for closed runs again")
+	}
+}

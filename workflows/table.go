@@ -1,0 +1,87 @@
+package workflows
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/run"
+)
+
+// table is the DAG as a run records it in its first workflow task, and as it interprets it from
+// then on. A build with another table changes only the runs that start later: without the record,
+// the first workflow task on such a build would fail for ever, because its commands would not be
+// those of the history.
+type table struct {
+	// Invalid is what is wrong with the input of the run; the run fails with it.
+	Invalid    string        `json:"invalid,omitempty"`
+	Tasks      []taskRow     `json:"tasks,omitempty"`
+	Pools      []dag.Pool    `json:"pools,omitempty"` // of the tasks
+	Hold       bool          `json:"hold,omitempty"`
+	RunTimeout time.Duration `json:"runTimeout,omitempty"`
+}
+
+// taskRow is a row of a table.
+type taskRow struct {
+	dag.Task
+	Do json.RawMessage `json:"do"`
+}
+
+// recordTable returns the table of the run from its history, which it enters first if the run is
+// new.
+func (w Workflows) recordTable(ctx workflow.Context, in run.Input) (table, error) {
+	var t table
+	now := workflow.Now(ctx)
+	err := workflow.SideEffect(ctx, func(workflow.Context) any {
+		today, err := w.table(in, now)
+		if err != nil {
+			return table{Invalid: err.Error()}
+		}
+		return today
+	}).Get(&t)
+	return t, err
+}
+
+// table returns the table of this build for a run with that input, or what is wrong with the input.
+func (w Workflows) table(in run.Input, now time.Time) (table, error) {
+	definition, err := w.Catalog.Definition(in.DAG)
+	if err != nil {
+		return table{}, err
+	}
+	if err := definition.CheckInput(in, now); err != nil {
+		return table{}, err
+	}
+	t := table{Pools: w.Catalog.PoolsOf(definition.DAG), Hold: definition.Hold, RunTimeout: definition.RunTimeout}
+	for _, task := range definition.DAG {
+		op, ok := task.Do.(Operator)
+		if !ok {
+			return table{}, fmt.Errorf("task %s: %T cannot run: its operator needs a method Run", task.ID, task.Do)
+		}
+		do, err := w.Operators.Encode(op)
+		if err != nil {
+			return table{}, fmt.Errorf("task %s: %w", task.ID, err)
+		}
+		t.Tasks = append(t.Tasks, taskRow{Task: task, Do: do})
+	}
+	return t, nil
+}
+
+// dag returns the rows with their operators. It fails if this build lacks one of them.
+func (t table) dag(operators OperatorCodec) (dag.DAG, error) {
+	d := make(dag.DAG, len(t.Tasks))
+	for i, row := range t.Tasks {
+		op, err := operators.Decode(row.Do)
+		if err != nil {
+			return nil, fmt.Errorf("task %s: %w", row.ID, err)
+		}
+		d[i] = row.Task
+		d[i].Do = op
+	}
+	return d, nil
+}
+
+// slots returns how many slots the pool had when the run started; 0 if there is no such pool.
+func (t table) slots(pool string) int { return dag.Catalog{Pools: t.Pools}.Slots(pool) }
