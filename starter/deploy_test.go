@@ -73,7 +73,7 @@ func TestDeployStatus(t *testing.T) {
 	t.Run("counts_only_workers_that_polled_within_the_last_minute", func(t *testing.T) {
 		t.Parallel()
 		w := versioned(t)
-		w.temporal.pollers[3].LastAccessTime = timestamppb.New(noon.Add(-history.PollAge - time.Second))
+		w.temporal.pollers[3].LastAccessTime = timestamppb.New(noon.Add(-70 * time.Second))
 		_, stdout, _ := w.starter(t, "deploy", "status", "-o", "json")
 		var v history.Versions
 		require.NoError(t, json.Unmarshal([]byte(stdout), &v))

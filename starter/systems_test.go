@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
@@ -19,7 +20,6 @@ import (
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/doctor"
 	"github.com/pinflow/pinflow/starter/exit"
-	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/setup"
 	"github.com/pinflow/pinflow/starter/startertest"
 )
@@ -148,7 +148,7 @@ func TestDoctor(t *testing.T) {
 			"no schedule":           {func(w *world) { delete(w.temporal.schedules, run.DefaultDeployment.ScheduleID(pipeline)) }, exit.Failed, []string{"schedule", "starter schedule apply"}},
 			"other schedule":        {func(w *world) { w.schedule().Spec.TimeZoneName = "Asia/Tokyo" }, exit.Failed, []string{"schedule", "starter schedule apply"}},
 			"no worker":             {func(w *world) { w.temporal.pollers = nil }, exit.Failed, []string{"worker", "bin/workers"}},
-			"a worker that is gone": {func(w *world) { w.now = noon.Add(history.PollAge) }, exit.Failed, []string{"worker", "bin/workers"}},
+			"a worker that is gone": {func(w *world) { w.now = noon.Add(10 * time.Second) }, exit.Failed, []string{"worker", "bin/workers"}},
 			"no Kafka":              {func(w *world) { w.down["kafka"] = errors.New("dial tcp: refused") }, exit.Unreachable, []string{"Kafka", "PINFLOW_KAFKA_BROKERS"}},
 			"no topic":              {func(w *world) { w.topics.there = w.topics.there[1:] }, exit.Failed, []string{"Kafka", "pinflow.pin missing", "starter setup"}},
 			"no bucket":             {func(w *world) { w.bucket.exists = false }, exit.Failed, []string{"S3", "does not have the bucket", "starter setup"}},

@@ -36,7 +36,8 @@ func TestDemo(t *testing.T) {
 	t.Run("built_in_posts", func(t *testing.T) {
 		onOwn.enter(t)
 		data, out := t.TempDir(), t.TempDir()
-		code, stdout, stderr := runProgram(t, data, nil, "starter", "demo", "--exit", "--data", data, "--port-offset", freeOffset(t), "--out", out)
+		versioned := []string{"PINFLOW_WORKER_VERSIONING=on"} // nobody promotes the worker of a demo
+		code, stdout, stderr := runProgram(t, data, versioned, "starter", "demo", "--exit", "--data", data, "--port-offset", freeOffset(t), "--out", out)
 		require.Zero(t, code, "%s\n%s", stdout, stderr)
 		require.FileExists(t, filepath.Join(out, "answers.json"))
 	})

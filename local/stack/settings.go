@@ -45,6 +45,7 @@ func writeSettings(dir string, p Ports, workspaceURL string) error {
 		{"PINFLOW_GATEWAY_URL", "http://" + gateway},
 		{"PINFLOW_API_KEYS", apiKey},
 		{"PINFLOW_WORKER_ADDRESS", worker},
+		{"PINFLOW_WORKER_VERSIONING", "off"}, // nobody promotes a worker of the demo, whose run would wait
 	} {
 		fmt.Fprintf(&b, "%s=%s\n", setting[0], setting[1])
 	}
