@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -56,14 +57,15 @@ func (h *alarmHook) of(kind alarm.Kind, date string) (states []alarm.State) {
 func (s *system) checkAlarms(what string, holds func() bool) {
 	s.t.Helper()
 	require.True(s.t, s.worker.stop())
-	second := s.start("workers")
+	beside, err := launchProcess(s.data, append(slices.Clone(s.env), "PINFLOW_WORKER_ADDRESS=127.0.0.1:0"), "workers")
+	require.NoError(s.t, err)
+	second := s.owned(beside)
 	s.worker = s.start("workers")
 	s.eventually(what, holds)
 	require.True(s.t, second.stop(), "a check that is under way ends before the worker does")
 }
 
 func TestAlarms(t *testing.T) {
-	t.Parallel()
 	onShared.enter(t)
 	hook := newAlarmHook(t)
 	s := startTenant(t, "PINFLOW_ALARM_HOOK="+hook.url)
