@@ -10,6 +10,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/history"
 )
 
 func (a *app) pauseCommand() *cobra.Command {
@@ -82,7 +83,7 @@ func (a *app) cancel(c *cobra.Command, conn *temporal.Connection, date dates.Dat
 	if err != nil {
 		return err
 	}
-	return a.printStatus(c, conn, status) // a cancelled run is what was asked for: the exit code is 0
+	return a.printStatus(c, conn, history.Run{Status: status}) // a cancelled run is what was asked for: the exit code is 0
 }
 
 func (a *app) noteCommand() *cobra.Command {

@@ -22,8 +22,8 @@ func (a *app) gridCommand() *cobra.Command {
 		Use:   "grid",
 		Short: "Show the state of each task, date by date",
 		Long: "Grid shows a column for each date, the latest at the right, and a row for each task, below a row for the run itself.\n\n" +
-			"It reads the ledger, so it also knows the runs that Temporal has forgotten. It shows as many of the latest dates as fit the width of the\n" +
-			"terminal (or COLUMNS); a date that has not run is a gap. A digit after a mark is the number of tries, if there was more than one.",
+			"It reads the ledger, so it also knows the runs that Temporal has forgotten. On a terminal it shows as many of the latest dates as fit its\n" +
+			"width (or COLUMNS); a date that has not run is a gap. A digit after a mark is the number of tries, if there was more than one.",
 		Example: "  starter grid\n  starter grid --last 30\n  starter grid --from 2022-10-01 --to 2022-10-18 -o json",
 		GroupID: groupViews,
 		Args:    cobra.NoArgs,
@@ -63,9 +63,8 @@ func (a *app) grid(c *cobra.Command, o gridOptions) error {
 	if err != nil {
 		return err
 	}
-	width, _ := term.Columns(a.Out)
 	names := view.NameWidth(a.dag.DAG.IDs())
-	fits := max(1, (width-names)/view.GridCell)
+	fits := max(1, (term.Width(a.Out)-names)/view.GridCell)
 	h, err := a.gridSpan(c, from, to, o.last, fits)
 	if err != nil {
 		return err
@@ -78,9 +77,12 @@ func (a *app) grid(c *cobra.Command, o gridOptions) error {
 	}{a.dag.Name, h.From, h.To, h.All()}, func() {
 		leftOut := max(0, h.From.Days(h.To)-fits)
 		h.From = h.From.Add(leftOut)
-		a.view.Grid(h, names, width, leftOut)
+		a.view.Grid(h, leftOut)
 	}), h.Lost)
 }
+
+// from1970 is more days than there are since 1970, before which no run has a date.
+const from1970 = 100_000
 
 // gridSpan reads the runs of a grid. For a table it reads only the dates that fit. Without a last
 // date, the last one is today if that has run, else yesterday.
@@ -93,7 +95,7 @@ func (a *app) gridSpan(c *cobra.Command, from, to dates.Date, last, fits int) (*
 		first = latest.Add(-last) // one more than asked for: today may turn out not to count
 	}
 	if a.form(c) == formTable {
-		first = max(first, latest.Add(-fits))
+		first = max(first, latest.Add(-min(fits, from1970)))
 	}
 	h, err := a.history.Span(c.Context(), first, latest)
 	if err != nil {

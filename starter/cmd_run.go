@@ -12,6 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/history"
 )
 
 // runOptions is the command line of `starter run`.
@@ -95,7 +96,7 @@ func (a *app) runAndShow(c *cobra.Command, conn *temporal.Connection, options cl
 	if err != nil {
 		return err
 	}
-	return a.printEnd(c, conn, status)
+	return a.printEnd(c, conn, history.Run{Status: status})
 }
 
 // warnOfOtherBuilds says if the workers are of another build than this command: the run may have
@@ -126,12 +127,12 @@ func (a *app) printStarted(c *cobra.Command, conn *temporal.Connection, date dat
 	})
 }
 
-// printEnd prints how a run ended. A failed or cancelled run is exit code 1.
-func (a *app) printEnd(c *cobra.Command, conn *temporal.Connection, status run.Status) error {
-	if err := a.printStatus(c, conn, status); err != nil {
+// printEnd prints how a run ended. A failed, cancelled or blocked run is exit code 1.
+func (a *app) printEnd(c *cobra.Command, conn *temporal.Connection, found history.Run) error {
+	if err := a.printStatus(c, conn, found); err != nil {
 		return err
 	}
-	if status.State.Bad() {
+	if found.State.Bad() || found.State == run.Blocked {
 		return exit.Shown(exit.Failed)
 	}
 	return nil

@@ -51,7 +51,7 @@ func (a *app) runsCommand() *cobra.Command {
 	flags.IntVarP(&o.limit, "limit", "n", 50, "maximum number of `runs`")
 	_ = c.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(words(runStates), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("trigger", cobra.FixedCompletions(words(runTriggers), cobra.ShellCompDirectiveNoFileComp))
-	return prints(c, formTable, formJSON)
+	return prints(c, formTable, formWide, formJSON)
 }
 
 var (
@@ -98,7 +98,7 @@ func (a *app) runs(c *cobra.Command, conn *temporal.Connection, filter search.Fi
 			a.Say("No such runs. Start one with `%s`.", a.history.Command("run"))
 			return
 		}
-		a.PrintTable(a.view.RunsTable(rows))
+		a.view.Runs(rows, a.form(c) == formWide)
 		a.view.WarnedLegend(rows)
 	})
 }

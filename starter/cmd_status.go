@@ -10,9 +10,9 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
-	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/exit"
 	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/term"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -24,7 +24,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: "Status without a date shows the Schedule, the gaps (past dates without a good result, with the cause and the command that fixes it),\n" +
 			"running and held runs, backfills with their progress, and pools. The exit code is 0, whatever is shown.\n\n" +
 			"With a date it shows the latest run of that logical date, from the run itself or, if Temporal has forgotten it, from the ledger.\n" +
-			"The exit code is 1 if the run has failed, or if there is none.",
+			"The exit code is 1 if the run has failed, was cancelled or is blocked, or if there is none.",
 		Example: "  starter status\n  starter status --days 90 -o json\n  starter status 2022-10-18\n  starter status 2022-10-18 --watch",
 		GroupID: groupViews,
 		Args:    cobra.MaximumNArgs(1),
@@ -50,7 +50,7 @@ func (a *app) statusCommand() *cobra.Command {
 	}
 	c.Flags().BoolVarP(&watch, "watch", "w", false, "follow the run until it has ended")
 	c.Flags().IntVar(&days, "days", history.DefaultDays, "number of past `days` that are searched for gaps")
-	return prints(c, formTable, formJSON)
+	return prints(c, formTable, formWide, formJSON)
 }
 
 // overview prints the state of the DAG.
@@ -69,38 +69,42 @@ func (a *app) overview(c *cobra.Command, conn *temporal.Connection, days int) er
 // status prints the run of a date, and follows it first if asked to.
 func (a *app) status(c *cobra.Command, conn *temporal.Connection, date dates.Date, watch bool) error {
 	ctx := c.Context()
-	status, err := a.history.Status(ctx, conn, date)
-	if watch && (err == nil && status.Ended.IsZero() || errors.As(err, new(*history.NoWorkerError))) {
-		running := conn.GetWorkflow(ctx, a.history.WorkflowID(date), status.RunID)
-		status, err = a.history.Watch(ctx, conn, running, date, a.view.Watcher())
+	found, lost, err := a.history.Look(ctx, conn, date)
+	if watch && err == nil && found.Ended.IsZero() {
+		running := conn.GetWorkflow(ctx, a.history.WorkflowID(date), found.RunID)
+		status, err := a.history.Watch(ctx, conn, running, date, a.view.Watcher())
+		if err != nil {
+			return err
+		}
+		found, lost = history.Run{Status: status}, nil
 	}
 	if err != nil {
 		return err
 	}
-	return a.printEnd(c, conn, status)
+	return a.shown(a.printEnd(c, conn, found), lost)
 }
 
 // printStatus prints a run, with the notes on its date and the activities that are being retried.
-func (a *app) printStatus(c *cobra.Command, conn *temporal.Connection, status run.Status) error {
-	retries, err := history.Retries(c.Context(), conn, status)
+func (a *app) printStatus(c *cobra.Command, conn *temporal.Connection, found history.Run) error {
+	retries, err := history.Retries(c.Context(), conn, found.Status)
 	if err != nil {
 		return err
 	}
-	link := a.history.UILink(conn, status.WorkflowID, status.RunID)
-	notes := a.notesOrNone(c.Context(), status.Date)
+	link := a.history.UILink(conn, found.WorkflowID, found.RunID)
+	notes := a.notesOrNone(c.Context(), found.Date)
 	return a.print(c, struct {
-		run.Status
+		history.Run
 		Retries []history.Retry `json:"retries,omitempty"`
 		Notes   []ledger.Note   `json:"notes,omitempty"`
 		UI      string          `json:"ui"`
-	}{status, retries, notes, link}, func() {
-		a.view.Run(status)
+	}{found, retries, notes, link}, func() {
+		a.view.Run(found, a.form(c) == formWide)
 		if len(notes) > 0 {
 			a.Say("\nNotes:")
 			a.view.Notes(notes)
 		}
 		for _, r := range retries {
-			a.Say("\n%s is being retried (attempt %d): %s", r.Activity, r.Attempt, r.Error)
+			a.Say("%s", a.Wrapped(fmt.Sprintf("\n%s is being retried (attempt %d): %s", r.Activity, r.Attempt, term.FirstLine(r.Error, 1000))))
 		}
 		a.Say("\nWeb UI: %s", link)
 	})

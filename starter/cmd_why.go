@@ -25,8 +25,8 @@ func (a *app) whyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(c, found, func() { a.view.Lineage(found) })
+			return a.print(c, found, func() { a.view.Lineage(found, a.form(c) == formWide) })
 		},
 	}
-	return prints(c, formTable, formJSON)
+	return prints(c, formTable, formWide, formJSON)
 }

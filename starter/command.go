@@ -16,6 +16,7 @@ import (
 const (
 	formTable = "table"
 	formText  = "text"
+	formWide  = "wide" // a table with all columns, as in kubectl
 	formJSON  = "json"
 	formCSV   = "csv"
 )

@@ -90,7 +90,7 @@ func (w *world) visible(t *testing.T, runs ...visibleRun) {
 		}
 		all = append(all, info)
 		if r.answer != nil {
-			w.temporal.add(info.Execution.WorkflowId, &fakeExecution{runID: r.runID, status: r.status, closed: r.closed, answers: []any{*r.answer, *r.answer}})
+			w.temporal.add(info.Execution.WorkflowId, &fakeExecution{runID: r.runID, status: r.status, closed: r.closed, answers: []any{*r.answer, *r.answer}, info: info})
 		}
 	}
 	w.temporal.list = func(string) ([]*workflowpb.WorkflowExecutionInfo, error) { return all, nil }
@@ -188,7 +188,7 @@ func TestHistory(t *testing.T) {
 				code, stdout, stderr := w.view(t, line)
 				require.Equal(t, exit.Unreachable, code)
 				require.Contains(t, stdout, "►", "that it runs is known")
-				require.Contains(t, stderr, "no worker answers on task queue pinflow")
+				require.Contains(t, stderr, "no worker polls task queue pinflow")
 			}
 		})
 		t.Run("no Temporal", func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestHistory(t *testing.T) {
 			code, stdout, stderr := w.view(t, "graph 2022-10-18")
 			require.Equal(t, exit.Unreachable, code)
 			require.Contains(t, stdout, "pipeline of 2022-10-18: running")
-			require.Contains(t, stderr, "no worker answers")
+			require.Contains(t, stderr, "no worker polls task queue pinflow")
 		})
 		t.Run("no bucket", func(t *testing.T) {
 			w := fortnight(t)

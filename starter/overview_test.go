@@ -166,7 +166,7 @@ func TestOverview(t *testing.T) {
 		code, stdout, _ := w.starter(t, "status")
 		require.Zero(t, code)
 		require.Equal(t, "pipeline: no Schedule; create it with `starter schedule apply`\n\nGAPS: none since 2022-09-19\n"+
-			"  no date is expected before the first run; set PINFLOW_START_DATE to expect\n  some\n\nRUNNING: none\n\n"+
+			"  no date is expected before the first run; set PINFLOW_START_DATE to expect some\n\nRUNNING: none\n\n"+
 			"POOLS: all idle: load (1), clean_pin (1), clean_geo (1), clean_user (1), query (1)\n", stdout)
 
 		w = scheduled(t, 1)
@@ -186,11 +186,11 @@ func TestOverview(t *testing.T) {
 		_, stdout, _ := w.starter(t, "status", "-o", "json")
 		require.Contains(t, stdout, `"origin": "Schedule"`)
 		_, stdout, _ = w.starter(t, "status", "--days", "5")
-		require.Contains(t, stdout, "GAPS: 1 date since 2022-10-14\n  dates are expected since 2022-10-18 (the Schedule's creation); set\n  PINFLOW_START_DATE for an earlier one\n2022-10-18")
+		require.Contains(t, stdout, "GAPS: 1 date since 2022-10-14\n  dates are expected since 2022-10-18 (the Schedule's creation); set PINFLOW_START_DATE for an earlier one\n2022-10-18")
 		w.settings.StartDates = config.StartDates{"": "2022-10-16"}
 		_, stdout, _ = w.starter(t, "status", "--days", "5")
 		require.Contains(t, stdout, "GAPS: 3 dates since 2022-10-14\n  dates are expected since 2022-10-16 (the start date)\n"+
-			"2022-10-16  missed     the Schedule was created later, at 2022-10-18 12:00:00 U")
+			"2022-10-16  missed     the Schedule was created later, at 2022-10-18 12:00:00 UTC\n")
 		_, stdout, _ = w.starter(t, "status", "--days", "3")
 		require.NotContains(t, stdout, "expected since", "all dates that are shown are expected")
 	})

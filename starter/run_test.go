@@ -113,7 +113,7 @@ func TestRun(t *testing.T) {
 		w.starts(nil, nil, nil, nil, good)
 		code, stdout, stderr := w.starter(t, "run", "2022-10-18", "--wait")
 		require.Zero(t, code, stderr)
-		require.Equal(t, 1, strings.Count(stderr, "no worker answers on task queue pinflow"), stderr)
+		require.Equal(t, 1, strings.Count(stderr, "no worker polls task queue pinflow"), stderr)
 		require.Contains(t, stdout, "success", "the ledger tells how it ended")
 	})
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -69,6 +70,8 @@ type fakeExecution struct {
 	answers   []any // to queries, one after the other; the last one again and again
 	result    func(into any) error
 	pending   []*workflowpb.PendingActivityInfo
+	attempt   int32                             // of the pending workflow task
+	info      *workflowpb.WorkflowExecutionInfo // what a description says; nil: what follows from the fields above
 	history   []*historypb.HistoryEvent
 	asked     int
 	over      chan struct{}
@@ -123,6 +126,9 @@ func (f *fakeTemporal) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...
 	if e.asked++; e.asked == max(1, len(e.answers)) {
 		defer close(e.over)
 	}
+	if e.attempt >= 3 {
+		return nil, serviceerror.NewWorkflowNotReady("Unable to query workflow due to Workflow Task in failed state.")
+	}
 	if f.queryErr != nil {
 		return nil, f.queryErr
 	}
@@ -142,7 +148,11 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 	if !e.closed.IsZero() {
 		info.CloseTime = timestamppb.New(e.closed)
 	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info, PendingActivities: e.pending}, nil
+	if e.info != nil {
+		info = e.info
+	}
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info, PendingActivities: e.pending,
+		PendingWorkflowTask: &workflowpb.PendingWorkflowTaskInfo{Attempt: e.attempt, OriginalScheduledTime: timestamppb.New(at(-3600))}}, nil
 }
 
 func (f *fakeTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
@@ -220,6 +230,12 @@ func (s *fakeService) DescribeNamespace(context.Context, *workflowservice.Descri
 	return &workflowservice.DescribeNamespaceResponse{
 		Config: &namespacepb.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(72 * time.Hour)},
 	}, s.temporal.err
+}
+
+func (s *fakeService) GetWorkflowExecutionHistoryReverse(_ context.Context, r *workflowservice.GetWorkflowExecutionHistoryReverseRequest, _ ...grpc.CallOption) (*workflowservice.GetWorkflowExecutionHistoryReverseResponse, error) {
+	events := slices.Clone(s.temporal.executions[r.GetExecution().GetWorkflowId()].history)
+	slices.Reverse(events)
+	return &workflowservice.GetWorkflowExecutionHistoryReverseResponse{History: &historypb.History{Events: events}}, s.temporal.err
 }
 
 // DescribeSchedule has the counts that the SDK leaves out.

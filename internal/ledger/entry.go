@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
@@ -19,14 +18,9 @@ type Entry struct {
 // its job; or else the error of the run.
 func (e Entry) Failure() string {
 	for _, task := range e.Tasks {
-		if task.State != run.Failed || task.Error == "" {
-			continue
+		if task.State == run.Failed && task.Error != "" {
+			return task.ID + ": " + task.ErrorLine()
 		}
-		said, job, _ := strings.Cut(task.Error, "\n")
-		if job, ok := strings.CutPrefix(job, "task "+task.ID+": "); ok { // the first line only says that the job failed
-			said, _, _ = strings.Cut(job, "\n")
-		}
-		return task.ID + ": " + said
 	}
 	if e.State == run.Cancelled {
 		return "its run was cancelled"

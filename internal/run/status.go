@@ -1,6 +1,8 @@
 package run
 
 import (
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/pinflow/pinflow/internal/dates"
@@ -101,6 +103,16 @@ type Task struct {
 
 // Warned reports whether the task has succeeded with warnings.
 func (t Task) Warned() bool { return t.State == Success && len(t.Warnings) > 0 }
+
+// jobEnded matches the first line of the error of a job: it only says that the job failed.
+var jobEnded = regexp.MustCompile(`^[^\n]* ended as [A-Z_]+\n+`)
+
+// ErrorLine returns the task's error in one line: what went wrong in its job, if it has one.
+func (t Task) ErrorLine() string {
+	said := strings.TrimPrefix(jobEnded.ReplaceAllString(t.Error, ""), "task "+t.ID+": ")
+	line, _, _ := strings.Cut(strings.TrimSpace(said), "\n")
+	return line
+}
 
 // Try is one try of a task.
 type Try struct {

@@ -46,7 +46,7 @@ func (c *Controller) Update(ctx context.Context, conn *temporal.Connection, id, 
 	case errors.As(err, new(*serviceerror.NotFound)):
 		return fmt.Errorf("%s is not running: it has ended, or was never started", id)
 	case ctx.Err() == nil && limited.Err() != nil:
-		return history.NoWorker(c.Settings.Deployment, err)
+		return c.NoAnswer(ctx, conn, id, "", err)
 	}
 	return conn.Classify(err)
 }
@@ -63,7 +63,11 @@ func (c *Controller) UpdateRun(ctx context.Context, conn *temporal.Connection, d
 // Cancel requests the cancellation of a date's run and notes the reason. Temporal keeps the request
 // until a worker is running. The second error is that of the note.
 func (c *Controller) Cancel(ctx context.Context, conn *temporal.Connection, date dates.Date, reason string) (err, noteErr error) {
-	if err := c.mustBeRunning(ctx, conn, date); err != nil {
+	var blocked *history.BlockedError
+	switch err := c.mustBeRunning(ctx, conn, date); {
+	case errors.As(err, &blocked): // Temporal keeps the request until a worker can run it
+		c.Log("The run of %s is cancelled as soon as a worker can run it. Until then it is blocked: %s\n%s", date, blocked.Blocked, blocked.WayOut)
+	case err != nil:
 		return err, nil
 	}
 	_, err = conn.WorkflowService().RequestCancelWorkflowExecution(ctx, &workflowservice.RequestCancelWorkflowExecutionRequest{

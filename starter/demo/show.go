@@ -14,6 +14,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/databricks"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
 	"github.com/pinflow/pinflow/starter/view"
 )
@@ -27,7 +28,7 @@ func (d *demo) drawRun(status run.Status) {
 		task := status.Task(id)
 		return d.view.PaintState(task.State, string(task.State)) + "  " + d.Took(task.Started, task.Ended)
 	}))
-	d.view.Run(status)
+	d.view.Run(history.Run{Status: status}, false)
 }
 
 // showAnswers prints the first rows of each answer, and writes answers.json if asked to.

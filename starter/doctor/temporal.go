@@ -45,6 +45,7 @@ func (d *Doctor) temporal(ctx context.Context) []Finding {
 	for _, r := range d.DAGs {
 		checks = append(checks,
 			check{"schedule", func() (string, error) { return scheduleOf(ctx, conn, r) }},
+			check{"blocked runs", func() (string, error) { return blockedOf(ctx, conn, r) }},
 			check{"dates", func() (string, error) { return datesOf(ctx, conn, r) }},
 		)
 	}
@@ -95,6 +96,25 @@ func scheduleOf(ctx context.Context, conn *temporal.Connection, r *history.Reade
 		return "", fmt.Errorf("%s has no next firing: run `%s`", view.ID, r.Command("schedule apply"))
 	}
 	return fmt.Sprintf("%s fires next at %s UTC", view.ID, term.Moment(view.Next[0])), nil
+}
+
+// blockedOf finds the open runs and backfills whose workflow task keeps failing. It needs no worker.
+func blockedOf(ctx context.Context, conn *temporal.Connection, r *history.Reader) (string, error) {
+	all, err := r.BlockedWorkflows(ctx, conn)
+	if err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return r.DAG.Name + ": none", nil
+	}
+	var lines []string
+	for _, b := range all[:min(len(all), datesNamed)] {
+		lines = append(lines, fmt.Sprintf("%s is blocked: %s. %s", b.WorkflowID, b.Blocked, b.WayOut))
+	}
+	if more := len(all) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more, see `%s`", more, r.Command("runs --state blocked")))
+	}
+	return "", errors.New(strings.Join(lines, "; "))
 }
 
 // datesOf finds dates that are overdue, have failed, were cancelled or were seen in part. It needs no

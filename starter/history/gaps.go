@@ -35,6 +35,8 @@ const (
 	GapFailed GapState = "failed"
 	// GapCancelled is a date whose run was cancelled.
 	GapCancelled GapState = "cancelled"
+	// GapBlocked is a date whose open run is blocked.
+	GapBlocked GapState = "blocked"
 	// GapPartial is a date whose run came before the date was over.
 	GapPartial GapState = "partial"
 	// GapOverdue is a date whose run is still running after the deadline.
@@ -114,7 +116,9 @@ func latestRuns(entries []ledger.Entry, rows []RunRow) map[dates.Date]dateFact {
 			continue
 		}
 		f := dateFact{partial: row.Partial, open: row.Ended.IsZero()}
-		f.state, f.why = settled(row.Run)
+		if f.state, f.why = settled(row.Run); row.Blocked != nil {
+			f.why = row.Blocked.String()
+		}
 		facts[row.Date], started[row.Date] = f, row.Started
 	}
 	return facts
@@ -157,6 +161,8 @@ func (g GapFacts) Gaps() []Gap {
 func (g GapFacts) of(date dates.Date, firing time.Time, late schedule.OverdueDate, isLate bool) (_ Gap, ok bool) {
 	fact, r := g.Runs[date]
 	switch {
+	case r && fact.open && fact.state == run.Blocked:
+		return Gap{Date: date, State: GapBlocked, Cause: fact.why, Command: g.Command(fmt.Sprintf("terminate %s --reason text", date))}, true
 	case r && fact.open && isLate:
 		return Gap{Date: date, State: GapOverdue, Cause: late.Reason(), Command: g.Command("status " + string(date))}, true
 	case r && fact.open, !date.Over(g.Now):

@@ -83,15 +83,17 @@ type RunNow struct {
 	Trigger run.Trigger `json:"trigger"`
 	Partial bool        `json:"partial"`
 	Started time.Time   `json:"started"`
-	// Now is what the run does and what it waits for; empty if no worker answers.
+	// Now is what the run does and what it waits for, or why it is blocked; empty if no worker
+	// answers.
 	Now []string `json:"now"`
 	UI  string   `json:"ui"`
 }
 
-// BackfillNow is a running backfill. Progress is nil if no worker answers.
+// BackfillNow is a running backfill. Progress is nil if it is blocked, or if no worker answers.
 type BackfillNow struct {
 	WorkflowID string             `json:"workflowId"`
 	Started    time.Time          `json:"started"`
+	Blocked    *Blocked           `json:"blocked,omitempty"`
 	Progress   *run.RangeProgress `json:"progress"`
 	// Left is the estimated remaining time in seconds; nil if there is no estimate.
 	Left *float64 `json:"left,omitempty"`
@@ -158,6 +160,6 @@ func (r *Reader) Overview(ctx context.Context, conn *temporal.Connection, days i
 // silent reports whether something is running that did not answer.
 func (o *Overview) silent() bool {
 	return slices.ContainsFunc(o.Running, func(r RunNow) bool { return len(r.Now) == 0 }) ||
-		slices.ContainsFunc(o.Backfills, func(b BackfillNow) bool { return b.Progress == nil }) ||
+		slices.ContainsFunc(o.Backfills, func(b BackfillNow) bool { return b.Progress == nil && b.Blocked == nil }) ||
 		slices.ContainsFunc(o.Pools, func(p PoolNow) bool { return p.Unknown })
 }

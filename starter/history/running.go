@@ -14,14 +14,14 @@ import (
 	"github.com/pinflow/pinflow/internal/search"
 )
 
-// runningRuns returns the open runs, held ones first, then by date.
+// runningRuns returns the open runs, blocked and held ones first, then by date.
 func (r *Reader) runningRuns(ctx context.Context, conn *temporal.Connection, query bool) (running []RunNow, more int, err error) {
 	rows, err := r.Runs(ctx, conn, search.Filter{Open: true}, overviewListed)
 	if err != nil {
 		return nil, 0, err
 	}
 	held := func(row RunRow) int {
-		if row.State == run.Held {
+		if row.State == run.Blocked || row.State == run.Held {
 			return 0
 		}
 		return 1
@@ -38,6 +38,10 @@ func (r *Reader) runningRuns(ctx context.Context, conn *temporal.Connection, que
 	group, ctx := errgroup.WithContext(ctx)
 	for i, row := range rows {
 		running[i] = RunNow{Date: row.Date, State: row.State, Trigger: row.Trigger, Partial: row.Partial, Started: row.Started, UI: row.UI}
+		if row.Blocked != nil {
+			running[i].Now = []string{row.Blocked.String()}
+			continue
+		}
 		if !query {
 			continue
 		}
@@ -53,10 +57,10 @@ func (r *Reader) runningRuns(ctx context.Context, conn *temporal.Connection, que
 	return running, more, group.Wait()
 }
 
-// unanswered reports whether a query failed because no worker answers, or because Temporal has
-// forgotten the workflow.
+// unanswered reports whether a query failed because the workflow is blocked, because no worker
+// answers, or because Temporal has forgotten the workflow.
 func unanswered(err error) bool {
-	return errors.As(err, new(*NoWorkerError)) || errors.As(err, new(*serviceerror.NotFound))
+	return errors.As(err, new(*BlockedError)) || errors.As(err, new(*NoWorkerError)) || errors.As(err, new(*serviceerror.NotFound))
 }
 
 // doing returns what a run does and what it waits for; what waits for an operator comes first.
@@ -97,8 +101,8 @@ func (r *Reader) runningBackfills(ctx context.Context, conn *temporal.Connection
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(overviewRuns)
 	for i, row := range rows {
-		all[i] = BackfillNow{WorkflowID: row.WorkflowID, Started: row.Started, UI: row.UI}
-		if !query {
+		all[i] = BackfillNow{WorkflowID: row.WorkflowID, Started: row.Started, Blocked: row.Blocked, UI: row.UI}
+		if !query || row.Blocked != nil {
 			continue
 		}
 		group.Go(func() error {

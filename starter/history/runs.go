@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
@@ -16,22 +17,34 @@ const maxRunning = 2 * run.MaxParallel
 // RunRow is a run with its page in the Web UI.
 type RunRow struct {
 	search.Run
-	UI string `json:"ui"`
+	// Blocked is why the run is blocked; nil if it is not.
+	Blocked *Blocked `json:"blocked,omitempty"`
+	UI      string   `json:"ui"`
 }
 
 // Runs returns the runs that the filter selects among those that Temporal knows, the latest started
 // first, at most so many. The filter's deployment and DAG are those of the reader.
 func (r *Reader) Runs(ctx context.Context, conn *temporal.Connection, filter search.Filter, limit int) ([]RunRow, error) {
 	filter.Deployment, filter.DAG = r.Settings.Deployment, r.DAG.Name
-	found, err := search.Runs(ctx, conn, conn.Namespace, filter, limit)
+	listed := limit
+	if filter.State == run.Blocked { // the open ones are listed, most of which are not blocked
+		listed = maxRunning
+	}
+	found, err := search.Runs(ctx, conn, conn.Namespace, filter, listed)
 	if err != nil {
 		return nil, conn.Classify(err)
 	}
 	rows := make([]RunRow, len(found))
 	for i, f := range found {
-		rows[i] = RunRow{f, r.UILink(conn, f.WorkflowID, f.RunID)}
+		rows[i] = RunRow{Run: f, UI: r.UILink(conn, f.WorkflowID, f.RunID)}
 	}
-	return rows, nil
+	if err := r.markBlocked(ctx, conn, rows); err != nil {
+		return nil, err
+	}
+	if filter.State != "" { // visibility has another state of a run that is blocked
+		rows = slices.DeleteFunc(rows, func(row RunRow) bool { return (row.State == run.Blocked) != (filter.State == run.Blocked) })
+	}
+	return rows[:min(limit, len(rows))], nil
 }
 
 // RunningDates returns the dates with an open run, and the state of the run.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.temporal.io/api/serviceerror"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pinflow/pinflow/internal/clients/fault"
@@ -27,9 +26,12 @@ const (
 // Run is the latest run of a date.
 type Run struct {
 	run.Status
-	// TasksUnknown reports whether the run could not be queried because no worker answers. Its
-	// tasks are in state none then.
+	// TasksUnknown reports whether the run could not be queried because it is blocked, or because no
+	// worker answers. Its tasks are in state none then.
 	TasksUnknown bool `json:"tasksUnknown,omitempty"`
+	// Blocked is why the run is blocked, and WayOut what to do about it; nil if it is not.
+	Blocked *Blocked `json:"blocked,omitempty"`
+	WayOut  string   `json:"wayOut,omitempty"`
 }
 
 // Span is the latest run of each date in a span of dates that has run: the runs in the ledger,
@@ -124,16 +126,23 @@ func (s *Span) overlay(ctx context.Context, r *Reader, conn *temporal.Connection
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(spanQueries)
 	for i, row := range rows {
+		if row.Blocked != nil {
+			queried[i] = r.blocked(row.Run, row.Blocked)
+			continue
+		}
 		group.Go(func() error {
 			status, err := r.QueryRun(ctx, conn, row.WorkflowID, row.RunID)
-			if err == nil {
+			var blocked *BlockedError
+			switch {
+			case err == nil:
 				queried[i] = Run{Status: settle(status, row.Run)}
-				return nil
-			}
-			if !fault.Unusable(err) && !errors.As(err, new(*serviceerror.NotFound)) {
+			case ctx.Err() != nil:
 				return err
+			case errors.As(err, &blocked):
+				queried[i] = r.blocked(row.Run, &blocked.Blocked)
+			default: // whatever is wrong with one run, the others are shown
+				queried[i], missing[i] = r.unqueried(row.Run), err
 			}
-			queried[i], missing[i] = r.unqueried(row.Run), err
 			return nil
 		})
 	}
@@ -162,6 +171,13 @@ func (r *Reader) unqueried(found search.Run) Run {
 	return Run{Status: status, TasksUnknown: true}
 }
 
+// blocked returns what is known of a blocked run.
+func (r *Reader) blocked(found search.Run, why *Blocked) Run {
+	known := r.unqueried(found)
+	known.State, known.Error, known.Blocked, known.WayOut = run.Blocked, why.String(), why, r.wayOut(found.WorkflowID)
+	return known
+}
+
 // Latest returns the latest run of a date. lost is why only a part of it is known. The error is a
 // *NoRunError if the date has not run.
 func (r *Reader) Latest(ctx context.Context, date dates.Date) (found Run, lost, err error) {
@@ -174,8 +190,15 @@ func (r *Reader) Latest(ctx context.Context, date dates.Date) (found Run, lost, 
 		return Run{}, nil, err
 	}
 	defer conn.Close()
+	return r.Look(ctx, conn, date)
+}
+
+// Look is Latest with a connection to Temporal.
+func (r *Reader) Look(ctx context.Context, conn *temporal.Connection, date dates.Date) (found Run, lost, err error) {
 	status, err := r.Status(ctx, conn, date)
-	if !errors.As(err, new(*NoWorkerError)) {
+	var blocked *BlockedError
+	isBlocked := errors.As(err, &blocked)
+	if !isBlocked && !errors.As(err, new(*NoWorkerError)) {
 		return Run{Status: status}, nil, err
 	}
 	lost = err
@@ -188,5 +211,8 @@ func (r *Reader) Latest(ctx context.Context, date dates.Date) (found Run, lost, 
 		return Run{}, nil, err
 	}
 	known.Date = date
+	if isBlocked {
+		return r.blocked(known, &blocked.Blocked), nil, nil
+	}
 	return r.unqueried(known), lost, nil
 }

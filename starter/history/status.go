@@ -37,12 +37,16 @@ func (r *Reader) noRun(date dates.Date) error {
 // NoWorkerError is the error of a workflow that no worker answers for. It is a fault.Unreachable.
 type NoWorkerError struct{ fault fault.Error }
 
-// NoWorker returns the NoWorkerError of a deployment.
-func NoWorker(d run.Deployment, err error) error {
-	return &NoWorkerError{fault.Error{
-		Kind: fault.Unreachable, What: "no worker answers on task queue " + d.TaskQueue(),
+// noWorker returns a NoWorkerError. It says whether a worker polls at all.
+func (r *Reader) noWorker(ctx context.Context, conn *temporal.Connection, err error) error {
+	problem := fault.Error{
+		Kind: fault.Unreachable, What: "no worker answers on task queue " + r.Settings.Deployment.TaskQueue(),
 		Next: "start one with `bin/workers`, or look at its log; `starter doctor` names a build that has open runs and no workers", Err: err,
-	}}
+	}
+	if _, missing := r.CheckWorker(ctx, conn); missing != nil && !fault.Unusable(missing) || errors.As(err, new(*serviceerror.FailedPrecondition)) {
+		problem.What, problem.Next = "no worker polls task queue "+r.Settings.Deployment.TaskQueue(), "start one with `bin/workers`; if one is running, look at its log"
+	}
+	return &NoWorkerError{problem}
 }
 
 func (e *NoWorkerError) Error() string { return e.fault.Error() }
@@ -51,8 +55,8 @@ func (e *NoWorkerError) Error() string { return e.fault.Error() }
 func (e *NoWorkerError) Unwrap() error { return &e.fault }
 
 // Status returns the state of a date's latest run: from the run itself or, if Temporal has
-// forgotten it, from the ledger. The error is a *NoRunError if the date has not run, and a
-// *NoWorkerError if no worker answers for an open run.
+// forgotten it, from the ledger. The error is a *NoRunError if the date has not run, a *BlockedError
+// if its open run is blocked, and a *NoWorkerError if no worker answers for it.
 func (r *Reader) Status(ctx context.Context, conn *temporal.Connection, date dates.Date) (run.Status, error) {
 	description, err := conn.DescribeWorkflowExecution(ctx, r.WorkflowID(date), "")
 	if errors.As(err, new(*serviceerror.NotFound)) {
@@ -83,7 +87,8 @@ func (r *Reader) QueryRun(ctx context.Context, conn *temporal.Connection, id, ru
 	return status, r.Query(ctx, conn, id, runID, run.StatusQuery, &status)
 }
 
-// Query queries a workflow. The error is a *NoWorkerError if no worker answers.
+// Query queries a workflow. The error is a *BlockedError if the workflow is blocked, and a
+// *NoWorkerError if no worker answers.
 func (r *Reader) Query(ctx context.Context, conn *temporal.Connection, id, runID, name string, into any) error {
 	limited, done := context.WithTimeout(ctx, QueryTimeout)
 	defer done()
@@ -92,14 +97,27 @@ func (r *Reader) Query(ctx context.Context, conn *temporal.Connection, id, runID
 		notReady *serviceerror.WorkflowNotReady
 		noPoller *serviceerror.FailedPrecondition
 		late     *serviceerror.DeadlineExceeded
+		failed   *serviceerror.QueryFailed
 	)
 	switch {
 	case err == nil:
 		return answer.Get(into)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.As(err, &notReady), errors.As(err, &noPoller), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
-		return NoWorker(r.Settings.Deployment, err)
+	case errors.As(err, &notReady), errors.As(err, &noPoller), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded), errors.As(err, &failed):
+		return r.NoAnswer(ctx, conn, id, runID, err)
 	}
 	return conn.Classify(err)
+}
+
+// NoAnswer returns why a workflow did not answer a query or an update: a *BlockedError or a
+// *NoWorkerError.
+func (r *Reader) NoAnswer(ctx context.Context, conn *temporal.Connection, id, runID string, err error) error {
+	if blocked, ok := r.blockedError(ctx, conn, id, runID); ok {
+		return blocked
+	}
+	if errors.As(err, new(*serviceerror.QueryFailed)) { // a worker answered that it cannot: its build differs, but the run may not know yet
+		return &NoWorkerError{fault.Error{Kind: fault.Unreachable, What: "the worker cannot answer for " + id, Next: "look at its log", Err: err}}
+	}
+	return r.noWorker(ctx, conn, err)
 }

@@ -22,8 +22,8 @@ const WatchInterval = 300 * time.Millisecond
 type Watcher interface {
 	// Show shows the status of the run; landing is zero if the run is not landing records.
 	Show(status run.Status, landing Landing)
-	// NoWorker shows that no worker answers for the run.
-	NoWorker(err error)
+	// NoAnswer shows why the run does not answer: it is blocked, or no worker answers for it.
+	NoAnswer(err error)
 	// ShowsLanding reports whether Show uses the landing, for which the history must be read.
 	ShowsLanding() bool
 	// End removes what must not remain on the screen; Leave leaves it there.
@@ -42,8 +42,8 @@ func (r *Reader) Watch(ctx context.Context, conn *temporal.Connection, started c
 		switch {
 		case err == nil:
 			watcher.Show(status, r.landing(ctx, conn, status, watcher))
-		case errors.As(err, new(*NoWorkerError)):
-			watcher.NoWorker(err)
+		case errors.As(err, new(*NoWorkerError)), errors.As(err, new(*BlockedError)): // a worker of another build may end it
+			watcher.NoAnswer(err)
 		}
 		select {
 		case failed := <-ended:

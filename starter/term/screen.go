@@ -31,6 +31,17 @@ func Columns(w io.Writer) (width int, known bool) {
 	return DefaultColumns, false
 }
 
+// Unlimited is the width of output that nobody reads on a screen: a pipe or a file.
+const Unlimited = 1 << 20
+
+// Width returns the width to which lines are cut and wrapped: that of the screen, or Unlimited.
+func Width(w io.Writer) int {
+	if width, known := Columns(w); known {
+		return width
+	}
+	return Unlimited
+}
+
 // rowsOf returns the height of the screen.
 func rows(w io.Writer) int {
 	if n, err := strconv.Atoi(os.Getenv("LINES")); err == nil && n > 0 {

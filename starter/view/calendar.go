@@ -56,6 +56,7 @@ func (v *View) Calendar(h *history.Span, year int, counts map[run.State]int) {
 	for _, state := range []run.State{run.Failed, run.Cancelled, run.Blocked, run.Held, Warned, PartialRun, run.Running} {
 		v.listDates(h, width, state)
 	}
+	v.sayBlocked(blockedLines(h))
 }
 
 // calendarMark returns the mark of a date: a square for a success, so that the others are easy to

@@ -186,7 +186,7 @@ func rowsOfTable(task run.Task, table string) int64 {
 
 // Diff prints the values as a table that fits the width.
 func (v *View) Diff(before, after history.Run, lines []DiffLine) {
-	width, _ := term.Columns(v.Out)
+	width := term.Width(v.Out)
 	v.Say("%s: %s and %s\n", v.Paint(text.Bold, v.DAG.Name), before.Date, after.Date)
 	whats, values, changes := 0, len(before.Date), 0
 	for _, l := range lines {

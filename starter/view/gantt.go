@@ -36,10 +36,13 @@ func (v *View) Gantt(r history.Run) {
 	if axis.to.IsZero() {
 		axis.to = v.Now()
 	}
+	v.runHead(r)
+	if r.TasksUnknown {
+		return
+	}
 	bars := v.GanttBars(r)
 	used := map[run.State]bool{}
 	waited := time.Duration(0)
-	v.runHead(r.Status)
 	v.Say("%s to %s UTC\n", term.Moment(axis.from), term.Moment(axis.to))
 	v.Say("%s%s%s", strings.Repeat(" ", names+4), v.Paint(text.FgHiBlack, term.Pad(axis.ticks(), axis.width)), term.PadLeft("took", took))
 	last := ""
@@ -80,6 +83,9 @@ func (v *View) Gantt(r history.Run) {
 // ganttLine returns a bar on the axis and its duration, or why there is none.
 func (v *View) ganttLine(bar GanttBar, axis ganttAxis, took int) string {
 	if len(bar.Spans) == 0 {
+		if _, known := term.Columns(v.Out); !known {
+			return bar.Note
+		}
 		return term.Short(bar.Note, axis.width)
 	}
 	cells := make([]rune, axis.width)

@@ -38,7 +38,7 @@ func (v *View) Graph(form string, r *history.Run) error {
 		return err
 	}
 	if r != nil {
-		v.runHead(r.Status)
+		v.runHead(*r)
 		v.Say("")
 	}
 	v.graphText(v.DAG.DAG.Text(label), r)
@@ -57,14 +57,6 @@ func (v *View) graphText(tree string, run *history.Run) {
 		if task.Waiting != "" {
 			v.Say("%s", v.Wrapped(task.ID+" waits for "+task.Waiting))
 		}
-	}
-}
-
-// sayTitle prints a run in one line, and whether it is paused.
-func (v *View) runHead(status run.Status) {
-	v.Say("%s", v.Wrapped(v.runTitle(status)))
-	if status.Paused != "" {
-		v.Say("%s", v.Wrapped(v.pausedLine(status)))
 	}
 }
 

@@ -29,7 +29,12 @@ func NameWidth(ids dag.Tasks) int {
 }
 
 // Grid draws the grid. leftOut is the number of earlier dates that did not fit.
-func (v *View) Grid(h *history.Span, names, width, leftOut int) {
+func (v *View) Grid(h *history.Span, leftOut int) {
+	width, known := term.Columns(v.Out)
+	names := NameWidth(v.DAG.DAG.IDs())
+	if !known { // also the tasks that only the runs have are shown in full
+		names = NameWidth(h.TaskIDs())
+	}
 	v.Say("%s from %s to %s", v.Paint(text.Bold, v.DAG.Name), h.From, h.To)
 	if len(h.Runs) == 0 {
 		v.Say("None of these dates has run. Choose others with --from and --to, or\nrun one with `%s`.", v.Command("run"))
@@ -60,6 +65,7 @@ func (v *View) Grid(h *history.Span, names, width, leftOut int) {
 	v.Say("")
 	v.Say("%s", v.legend(width, used))
 	v.Say("%s", term.Flow(width, []string{"trigger: s schedule, m manual, b backfill", "took: █ is " + term.Duration(longest), "digit: tries"}))
+	v.sayBlocked(blockedLines(h))
 	if leftOut > 0 {
 		earlier := fmt.Sprintf("not shown: %s", term.Count(int64(leftOut), "earlier date"))
 		v.Say("%s", term.Flow(width, []string{earlier, "see --to " + string(h.From.Add(-1))}))

@@ -12,7 +12,11 @@ import (
 )
 
 // Lineage prints the origin of a table.
-func (v *View) Lineage(l history.Lineage) {
+func (v *View) Lineage(l history.Lineage, wide bool) {
+	width := term.Width(v.Out)
+	if wide {
+		width = term.Unlimited
+	}
 	title := fmt.Sprintf("%s of %s", v.Paint(text.Bold, l.Answer), v.Paint(text.Bold, string(l.Date)))
 	if l.Rows != nil {
 		title += ": " + term.Count(*l.Rows, "row")
@@ -21,7 +25,7 @@ func (v *View) Lineage(l history.Lineage) {
 		title += ", partial"
 	}
 	v.Say("%s\nrebuilt by run %s of %s (%s)", title, l.RunID, l.WorkflowID, l.Trigger)
-	g := term.Table{Header: []string{"task", "try", "databricks run", "ended (utc)", "notebook", "sha256", "rows", "quarantined"}, Right: []int{1, 2, 6, 7}}
+	g := term.Table{Header: []string{"task", "try", "databricks run", "ended (utc)", "notebook", "sha256", "rows", "quarantined"}, Right: []int{1, 2, 6, 7}, Optional: []int{4, 2, 5, 3, 7}}
 	for _, task := range append(slices.Clone(l.From), l.Made) {
 		try := term.Number(int64(task.Tries))
 		if task.Carried {
@@ -31,16 +35,22 @@ func (v *View) Lineage(l history.Lineage) {
 			task.ID, try, term.Number(task.JobRunID), term.Moment(task.Ended), task.Notebook, hashStart(task.NotebookHash), records(task), term.Number(task.Quarantined),
 		})
 	}
+	shrunk := g.Shrink(width)
 	v.PrintTable(g)
 	for _, manifest := range l.Landed {
 		v.Say("\n%s: %d records landed, %d objects", v.Paint(text.Bold, manifest.Topic), manifest.Records, objectCount(manifest))
-		g := term.Table{Header: []string{"partition", "offsets", "records", "sha256", "object"}, Right: []int{0, 2}}
+		g := term.Table{Header: []string{"partition", "offsets", "records", "sha256", "object"}, Right: []int{0, 2}, Optional: []int{3}}
 		for _, p := range manifest.Partitions {
 			for _, object := range p.Objects {
 				g.Rows = append(g.Rows, []string{fmt.Sprint(p.Partition), offsets(object), term.Number(object.Records), hashStart(object.SHA256), object.Key})
 			}
 		}
+		shrunk = g.Shrink(width) || shrunk
+		shrunk = g.CutMiddle(len(g.Header)-1, width) || shrunk
 		v.PrintTable(g)
+	}
+	if shrunk {
+		v.Say("\nAll columns: `%s`", v.Command(fmt.Sprintf("why %s %s -o wide", l.Answer, l.Date)))
 	}
 	if n := len(l.Earlier); n > 0 {
 		v.Say("\nThe tables also had the rows of %d other dates, %s to %s: the rows of a date remain.", n, l.Earlier[0], l.Earlier[n-1])

@@ -27,8 +27,8 @@ func (l *liveRun) Show(status run.Status, landing history.Landing) {
 	l.draw("")
 }
 
-// NoWorker draws the last status, with a line about the missing worker.
-func (l *liveRun) NoWorker(err error) {
+// NoAnswer draws the last status, with a line about why the run does not answer.
+func (l *liveRun) NoAnswer(err error) {
 	l.draw(fmt.Sprintf("%v; waiting", err))
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/startertest"
 	"github.com/pinflow/pinflow/starter/term"
@@ -101,7 +100,7 @@ func TestLive(t *testing.T) {
 		}
 
 		out.Reset()
-		shown.NoWorker(history.NoWorker(run.DefaultDeployment, errors.New("no poller")))
+		shown.NoAnswer(errors.New("no worker answers on task queue pinflow"))
 		seen.write(out.String())
 		require.Contains(t, seen.String(), "no worker answers on task queue pinflow")
 		require.Contains(t, seen.String(), "clean_geo", "what was known stays")

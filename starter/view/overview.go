@@ -19,7 +19,7 @@ const gapIndent = "                       "
 
 // Overview prints the overview, in lines that fit the screen.
 func (v *View) Overview(o *history.Overview) {
-	width, _ := term.Columns(v.Out)
+	width := term.Width(v.Out)
 	v.showScheduleNow(o)
 	v.showGaps(o, width)
 	v.showWarned(o.Warned, width)
@@ -70,7 +70,7 @@ func (v *View) showGaps(o *history.Overview, width int) {
 	}
 	for _, g := range o.Gaps {
 		color := text.FgYellow
-		if g.State == history.GapFailed || g.Overdue {
+		if g.State == history.GapFailed || g.State == history.GapBlocked || g.Overdue {
 			color = text.FgRed
 		}
 		v.Say("%s  %s  %s", g.Date, v.Paint(color, fmt.Sprintf("%-9s", g.State)), term.FirstLine(g.Cause, width-len(gapIndent)))
@@ -89,7 +89,7 @@ func (v *View) showGaps(o *history.Overview, width int) {
 func neighbours(gaps []history.Gap) []*history.DateSpan {
 	var all []*history.DateSpan
 	for _, g := range gaps {
-		if g.State == history.GapOverdue { // it is running
+		if g.State == history.GapOverdue || g.State == history.GapBlocked { // it is open
 			continue
 		}
 		if last := len(all) - 1; last >= 0 && all[last].To.Add(1) == g.Date {
@@ -120,6 +120,9 @@ func (v *View) showRunning(o *history.Overview, width int) {
 	if o.RunningMore > 0 {
 		v.Say("and %d more: see `%s`", o.RunningMore, v.Command("runs --state running"))
 	}
+	if slices.ContainsFunc(o.Running, func(r history.RunNow) bool { return r.State == run.Blocked }) {
+		v.Say("%s", term.WrapLine(fmt.Sprintf("Blocked: deploy workers of a build that can run it, or `%s`", v.Command("terminate <date> --reason text")), width))
+	}
 	if slices.ContainsFunc(o.Running, func(r history.RunNow) bool { return r.State == run.Held }) {
 		v.Say("Decide with `%s`", v.Command("task retry|skip|fail|succeed <date> <task> --reason …"))
 	}
@@ -135,7 +138,11 @@ func (v *View) showBackfills(all []history.BackfillNow, width int) {
 	for _, b := range all {
 		p := b.Progress
 		if p == nil {
-			below = append(below, fmt.Sprintf("%s, for %s", b.WorkflowID, v.Took(b.Started, time.Time{})))
+			line := fmt.Sprintf("%s, for %s", b.WorkflowID, v.Took(b.Started, time.Time{}))
+			if b.Blocked != nil {
+				line += ", " + v.PaintState(run.Blocked, "blocked") + ": " + b.Blocked.String()
+			}
+			below = append(below, line)
 			continue
 		}
 		left, now := "", fmt.Sprintf("%s running", term.Count(int64(len(p.Running)), "date"))

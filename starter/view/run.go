@@ -7,40 +7,35 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
 )
 
-// Run prints a run: its title, its tasks as a table, and their errors.
-func (v *View) Run(status run.Status) {
-	v.Say("%s", v.runTitle(status))
-	if status.Paused != "" {
-		v.Say("%s", v.pausedLine(status))
+// Run prints a run: its title, its tasks as a table, and one line for each error. wide adds the
+// links to the Databricks runs.
+func (v *View) Run(r history.Run, wide bool) {
+	v.runHead(r)
+	if !r.TasksUnknown {
+		v.PrintTable(v.taskTable(r.Status, wide))
 	}
-	g := term.Table{Header: []string{"task", "state", "tries", "started (utc)", "took", "records", "link"}, Right: []int{2, 4, 5}}
+	v.printRemarks(r.Status)
+	v.printErrors(r)
+}
+
+// taskTable returns the tasks of a run. On a narrow screen it leaves out what is of least interest.
+func (v *View) taskTable(status run.Status, wide bool) term.Table {
+	g := term.Table{Header: []string{"task", "state", "tries", "started (utc)", "took", "records", "link"}, Right: []int{2, 4, 5}, Optional: []int{3, 5, 2}}
 	for _, task := range status.Tasks {
 		g.Rows = append(g.Rows, []string{
 			task.ID, v.stateOf(task.State, task.Warned()), term.Number(int64(task.Tries)), term.Moment(task.Started), v.Took(task.Started, task.Ended),
 			records(task), task.Link,
 		})
 	}
-	v.PrintTable(g)
-	v.printRemarks(status)
-	for _, task := range status.Tasks {
-		if task.Error == "" {
-			continue
-		}
-		tried := ""
-		if task.Tries > 0 {
-			tried = " after " + term.Plural(int64(task.Tries), "try", "tries")
-		}
-		v.Say("\n%s %s%s:\n%s", task.ID, v.PaintState(task.State, string(task.State)), tried, term.Indent(task.Error))
-		if task.State == run.Held {
-			v.Say("Decide with `%s`.", v.Command(fmt.Sprintf("task retry|skip|fail|succeed %s %s --reason text", status.Date, task.ID)))
-		}
+	if !wide {
+		g.Leave("link")
+		g.Shrink(term.Width(v.Out))
 	}
-	if status.Error != "" && !tasksHaveErrors(status) {
-		v.Say("\n%s", status.Error)
-	}
+	return g
 }
 
 // printRemarks prints a line for each task with something to say besides its error.
@@ -53,6 +48,9 @@ func (v *View) printRemarks(status run.Status) {
 		if task.Waiting != "" {
 			remarks = append(remarks, "waits for "+task.Waiting)
 		}
+		if task.State == run.Skipped && task.Error != "" { // why it was skipped, which is no error
+			remarks = append(remarks, term.FirstLine(task.Error, maxLine))
+		}
 		if task.Quarantined > 0 && len(task.Warnings) == 0 {
 			remarks = append(remarks, fmt.Sprintf("%d of %d records quarantined", task.Quarantined, task.Records))
 		}
@@ -63,19 +61,89 @@ func (v *View) printRemarks(status run.Status) {
 			remarks = append(remarks, "decided: "+task.Decision)
 		}
 		if len(remarks) > 0 {
-			v.Say("%s: %s", task.ID, strings.Join(remarks, "; "))
+			v.Say("%s", v.Wrapped(task.ID+": "+strings.Join(remarks, "; ")))
 		}
 	}
 }
 
-// tasksHaveErrors reports whether the errors of the tasks include that of the run.
-func tasksHaveErrors(status run.Status) bool {
-	for _, task := range status.Tasks {
-		if task.Error != "" {
-			return true
+// maxLine limits a line of an error, in characters, wherever it is printed.
+const maxLine = 1000
+
+// printErrors prints a line for each error, and where to read on. Tasks with the same error, as
+// those of a cancelled run, share a line.
+func (v *View) printErrors(r history.Run) {
+	groups := v.errorGroups(r.Status)
+	width := term.Width(v.Out)
+	for i, g := range groups {
+		if i == 0 {
+			v.Say("")
+		}
+		v.Say("%s", term.FirstLine(g.head()+": "+g.line, min(width, maxLine)))
+		switch task := g.tasks[0]; {
+		case task.State == run.Held:
+			v.Say("  Decide with `%s`", v.Command(fmt.Sprintf("task retry|skip|fail|succeed %s %s --reason text", r.Date, task.ID)))
+		case task.Tries > 0 && task.State != run.Cancelled:
+			v.Say("  Read on with `%s`", v.Command(fmt.Sprintf("logs %s %s", r.Date, task.ID)))
 		}
 	}
-	return false
+	if r.Error != "" && len(groups) == 0 && r.Blocked == nil {
+		v.Say("\n%s", v.Wrapped(term.FirstLine(r.Error, maxLine)))
+	}
+}
+
+// errorGroup is tasks in the same state with the same error.
+type errorGroup struct {
+	tasks []run.Task
+	line  string
+}
+
+// errorGroups returns the tasks that need attention. A failure that was resolved does not: the task
+// is running again, has succeeded or was skipped.
+func (v *View) errorGroups(status run.Status) []errorGroup {
+	var groups []errorGroup
+	for _, task := range status.Tasks {
+		if task.Error == "" || !task.State.Bad() && task.State != run.Held && task.State != run.UpForRetry {
+			continue
+		}
+		line := task.ErrorLine()
+		last := len(groups) - 1
+		if last >= 0 && task.State == run.Cancelled && groups[last].tasks[0].State == run.Cancelled && groups[last].line == line {
+			groups[last].tasks = append(groups[last].tasks, task)
+			continue
+		}
+		groups = append(groups, errorGroup{[]run.Task{task}, line})
+	}
+	return groups
+}
+
+// head returns which tasks are in which state.
+func (g errorGroup) head() string {
+	const named = 3
+	first := g.tasks[0]
+	ids := make([]string, 0, named+1)
+	for i, task := range g.tasks {
+		if i == named {
+			ids = append(ids, fmt.Sprintf("and %d more", len(g.tasks)-named))
+			break
+		}
+		ids = append(ids, task.ID)
+	}
+	head := term.Join(ids) + " " + string(first.State)
+	if first.Tries > 0 && first.State != run.Cancelled {
+		head += " after " + term.Plural(int64(first.Tries), "try", "tries")
+	}
+	return head
+}
+
+// runHead prints a run in one line, whether it is paused, and why it is blocked.
+func (v *View) runHead(r history.Run) {
+	v.Say("%s", v.Wrapped(v.runTitle(r.Status)))
+	if r.Paused != "" {
+		v.Say("%s", v.Wrapped(v.pausedLine(r.Status)))
+	}
+	if r.Blocked != nil {
+		v.Say("%s\n%s", v.Wrapped("blocked: "+r.Blocked.String()), v.Wrapped(r.WayOut))
+	}
 }
 
 // runTitle returns a run in one line.

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -8,23 +9,62 @@ import (
 	"github.com/pinflow/pinflow/starter/term"
 )
 
-// RunsTable returns runs as a table, with a column of tags if a run has some.
-func (v *View) RunsTable(rows []history.RunRow) term.Table {
-	tagged := slices.ContainsFunc(rows, func(r history.RunRow) bool { return len(r.Tags) > 0 })
-	g := term.Table{Header: []string{"date", "state", "trigger", "partial", "started (utc)", "took", "run id"}, Right: []int{5}}
-	if tagged {
-		g.Header = append(g.Header, "tags")
-	}
+// Runs prints runs as a table, with a column of tags if a run has some; wide adds the ids of the
+// runs. Below it are the runs that are blocked, and why.
+func (v *View) Runs(rows []history.RunRow, wide bool) {
+	g := term.Table{Header: []string{"date", "state", "trigger", "partial", "started (utc)", "took", "tags", "run id"}, Right: []int{5}}
 	for _, r := range rows {
 		partial := ""
 		if r.Partial {
 			partial = "yes"
 		}
-		row := []string{string(r.Date), v.stateOf(r.State, r.Warned), string(r.Trigger), partial, term.Moment(r.Started), v.Took(r.Started, r.Ended), r.RunID}
-		if tagged {
-			row = append(row, strings.Join(r.Tags, " "))
-		}
-		g.Rows = append(g.Rows, row)
+		g.Rows = append(g.Rows, []string{
+			string(r.Date), v.stateOf(r.State, r.Warned), string(r.Trigger), partial, term.Moment(r.Started), v.Took(r.Started, r.Ended),
+			strings.Join(r.Tags, " "), r.RunID,
+		})
 	}
-	return g
+	if !slices.ContainsFunc(rows, func(r history.RunRow) bool { return len(r.Tags) > 0 }) {
+		g.Leave("tags")
+	}
+	if !wide {
+		g.Leave("run id")
+		if last := len(g.Header) - 1; g.Header[last] == "tags" {
+			v.FitTable(&g, last, term.Width(v.Out))
+		}
+	}
+	v.PrintTable(g)
+	var blocked []string
+	for _, r := range rows {
+		if r.Blocked != nil {
+			blocked = append(blocked, fmt.Sprintf("%s is blocked: %s", r.Date, r.Blocked))
+		}
+	}
+	v.sayBlocked(blocked)
+}
+
+// sayBlocked prints why runs are blocked, a line for each, and what to do about them.
+func (v *View) sayBlocked(lines []string) {
+	const named = 5
+	if len(lines) == 0 {
+		return
+	}
+	v.Say("")
+	for _, line := range lines[:min(len(lines), named)] {
+		v.Say("%s", v.Wrapped(line))
+	}
+	if more := len(lines) - named; more > 0 {
+		v.Say("and %d more: see `%s`", more, v.Command("runs --state blocked"))
+	}
+	v.Say("%s", v.Wrapped(fmt.Sprintf("Deploy workers of a build that can run it, or end it with `%s`.", v.Command("terminate <date> --reason text"))))
+}
+
+// blockedLines returns why runs of a span are blocked.
+func blockedLines(h *history.Span) []string {
+	var lines []string
+	for _, r := range h.All() {
+		if r.Blocked != nil {
+			lines = append(lines, fmt.Sprintf("%s is blocked: %s", r.Date, r.Blocked))
+		}
+	}
+	return lines
 }

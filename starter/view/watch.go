@@ -23,7 +23,7 @@ type lineRun struct {
 	view    *View
 	shown   map[string]string // by task: the state that was written last
 	paused  string
-	waiting bool // the absence of a worker has been written
+	waiting bool // that the run does not answer has been written
 }
 
 // Show writes a line for each task that has changed.
@@ -43,8 +43,8 @@ func (t *lineRun) Show(status run.Status, _ history.Landing) {
 	}
 }
 
-// NoWorker writes once that no worker answers.
-func (t *lineRun) NoWorker(err error) {
+// NoAnswer writes once why the run does not answer.
+func (t *lineRun) NoAnswer(err error) {
 	if !t.waiting {
 		t.waiting = true
 		t.view.Log("%v; waiting", err)
