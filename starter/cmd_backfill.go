@@ -9,6 +9,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/term"
 )
 
 // backfillOptions is the command line of `starter backfill`.
@@ -115,7 +116,10 @@ func (a *app) backfill(c *cobra.Command, o backfillOptions) error {
 			if err != nil {
 				return err
 			}
-			return a.print(c, decisions, func() { a.view.Decisions(decisions) })
+			return a.print(c, decisions, func() {
+				a.view.Decisions(decisions)
+				a.view.Width(in.Parallel, a.catalog)
+			})
 		}
 		started, err := a.control.StartBackfill(ctx, conn, in, o.wait)
 		if err != nil {
@@ -137,7 +141,8 @@ func (a *app) printBackfillStarted(c *cobra.Command, conn *temporal.Connection, 
 		Dates      int    `json:"dates"`
 		UI         string `json:"ui"`
 	}{started.GetID(), started.GetRunID(), count, link}, func() {
-		a.Say("Started a backfill of %d dates, %s to %s. Follow it with `%s`, or at\n%s", count, in.From, in.To,
+		a.Say("Started a backfill of %s, %s to %s. Follow it with `%s`, or at\n%s", term.Count(int64(count), "date"), in.From, in.To,
 			a.history.Command("backfill show "+started.GetID()), link)
+		a.view.Width(in.Parallel, a.catalog)
 	})
 }

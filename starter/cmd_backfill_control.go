@@ -35,7 +35,7 @@ func (a *app) backfillControls() []*cobra.Command {
 	})
 	cancel.Flags().BoolVar(&now, "now", false, "cancel the running dates, too")
 	show := &cobra.Command{
-		Use: "show [id]", Short: "Show the progress of backfills", Args: cobra.MaximumNArgs(1),
+		Use: "show [id]", Short: "Show the latest backfills, with their progress", Args: cobra.MaximumNArgs(1),
 		RunE: a.connected(a.showBackfills),
 	}
 	parallel := &cobra.Command{
@@ -50,7 +50,7 @@ func (a *app) backfillControls() []*cobra.Command {
 			})(c, args)
 		},
 	}
-	return []*cobra.Command{prints(show, formTable, formJSON), pause, resume, prints(parallel, formTable, formJSON), cancel}
+	return []*cobra.Command{prints(show, formTable, formWide, formJSON), pause, resume, prints(parallel, formTable, formJSON), cancel}
 }
 
 // updateBackfill sends an update to a backfill and prints the backfill.
@@ -69,22 +69,23 @@ func (a *app) updateBackfill(c *cobra.Command, conn *temporal.Connection, id, up
 	return a.showBackfills(c, conn, []string{id})
 }
 
-// showBackfills prints the backfills with these ids, or all that are running.
+// shownBackfills is how many backfills are listed.
+const shownBackfills = 20
+
+// showBackfills prints the backfill with this id, or the latest ones.
 func (a *app) showBackfills(c *cobra.Command, conn *temporal.Connection, ids []string) (err error) {
+	var all []history.BackfillStatus
 	if len(ids) == 0 {
-		if ids, err = a.history.OpenBackfillIDs(c.Context(), conn); err != nil {
+		if all, err = a.history.Backfills(c.Context(), conn, shownBackfills); err != nil {
 			return err
 		}
+		return a.print(c, all, func() { a.view.Backfills(all, a.form(c) == formWide) })
 	}
-	all := []history.BackfillStatus{}
-	for _, id := range ids {
-		status, err := a.history.Backfill(c.Context(), conn, id)
-		if err != nil {
-			return err
-		}
-		all = append(all, status)
+	status, err := a.history.Backfill(c.Context(), conn, ids[0])
+	if err != nil {
+		return err
 	}
-	return a.print(c, all, func() { a.view.Backfills(all) })
+	return a.print(c, []history.BackfillStatus{status}, func() { a.view.Backfill(status) })
 }
 
 // waitForBackfill follows a backfill and prints how it ended. Dates that failed, were cancelled or

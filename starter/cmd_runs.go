@@ -32,7 +32,7 @@ func (a *app) runsCommand() *cobra.Command {
 		GroupID: groupViews,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			filter, err := o.filter()
+			filter, err := o.filter(a)
 			if err != nil {
 				return err
 			}
@@ -68,11 +68,11 @@ func words[S ~string](all []S) []string {
 }
 
 // filter returns the runs that the command line asks for, or all mistakes in it.
-func (o runsOptions) filter() (search.Filter, error) {
+func (o runsOptions) filter(a *app) (search.Filter, error) {
 	f := search.Filter{State: run.State(o.state), Trigger: run.Trigger(o.trigger), Tag: o.tag, Warned: o.warned}
 	var errs [6]error
-	f.From, errs[0] = optionalDate("--from", o.from)
-	f.To, errs[1] = optionalDate("--to", o.to)
+	f.From, errs[0] = a.optionalDate("--from", o.from)
+	f.To, errs[1] = a.optionalDate("--to", o.to)
 	if o.limit < 1 {
 		errs[2] = exit.Usagef("--limit %d: want 1 or more", o.limit)
 	}

@@ -63,6 +63,9 @@ func (a *app) shown(err, lost error) error {
 	if err != nil || lost == nil {
 		return err
 	}
+	if a.output == formJSON {
+		return &partError{lost}
+	}
 	a.Log("\nNot everything is known: %v", lost)
 	return exit.Shown(exit.Unreachable)
 }
@@ -110,9 +113,9 @@ func missingSubcommand(c *cobra.Command, _ []string) error {
 // parseDate parses a logical date that can be run: not one in the future. The name is for the
 // error, as in "--from".
 func (a *app) parseDate(name, text string) (dates.Date, error) {
-	date, err := dates.Parse(text)
+	date, err := a.anyDate(name, text)
 	if err != nil {
-		return "", exit.Usagef("%s: %w", name, err)
+		return "", err
 	}
 	if today := dates.Of(a.Now()); date > today {
 		return "", exit.Usagef("%s: %s is in the future and has no data yet; the latest date is today, %s (UTC)", name, date, today)
@@ -120,21 +123,32 @@ func (a *app) parseDate(name, text string) (dates.Date, error) {
 	return date, nil
 }
 
-// optionalDate parses a date that may be left out.
-func optionalDate(name, text string) (dates.Date, error) {
-	if text == "" {
-		return "", nil
+// anyDate parses a date, or the word for one: the days are those of UTC, as logical dates are.
+func (a *app) anyDate(name, text string) (dates.Date, error) {
+	switch text {
+	case "today":
+		return dates.Of(a.Now()), nil
+	case "yesterday":
+		return a.history.Yesterday(), nil
 	}
 	date, err := dates.Parse(text)
 	if err != nil {
-		return "", exit.Usagef("%s: %w", name, err)
+		return "", exit.Usagef("%s: %w, or today or yesterday", name, err)
 	}
 	return date, nil
 }
 
+// optionalDate parses a date that may be left out.
+func (a *app) optionalDate(name, text string) (dates.Date, error) {
+	if text == "" {
+		return "", nil
+	}
+	return a.anyDate(name, text)
+}
+
 // missingDate returns the error of a command that was called without its date.
 func (a *app) missingDate(command string) error {
-	return exit.Usagef("name a date as YYYY-MM-DD, for example `%s`", a.history.Command(command+" "+string(a.history.Yesterday())))
+	return exit.Usagef("name a date as YYYY-MM-DD, today or yesterday, for example `%s`", a.history.Command(command+" "+string(a.history.Yesterday())))
 }
 
 // reason returns the text of --reason, or that there is none.

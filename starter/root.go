@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -23,19 +22,8 @@ func (a *app) Main(ctx context.Context, args []string) int {
 	if err != nil && !a.parsed {
 		err = &exit.UsageError{Err: err}
 	}
-	a.report(command, err)
+	a.report(command, err, asksForJSON(a.output, args))
 	return exit.Code(err)
-}
-
-// report prints an error, and where to read on if the command was used wrongly.
-func (a *app) report(command *cobra.Command, err error) {
-	switch {
-	case err == nil || errors.As(err, new(exit.Shown)):
-	case errors.As(err, new(*exit.UsageError)):
-		a.Log("starter: %v\nSee `%s --help`.", err, command.CommandPath())
-	default:
-		a.Log("starter: %v", err)
-	}
 }
 
 // Groups of commands in the help.
@@ -55,6 +43,7 @@ func (a *app) command() *cobra.Command {
 		Long: "Starter is the command line of Pinflow's operators.\n\n" +
 			"It finds the systems through the environment, .env and the settings of a running embedded stack, in this order (PINFLOW_STACK=directory\n" +
 			"selects a stack and puts it before .env); .env.example names all variables.\n\n" +
+			"Dates are logical dates in UTC: YYYY-MM-DD, today or yesterday. With -o json an error is one line of JSON on standard error.\n\n" +
 			"Exit codes: 0 done, 1 a run failed, 2 the command was used wrongly, 3 a system cannot be reached.",
 		SilenceErrors:     true,
 		SilenceUsage:      true,

@@ -29,7 +29,7 @@ func TestStarter(t *testing.T) {
 			"schedule paus":                       {`unknown command "paus"`, "did you mean pause"},
 			"run --nosuch":                        {"unknown flag: --nosuch"},
 			"run 2022-13-01":                      {`"2022-13-01" is not a date`, "YYYY-MM-DD"},
-			"run yesterday":                       {`"yesterday" is not a date`},
+			"run tomorrow":                        {`"tomorrow" is not a date`, "today or yesterday"},
 			"run 2022-10-20":                      {"2022-10-20 is in the future", "2022-10-19"},
 			"run 2022-10-18 2022-10-19":           {"accepts at most 1 arg"},
 			"run --param invalid_followers":       {"write it as name=value"},

@@ -183,6 +183,18 @@ func (c Catalog) PoolsOf(d DAG) []Pool {
 	})
 }
 
+// Width returns how many tasks of a DAG can work at a time over all its runs: the slots of its
+// pools. ok is false if a task is in no pool, so that nothing limits it.
+func (c Catalog) Width(d DAG) (width int, ok bool) {
+	if slices.ContainsFunc(d, func(t Task) bool { return t.Pool == "" }) {
+		return 0, false
+	}
+	for _, p := range c.PoolsOf(d) {
+		width += p.Slots
+	}
+	return width, true
+}
+
 // Slots returns how many slots the pool with that name has; 0 if there is none.
 func (c Catalog) Slots(pool string) int {
 	for _, p := range c.Pools {

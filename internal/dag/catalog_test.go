@@ -71,3 +71,13 @@ func TestParams(t *testing.T) {
 				`parameter "shema" is unknown; a run may set invalid_followers, schema`)
 	})
 }
+
+func TestWidth(t *testing.T) {
+	load, clean := Task{ID: "load", Pool: "load"}, Task{ID: "clean", Pool: "clean", After: Tasks{"load"}}
+	c := Catalog{Pools: []Pool{{Name: "load", Slots: 1}, {Name: "clean", Slots: 3}, {Name: "other", Slots: 9}}}
+	width, ok := c.Width(DAG{load, clean, {ID: "check", Pool: "clean", After: Tasks{"clean"}}})
+	require.True(t, ok)
+	require.Equal(t, 4, width, "tasks of a pool share its slots")
+	_, ok = c.Width(DAG{load, clean, {ID: "report", After: Tasks{"clean"}}})
+	require.False(t, ok, "a task without a pool has no limit")
+}

@@ -27,6 +27,8 @@ const pageSize = 100
 const (
 	Terminated run.State = "terminated"
 	TimedOut   run.State = "timed_out"
+	// ContinuedAsNew is a range that its next workflow run continues.
+	ContinuedAsNew run.State = "continued_as_new"
 )
 
 // Lister lists workflows; client.Client satisfies it.
@@ -237,6 +239,8 @@ func StateOf(status enumspb.WorkflowExecutionStatus) run.State {
 		return Terminated
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
 		return TimedOut
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
+		return ContinuedAsNew
 	}
 	return "unknown"
 }

@@ -21,10 +21,20 @@ import (
 func otherBuild(t *testing.T, c client.Client, d run.Deployment) worker.Worker {
 	t.Helper()
 	w := worker.New(c, d.TaskQueue(), worker.Options{})
+	workflows.Register(otherRun{w}, workflows.DefaultCatalog)
 	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ run.Input) error { return workflow.Sleep(ctx, time.Hour) },
 		workflow.RegisterOptions{Name: run.RunWorkflow})
 	require.NoError(t, w.Start())
 	return w
+}
+
+// otherRun registers all workflows of this build but Run.
+type otherRun struct{ worker.Registry }
+
+func (o otherRun) RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions) {
+	if options.Name != run.RunWorkflow {
+		o.Registry.RegisterWorkflowWithOptions(w, options)
+	}
 }
 
 func TestBlocked(t *testing.T) {

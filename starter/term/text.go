@@ -59,13 +59,6 @@ func Short(s string, width int) string {
 	return string([]rune(s)[:max(0, width-1)]) + "…"
 }
 
-// maxErrorLength is how many characters of an error are drawn; the result has the whole.
-const maxOneLine = 200
-
-// OneLine returns the start of an error without line breaks: its first line often says only that
-// something failed.
-func OneLine(s string) string { return Short(strings.Join(strings.Fields(s), " "), maxOneLine) }
-
 // WrapLine breaks a line into lines that fit the width, between words if possible.
 func WrapLine(line string, width int) string {
 	var out []string

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/history"
@@ -38,33 +39,76 @@ func (v *View) BackfillRemark(p run.RangeProgress) string {
 	return strings.Join(parts, ", ")
 }
 
-// Backfills prints the progress of backfills.
-func (v *View) Backfills(all []history.BackfillStatus) {
-	if len(all) == 0 {
+// Backfills prints the progress of running backfills, and below them how others ended; wide adds
+// their ids.
+func (v *View) Backfills(all []history.BackfillStatus, wide bool) {
+	g := term.Table{
+		Header: []string{"from", "to", "state", "done", "failed", "cancelled", "ended (utc)", "id"}, Right: []int{3, 4, 5}, Optional: []int{5, 6},
+	}
+	running := 0
+	for _, b := range all {
+		if b.Ended.IsZero() {
+			if running++; running > 1 {
+				v.Say("")
+			}
+			v.Backfill(b)
+			continue
+		}
+		done := ""
+		if b.Total > 0 { // one that was terminated has no result
+			done = fmt.Sprintf("%d/%d", b.Done(), b.Total)
+		}
+		g.Rows = append(g.Rows, []string{
+			string(b.From), string(b.To), v.PaintState(run.State(b.Status), b.Status), done, term.Number(int64(b.Failed)), term.Number(int64(b.Cancelled)),
+			term.Moment(b.Ended), b.ID,
+		})
+	}
+	if running == 0 {
 		v.Say("No backfill is running. Start one with `%s`.", v.Command("backfill --from date --to date"))
 	}
-	for i, b := range all {
-		if i > 0 {
-			v.Say("")
-		}
-		state := b.Status
-		running := state == string(run.Running)
-		if running && b.Paused != "" {
-			state = "paused"
-		}
-		v.Say("%s: %s", b.ID, state)
-		v.Say("  %d of %s done (%s, %d skipped), %d at a time", b.Done(), term.Count(int64(b.Total), "date"), v.rangeCounts(b.RangeResult), b.Skipped, b.Parallel)
-		if remark := v.BackfillRemark(b.RangeProgress); running && remark != "" {
-			v.Say("  %s", remark)
-		}
-		if running && b.Paused != "" {
-			v.Say("  %s", v.pausedBackfill(b.Paused))
-		}
-		if b.Stopped != "" {
-			v.Say("  %s", b.Stopped)
-		}
-		v.Say("  %s", b.UI)
+	if len(g.Rows) == 0 {
+		return
 	}
+	if !wide {
+		g.Leave("id")
+		g.Shrink(term.Width(v.Out))
+	}
+	v.Say("")
+	v.PrintTable(g)
+}
+
+// Backfill prints the progress of a backfill, or how it ended.
+func (v *View) Backfill(b history.BackfillStatus) {
+	state := b.Status
+	running := b.Ended.IsZero()
+	if running && b.Paused != "" {
+		state = "paused"
+	}
+	v.Say("%s: %s", b.ID, v.PaintState(run.State(state), state))
+	switch {
+	case b.Unknown != "":
+		v.Say("%s", term.Indent(v.Wrapped(b.Unknown)))
+	case b.Total > 0:
+		line := fmt.Sprintf("  %d of %s done (%s, %d skipped)", b.Done(), term.Count(int64(b.Total), "date"), v.rangeCounts(b.RangeResult), b.Skipped)
+		if running {
+			line += fmt.Sprintf(", %d at a time", b.Parallel)
+		}
+		v.Say("%s", line)
+	}
+	if remark := v.BackfillRemark(b.RangeProgress); running && remark != "" {
+		v.Say("  %s", remark)
+	}
+	if running && b.Paused != "" {
+		v.Say("  %s", v.pausedBackfill(b.Paused))
+	}
+	if b.Stopped != "" {
+		v.Say("  %s", b.Stopped)
+	}
+	if b.FirstError != "" && !running {
+		v.Say("  %s", v.Wrapped("failed: "+failedDates(b.RangeResult)))
+		v.Say("  %s", v.Wrapped("the first error: "+term.FirstLine(b.FirstError, maxLine)))
+	}
+	v.Say("  %s", b.UI)
 }
 
 // BackfillEnd prints how a backfill ended.
@@ -105,7 +149,27 @@ func (v *View) Decisions(decisions []control.DateDecision) {
 	if fails > 0 {
 		failing = fmt.Sprintf(", %d would fail", fails)
 	}
-	v.Say("\n%d dates would run, %d would be skipped%s. Nothing was started.", runs, len(decisions)-runs-fails, failing)
+	v.Say("\n%s would run, %d would be skipped%s. Nothing was started.", term.Count(int64(runs), "date"), len(decisions)-runs-fails, failing)
+}
+
+// Width prints what running so many dates at a time can do, and what pools keep it from doing.
+func (v *View) Width(parallel int, catalog dag.Catalog) {
+	slots, limited := catalog.Width(v.DAG.DAG)
+	var narrow []string
+	for _, pool := range catalog.PoolsOf(v.DAG.DAG) {
+		if pool.Slots < parallel {
+			narrow = append(narrow, fmt.Sprintf("%s (%d)", pool.Name, pool.Slots))
+		}
+	}
+	if len(narrow) == 0 {
+		return
+	}
+	text := fmt.Sprintf("%d dates at a time: they wait for each other at pools with fewer slots: %s. Different tasks of different dates work at the same time; "+
+		"the slowest task sets the pace.", parallel, term.Join(narrow))
+	if limited && parallel > slots {
+		text += fmt.Sprintf(" More than %s have no effect: the pools have no more slots.", term.Count(int64(slots), "date"))
+	}
+	v.Say("\n%s", v.Wrapped(text))
 }
 
 // pausedBackfill returns who paused a backfill and how to resume it.

@@ -50,7 +50,7 @@ func (l *liveRun) draw(warning string) {
 	}
 	if warning != "" {
 		width, _ := term.Columns(l.screen.W)
-		fmt.Fprintln(&b, l.view.Paint(text.FgYellow, term.WrapLine(term.OneLine(warning), width-1)))
+		fmt.Fprintln(&b, l.view.Paint(text.FgYellow, term.WrapLine(strings.Join(strings.Fields(warning), " "), width-1)))
 	}
 	fmt.Fprintln(&b, l.view.Paint(text.FgHiBlack, "Ctrl-C stops watching; the run continues."))
 	l.screen.Draw(b.String())
@@ -89,9 +89,9 @@ func (v *View) liveRemark(task run.Task) string {
 	case task.Waiting != "":
 		return "waits for " + task.Waiting
 	case task.State == run.Held:
-		return "is held, decide with `" + v.Command("task") + "`: " + term.OneLine(task.Error)
-	case task.Error != "":
-		return "had an error: " + term.OneLine(task.Error)
+		return "is held, decide with `" + v.Command("task") + "`: " + errorOf(task)
+	case errorOf(task) != "":
+		return string(task.State) + ": " + term.Short(errorOf(task), maxLine)
 	case len(task.Warnings) > 0:
 		return v.paintMark(Warned) + " " + term.Join(task.Warnings)
 	case task.Carried:

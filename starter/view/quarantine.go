@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -13,7 +14,7 @@ import (
 // Quarantine prints the rejected records of a date: for each topic its reasons, and for each reason
 // examples, a line each.
 func (v *View) Quarantine(date dates.Date, topics []answers.Quarantined) {
-	width, _ := term.Columns(v.Out)
+	width := min(term.Width(v.Out), maxLine) // a record can be large
 	v.Say("%s of %s", v.Paint(text.Bold, v.DAG.Name), v.Paint(text.Bold, string(date)))
 	for _, topic := range topics {
 		if len(topic.Reasons) == 0 {
@@ -28,7 +29,7 @@ func (v *View) Quarantine(date dates.Date, topics []answers.Quarantined) {
 				if example.Element > 0 {
 					place += fmt.Sprintf("[%d]", example.Element)
 				}
-				v.Say("    %-10s %s", place, term.Short(term.OneLine(example.Text), max(20, width-len("    0123456789 "))))
+				v.Say("    %-10s %s", place, term.Short(strings.Join(strings.Fields(example.Text), " "), max(20, width-len("    0123456789 "))))
 			}
 		}
 	}

@@ -97,15 +97,23 @@ type errorGroup struct {
 	line  string
 }
 
-// errorGroups returns the tasks that need attention. A failure that was resolved does not: the task
-// is running again, has succeeded or was skipped.
+// errorOf returns the error of a task in one line. A failure that was resolved is none: the task is
+// running again, has succeeded, or was skipped.
+func errorOf(task run.Task) string {
+	if task.State.Bad() || task.State == run.Held || task.State == run.UpForRetry {
+		return task.ErrorLine()
+	}
+	return ""
+}
+
+// errorGroups returns the tasks with an error.
 func (v *View) errorGroups(status run.Status) []errorGroup {
 	var groups []errorGroup
 	for _, task := range status.Tasks {
-		if task.Error == "" || !task.State.Bad() && task.State != run.Held && task.State != run.UpForRetry {
+		line := errorOf(task)
+		if line == "" {
 			continue
 		}
-		line := task.ErrorLine()
 		last := len(groups) - 1
 		if last >= 0 && task.State == run.Cancelled && groups[last].tasks[0].State == run.Cancelled && groups[last].line == line {
 			groups[last].tasks = append(groups[last].tasks, task)

@@ -86,8 +86,8 @@ func (v *View) taskLine(task run.Task) string {
 	if task.Waiting != "" {
 		line += ", waits for " + task.Waiting
 	}
-	if task.Error != "" {
-		line += ": " + term.FirstLine(task.Error, 200)
+	if failed := errorOf(task); failed != "" {
+		line += ": " + term.Short(failed, maxLine)
 	}
 	return line
 }
