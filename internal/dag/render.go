@@ -19,15 +19,12 @@ func (d DAG) Text(label func(id string) string) string {
 	var b strings.Builder
 	var open []bool // by depth: whether another sibling follows
 	rows := d.Tree()
-	width := 0
-	for _, row := range rows {
-		width = max(width, row.Depth*3+len(row.ID))
-	}
+	width := d.TreeWidth()
 	for _, row := range rows {
 		open = append(open[:row.Depth], !row.Last)
 		line := branches(open, row) + row.ID
 		if label != nil {
-			line += strings.Repeat(" ", width-row.Depth*3-len(row.ID)+2) + label(row.ID)
+			line += strings.Repeat(" ", width-row.Depth*branch-len(row.ID)+2) + label(row.ID)
 		}
 		if len(row.After) > 0 {
 			line = strings.TrimRight(line, " ") + "   after " + strings.Join(row.After, ", ")
@@ -36,6 +33,39 @@ func (d DAG) Text(label func(id string) string) string {
 	}
 	return b.String()
 }
+
+// List returns the DAG as a list with a line for each task, in the order of the table: for a DAG that
+// is too deep for a tree. label is that of Text.
+func (d DAG) List(label func(id string) string) string {
+	var b strings.Builder
+	width := 0
+	for _, t := range d {
+		width = max(width, len(t.ID))
+	}
+	for _, t := range d {
+		line := t.ID
+		if label != nil {
+			line += strings.Repeat(" ", width-len(t.ID)+2) + label(t.ID)
+		}
+		if len(t.After) > 0 {
+			line = strings.TrimRight(line, " ") + "   after " + strings.Join(t.After, ", ")
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return b.String()
+}
+
+// TreeWidth returns how wide the tree of Text is, without labels.
+func (d DAG) TreeWidth() int {
+	width := 0
+	for _, row := range d.Tree() {
+		width = max(width, row.Depth*branch+len(row.ID))
+	}
+	return width
+}
+
+// branch is the width of a level of the tree.
+const branch = 3
 
 // branches returns the lines before a row. Roots have none.
 func branches(open []bool, row TreeRow) string {

@@ -20,6 +20,17 @@ func (t *Term) Wrapped(line string) string {
 	return line
 }
 
+// Hanging is Wrapped with the lines after the first one indented.
+func (t *Term) Hanging(line string, indent int) string {
+	width, known := Columns(t.Out)
+	if !known || text.StringWidthWithoutEscSequences(line) <= width {
+		return line
+	}
+	first, rest := SplitAt(line, width)
+	margin := strings.Repeat(" ", min(indent, width/2))
+	return first + "\n" + margin + strings.ReplaceAll(WrapLine(rest, width-len(margin)), "\n", "\n"+margin)
+}
+
 // JSON writes a value as indented JSON to standard output.
 func (t *Term) JSON(value any) error {
 	encoder := json.NewEncoder(t.Out)

@@ -8,6 +8,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/term"
 )
 
 // graphTask is a task of the DAG in the JSON output, with its state if there is a run.
@@ -23,7 +24,7 @@ type graphTask struct {
 func (v *View) Graph(form string, r *history.Run) error {
 	var state func(string) run.State
 	var label func(string) string
-	if r != nil {
+	if r != nil && !r.TasksUnknown {
 		state = func(id string) run.State { return r.Task(id).State }
 		label = func(id string) string { return v.graphLabel(r.Task(id)) }
 	}
@@ -41,14 +42,23 @@ func (v *View) Graph(form string, r *history.Run) error {
 		v.runHead(*r)
 		v.Say("")
 	}
-	v.graphText(v.DAG.DAG.Text(label), r)
+	tree := v.DAG.DAG.Text(label)
+	if v.DAG.DAG.TreeWidth()+labelWidth > term.Width(v.Out) {
+		tree = v.DAG.DAG.List(label)
+	}
+	v.graphText(tree, r)
 	return nil
 }
+
+// labelWidth is how wide the state of a task is, as in "upstream_failed, try 2".
+const labelWidth = 25
 
 // graphText prints the DAG as a tree, and what its tasks wait for.
 func (v *View) graphText(tree string, run *history.Run) {
 	for line := range strings.Lines(tree) {
-		v.Say("%s", v.Wrapped(strings.TrimRight(line, "\n")))
+		line = strings.TrimRight(line, "\n")
+		const more = 4 // beyond the branches before the task
+		v.Say("%s", v.Hanging(line, len([]rune(line))-len([]rune(strings.TrimLeft(line, "│├└─ ")))+more))
 	}
 	if run == nil {
 		return

@@ -24,7 +24,7 @@ func (v *View) Lineage(l history.Lineage, wide bool) {
 	if l.Partial {
 		title += ", partial"
 	}
-	v.Say("%s\nrebuilt by run %s of %s (%s)", title, l.RunID, l.WorkflowID, l.Trigger)
+	v.Say("%s\n%s", v.Wrapped(title), v.Wrapped(fmt.Sprintf("rebuilt by run %s of %s (%s)", l.RunID, l.WorkflowID, l.Trigger)))
 	g := term.Table{Header: []string{"task", "try", "databricks run", "ended (utc)", "notebook", "sha256", "rows", "quarantined"}, Right: []int{1, 2, 6, 7}, Optional: []int{4, 2, 5, 3, 7}}
 	for _, task := range append(slices.Clone(l.From), l.Made) {
 		try := term.Number(int64(task.Tries))
@@ -50,13 +50,13 @@ func (v *View) Lineage(l history.Lineage, wide bool) {
 		v.PrintTable(g)
 	}
 	if shrunk {
-		v.Say("\nAll columns: `%s`", v.Command(fmt.Sprintf("why %s %s -o wide", l.Answer, l.Date)))
+		v.Say("\n%s", v.Wrapped(fmt.Sprintf("All columns: `%s`", v.Command(fmt.Sprintf("why %s %s -o wide", l.Answer, l.Date)))))
 	}
 	if n := len(l.Earlier); n > 0 {
-		v.Say("\nThe tables also had the rows of %d other dates, %s to %s: the rows of a date remain.", n, l.Earlier[0], l.Earlier[n-1])
+		v.Say("\n%s", v.Wrapped(fmt.Sprintf("The tables also had the rows of %d other dates, %s to %s: the rows of a date remain.", n, l.Earlier[0], l.Earlier[n-1])))
 	}
 	if l.RebuiltBy != "" {
-		v.Say("\nThe table has since been rebuilt by the run of %s: `%s`.", l.RebuiltBy, v.Command(fmt.Sprintf("why %s %s", l.Answer, l.RebuiltBy)))
+		v.Say("\n%s", v.Wrapped(fmt.Sprintf("The table has since been rebuilt by the run of %s: `%s`.", l.RebuiltBy, v.Command(fmt.Sprintf("why %s %s", l.Answer, l.RebuiltBy)))))
 	}
 }
 

@@ -67,18 +67,17 @@ func (v *View) printRemarks(status run.Status) {
 }
 
 // maxLine limits a line of an error, in characters, wherever it is printed.
-const maxLine = 1000
+const maxLine = 500
 
 // printErrors prints a line for each error, and where to read on. Tasks with the same error, as
 // those of a cancelled run, share a line.
 func (v *View) printErrors(r history.Run) {
 	groups := v.errorGroups(r.Status)
-	width := term.Width(v.Out)
 	for i, g := range groups {
 		if i == 0 {
 			v.Say("")
 		}
-		v.Say("%s", term.FirstLine(g.head()+": "+g.line, min(width, maxLine)))
+		v.Say("%s", v.Hanging(g.head()+": "+term.Short(g.line, maxLine), 2))
 		switch task := g.tasks[0]; {
 		case task.State == run.Held:
 			v.Say("  Decide with `%s`", v.Command(fmt.Sprintf("task retry|skip|fail|succeed %s %s --reason text", r.Date, task.ID)))
