@@ -24,6 +24,7 @@ func manyBackfills() *world {
 		id := run.DefaultDeployment.RangeWorkflowID(pipeline, dates.Date(from), dates.Date(to))
 		info := &workflowpb.WorkflowExecutionInfo{
 			Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "r"}, Status: status, StartTime: timestamppb.New(noon.Add(-ago)),
+			TaskQueue: run.DefaultDeployment.TaskQueue(),
 		}
 		if status != running {
 			info.CloseTime = timestamppb.New(noon.Add(-ago + time.Minute))

@@ -21,7 +21,7 @@ import (
 func otherBuild(t *testing.T, c client.Client, d run.Deployment) worker.Worker {
 	t.Helper()
 	w := worker.New(c, d.TaskQueue(), worker.Options{})
-	workflows.Register(otherRun{w}, workflows.DefaultCatalog)
+	workflows.Register(otherRun{w}, workflows.DefaultCatalog, workflows.DefaultOperators)
 	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ run.Input) error { return workflow.Sleep(ctx, time.Hour) },
 		workflow.RegisterOptions{Name: run.RunWorkflow})
 	require.NoError(t, w.Start())

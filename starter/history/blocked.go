@@ -146,13 +146,15 @@ func (r *Reader) markBlocked(ctx context.Context, conn *temporal.Connection, row
 	return group.Wait()
 }
 
-// BlockedWorkflow is a run or a backfill that is blocked.
+// BlockedWorkflow is a run, a backfill or the Pools workflow that is blocked.
 type BlockedWorkflow struct {
-	RunRow
-	WayOut string
+	WorkflowID string
+	Blocked    *Blocked
+	WayOut     string
 }
 
-// BlockedWorkflows returns the open runs and ranges of the DAG that are blocked.
+// BlockedWorkflows returns the open runs and ranges of the DAG that are blocked, and the workflow of
+// the pools if that is.
 func (r *Reader) BlockedWorkflows(ctx context.Context, conn *temporal.Connection) ([]BlockedWorkflow, error) {
 	var all []BlockedWorkflow
 	for _, kind := range []string{run.RunWorkflow, run.RangeWorkflow} {
@@ -161,8 +163,13 @@ func (r *Reader) BlockedWorkflows(ctx context.Context, conn *temporal.Connection
 			return nil, err
 		}
 		for _, row := range rows {
-			all = append(all, BlockedWorkflow{RunRow: row, WayOut: r.wayOut(row.WorkflowID)})
+			all = append(all, BlockedWorkflow{row.WorkflowID, row.Blocked, r.wayOut(row.WorkflowID)})
 		}
 	}
-	return all, nil
+	pools := r.Settings.Deployment.PoolsID()
+	blocked, err := blockedOf(ctx, conn, pools, "")
+	if blocked != nil {
+		all = append(all, BlockedWorkflow{pools, blocked, r.wayOut(pools)})
+	}
+	return all, err
 }
