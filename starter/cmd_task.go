@@ -48,17 +48,14 @@ func (a *app) decideCommand(choice run.Choice, short, why, long string) *cobra.C
 	return prints(c, formTable, formJSON)
 }
 
+// decideTask leaves it to the run whether it has the task: the run may have the DAG of another build.
 func (a *app) decideTask(c *cobra.Command, text string, d run.Decision) error {
 	date, errDate := a.parseDate("date", text)
-	_, errTask := a.dag.DAG.From(d.Task)
 	var errReason error
 	if strings.TrimSpace(d.Reason) == "" {
 		errReason = exit.Usagef("--reason is missing: the run records why")
 	}
-	if errTask != nil {
-		errTask = &exit.UsageError{Err: errTask}
-	}
-	if err := errors.Join(errDate, errTask, errReason); err != nil {
+	if err := errors.Join(errDate, errReason); err != nil {
 		return err
 	}
 	return a.updateRun(c, date, run.DecideUpdate, d, fmt.Sprintf("Task %s of %s: %s.", d.Task, date, d.Choice))

@@ -85,7 +85,7 @@ func TestTask(t *testing.T) {
 		w := newWorld()
 		code, _, stderr := w.starter(t, "task", "retry", "2022-10-99", "cleen")
 		require.Equal(t, exit.Usage, code)
-		for _, want := range []string{`"2022-10-99" is not a date`, `no task "cleen"`, "--reason is missing"} {
+		for _, want := range []string{`"2022-10-99" is not a date`, "--reason is missing"} {
 			require.Contains(t, stderr, want)
 		}
 		require.Empty(t, w.touched)
