@@ -16,6 +16,24 @@ func TestCancel(t *testing.T) {
 	t.Parallel()
 	// An order to cancel that is given while no worker is up is carried out when one is: the
 	// Databricks run that goes on meanwhile is cancelled, and no other is started.
+	// The worker dies before it can say which Databricks run it has started.
+	t.Run("given_while_a_notebook_starts", func(t *testing.T) {
+		onShared.enter(t)
+		s := startTenant(t)
+		s.hang()
+		date := ago(1)
+		s.must("run", string(date))
+		s.eventually("Databricks has the run", func() bool { return s.load(date) != nil })
+		s.worker.kill()
+		s.must("cancel", string(date), "--reason", "the wrong day")
+		s.worker = s.start("workers")
+		c := s.temporal()
+		s.eventually("the run has ended", func() bool { return s.executions(c, date)[0].CloseTime != nil })
+		require.Equal(t, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, s.executions(c, date)[0].Status)
+		require.Len(t, s.databricksRuns(), 1)
+		require.Equal(t, jobs.RunResultStateCanceled, s.load(date).State.ResultState)
+	})
+
 	t.Run("given_while_the_worker_is_down", func(t *testing.T) {
 		onShared.enter(t)
 		s := startTenant(t)
