@@ -75,16 +75,6 @@ func (r *Reader) wayOut(workflowID string) string {
 	return "Deploy workers of a build that can run it, or " + end + "."
 }
 
-// blockedError returns a *BlockedError if the workflow is blocked, and false if it is not or if
-// Temporal does not say.
-func (r *Reader) blockedError(ctx context.Context, conn *temporal.Connection, id, runID string) (*BlockedError, bool) {
-	blocked, err := blockedOf(ctx, conn, id, runID)
-	if err != nil || blocked == nil {
-		return nil, false
-	}
-	return &BlockedError{Blocked: *blocked, ID: id, WayOut: r.wayOut(id)}, true
-}
-
 // blockedOf returns why a workflow is blocked, or nil if it is not. It needs no worker.
 func blockedOf(ctx context.Context, conn *temporal.Connection, id, runID string) (*Blocked, error) {
 	description, err := conn.DescribeWorkflowExecution(ctx, id, runID)

@@ -113,8 +113,12 @@ func (r *Reader) Query(ctx context.Context, conn *temporal.Connection, id, runID
 // NoAnswer returns why a workflow did not answer a query or an update: a *BlockedError or a
 // *NoWorkerError.
 func (r *Reader) NoAnswer(ctx context.Context, conn *temporal.Connection, id, runID string, err error) error {
-	if blocked, ok := r.blockedError(ctx, conn, id, runID); ok {
-		return blocked
+	blocked, unknown := blockedOf(ctx, conn, id, runID)
+	switch {
+	case blocked != nil:
+		return &BlockedError{Blocked: *blocked, ID: id, WayOut: r.wayOut(id)}
+	case unknown != nil:
+		return unknown
 	}
 	if errors.As(err, new(*serviceerror.QueryFailed)) { // a worker answered that it cannot: its build differs, but the run may not know yet
 		return &NoWorkerError{fault.Error{Kind: fault.Unreachable, What: "the worker cannot answer for " + id, Next: "look at its log", Err: err}}
