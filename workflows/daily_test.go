@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,21 +14,26 @@ import (
 	"github.com/pinflow/pinflow/notebooks"
 )
 
-// rewrite rewrites the golden file of the production DAG.
+// rewrite rewrites golden files.
 var rewrite = flag.Bool("update", false, "rewrite the golden files")
+
+// requireGolden compares a text with a golden file.
+func requireGolden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", "golden", name)
+	if *rewrite {
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, "rewrite it with `go test ./workflows -run %s -update`", t.Name())
+}
 
 // TestDaily is the only test of the production DAG. All others have DAGs of their own, so that a
 // change of this one changes the golden file alone.
 func TestDaily(t *testing.T) {
 	t.Run("is_the_golden_file", func(t *testing.T) {
-		const file = "testdata/golden/daily.golden"
-		got := definitionText(Daily)
-		if *rewrite {
-			require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
-		}
-		want, err := os.ReadFile(file)
-		require.NoError(t, err)
-		require.Equal(t, string(want), got, "rewrite it with `go test ./workflows -run TestDaily -update`")
+		requireGolden(t, "daily.golden", definitionText(Daily))
 	})
 
 	t.Run("is_valid_with_the_notebooks_of_this_build", func(t *testing.T) {

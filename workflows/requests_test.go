@@ -197,11 +197,13 @@ func announcements(t *testing.T, in run.Input, change ...func(dag.DAG)) (all []r
 	})...)
 	play(t, table, in, playPools(func(p *pools, r run.Request) {
 		fake = p
-		if r.Task == "clean_geo" && in.Tags != nil {
-			p.failed(r, run.WorkDone{}, failure.NotebookFailed, "broken")
-			return
-		}
-		p.done(r, run.WorkDone{})
+		p.after(time.Minute, func() { // the clock waits for messages that are on their way
+			if r.Task == "clean_geo" && in.Tags != nil {
+				p.failed(r, run.WorkDone{}, failure.NotebookFailed, "broken")
+				return
+			}
+			p.done(r, run.WorkDone{})
+		})
 	}), func(env *testsuite.TestWorkflowEnvironment) {
 		env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(nil).Maybe()
 	})

@@ -1,0 +1,91 @@
+package workflows
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/run"
+)
+
+// requireSet fails if a field has its zero value: the test of a struct would leave the field out.
+func requireSet(t *testing.T, value any, except ...string) {
+	t.Helper()
+	fields := reflect.ValueOf(value)
+	for i := range fields.NumField() {
+		if name := fields.Type().Field(i).Name; !slices.Contains(except, name) {
+			require.False(t, fields.Field(i).IsZero(), "%T: the test leaves %s out", value, name)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	w := Workflows{Catalog: dag.NewCatalog(pooledPipeline()), Operators: DefaultOperators}
+	recorded := func(t *testing.T) []byte {
+		table, err := w.table(run.Input{DAG: pipelineDAG, Date: someDay}, noon)
+		require.NoError(t, err)
+		body, err := json.MarshalIndent(table, "", "  ")
+		require.NoError(t, err)
+		return append(body, '\n')
+	}
+
+	// Open runs have recorded these names: a field that is renamed would be lost to them.
+	t.Run("is_recorded_under_names_that_stay", func(t *testing.T) {
+		requireGolden(t, "table.json", string(recorded(t)))
+	})
+
+	t.Run("gives_back_the_dag_that_was_recorded", func(t *testing.T) {
+		var again table
+		require.NoError(t, json.Unmarshal(recorded(t), &again))
+		rows, err := again.dag(DefaultOperators)
+		require.NoError(t, err)
+		require.Equal(t, pooledPipeline().DAG, rows)
+		for _, pool := range pooledPipeline().Pools {
+			require.Equal(t, pool.Slots, again.slots(pool.Name))
+		}
+	})
+
+	t.Run("gives_back_every_field_of_a_task", func(t *testing.T) {
+		task := dag.Task{
+			ID: "a", After: dag.Tasks{"b"}, TriggerRule: dag.AllDone, Tries: 3, RetryDelay: 4, Timeout: 5, Pool: "p", DependsOnPast: true,
+			Expect: dag.Expect{MinRows: 1, MaxQuarantined: 2, NotEmpty: true, WarnQuarantined: 3, WarnEmpty: true, Hold: true},
+		}
+		requireSet(t, task, "Do")
+		requireSet(t, task.Expect)
+		requireSet(t, Notebook{Name: "n", Params: map[string]string{"x": "y"}, AllowFailures: true, Cleans: "pin", Rebuilds: []string{"t"}})
+		requireSet(t, Load{Topics: []string{"pin"}, Notebook: "load", SkipEmpty: true})
+		for _, op := range []Operator{
+			Notebook{Name: "n", Params: map[string]string{"x": "y"}, AllowFailures: true, Cleans: "pin", Rebuilds: []string{"t"}},
+			Load{Topics: []string{"pin"}, Notebook: "load", SkipEmpty: true},
+		} {
+			do, err := DefaultOperators.Encode(op)
+			require.NoError(t, err)
+			body, err := json.Marshal(table{Tasks: []taskRow{{Task: task, Do: do}}})
+			require.NoError(t, err)
+			var again table
+			require.NoError(t, json.Unmarshal(body, &again))
+			rows, err := again.dag(DefaultOperators)
+			require.NoError(t, err)
+			want := task
+			want.Do = op
+			require.Equal(t, dag.DAG{want}, rows)
+		}
+	})
+
+	t.Run("an_operator_that_the_build_lacks_is_named", func(t *testing.T) {
+		for recorded, want := range map[string]string{
+			`{"spark": {}}`: `operator "spark" is unknown to this build, which has load, notebook: deploy a build that has it`,
+			`{}`:            "want an object with one key",
+			`"notebook"`:    "want an object with one key",
+		} {
+			_, err := DefaultOperators.Decode([]byte(recorded))
+			require.ErrorContains(t, err, want)
+		}
+		_, err := DefaultOperators.Encode(noop{})
+		require.ErrorContains(t, err, "no name under which a run can record it")
+	})
+}
