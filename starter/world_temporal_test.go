@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -30,7 +31,8 @@ import (
 // fakeTemporal keeps workflows by their ids. What a test needs otherwise it sets in the function
 // fields.
 type fakeTemporal struct {
-	client.Client // panics for what no command should call
+	asking        sync.Mutex // a command asks several workflows at once
+	client.Client            // panics for what no command should call
 	executions    map[string]*fakeExecution
 	started       []any // inputs of the workflows that were started
 	execute       func(client.StartWorkflowOptions, any) (*fakeExecution, error)
@@ -117,8 +119,9 @@ func (f *fakeTemporal) GetWorkflow(_ context.Context, id, _ string) client.Workf
 	return f.executions[id]
 }
 
-// QueryWorkflow is called by one goroutine of a command.
 func (f *fakeTemporal) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (converter.EncodedValue, error) {
+	f.asking.Lock()
+	defer f.asking.Unlock()
 	e, ok := f.executions[id]
 	if !ok {
 		return nil, serviceerror.NewNotFound("workflow not found")

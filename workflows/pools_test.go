@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +25,9 @@ import (
 type users struct {
 	t   *testing.T
 	env *testsuite.TestWorkflowEnvironment
-	// closed holds the workflow ids of the runs that have closed.
+	// closed holds the workflow ids of the runs that have closed. Local activities run beside each
+	// other.
+	mu       sync.Mutex
 	closed   map[string]bool
 	log      journal[string] // what starts, ends and is answered
 	reported journal[run.WorkStarted]
@@ -68,17 +71,19 @@ func newUsers(t *testing.T) *users {
 	u := &users{t: t, env: newEnv(t, catalog(daily())), closed: map[string]bool{}, working: map[string]int{}, most: map[string]int{}}
 	u.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, run.StartedSignal, mock.Anything).Return(
 		func(_, workflowID, _, _ string, started any) error {
-			if u.closed[workflowID] {
+			if u.isClosed(workflowID) {
 				return errors.New("unknown external workflow execution")
 			}
 			u.reported.add(started.(run.WorkStarted))
 			return nil
 		}).Maybe()
 	u.env.OnActivity(findClosed, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.FindClosedInput) (activities.ClosedRequesters, error) {
+		u.mu.Lock()
 		u.checks++
+		u.mu.Unlock()
 		var closed activities.ClosedRequesters
 		for _, r := range in.Requesters {
-			if u.closed[r.WorkflowID] {
+			if u.isClosed(r.WorkflowID) {
 				closed.Requesters = append(closed.Requesters, r)
 			}
 		}
@@ -89,6 +94,18 @@ func newUsers(t *testing.T) *users {
 		return nil
 	}).Maybe()
 	return u
+}
+
+func (u *users) isClosed(workflowID string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.closed[workflowID]
+}
+
+func (u *users) close(workflowID string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.closed[workflowID] = true
 }
 
 func (u *users) after(d time.Duration, do func()) { u.env.RegisterDelayedCallback(do, d) }
@@ -244,7 +261,7 @@ func TestPools(t *testing.T) {
 	t.Run("the_work_of_a_terminated_run_is_cancelled_while_others_wait", func(t *testing.T) {
 		u := newUsers(t)
 		u.after(0, func() { u.ask(1); u.ask(2) })
-		u.after(90*time.Second, func() { u.closed["run-01"] = true })
+		u.after(90*time.Second, func() { u.close("run-01") })
 		u.play(run.PoolsState{})
 		require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-02/r", "end run-02/r"}, u.log.all())
 		require.Less(t, u.answers.all()[0].Done.Started, u.answers.all()[1].Done.Started)
@@ -254,7 +271,7 @@ func TestPools(t *testing.T) {
 	t.Run("the_request_of_a_run_that_closed_while_it_waited_is_not_done", func(t *testing.T) {
 		u := newUsers(t)
 		u.after(0, func() { u.ask(1); u.ask(2); u.ask(3) })
-		u.after(time.Minute, func() { u.closed["run-02"] = true })
+		u.after(time.Minute, func() { u.close("run-02") })
 		u.play(run.PoolsState{})
 		require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-03/r", "end run-03/r"}, u.log.all())
 	})
