@@ -176,6 +176,9 @@ func (v *View) showBackfills(all []history.BackfillNow, width int) {
 const maxWork = 3
 
 func (v *View) showPools(all []history.PoolNow, width int) {
+	if len(all) == 0 {
+		return
+	}
 	g := term.Table{Header: []string{"pool", "slots", "at work", "wait", "next"}, Right: []int{3}}
 	var idle []string
 	for _, p := range all {
