@@ -89,7 +89,7 @@ func (w Workflows) completeRange(ctx workflow.Context, in run.RangeInput) (run.R
 	}
 	now := workflow.Now(ctx)
 	var recorded checked
-	err := workflow.SideEffect(ctx, func(workflow.Context) any {
+	err := workflow.SideEffectWithOptions(ctx, workflow.SideEffectOptions{Summary: "the input with its defaults"}, func(workflow.Context) any {
 		complete, err := w.Catalog.CompleteRange(in, now)
 		if err != nil {
 			return checked{Invalid: err.Error()}
@@ -221,18 +221,24 @@ func (r *rangeRun) failedDates() string {
 }
 
 // show puts the counts on the range's page in the Web UI. It adds no event to the history.
-func (r *rangeRun) show(ctx workflow.Context) {
+func (r *rangeRun) show(ctx workflow.Context) { workflow.SetCurrentDetails(ctx, r.page()) }
+
+func (r *rangeRun) page() string {
 	var running []string
 	for _, f := range r.Running {
-		running = append(running, string(f.Date))
+		running = append(running, escape(string(f.Date)))
 	}
-	text := fmt.Sprintf("**%s from %s to %s**: %d of %d dates done\n\n| success | failed | cancelled | skipped | running |\n|---|---|---|---|---|\n| %d | %d | %d | %d | %s |\n",
-		r.in.DAG, r.in.From, r.in.To, r.Done(), r.Total, r.Success, r.Failed, r.Cancelled, r.Skipped, strings.Join(running, ", "))
+	text := fmt.Sprintf("**%s from %s to %s**: %d of %d dates done\n\n", escape(r.in.DAG), escape(string(r.in.From)), escape(string(r.in.To)), r.Done(), r.Total)
+	text += head("success", "failed", "cancelled", "skipped", "running")
+	text += row(fmt.Sprint(r.Success), fmt.Sprint(r.Failed), fmt.Sprint(r.Cancelled), fmt.Sprint(r.Skipped), strings.Join(running, ", "))
 	if r.Paused != "" {
-		text += "\npaused: " + r.Paused + "\n"
+		text += "\npaused: " + escape(r.Paused) + "\n"
 	}
 	if r.Stopped != "" {
-		text += "\nstopped: " + r.Stopped + "\n"
+		text += "\nstopped: " + escape(r.Stopped) + "\n"
 	}
-	workflow.SetCurrentDetails(ctx, text)
+	if r.FirstError != "" {
+		text += "\nfirst error: " + escape(cut(strings.Join(strings.Fields(r.FirstError), " "), 200)) + "\n"
+	}
+	return text
 }

@@ -81,11 +81,13 @@ func (r *dagRun) seen() (partial bool, until time.Time) {
 }
 
 // show puts a table of the tasks on the run's page in the Web UI. It adds no event to the history.
-func (r *dagRun) show(ctx workflow.Context) {
+func (r *dagRun) show(ctx workflow.Context) { workflow.SetCurrentDetails(ctx, r.page()) }
+
+func (r *dagRun) page() string {
 	partial, until := r.seen()
-	text := fmt.Sprintf("**%s of %s** · %s", r.in.DAG, r.in.Date, r.state())
+	text := fmt.Sprintf("**%s of %s** · %s", escape(r.in.DAG), escape(string(r.in.Date)), escape(string(r.state())))
 	if r.paused != "" {
-		text += " · paused: " + r.paused
+		text += " · paused: " + escape(r.paused)
 	}
 	if partial {
 		text += fmt.Sprintf(" · partial: the date up to %s UTC", until.UTC().Format(time.DateTime))
@@ -93,15 +95,15 @@ func (r *dagRun) show(ctx workflow.Context) {
 	if warnings := r.status().Warnings; len(warnings) > 0 {
 		text += fmt.Sprintf(" · **!** %s", warningsOf(len(warnings)))
 	}
-	text += "\n\n| task | state | tries | took | rows | notes |\n|---|---|---|---|---|---|\n"
+	text += "\n\n" + head("task", "state", "tries", "took", "rows", "notes")
 	for _, s := range r.tasks {
-		state := string(s.State)
+		state := escape(string(s.State))
 		if s.Warned() {
 			state += " **!**"
 		}
-		text += fmt.Sprintf("| %s | %s | %d | %s | %s | %s |\n", s.ID, state, s.Tries, took(s), rows(s), notes(s))
+		text += row(escape(s.ID), state, fmt.Sprint(s.Tries), took(s), rows(s), notes(s))
 	}
-	workflow.SetCurrentDetails(ctx, text)
+	return text
 }
 
 func took(s *run.Task) string {
@@ -126,17 +128,16 @@ func notes(s *run.Task) string {
 		notes = append(notes, "result of an earlier run")
 	}
 	if s.Waiting != "" {
-		notes = append(notes, "waits for "+s.Waiting)
+		notes = append(notes, "waits for "+escape(s.Waiting))
 	}
 	if s.Link != "" {
-		notes = append(notes, "[Databricks run]("+s.Link+")")
+		notes = append(notes, link("Databricks run", s.Link))
 	}
 	for _, warning := range s.Warnings {
-		notes = append(notes, strings.ReplaceAll(warning, "|", `\|`))
+		notes = append(notes, escape(warning))
 	}
 	if s.Error != "" {
-		line := strings.Join(strings.Fields(s.Error), " ")
-		notes = append(notes, strings.ReplaceAll(cut(line, 200), "|", `\|`))
+		notes = append(notes, escape(cut(strings.Join(strings.Fields(s.Error), " "), 200)))
 	}
 	return strings.Join(notes, " · ")
 }

@@ -35,7 +35,7 @@ type taskRow struct {
 func (w Workflows) recordTable(ctx workflow.Context, in run.Input) (table, error) {
 	var t table
 	now := workflow.Now(ctx)
-	err := workflow.SideEffect(ctx, func(workflow.Context) any {
+	err := workflow.SideEffectWithOptions(ctx, workflow.SideEffectOptions{Summary: "the DAG of the run"}, func(workflow.Context) any {
 		today, err := w.table(in, now)
 		if err != nil {
 			return table{Invalid: err.Error()}
