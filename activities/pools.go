@@ -169,7 +169,7 @@ type FindRequestsInput struct {
 
 // FoundRequests holds requests of open runs.
 type FoundRequests struct {
-	Requests []run.OpenRequest `json:"requests,omitempty"`
+	Requests run.Packed[run.OpenRequest] `json:"requests,omitempty"`
 	// PageToken continues the search; it is empty at its end.
 	PageToken []byte `json:"pageToken,omitempty"`
 }

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -20,24 +21,21 @@ const (
 	announcementTime = 30 * time.Minute
 	// freshRequest is the age up to which the run of a request is taken to be open.
 	freshRequest = 10 * time.Second
+	// maxCarried limits the waiting requests that the workflow carries when it continues as new, in
+	// bytes of JSON: half of what Temporal takes in a payload. It is enough for 50,000 requests.
+	maxCarried = 1 << 20
 )
 
 // poolsRun is the running Pools workflow. Its coroutines share it without locks.
 type poolsRun struct {
 	operators OperatorCodec
 	work      []*poolWork
-	waiting   []waitingRequest
+	waiting   *queue
 	announced []run.Announcement
 	rebuilt   bool
 	inbox     workflow.ReceiveChannel
 	changed   bool // work ended, or announcements lapsed
 	answering int  // requests whose answer is on its way
-}
-
-// waitingRequest is a request with the time of its arrival.
-type waitingRequest struct {
-	run.Request
-	arrived time.Time
 }
 
 // Pools does the work of all tasks that have a pool: in each pool as many requests at a time as it
@@ -64,36 +62,45 @@ func (w Workflows) Pools(ctx workflow.Context, state run.PoolsState) error {
 	workflow.Go(ctx, p.withdrawClosed)
 	workflow.Go(ctx, p.expireAnnouncements)
 	for {
-		_ = workflow.Await(ctx, func() bool { return p.inbox.Len() > 0 || p.changed || p.next() >= 0 })
+		_ = workflow.Await(ctx, func() bool { return p.inbox.Len() > 0 || p.changed || p.next() != nil })
 		p.changed = false
 		p.receive(ctx)
 		p.startWork(ctx)
+		workflow.SetCurrentDetails(ctx, p.page())
 		// An answer whose arrival is not recorded would be given twice: the work would be done again.
 		if p.inbox.Len() == 0 && p.answering == 0 && historyIsLong(ctx) {
-			return workflow.NewContinueAsNewError(ctx, run.PoolsWorkflow, p.state())
+			return workflow.NewContinueAsNewError(ctx, run.PoolsWorkflow, p.carried())
 		}
 	}
 }
 
 func newPools(ctx workflow.Context, operators OperatorCodec, state run.PoolsState) *poolsRun {
-	p := &poolsRun{operators: operators, announced: state.Announced, rebuilt: state.Rebuilt, inbox: workflow.GetSignalChannel(ctx, run.PoolsSignal)}
+	p := &poolsRun{operators: operators, waiting: newQueue(), announced: state.Announced, rebuilt: state.Rebuilt, inbox: workflow.GetSignalChannel(ctx, run.PoolsSignal)}
 	for _, w := range state.Work {
 		p.work = append(p.work, &poolWork{Work: w})
 	}
 	for _, request := range state.Waiting {
-		p.waiting = append(p.waiting, waitingRequest{Request: request})
+		p.waiting.add(request, time.Time{})
 	}
 	return p
 }
 
-// state returns the answer to run.PoolsQuery, which is also the input of the next workflow run.
+// state returns the answer to run.PoolsQuery.
 func (p *poolsRun) state() run.PoolsState {
-	s := run.PoolsState{Rebuilt: p.rebuilt, Announced: p.announced}
+	s := run.PoolsState{Rebuilt: p.rebuilt, Announced: p.announced, Waiting: p.waiting.requests()}
 	for _, w := range p.work {
 		s.Work = append(s.Work, w.Work)
 	}
-	for _, request := range p.waiting {
-		s.Waiting = append(s.Waiting, request.Request)
+	return s
+}
+
+// carried returns the input of the next workflow run: the state, without the waiting requests if
+// they need more than maxCarried. The next run then finds them in the open runs, which still wait
+// for an answer.
+func (p *poolsRun) carried() run.PoolsState {
+	s := p.state()
+	if text, err := json.Marshal(s.Waiting); err != nil || len(text) > maxCarried {
+		s.Waiting, s.Rebuilt = nil, false
 	}
 	return s
 }
@@ -144,8 +151,7 @@ func (p *poolsRun) receive(ctx workflow.Context) {
 // the run sent before it was reset.
 func (p *poolsRun) add(ctx workflow.Context, request run.Request) {
 	p.fulfil(request)
-	if slices.ContainsFunc(p.waiting, func(w waitingRequest) bool { return w.Same(request) }) ||
-		slices.ContainsFunc(p.work, func(w *poolWork) bool { return w.Same(request) }) {
+	if p.waiting.has(request) || slices.ContainsFunc(p.work, func(w *poolWork) bool { return w.Same(request) }) {
 		return
 	}
 	for _, w := range p.work {
@@ -153,11 +159,12 @@ func (p *poolsRun) add(ctx workflow.Context, request run.Request) {
 			w.withdraw()
 		}
 	}
-	p.waiting = slices.DeleteFunc(p.waiting, func(w waitingRequest) bool {
-		return w.WorkflowID == request.WorkflowID && w.Task == request.Task
-	})
-	p.waiting = append(p.waiting, waitingRequest{Request: request, arrived: workflow.Now(ctx)})
-	slices.SortStableFunc(p.waiting, func(a, b waitingRequest) int { return a.Priority - b.Priority })
+	for _, w := range p.waiting.of(request.WorkflowID) {
+		if w.Task == request.Task {
+			p.waiting.remove(w)
+		}
+	}
+	p.waiting.add(request, workflow.Now(ctx))
 }
 
 // withdraw removes the requests that wait, and cancels those at work. Each of them is answered.
@@ -172,31 +179,27 @@ func (p *poolsRun) withdraw(ctx workflow.Context, w run.Withdrawal) {
 			work.withdraw()
 		}
 	}
-	p.waiting = slices.DeleteFunc(p.waiting, func(request waitingRequest) bool {
+	for _, request := range p.waiting.of(w.WorkflowID) {
 		if !w.Covers(request.Request) {
-			return false
+			continue
 		}
+		p.waiting.remove(request)
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			p.answer(ctx, activities.AnswerRequestInput{Request: request.Request, Cancelled: true})
 		})
-		return true
-	})
+	}
 }
 
-// next returns the index of the first waiting request that can start, or -1. In each pool the
-// requests start in their order.
-func (p *poolsRun) next() int {
-	var looked []string
-	for i, request := range p.waiting {
-		if slices.Contains(looked, request.Pool) {
-			continue
+// next returns the first waiting request that can start, or nil. In each pool the requests start in
+// their order.
+func (p *poolsRun) next() (next *waitingRequest) {
+	for _, pool := range p.waiting.pools {
+		first := pool.waiting[0]
+		if p.atWork(pool.name)+p.announcedBefore(first.Request) < first.Slots && (next == nil || first.before(next) < 0) {
+			next = first
 		}
-		if p.atWork(request.Pool)+p.announcedBefore(request.Request) < request.Slots {
-			return i
-		}
-		looked = append(looked, request.Pool)
 	}
-	return -1
+	return next
 }
 
 // atWork counts the slots of a pool that are taken.
@@ -212,9 +215,8 @@ func (p *poolsRun) atWork(pool string) int {
 
 // startWork starts the requests that can start.
 func (p *poolsRun) startWork(ctx workflow.Context) {
-	for i := p.next(); i >= 0; i = p.next() {
-		request := p.waiting[i]
-		p.waiting = slices.Delete(p.waiting, i, i+1)
+	for request := p.next(); request != nil; request = p.next() {
+		p.waiting.remove(request)
 		w := &poolWork{Work: run.Work{Request: request.Request, Started: workflow.Now(ctx)}}
 		p.work = append(p.work, w)
 		p.start(ctx, w, workflow.Now(ctx).Sub(request.arrived) < freshRequest)
@@ -225,7 +227,7 @@ func (p *poolsRun) startWork(ctx workflow.Context) {
 // terminated ones. It looks only while a request waits: at once, and then every closedInterval.
 func (p *poolsRun) withdrawClosed(ctx workflow.Context) {
 	for {
-		_ = workflow.Await(ctx, func() bool { return len(p.waiting) > 0 && p.next() < 0 })
+		_ = workflow.Await(ctx, func() bool { return p.waiting.size > 0 && p.next() == nil })
 		var in activities.FindClosedInput
 		for _, w := range p.work {
 			in.Requesters = append(in.Requesters, activities.Requester{WorkflowID: w.WorkflowID, RunID: w.RunID})

@@ -2,8 +2,10 @@ package workflows
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/launch"
 	"github.com/pinflow/pinflow/internal/run"
 )
 
@@ -319,6 +322,74 @@ func TestPools(t *testing.T) {
 			slices.Concat([]string{u.log.all()[0], "end run-01/r"}, u.log.all()[1:]))
 		require.True(t, next.answers.all()[0].Cancelled)
 		require.False(t, next.answers.all()[1].Cancelled)
+	})
+
+	t.Run("what_does_not_fit_into_a_payload_is_found_again_in_the_open_runs", func(t *testing.T) {
+		carry := func(n int) run.PoolsState {
+			p := &poolsRun{waiting: newQueue(), rebuilt: true, work: []*poolWork{{Work: run.Work{Request: run.Request{Task: "at work"}}}}}
+			random := rand.NewChaCha8([32]byte{})
+			for i := range n { // what cannot be compressed
+				noise := make([]byte, 24)
+				_, _ = random.Read(noise)
+				p.waiting.add(run.Request{WorkflowID: fmt.Sprint(i), RunID: hex.EncodeToString(noise), Pool: "p", Slots: 1}, time.Time{})
+			}
+			return p.carried()
+		}
+		few := carry(20000)
+		require.Len(t, few.Waiting, 20000)
+		require.True(t, few.Rebuilt)
+		many := carry(60000)
+		require.Empty(t, many.Waiting)
+		require.False(t, many.Rebuilt, "so that the next run looks for them")
+		require.Len(t, many.Work, 1)
+	})
+
+	t.Run("requests_that_are_found_start_in_the_order_in_which_they_were_sent_first", func(t *testing.T) {
+		u := newUsers(t)
+		at := func(minute int) func(*run.Request) {
+			return func(r *run.Request) { r.Requested = noon.Add(time.Duration(minute-60) * time.Minute) }
+		}
+		u.env.OnActivity(findRequests, mock.Anything, mock.Anything).Return(activities.FoundRequests{
+			Requests: []run.OpenRequest{{Request: u.request(1, at(3))}, {Request: u.request(2, at(1))}, {Request: u.request(3, at(2))}},
+		}, nil).Once()
+		u.playFor(24*time.Hour, run.PoolsState{})
+		require.Equal(t, []string{"start run-02/r", "end run-02/r", "start run-03/r", "end run-03/r", "start run-01/r", "end run-01/r"}, u.log.all())
+	})
+
+	t.Run("their_page_shows_who_is_at_work_who_waits_and_for_whom_slots_are_kept", func(t *testing.T) {
+		u := newUsers(t)
+		u.after(0, func() {
+			u.ask(1)
+			u.ask(2, func(r *run.Request) { r.Try = 2 })
+			for i := range 7 {
+				u.ask(3+i, priority(5))
+			}
+			u.ask(20, slots(3), func(r *run.Request) { r.Pool = "clean_*geo*" })
+			u.send(run.PoolsMessage{Announce: &run.Announcement{WorkflowID: "run-30", RunID: "r", DAG: testDAG, Date: someDay.Add(30), Priority: 3, Pools: map[string]string{"b": "kept"}}})
+		})
+		u.after(time.Minute, func() { require.Contains(t, details(t, u.env), launch.AboutPools+"\n\n**2 at work, 8 waiting**\n") })
+		u.after(2*time.Minute, func() {
+			page := rendered(t, details(t, u.env))
+			at := noon.UTC().Format(time.DateTime) + " UTC"
+			require.Equal(t, []string{
+				"clean_*geo*", "3", "a of test 2022-11-07 since " + at, "", "",
+				"kept", "", "", "", "b of test 2022-11-17",
+				"p", "1", "a of test 2022-10-19 since " + at,
+				"a of test 2022-10-20 try 2; a of test 2022-10-21; a of test 2022-10-22; a of test 2022-10-23; a of test 2022-10-24; and 3 more", "",
+			}, cells(t, page))
+		})
+		u.play(run.PoolsState{})
+		require.Contains(t, details(t, u.env), "No task is at work, and none waits.")
+	})
+
+	t.Run("their_page_links_to_the_databricks_run", func(t *testing.T) {
+		p := &poolsRun{waiting: newQueue(), work: []*poolWork{
+			{Work: run.Work{Request: run.Request{DAG: testDAG, Date: someDay, Task: "load", Pool: "p", Slots: 2}, Link: "https://databricks/#job/1", Withdrawn: true}},
+			{Work: run.Work{Request: run.Request{DAG: testDAG, Date: someDay, Task: "query", Pool: "p", Slots: 2}, Counting: true}},
+		}}
+		page := rendered(t, p.page())
+		require.Contains(t, page, `UTC, being cancelled, <a href="https://databricks/#job/1">Databricks run</a>; query of test`)
+		require.Contains(t, page, "UTC, counts rows</td>")
 	})
 
 	t.Run("they_find_the_requests_of_open_runs_before_any_work_starts", func(t *testing.T) {

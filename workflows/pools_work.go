@@ -101,7 +101,7 @@ func (p *poolsRun) perform(ctx, working workflow.Context, w *poolWork, op Operat
 			if w.Link == out.Link && w.JobRunID == out.JobRunID {
 				return // reported before the workflow continued as new
 			}
-			w.Link, w.JobRunID = out.Link, out.JobRunID
+			w.Link, w.JobRunID, p.changed = out.Link, out.JobRunID, true
 			p.report(ctx, w)
 		},
 	}

@@ -28,7 +28,7 @@ type openRequest struct {
 // the work goes first: it is a local activity, so that a worker that dies in between sends it
 // again.
 func (r *dagRun) workInPool(ctx workflow.Context, t dag.Task, s *run.Task, try *run.Try, instance TaskInstance, l limits) (run.WorkDone, error) {
-	request, err := r.request(t, s, instance, l)
+	request, err := r.request(ctx, t, s, instance, l)
 	if err != nil {
 		return run.WorkDone{}, err
 	}
@@ -73,7 +73,7 @@ func answer(ctx workflow.Context, work workflow.Future) (run.WorkDone, error) {
 }
 
 // request returns the request for the work of a try.
-func (r *dagRun) request(t dag.Task, s *run.Task, instance TaskInstance, l limits) (run.Request, error) {
+func (r *dagRun) request(ctx workflow.Context, t dag.Task, s *run.Task, instance TaskInstance, l limits) (run.Request, error) {
 	slots := r.table.slots(t.Pool)
 	if slots == 0 {
 		return run.Request{}, fmt.Errorf("no pool %q with slots", t.Pool)
@@ -83,7 +83,7 @@ func (r *dagRun) request(t dag.Task, s *run.Task, instance TaskInstance, l limit
 		return run.Request{}, err
 	}
 	return run.Request{
-		WorkflowID: instance.WorkflowID, RunID: instance.RunID, DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Try: s.Tries,
+		Requested: workflow.Now(ctx), WorkflowID: instance.WorkflowID, RunID: instance.RunID, DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Try: s.Tries,
 		ActivityID: fmt.Sprintf("%s-try-%d", t.ID, s.Tries), Pool: t.Pool, Slots: slots, Priority: r.priority(),
 		Operator: op, Params: r.in.Params, Prepared: instance.Prepared, Timeout: l.timeout, Worked: l.worked, Counts: l.counts,
 	}, nil

@@ -75,7 +75,12 @@ func RangeOptions(d run.Deployment, in run.RangeInput) client.StartWorkflowOptio
 	}
 }
 
-// PoolsOptions returns the options with which run.PoolsWorkflow starts, if it is not running.
+// AboutPools is what the Pools workflow is for, for its page in the Web UI.
+const AboutPools = "Does the work of all tasks that have a pool: at most as many at a time as the pool has slots, the highest priority first. It never ends. " +
+	"If it is terminated, a worker starts it again within a minute, and it continues with the requests of the open runs."
+
+// PoolsOptions returns the options with which run.PoolsWorkflow starts, if it is not running. The
+// memo says what it is for also after it has continued as new, when summary and details are gone.
 func PoolsOptions(d run.Deployment) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                       d.PoolsID(),
@@ -83,8 +88,8 @@ func PoolsOptions(d run.Deployment) client.StartWorkflowOptions {
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		StaticSummary:            "the pools of deployment " + string(d),
-		StaticDetails: "Does the work of all tasks that have a pool: at most as many at a time as the pool has slots, the highest priority first. It never ends. " +
-			"If it is terminated, a worker starts it again within a minute, and it continues with the requests of the open runs.",
+		StaticDetails:            AboutPools,
+		Memo:                     map[string]any{"about": AboutPools},
 	}
 }
 

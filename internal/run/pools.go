@@ -24,8 +24,10 @@ type Request struct {
 	// Slots is how many tries of the pool work at a time.
 	Slots int `json:"slots"`
 	// Priority orders the waiting requests: smaller numbers first, as Temporal's priority keys;
-	// equal numbers in the order of arrival.
+	// equal numbers by Requested, and then in the order of arrival.
 	Priority int `json:"priority"`
+	// Requested is when the run sent the request first. It decides among requests of one priority.
+	Requested time.Time `json:"requested,omitzero"`
 	// Operator is what to do, by the name under which operators are registered.
 	Operator json.RawMessage `json:"operator,omitempty"`
 	// Params are the parameters of the run, Prepared is the outcome of the work before the request.
@@ -126,11 +128,11 @@ type WorkDone struct {
 type PoolsState struct {
 	// Rebuilt reports whether the state has the requests of all open runs. The workflow looks for
 	// them when it is started by anything but its own predecessor, which may have been terminated.
-	Rebuilt bool   `json:"rebuilt"`
-	Work    []Work `json:"work,omitempty"`
-	// Waiting holds the requests in the order in which they start, over all pools.
-	Waiting   []Request      `json:"waiting,omitempty"`
-	Announced []Announcement `json:"announced,omitempty"`
+	Rebuilt bool         `json:"rebuilt"`
+	Work    Packed[Work] `json:"work,omitempty"`
+	// Waiting holds the requests in the order in which they start in each pool.
+	Waiting   Packed[Request] `json:"waiting,omitempty"`
+	Announced []Announcement  `json:"announced,omitempty"`
 }
 
 // Pool is the part of the state that one pool has.

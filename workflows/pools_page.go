@@ -1,0 +1,108 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/internal/run"
+)
+
+// shownOfPool is how many tasks a cell of the page shows. It counts the others.
+const shownOfPool = 5
+
+// page returns what the page of the Pools workflow in the Web UI shows: who is at work in each
+// pool, who waits, and for which tasks a slot is kept.
+func (p *poolsRun) page() string {
+	names := p.names()
+	if len(names) == 0 {
+		return launch.AboutPools + "\n\nNo task is at work, and none waits.\n"
+	}
+	text := launch.AboutPools + "\n\n" + fmt.Sprintf("**%d at work, %d waiting**\n\n", len(p.work), p.waiting.size) + head("pool", "slots", "at work", "waiting", "kept for")
+	for _, name := range names {
+		slots := 0
+		var work, waiting, kept []string
+		for _, w := range p.work {
+			if w.Pool == name {
+				slots = w.Slots
+				work = append(work, atWork(w))
+			}
+		}
+		n := 0
+		if queue := p.waiting.pool(name); queue != nil {
+			n = len(queue.waiting)
+			slots = queue.waiting[0].Slots
+			for _, w := range queue.waiting[:min(n, shownOfPool)] {
+				waiting = append(waiting, taskOf(w.DAG, w.Date, w.Task, w.Try))
+			}
+		}
+		for _, a := range (run.PoolsState{Announced: p.announced}).Pool(name).Announced {
+			kept = append(kept, taskOf(a.DAG, a.Date, a.Task, 0))
+		}
+		text += row(escape(name), slotsOf(slots), first(work, len(work)), first(waiting, n), first(kept, len(kept)))
+	}
+	return text
+}
+
+// names returns the pools with work, requests or announcements, sorted.
+func (p *poolsRun) names() (names []string) {
+	for _, w := range p.work {
+		names = append(names, w.Pool)
+	}
+	for _, q := range p.waiting.pools {
+		names = append(names, q.name)
+	}
+	for _, a := range p.announced {
+		for _, pool := range a.Pools { //workflowcheck:ignore // sorted below
+			names = append(names, pool)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// atWork returns a request at work as Markdown.
+func atWork(w *poolWork) string {
+	text := taskOf(w.DAG, w.Date, w.Task, w.Try) + " since " + escape(w.Started.UTC().Format(time.DateTime)) + " UTC"
+	switch {
+	case w.Withdrawn:
+		text += ", being cancelled"
+	case w.Counting:
+		text += ", counts rows"
+	}
+	if w.Link != "" {
+		text += ", " + link("Databricks run", w.Link)
+	}
+	return text
+}
+
+// taskOf returns a task of a date as Markdown. Only later tries show their number.
+func taskOf(dag string, date dates.Date, task string, try int) string {
+	text := escape(fmt.Sprintf("%s of %s %s", task, dag, date))
+	if try > 1 {
+		text += fmt.Sprintf(" try %d", try)
+	}
+	return text
+}
+
+// first returns the first of n tasks, and how many more there are.
+func first(tasks []string, n int) string {
+	if len(tasks) > shownOfPool {
+		tasks = tasks[:shownOfPool]
+	}
+	text := strings.Join(tasks, "; ")
+	if n > len(tasks) {
+		text += fmt.Sprintf("; and %d more", n-len(tasks))
+	}
+	return text
+}
+
+func slotsOf(n int) string {
+	if n == 0 {
+		return "" // only announced: the requests will say
+	}
+	return fmt.Sprint(n)
+}
