@@ -99,7 +99,8 @@ func (p *poolsRun) state() run.PoolsState {
 // for an answer.
 func (p *poolsRun) carried() run.PoolsState {
 	s := p.state()
-	if text, err := json.Marshal(s.Waiting); err != nil || len(text) > maxCarried {
+	text, err := json.Marshal(s.Waiting) //workflowcheck:ignore // the JSON of maps is sorted
+	if err != nil || len(text) > maxCarried {
 		s.Waiting, s.Rebuilt = nil, false
 	}
 	return s

@@ -1,12 +1,26 @@
 package workflows
 
 import (
+	"maps"
 	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/internal/run"
 )
+
+// announcedFor returns the tasks for which a pool keeps slots, as its page shows them.
+func (p *poolsRun) announcedFor(pool string) (tasks []string) {
+	for _, a := range p.announced {
+		all := slices.Sorted(maps.Keys(a.Pools)) //workflowcheck:ignore // sorted
+		for _, task := range all {
+			if a.Pools[task] == pool {
+				tasks = append(tasks, taskOf(a.DAG, a.Date, task, 0))
+			}
+		}
+	}
+	return tasks
+}
 
 // announce keeps slots for the tasks of a run, in place of an earlier announcement of the same
 // date.
@@ -35,7 +49,8 @@ func (p *poolsRun) announcedBefore(request run.Request) int {
 		if a.Priority >= request.Priority {
 			continue
 		}
-		for _, pool := range a.Pools { //workflowcheck:ignore // the order of counting does not matter
+		pools := slices.Sorted(maps.Values(a.Pools)) //workflowcheck:ignore // sorted
+		for _, pool := range pools {
 			if pool == request.Pool {
 				n++
 			}

@@ -2,13 +2,13 @@ package workflows
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/launch"
-	"github.com/pinflow/pinflow/internal/run"
 )
 
 // shownOfPool is how many tasks a cell of the page shows. It counts the others.
@@ -24,7 +24,8 @@ func (p *poolsRun) page() string {
 	text := launch.AboutPools + "\n\n" + fmt.Sprintf("**%d at work, %d waiting**\n\n", len(p.work), p.waiting.size) + head("pool", "slots", "at work", "waiting", "kept for")
 	for _, name := range names {
 		slots := 0
-		var work, waiting, kept []string
+		var work, waiting []string
+		kept := p.announcedFor(name)
 		for _, w := range p.work {
 			if w.Pool == name {
 				slots = w.Slots
@@ -38,9 +39,6 @@ func (p *poolsRun) page() string {
 			for _, w := range queue.waiting[:min(n, shownOfPool)] {
 				waiting = append(waiting, taskOf(w.DAG, w.Date, w.Task, w.Try))
 			}
-		}
-		for _, a := range (run.PoolsState{Announced: p.announced}).Pool(name).Announced {
-			kept = append(kept, taskOf(a.DAG, a.Date, a.Task, 0))
 		}
 		text += row(escape(name), slotsOf(slots), first(work, len(work)), first(waiting, n), first(kept, len(kept)))
 	}
@@ -56,9 +54,7 @@ func (p *poolsRun) names() (names []string) {
 		names = append(names, q.name)
 	}
 	for _, a := range p.announced {
-		for _, pool := range a.Pools { //workflowcheck:ignore // sorted below
-			names = append(names, pool)
-		}
+		names = slices.AppendSeq(names, maps.Values(a.Pools)) //workflowcheck:ignore // sorted below
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
