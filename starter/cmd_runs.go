@@ -93,6 +93,9 @@ func (a *app) runs(c *cobra.Command, conn *temporal.Connection, filter search.Fi
 	if err != nil {
 		return err
 	}
+	if err := a.history.MarkUnrecorded(c.Context(), conn, rows); err != nil {
+		a.Log("Whether the ledger has the terminated runs is not known: %v", err)
+	}
 	return a.print(c, rows, func() {
 		if len(rows) == 0 {
 			a.Say("No such runs. Start one with `%s`.", a.history.Command("run"))

@@ -168,7 +168,7 @@ func TestHistory(t *testing.T) {
 			visibleRun{date: "2022-10-16", runID: "run-2022-10-16", status: running, started: dates.Date("2022-10-16").End()}, // visibility is behind
 			visibleRun{date: "2022-10-17", runID: "cut", status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, started: cut.Started, closed: at(-500), answer: &cut},
 		)
-		code, stdout, stderr := w.view(t, "grid --from 2022-10-14 --to 2022-10-18 -o json")
+		code, stdout, stderr := w.line(t, "grid --from 2022-10-14 --to 2022-10-18 -o json")
 		require.Zero(t, code, stderr)
 		var printed struct{ Runs []history.Run }
 		require.NoError(t, json.Unmarshal([]byte(stdout), &printed))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,6 +29,15 @@ type fakeJobs struct {
 	listed  []jobs.BaseRun // the latest first
 	err     error
 	asked   int
+	// cancelled holds the runs that were cancelled. They end after having been asked for so often.
+	cancelled []int64
+	endsAfter int
+	cancelErr error
+}
+
+func (f *fakeJobs) CancelRun(_ context.Context, r jobs.CancelRun) (*jobs.WaitGetRunJobTerminatedOrSkipped[struct{}], error) {
+	f.cancelled = append(f.cancelled, r.RunId)
+	return nil, f.cancelErr
 }
 
 func (f *fakeJobs) ListRuns(context.Context, jobs.ListRunsRequest) listing.Iterator[jobs.BaseRun] {
@@ -43,6 +53,9 @@ func (f *fakeJobs) GetRun(_ context.Context, r jobs.GetRunRequest) (*jobs.Run, e
 	run, ok := f.runs[r.RunId]
 	if !ok {
 		return nil, apierr.ErrNotFound
+	}
+	if slices.Contains(f.cancelled, r.RunId) && f.asked > f.endsAfter {
+		return jobEnded(r.RunId, jobs.RunResultStateCanceled, 0, 40), nil
 	}
 	return run, nil
 }

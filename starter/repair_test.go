@@ -42,7 +42,7 @@ func (w *world) openRun(status run.Status) {
 // ran adds a run of 2022-10-18 that has ended, and its ledger entry.
 func (w *world) ran(t *testing.T, status run.Status) {
 	w.ledger(t, status)
-	w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: completed, answers: []any{status, status, status}})
+	w.temporal.add("pinflow.pipeline.2022-10-18", &fakeExecution{runID: "r1", status: completed, closed: at(75), answers: []any{status, status, status}})
 }
 
 func TestTask(t *testing.T) {

@@ -186,8 +186,8 @@ func TestScheduleDelete(t *testing.T) {
 		w.typed = "y\n"
 		code, stdout, stderr := w.starter(t, "schedule", "delete")
 		require.Equal(t, exit.Failed, code)
-		require.Contains(t, stderr, "Type its name")
-		require.Contains(t, stderr, `nothing was deleted: "y" is not pinflow.pipeline`)
+		require.Contains(t, stderr, "Type pinflow.pipeline to confirm")
+		require.Contains(t, stderr, `nothing was changed: "y" is not pinflow.pipeline`)
 		require.Empty(t, stdout)
 		require.NotNil(t, w.schedule())
 

@@ -54,6 +54,8 @@ type fakeTemporal struct {
 	updates    []client.UpdateWorkflowOptions
 	updateErr  error
 	cancels    []*workflowservice.RequestCancelWorkflowExecutionRequest
+	messages   []run.PoolsMessage
+	sendErr    error // of messages
 }
 
 func newFakeTemporal() *fakeTemporal {
@@ -70,6 +72,7 @@ type fakeExecution struct {
 	status    enumspb.WorkflowExecutionStatus
 	closed    time.Time
 	answers   []any // to queries, one after the other; the last one again and again
+	queryErr  error // of queries, instead of the answers
 	result    func(into any) error
 	pending   []*workflowpb.PendingActivityInfo
 	attempt   int32                             // of the pending workflow task
@@ -132,8 +135,8 @@ func (f *fakeTemporal) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...
 	if e.attempt >= 3 {
 		return nil, serviceerror.NewWorkflowNotReady("Unable to query workflow due to Workflow Task in failed state.")
 	}
-	if f.queryErr != nil {
-		return nil, f.queryErr
+	if err := errors.Join(f.queryErr, e.queryErr); err != nil {
+		return nil, err
 	}
 	payloads, err := converter.GetDefaultDataConverter().ToPayloads(e.answers[min(e.asked, len(e.answers))-1])
 	if err != nil {

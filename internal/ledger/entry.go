@@ -22,7 +22,7 @@ func (e Entry) Failure() string {
 			return task.ID + ": " + task.ErrorLine()
 		}
 	}
-	if e.State == run.Cancelled {
+	if e.State == run.Cancelled && (e.Error == "" || e.Error == "cancelled") {
 		return "its run was cancelled"
 	}
 	return e.Error

@@ -89,6 +89,17 @@ func (d Deployment) DateOfJobRun(name, dag, task string) (date dates.Date, ok bo
 	return date, strings.HasPrefix(name, d.JobRunNamePrefix(dag, date, task))
 }
 
+// TaskOfJobRun returns the task in the name of a Databricks run. ok is false if it is not a run of
+// that DAG and date in this deployment.
+func (d Deployment) TaskOfJobRun(name, dag string, date dates.Date) (task string, ok bool) {
+	fields := strings.Fields(name)
+	if len(fields) != 6 {
+		return "", false
+	}
+	task = fields[3]
+	return task, strings.HasPrefix(name, d.JobRunNamePrefix(dag, date, task))
+}
+
 // ConsumerGroup returns the Kafka consumer group whose offsets show how far topics have landed.
 func (d Deployment) ConsumerGroup() string { return string(d) + "-landing" }
 

@@ -65,6 +65,9 @@ func TestDeployment(t *testing.T) {
 			date, ok := a.deployment.DateOfJobRun(name, a.dag, a.id)
 			require.Equal(t, a.deployment == b.deployment && a.dag == b.dag && a.id == b.id, ok)
 			require.True(t, !ok || date == b.date)
+			id, ok := a.deployment.TaskOfJobRun(name, a.dag, a.date)
+			require.Equal(t, a.deployment == b.deployment && a.dag == b.dag && a.date == b.date, ok)
+			require.True(t, !ok || id == b.id)
 		})
 	})
 }

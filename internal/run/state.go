@@ -21,7 +21,8 @@ const (
 	// Failed is final: the task used up its tries.
 	Failed State = "failed"
 	// Cancelled is final: a cancellation or the run timeout interrupted the task, or kept it from
-	// starting. A run is Cancelled only by a cancellation; after its timeout it is Failed.
+	// starting. A run is Cancelled only by a cancellation, or by an operator who terminated it; after
+	// its timeout it is Failed.
 	Cancelled State = "cancelled"
 	// UpstreamFailed is final: the task could not run because a parent failed.
 	UpstreamFailed State = "upstream_failed"

@@ -54,6 +54,10 @@ type Run struct {
 	RunID      string    `json:"runId"`
 }
 
+// EndedOutside reports whether the workflow was ended from outside, so that it could not record its
+// end.
+func (r Run) EndedOutside() bool { return r.State == Terminated || r.State == TimedOut }
+
 // Filter selects runs, or ranges, of a DAG in a deployment. Other fields that are not set select all.
 type Filter struct {
 	Deployment run.Deployment

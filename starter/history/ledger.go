@@ -42,6 +42,12 @@ func (r *Reader) RecordedStatus(ctx context.Context, date dates.Date, runID stri
 	return entry.Status, nil
 }
 
+// recorded is RecordedStatus as a Run.
+func (r *Reader) recorded(ctx context.Context, date dates.Date, runID string) (Run, error) {
+	status, err := r.RecordedStatus(ctx, date, runID)
+	return Run{Status: status}, err
+}
+
 // Notes returns the notes on a date, oldest first.
 func (r *Reader) Notes(ctx context.Context, date dates.Date) ([]ledger.Note, error) {
 	objects, err := r.bucket(ctx)

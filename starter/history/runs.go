@@ -19,7 +19,10 @@ type RunRow struct {
 	search.Run
 	// Blocked is why the run is blocked; nil if it is not.
 	Blocked *Blocked `json:"blocked,omitempty"`
-	UI      string   `json:"ui"`
+	// Unrecorded reports whether the run was ended from outside and the ledger does not have it. Only
+	// MarkUnrecorded sets it.
+	Unrecorded bool   `json:"unrecorded,omitempty"`
+	UI         string `json:"ui"`
 }
 
 // Runs returns the runs that the filter selects among those that Temporal knows, the latest started
@@ -68,13 +71,4 @@ func settled(found search.Run) (state run.State, why string) {
 		return found.State, ""
 	}
 	return run.Failed, fmt.Sprintf("the run was ended from outside: %s", found.State)
-}
-
-// settle completes the status of a run that closed without recording its end.
-func settle(status run.Status, found search.Run) run.Status {
-	if !found.Ended.IsZero() && !status.State.Final() {
-		status.State, status.Error = settled(found)
-		status.Ended = found.Ended
-	}
-	return status
 }

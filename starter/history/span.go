@@ -29,7 +29,8 @@ type Run struct {
 	// TasksUnknown reports whether the run could not be queried because it is blocked, or because no
 	// worker answers. Its tasks are in state none then.
 	TasksUnknown bool `json:"tasksUnknown,omitempty"`
-	// Blocked is why the run is blocked, and WayOut what to do about it; nil if it is not.
+	// Blocked is why the run is blocked; nil if it is not. WayOut is what to do about it, or about a
+	// run that was ended from outside and that the ledger does not have.
 	Blocked *Blocked `json:"blocked,omitempty"`
 	WayOut  string   `json:"wayOut,omitempty"`
 }
@@ -135,7 +136,7 @@ func (s *Span) overlay(ctx context.Context, r *Reader, conn *temporal.Connection
 			var blocked *BlockedError
 			switch {
 			case err == nil:
-				queried[i] = Run{Status: settle(status, row.Run)}
+				queried[i] = r.settle(status, row.Run)
 			case ctx.Err() != nil:
 				return err
 			case errors.As(err, &blocked):
@@ -168,7 +169,7 @@ func (r *Reader) unqueried(found search.Run) Run {
 	for _, t := range r.DAG.DAG {
 		status.Tasks = append(status.Tasks, run.Task{ID: t.ID, After: t.After, TriggerRule: string(t.TriggerRule.Name()), Pool: t.Pool, State: run.None})
 	}
-	return Run{Status: status, TasksUnknown: true}
+	return Run{Status: status, TasksUnknown: true, WayOut: r.wayOutOfClosed(found)}
 }
 
 // blocked returns what is known of a blocked run.
@@ -195,11 +196,11 @@ func (r *Reader) Latest(ctx context.Context, date dates.Date) (found Run, lost, 
 
 // Look is Latest with a connection to Temporal.
 func (r *Reader) Look(ctx context.Context, conn *temporal.Connection, date dates.Date) (found Run, lost, err error) {
-	status, err := r.Status(ctx, conn, date)
+	found, err = r.latest(ctx, conn, date)
 	var blocked *BlockedError
 	isBlocked := errors.As(err, &blocked)
 	if !isBlocked && !errors.As(err, new(*NoWorkerError)) {
-		return Run{Status: status}, nil, err
+		return found, nil, err
 	}
 	lost = err
 	description, err := conn.DescribeWorkflowExecution(ctx, r.WorkflowID(date), "")

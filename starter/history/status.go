@@ -58,27 +58,39 @@ func (e *NoWorkerError) Unwrap() error { return &e.fault }
 // forgotten it, from the ledger. The error is a *NoRunError if the date has not run, a *BlockedError
 // if its open run is blocked, and a *NoWorkerError if no worker answers for it.
 func (r *Reader) Status(ctx context.Context, conn *temporal.Connection, date dates.Date) (run.Status, error) {
+	found, err := r.latest(ctx, conn, date)
+	return found.Status, err
+}
+
+// latest returns the latest run of a date; its errors are those of Status.
+func (r *Reader) latest(ctx context.Context, conn *temporal.Connection, date dates.Date) (Run, error) {
 	description, err := conn.DescribeWorkflowExecution(ctx, r.WorkflowID(date), "")
 	if errors.As(err, new(*serviceerror.NotFound)) {
-		return r.RecordedStatus(ctx, date, "")
+		return r.recorded(ctx, date, "")
 	}
 	if err != nil {
-		return run.Status{}, conn.Classify(err)
+		return Run{}, conn.Classify(err)
 	}
 	found, err := search.Of(description.GetWorkflowExecutionInfo())
 	if err != nil {
-		return run.Status{}, err
+		return Run{}, err
+	}
+	if found.EndedOutside() { // the ledger knows more than the run, if its end was recorded
+		if recorded, err := r.recorded(ctx, date, found.RunID); err == nil {
+			return recorded, nil
+		}
 	}
 	status, err := r.QueryRun(ctx, conn, found.WorkflowID, found.RunID)
 	if err != nil && !found.Ended.IsZero() { // the end of a run is known without a worker
-		if recorded, ledgerErr := r.RecordedStatus(ctx, date, found.RunID); ledgerErr == nil {
+		if recorded, ledgerErr := r.recorded(ctx, date, found.RunID); ledgerErr == nil {
 			return recorded, nil
 		}
 	}
 	if err != nil {
-		return run.Status{}, err
+		return Run{}, err
 	}
-	return settle(status, found), nil
+	found.Date = date
+	return r.settle(status, found), nil
 }
 
 // QueryRun queries the status of a run.

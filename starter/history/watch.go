@@ -91,6 +91,9 @@ func (r *Reader) endOf(ctx context.Context, conn *temporal.Connection, ended cli
 	}
 	watcher.Show(status, Landing{})
 	if failed != nil && !status.State.Bad() { // it was terminated, or could not write the ledger
+		if recorded, err := r.RecordedStatus(ctx, date, ended.GetRunID()); err == nil && recorded.State.Bad() {
+			return recorded, nil
+		}
 		status.State, status.Error = run.Failed, failure.Reason(failed)
 	}
 	return status, nil

@@ -50,6 +50,8 @@ type JobRuns interface {
 	GetRun(ctx context.Context, request jobs.GetRunRequest) (*jobs.Run, error)
 	GetRunOutput(ctx context.Context, request jobs.GetRunOutputRequest) (*jobs.RunOutput, error)
 	ListRuns(ctx context.Context, request jobs.ListRunsRequest) listing.Iterator[jobs.BaseRun]
+	// CancelRun requests the end of a run. Its result, with which one could wait, is not used.
+	CancelRun(ctx context.Context, request jobs.CancelRun) (*jobs.WaitGetRunJobTerminatedOrSkipped[struct{}], error)
 }
 
 // Topics is what commands need of Kafka.

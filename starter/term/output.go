@@ -95,15 +95,15 @@ func (t *Term) Took(started, ended time.Time) string {
 	return Duration(ended.Sub(started))
 }
 
-// Confirm asks the operator to type a name before something is deleted.
+// Confirm asks the operator to type a name before something is deleted or ended.
 func (t *Term) Confirm(name, warning string) error {
-	fmt.Fprintf(t.Err, "%s\nType its name to confirm: ", warning)
+	fmt.Fprintf(t.Err, "%s\nType %s to confirm: ", warning, name)
 	answer, err := bufio.NewReader(t.In).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if typed := strings.TrimSpace(answer); typed != name {
-		return fmt.Errorf("nothing was deleted: %q is not %s", typed, name)
+		return fmt.Errorf("nothing was changed: %q is not %s", typed, name)
 	}
 	return nil
 }

@@ -57,6 +57,7 @@ func (v *View) Calendar(h *history.Span, year int, counts map[run.State]int) {
 		v.listDates(h, width, state)
 	}
 	v.sayBlocked(blockedLines(h))
+	v.sayUnrecorded(unrecordedDates(h))
 }
 
 // calendarMark returns the mark of a date: a square for a success, so that the others are easy to

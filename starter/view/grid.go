@@ -66,6 +66,7 @@ func (v *View) Grid(h *history.Span, leftOut int) {
 	v.Say("%s", v.legend(width, used))
 	v.Say("%s", term.Flow(width, []string{"trigger: s schedule, m manual, b backfill", "took: █ is " + term.Duration(longest), "digit: tries"}))
 	v.sayBlocked(blockedLines(h))
+	v.sayUnrecorded(unrecordedDates(h))
 	if leftOut > 0 {
 		earlier := fmt.Sprintf("not shown: %s", term.Count(int64(leftOut), "earlier date"))
 		v.Say("%s", term.Flow(width, []string{earlier, "see --to " + string(h.From.Add(-1))}))

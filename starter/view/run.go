@@ -85,7 +85,7 @@ func (v *View) printErrors(r history.Run) {
 			v.Say("  Read on with `%s`", v.Command(fmt.Sprintf("logs %s %s", r.Date, task.ID)))
 		}
 	}
-	if r.Error != "" && len(groups) == 0 && r.Blocked == nil {
+	if r.Error != "" && len(groups) == 0 && r.WayOut == "" {
 		v.Say("\n%s", v.Wrapped(term.FirstLine(r.Error, maxLine)))
 	}
 }
@@ -148,8 +148,11 @@ func (v *View) runHead(r history.Run) {
 	if r.Paused != "" {
 		v.Say("%s", v.Wrapped(v.pausedLine(r.Status)))
 	}
-	if r.Blocked != nil {
+	switch {
+	case r.Blocked != nil:
 		v.Say("%s\n%s", v.Wrapped("blocked: "+r.Blocked.String()), v.Wrapped(r.WayOut))
+	case r.WayOut != "":
+		v.Say("%s", v.Wrapped(r.Error+". "+r.WayOut))
 	}
 }
 

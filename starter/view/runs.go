@@ -40,6 +40,13 @@ func (v *View) Runs(rows []history.RunRow, wide bool) {
 		}
 	}
 	v.sayBlocked(blocked)
+	var unrecorded []string
+	for _, r := range rows {
+		if r.Unrecorded {
+			unrecorded = append(unrecorded, string(r.Date))
+		}
+	}
+	v.sayUnrecorded(unrecorded)
 }
 
 // sayBlocked prints why runs are blocked, a line for each, and what to do about them.
@@ -56,6 +63,28 @@ func (v *View) sayBlocked(lines []string) {
 		v.Say("and %d more: see `%s`", more, v.Command("runs --state blocked"))
 	}
 	v.Say("%s", v.Wrapped(fmt.Sprintf("Deploy workers of a build that can run it, or end it with `%s`.", v.Command("terminate <date> --reason text"))))
+}
+
+// sayUnrecorded prints which runs were ended from outside without a ledger entry, and what to do
+// about them.
+func (v *View) sayUnrecorded(dates []string) {
+	if len(dates) == 0 {
+		return
+	}
+	v.Say("\n%s", v.Wrapped(fmt.Sprintf("Ended from outside, and not in the ledger: %s. Their Databricks runs may continue: `%s` cancels them and writes the ledger entry.",
+		term.Join(dates), v.Command("terminate <date> --reason text"))))
+}
+
+// unrecordedDates returns the dates of a span whose runs were ended from outside, and are not in the
+// ledger.
+func unrecordedDates(h *history.Span) []string {
+	var all []string
+	for _, r := range h.All() {
+		if r.WayOut != "" && r.Blocked == nil {
+			all = append(all, string(r.Date))
+		}
+	}
+	return all
 }
 
 // blockedLines returns why runs of a span are blocked.
