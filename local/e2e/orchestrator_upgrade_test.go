@@ -16,13 +16,19 @@ import (
 // beside the programs: edit gets the source of workflows/daily.go.
 func buildWithTable(t *testing.T, dir string, edit func(source string) string) {
 	t.Helper()
-	file, err := filepath.Abs("../../workflows/daily.go")
+	buildEdited(t, dir, "daily.go", edit)
+}
+
+// buildEdited is buildWithTable for any file of package workflows.
+func buildEdited(t *testing.T, dir, name string, edit func(source string) string) {
+	t.Helper()
+	file, err := filepath.Abs("../../workflows/" + name)
 	require.NoError(t, err)
 	source, err := os.ReadFile(file)
 	require.NoError(t, err)
 	edited := edit(string(source))
 	require.NotEqual(t, string(source), edited)
-	changed, overlay := filepath.Join(t.TempDir(), "daily.go"), filepath.Join(t.TempDir(), "overlay.json")
+	changed, overlay := filepath.Join(t.TempDir(), name), filepath.Join(t.TempDir(), "overlay.json")
 	require.NoError(t, os.WriteFile(changed, []byte(edited), 0o600))
 	replaced, err := json.Marshal(map[string]any{"Replace": map[string]string{file: changed}})
 	require.NoError(t, err)
