@@ -122,3 +122,12 @@ func TestPages(t *testing.T) {
 		require.NotContains(t, rendered(t, page), "<a ")
 	})
 }
+
+func TestSummary(t *testing.T) {
+	t.Run("names_the_date_on_the_page_of_the_pools", func(t *testing.T) {
+		try := TaskInstance{DAG: testDAG, Date: someDay, Task: "load", Number: 2}
+		require.Equal(t, "load try 2: count rows", try.summary("count %s", "rows"))
+		try.Pooled = true
+		require.Equal(t, "load of test 2022-10-18 try 2: count rows", try.summary("count %s", "rows"))
+	})
+}

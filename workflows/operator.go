@@ -54,8 +54,12 @@ type TaskInstance struct {
 	Report func(run.Outcome)
 }
 
-// summary returns the summary of an activity in the Web UI.
+// summary returns the summary of an activity in the Web UI. The page of the Pools workflow has the
+// activities of many dates.
 func (t TaskInstance) summary(format string, args ...any) string {
+	if t.Pooled {
+		return fmt.Sprintf("%s of %s %s try %d: ", t.Task, t.DAG, t.Date, t.Number) + fmt.Sprintf(format, args...)
+	}
 	return fmt.Sprintf("%s try %d: ", t.Task, t.Number) + fmt.Sprintf(format, args...)
 }
 
