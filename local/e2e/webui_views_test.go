@@ -77,7 +77,7 @@ func TestWebUIViews(t *testing.T) {
 		views := documentedViews(t)
 		found := func(query string) []string {
 			query = strings.ReplaceAll(query, "'pinflow'", "'"+string(s.deployment())+"'")
-			query = strings.ReplaceAll(query, "2022-10-18", string(good))
+			query = strings.NewReplacer("2022-10-18", string(good), "2022-10-19", string(good.Add(1))).Replace(query)
 			return listed(t, c, s.setting("TEMPORAL_NAMESPACE"), query)
 		}
 		require.Len(t, views, len(want)+1)
