@@ -151,10 +151,20 @@ var (
 	}
 )
 
+type priorityKey struct{}
+
+// withPriority returns a context whose activities have the priority of the run that they work for.
+// Otherwise they have that of the workflow: in the Pools workflow, those of a backfill would come
+// before those of the daily run as often as after them.
+func withPriority(ctx workflow.Context, priority int) workflow.Context {
+	return workflow.WithValue(ctx, priorityKey{}, priority)
+}
+
 // withPolicy returns a context in which activities run under the policy. The Web UI shows them with
 // the summary.
 func withPolicy(ctx workflow.Context, policy workflow.ActivityOptions, summary string) workflow.Context {
 	policy.Summary = summary
+	policy.Priority.PriorityKey, _ = ctx.Value(priorityKey{}).(int)
 	return workflow.WithActivityOptions(ctx, policy)
 }
 

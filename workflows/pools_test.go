@@ -392,6 +392,23 @@ func TestPools(t *testing.T) {
 		require.Contains(t, page, "UTC, counts rows</td>")
 	})
 
+	t.Run("the_activities_of_a_backfill_come_after_those_of_the_daily_run", func(t *testing.T) {
+		u := newUsers(t)
+		var priorities journal[int]
+		sees := func(r *run.Request) {
+			op, err := keeping{}.Encode(does(func(ctx workflow.Context, _ TaskInstance) (run.Outcome, error) {
+				priorities.add(workflow.GetActivityOptions(withPolicy(ctx, startPolicy, "start")).Priority.PriorityKey)
+				return run.Outcome{}, nil
+			}))
+			require.NoError(t, err)
+			r.Operator = op
+		}
+		u.after(0, func() { u.ask(1, priority(3), sees) })
+		u.after(time.Hour, func() { u.ask(2, priority(5), sees) })
+		u.play(run.PoolsState{})
+		require.Equal(t, []int{3, 5}, priorities.all(), "that of the Pools workflow is the same for all")
+	})
+
 	t.Run("they_find_the_requests_of_open_runs_before_any_work_starts", func(t *testing.T) {
 		u := newUsers(t)
 		u.env.OnActivity(findRequests, mock.Anything, activities.FindRequestsInput{}).Return(activities.FoundRequests{

@@ -109,7 +109,7 @@ func (p *poolsRun) perform(ctx, working workflow.Context, w *poolWork, op Operat
 		p.report(ctx, w)
 	}
 	worked := w.Worked + workflow.Now(ctx).Sub(w.Started)
-	return perform(withTaskRef(working, try), op, try, limits{timeout: w.Timeout, worked: worked, counts: w.Counts}, func() {
+	return perform(withPriority(withTaskRef(working, try), w.Priority), op, try, limits{timeout: w.Timeout, worked: worked, counts: w.Counts}, func() {
 		w.Counting, p.changed = true, true
 	})
 }
