@@ -54,15 +54,16 @@ func (n *Notebooks) cancelAndWait(ctx context.Context, runID int64, page string)
 }
 
 // cancelOthers cancels the active runs of the same DAG, task and date but its own, and waits until
-// they have ended: a terminated workflow has left them, or one that was reset. With a pool, the
-// same holds for the runs of other dates, except those that the pool has at work.
+// they have ended: a terminated workflow has left them, or one that was reset. If the task has the
+// only slot of its pool, the same holds for the runs of other dates, except those that the Pools
+// workflow has at work.
 func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own jobs.SubmitRun) error {
 	active, err := n.runsOfTask(ctx, in)
 	if err != nil {
 		return err
 	}
 	for _, run := range active {
-		if run.date != in.Date && (!in.Pooled || slices.Contains(in.Beside, run.date)) {
+		if run.date != in.Date && (!in.Alone || slices.Contains(in.Beside, run.date)) {
 			continue
 		}
 		status, err := n.getRun(ctx, run.RunId)

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/launch"
@@ -78,6 +79,9 @@ type AnswerRequestInput struct {
 
 // AnswerRequest ends the activity of a request with the result of the work. A run that has closed
 // needs no answer.
+//
+// Temporal cancels an activity only if the run has asked for that. Work that was cancelled without
+// the run, which was taken to be closed, fails the try instead.
 func (p *Pools) AnswerRequest(ctx context.Context, in AnswerRequestInput) error {
 	var failed error
 	switch {
@@ -88,6 +92,10 @@ func (p *Pools) AnswerRequest(ctx context.Context, in AnswerRequestInput) error 
 	}
 	to := in.Request
 	err := p.Client.CompleteActivityByID(ctx, activity.GetInfo(ctx).Namespace, to.WorkflowID, to.RunID, to.ActivityID, in.Done, failed)
+	if in.Cancelled && errors.As(err, new(*serviceerror.InvalidArgument)) {
+		failed = temporal.NewNonRetryableApplicationError("the work was cancelled in its pool, because its run was taken to be closed", failure.WorkCancelled, err, in.Done)
+		err = p.Client.CompleteActivityByID(ctx, activity.GetInfo(ctx).Namespace, to.WorkflowID, to.RunID, to.ActivityID, in.Done, failed)
+	}
 	if !isNotFound(err) {
 		return err
 	}
@@ -159,8 +167,12 @@ func (p *Pools) isOpen(ctx context.Context, r Requester) (bool, error) {
 	return response.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 }
 
-// maxFound limits how many runs one attempt of FindRequests queries.
-const maxFound = 100
+const (
+	// maxFound limits how many runs one attempt of FindRequests queries.
+	maxFound = 100
+	// maxAsked limits how many of them it queries at a time. A query that nobody answers takes 10 s.
+	maxAsked = 20
+)
 
 // FindRequestsInput continues a search. The token is empty at its start.
 type FindRequestsInput struct {
@@ -170,13 +182,16 @@ type FindRequestsInput struct {
 // FoundRequests holds requests of open runs.
 type FoundRequests struct {
 	Requests run.Packed[run.OpenRequest] `json:"requests,omitempty"`
+	// Unanswered counts the runs that did not answer.
+	Unanswered int `json:"unanswered,omitempty"`
 	// PageToken continues the search; it is empty at its end.
 	PageToken []byte `json:"pageToken,omitempty"`
 }
 
 // FindRequests returns the requests of the open runs that have no answer yet, for a Pools workflow
-// that does not know them. A run that cannot be queried, because its workflow task fails, is left
-// out: StartNotebook protects the tables that such a run may still write.
+// that does not know them. A run that cannot be queried, because its workflow task fails or no
+// worker of its version is running, is counted: it is to be asked again. StartNotebook protects the
+// tables that such a run may still write.
 func (p *Pools) FindRequests(ctx context.Context, in FindRequestsInput) (FoundRequests, error) {
 	info := activity.GetInfo(ctx)
 	page, err := p.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
@@ -186,16 +201,26 @@ func (p *Pools) FindRequests(ctx context.Context, in FindRequestsInput) (FoundRe
 	if err != nil {
 		return FoundRequests{}, fmt.Errorf("list open runs: %w", err)
 	}
+	runs := page.GetExecutions()
+	requests, errs := make([][]run.OpenRequest, len(runs)), make([]error, len(runs))
+	var asked errgroup.Group
+	asked.SetLimit(maxAsked)
+	for i, execution := range runs {
+		asked.Go(func() error {
+			id := execution.GetExecution()
+			requests[i], errs[i] = p.requestsOf(ctx, id.GetWorkflowId(), id.GetRunId())
+			activity.RecordHeartbeat(ctx)
+			return nil
+		})
+	}
+	_ = asked.Wait()
 	found := FoundRequests{PageToken: page.GetNextPageToken()}
-	for _, execution := range page.GetExecutions() {
-		id := execution.GetExecution()
-		requests, err := p.requestsOf(ctx, id.GetWorkflowId(), id.GetRunId())
-		activity.RecordHeartbeat(ctx)
-		if err != nil {
-			activity.GetLogger(ctx).Warn("A run does not answer; its requests are not restored", "run", id.GetWorkflowId(), "error", err)
-			continue
+	for i, err := range errs {
+		found.Requests = append(found.Requests, requests[i]...)
+		if err != nil && !isNotFound(err) {
+			activity.GetLogger(ctx).Warn("A run does not answer; its requests are looked for again", "run", runs[i].GetExecution().GetWorkflowId(), "error", err)
+			found.Unanswered++
 		}
-		found.Requests = append(found.Requests, requests...)
 	}
 	return found, nil
 }

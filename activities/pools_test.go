@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
@@ -155,6 +157,22 @@ func TestAnswerRequest(t *testing.T) {
 		require.Equal(t, done, details)
 	})
 
+	// The Pools workflow cancels the work of a run that it takes to be closed. Temporal refuses to
+	// cancel an activity if the run did not ask for that.
+	t.Run("cancelled_work_that_the_run_did_not_cancel_fails", func(t *testing.T) {
+		var got []error
+		n := &namespace{complete: func(_, _, _ string, _ any, err error) error {
+			got = append(got, err)
+			if temporal.IsCanceledError(err) {
+				return serviceerror.NewInvalidArgument("ActivityTask not cancel requested.")
+			}
+			return nil
+		}}
+		require.NoError(t, answer(n, AnswerRequestInput{Request: someRequest, Cancelled: true}))
+		require.Len(t, got, 2)
+		activitytest.RequireNonRetryable(t, got[1], failure.WorkCancelled, "the work was cancelled in its pool")
+	})
+
 	t.Run("is_repeated_until_the_run_has_it", func(t *testing.T) {
 		missing := serviceerror.NewNotFound("activity not found")
 		for name, c := range map[string]struct {
@@ -208,7 +226,7 @@ func TestFindRequests(t *testing.T) {
 				require.Contains(t, request.Query, "WorkflowType = 'Run' AND TaskQueue = '")
 				require.Equal(t, "page 2", string(request.NextPageToken))
 				page := &workflowservice.ListWorkflowExecutionsResponse{NextPageToken: []byte("page 3")}
-				for _, id := range []string{"idle", "blocked", "waiting"} {
+				for _, id := range []string{"idle", "blocked", "forgotten", "waiting"} {
 					page.Executions = append(page.Executions, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "r"}})
 				}
 				return page, nil
@@ -219,6 +237,8 @@ func TestFindRequests(t *testing.T) {
 				switch workflowID {
 				case "blocked":
 					return nil, errors.New("its workflow task fails")
+				case "forgotten":
+					return nil, serviceerror.NewNotFound("no such workflow")
 				case "waiting":
 					open = append(open, run.OpenRequest{Request: someRequest, Started: true})
 				}
@@ -229,12 +249,49 @@ func TestFindRequests(t *testing.T) {
 		}
 		found, err := activitytest.Execute[FoundRequests]((&Pools{Client: n, Deployment: "pinflow"}).FindRequests, FindRequestsInput{PageToken: []byte("page 2")})
 		require.NoError(t, err)
-		require.Equal(t, FoundRequests{Requests: []run.OpenRequest{{Request: someRequest, Started: true}}, PageToken: []byte("page 3")}, found)
+		require.Equal(t, FoundRequests{Requests: []run.OpenRequest{{Request: someRequest, Started: true}}, PageToken: []byte("page 3"), Unanswered: 1}, found)
 
 		n.list = func(*workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 			return nil, serviceerror.NewUnavailable("unavailable")
 		}
 		_, err = activitytest.Execute[FoundRequests]((&Pools{Client: n, Deployment: "pinflow"}).FindRequests, FindRequestsInput{})
 		activitytest.RequireRetryable(t, err, "unavailable")
+	})
+
+	// No worker of their version is running, so that each query takes its whole time.
+	t.Run("asks_many_runs_at_a_time", func(t *testing.T) {
+		var mu sync.Mutex
+		asked, all := 0, make(chan struct{})
+		n := &namespace{
+			list: func(*workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+				page := &workflowservice.ListWorkflowExecutionsResponse{}
+				for range maxAsked {
+					page.Executions = append(page.Executions, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: "w", RunId: "r"}})
+				}
+				return page, nil
+			},
+			query: func(string, string) (converter.EncodedValue, error) {
+				mu.Lock()
+				if asked++; asked == maxAsked {
+					close(all)
+				}
+				mu.Unlock()
+				select {
+				case <-all:
+					return nil, errors.New("no worker answers")
+				case <-time.After(10 * time.Second):
+					return nil, errors.New("one after the other")
+				}
+			},
+		}
+		found, err := activitytest.Execute[FoundRequests]((&Pools{Client: n, Deployment: "pinflow"}).FindRequests, FindRequestsInput{})
+		require.NoError(t, err)
+		require.Equal(t, maxAsked, found.Unanswered)
+		require.Equal(t, maxAsked, asked)
+		select {
+		case <-all:
+		default:
+			t.Fatal("not all were asked at a time")
+		}
 	})
 }

@@ -135,7 +135,7 @@ func TestStart(t *testing.T) {
 	})
 
 	// The Pools workflow, or a run, was terminated: its Databricks run still writes the table.
-	t.Run("a_task_with_a_pool_also_cancels_runs_of_other_dates", func(t *testing.T) {
+	t.Run("a_task_with_the_only_slot_of_its_pool_also_cancels_runs_of_other_dates", func(t *testing.T) {
 		n, workspace, _ := newNotebooks()
 		workspace.script = []jobs.RunState{running}
 		for i := range 3 {
@@ -145,10 +145,23 @@ func TestStart(t *testing.T) {
 			require.NoError(t, err)
 		}
 		in := cleanPin
-		in.Pooled, in.Beside = true, []dates.Date{day.Add(2)} // the pool has another slot
+		in.Alone, in.Beside = true, []dates.Date{day.Add(2)} // at work in a pool that another build has
 		_, err := start(n, in)
 		require.NoError(t, err)
 		require.ElementsMatch(t, []int64{1, 3}, workspace.cancelled)
+	})
+
+	// The other date has started since this one asked which are at work beside it.
+	t.Run("a_task_in_a_pool_of_several_slots_leaves_runs_of_other_dates", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		workspace.script = []jobs.RunState{running}
+		other := cleanPin
+		other.Date, other.WorkflowID = day.Add(1), string(day.Add(1))
+		_, err := start(n, other)
+		require.NoError(t, err)
+		_, err = start(n, cleanPin)
+		require.NoError(t, err)
+		require.Empty(t, workspace.cancelled)
 	})
 
 	// The order to cancel comes while Submit is on its way: Databricks has made the run.

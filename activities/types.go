@@ -22,9 +22,9 @@ type StartNotebookInput struct {
 	WorkflowID string            `json:"workflowId"`
 	RunID      string            `json:"runId"`
 	Params     map[string]string `json:"params"`
-	// Pooled reports whether the task has a pool. Active runs of the task for other dates are then
-	// left over, except those of the dates in Beside, and are cancelled first.
-	Pooled bool         `json:"pooled,omitempty"`
+	// Alone reports whether the task has the only slot of its pool. Active runs of the task for other
+	// dates are then left over, except those of the dates in Beside, and are cancelled first.
+	Alone  bool         `json:"alone,omitempty"`
 	Beside []dates.Date `json:"beside,omitempty"`
 }
 

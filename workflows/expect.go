@@ -18,20 +18,23 @@ type counter interface {
 	Count(ctx workflow.Context, try TaskInstance, out run.Outcome, required bool) (run.Outcome, error)
 }
 
-// count counts what the operator wrote, if it can.
-func count(ctx workflow.Context, op Operator, try TaskInstance, done run.WorkDone, required bool) run.WorkDone {
+// count counts what the operator wrote, if it can. Its error is that of a context that was cancelled
+// before the required counts were known: the task is not as expected until they are.
+func count(ctx workflow.Context, op Operator, try TaskInstance, done run.WorkDone, required bool) (run.WorkDone, error) {
 	counter, ok := op.(counter)
 	if !ok {
-		return done
+		return done, nil
 	}
 	counted, err := counter.Count(ctx, try, done.Outcome, required)
 	switch {
 	case err == nil:
 		done.Outcome = counted
-	case required && ctx.Err() == nil:
+	case required && ctx.Err() != nil:
+		return done, ctx.Err()
+	case required:
 		done.NotCounted, done.NotCountedType = failure.Reason(err), typeOf(err)
 	}
-	return done
+	return done, nil
 }
 
 // expect compares the outcome with what the task expects. What was not counted is an error if the

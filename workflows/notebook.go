@@ -38,7 +38,7 @@ func (n Notebook) Effects() dag.Effects {
 func (n Notebook) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
 	in := activities.StartNotebookInput{
 		Notebook: n.Name, DAG: try.DAG, Date: try.Date, Task: try.Task, Try: try.Number, WorkflowID: try.WorkflowID, RunID: try.RunID,
-		Params: n.params(try), Pooled: try.Pooled, Beside: try.Beside,
+		Params: n.params(try), Alone: try.Alone, Beside: try.Beside,
 	}
 	var job activities.NotebookRun
 	err := workflow.ExecuteActivity(withPolicy(ctx, startPolicy, try.summary("start notebook %s", n.Name)), startNotebook, in).Get(ctx, &job)

@@ -42,9 +42,12 @@ type TaskInstance struct {
 	// the other part of the identity of an external job: a run that was reset has another run id,
 	// and starts new jobs.
 	WorkflowID, RunID string
-	// Pooled reports whether the task has a pool. No job of the task for another date may then be
-	// active, except those of the dates in Beside.
+	// Pooled reports whether the Pools workflow does the work.
 	Pooled bool
+	// Alone reports whether the task has the only slot of its pool. No job of the task for another
+	// date may then be active, except those of the dates in Beside, which are at work in another
+	// pool or count their rows.
+	Alone  bool
 	Beside []dates.Date
 	// Params are the parameters of the run. They override those of the operator.
 	Params map[string]string

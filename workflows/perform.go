@@ -27,7 +27,7 @@ func perform(ctx workflow.Context, op Operator, try TaskInstance, l limits, ende
 	if err != nil {
 		return done, err
 	}
-	return count(ctx, op, try, done, l.counts), nil
+	return count(ctx, op, try, done, l.counts)
 }
 
 // withTimeout runs work and cancels it when the time left of its timeout has passed. The work then

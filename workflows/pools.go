@@ -36,6 +36,13 @@ type poolsRun struct {
 	inbox     workflow.ReceiveChannel
 	changed   bool // work ended, or announcements lapsed
 	answering int  // requests whose answer is on its way
+	panicked  bool // an operator did
+	// obstacles are why operators cannot work on this build; by their JSON.
+	obstacles map[string]string
+
+	nextSearch time.Time
+	searching  bool
+	ended      []run.Request // since the search began
 }
 
 // Pools does the work of all tasks that have a pool: in each pool as many requests at a time as it
@@ -57,10 +64,12 @@ func (w Workflows) Pools(ctx workflow.Context, state run.PoolsState) error {
 	p.rebuild(ctx)
 	for _, w := range p.work {
 		w.Counting = false
-		p.start(ctx, w, true)
+		p.resume(ctx, w)
 	}
 	workflow.Go(ctx, p.withdrawClosed)
 	workflow.Go(ctx, p.expireAnnouncements)
+	workflow.Go(ctx, p.removeObstacles)
+	workflow.Go(ctx, p.searchAgain)
 	for {
 		_ = workflow.Await(ctx, func() bool { return p.inbox.Len() > 0 || p.changed || p.next() != nil })
 		p.changed = false
@@ -68,14 +77,18 @@ func (w Workflows) Pools(ctx workflow.Context, state run.PoolsState) error {
 		p.startWork(ctx)
 		workflow.SetCurrentDetails(ctx, p.page())
 		// An answer whose arrival is not recorded would be given twice: the work would be done again.
-		if p.inbox.Len() == 0 && p.answering == 0 && historyIsLong(ctx) {
+		// A history with a panic is left behind: a build without it could not replay it.
+		if p.inbox.Len() == 0 && p.answering == 0 && (historyIsLong(ctx) || p.panicked) {
 			return workflow.NewContinueAsNewError(ctx, run.PoolsWorkflow, p.carried())
 		}
 	}
 }
 
 func newPools(ctx workflow.Context, operators OperatorCodec, state run.PoolsState) *poolsRun {
-	p := &poolsRun{operators: operators, waiting: newQueue(), announced: state.Announced, rebuilt: state.Rebuilt, inbox: workflow.GetSignalChannel(ctx, run.PoolsSignal)}
+	p := &poolsRun{
+		operators: operators, waiting: newQueue(), announced: state.Announced, rebuilt: state.Rebuilt, nextSearch: state.NextSearch,
+		inbox: workflow.GetSignalChannel(ctx, run.PoolsSignal), obstacles: map[string]string{},
+	}
 	for _, w := range state.Work {
 		p.work = append(p.work, &poolWork{Work: w})
 	}
@@ -87,7 +100,10 @@ func newPools(ctx workflow.Context, operators OperatorCodec, state run.PoolsStat
 
 // state returns the answer to run.PoolsQuery.
 func (p *poolsRun) state() run.PoolsState {
-	s := run.PoolsState{Rebuilt: p.rebuilt, Announced: p.announced, Waiting: p.waiting.requests()}
+	s := run.PoolsState{Rebuilt: p.rebuilt, NextSearch: p.nextSearch, Announced: p.announced, Waiting: p.waiting.requests()}
+	for i := range s.Waiting {
+		s.Waiting[i].Obstacle = p.obstacles[string(s.Waiting[i].Operator)]
+	}
 	for _, w := range p.work {
 		s.Work = append(s.Work, w.Work)
 	}
@@ -104,30 +120,6 @@ func (p *poolsRun) carried() run.PoolsState {
 		s.Waiting, s.Rebuilt = nil, false
 	}
 	return s
-}
-
-// rebuild finds the requests of all open runs, unless the state comes from this workflow's own
-// predecessor. Requests that were at work come first: their Databricks runs may still write.
-func (p *poolsRun) rebuild(ctx workflow.Context) {
-	if p.rebuilt {
-		return
-	}
-	var in activities.FindRequestsInput
-	for {
-		var found activities.FoundRequests
-		// The policy retries for ever, and nothing cancels this context.
-		_ = workflow.ExecuteActivity(withPolicy(ctx, findPolicy, "find the requests of open runs"), findRequests, in).Get(ctx, &found)
-		for _, request := range found.Requests {
-			if request.Started {
-				request.Priority = 0
-			}
-			p.add(ctx, request.Request)
-		}
-		if in.PageToken = found.PageToken; len(in.PageToken) == 0 {
-			p.rebuilt = true
-			return
-		}
-	}
 }
 
 // receive handles all messages in the inbox, in their order.
@@ -149,23 +141,39 @@ func (p *poolsRun) receive(ctx workflow.Context) {
 }
 
 // add enters a request into the queue, unless it is known. It withdraws those of the same task that
-// the run sent before it was reset.
+// the run sent before it was reset. A message can be late: which of the two runs is open, Temporal
+// knows.
 func (p *poolsRun) add(ctx workflow.Context, request run.Request) {
 	p.fulfil(request)
 	if p.waiting.has(request) || slices.ContainsFunc(p.work, func(w *poolWork) bool { return w.Same(request) }) {
 		return
 	}
+	arrived := workflow.Now(ctx)
+	if others := p.ofOtherRuns(request); len(others) > 0 {
+		arrived = time.Time{} // not fresh: it may be the one of the closed run
+		workflow.Go(ctx, func(ctx workflow.Context) { p.withdrawClosedOf(ctx, others) })
+	}
+	p.waiting.add(request, arrived)
+}
+
+// ofOtherRuns returns the other runs of a date that have requested the same task. Their requests
+// that wait are not fresh any more.
+func (p *poolsRun) ofOtherRuns(request run.Request) (others []activities.Requester) {
+	other := func(r run.Request) bool {
+		return r.WorkflowID == request.WorkflowID && r.Task == request.Task && r.RunID != request.RunID
+	}
 	for _, w := range p.work {
-		if w.WorkflowID == request.WorkflowID && w.Task == request.Task && w.RunID != request.RunID {
-			w.withdraw()
+		if other(w.Request) {
+			others = append(others, activities.Requester{WorkflowID: w.WorkflowID, RunID: w.RunID})
 		}
 	}
 	for _, w := range p.waiting.of(request.WorkflowID) {
-		if w.Task == request.Task {
-			p.waiting.remove(w)
+		if other(w.Request) {
+			w.arrived = time.Time{}
+			others = append(others, activities.Requester{WorkflowID: w.WorkflowID, RunID: w.RunID})
 		}
 	}
-	p.waiting.add(request, workflow.Now(ctx))
+	return others
 }
 
 // withdraw removes the requests that wait, and cancels those at work. Each of them is answered.
@@ -185,7 +193,10 @@ func (p *poolsRun) withdraw(ctx workflow.Context, w run.Withdrawal) {
 			continue
 		}
 		p.waiting.remove(request)
+		p.forget(request.Request)
+		p.answering++ // before this pass can continue as new: nothing else remembers the request
 		workflow.Go(ctx, func(ctx workflow.Context) {
+			p.answering--
 			p.answer(ctx, activities.AnswerRequestInput{Request: request.Request, Cancelled: true})
 		})
 	}
@@ -195,12 +206,24 @@ func (p *poolsRun) withdraw(ctx workflow.Context, w run.Withdrawal) {
 // their order.
 func (p *poolsRun) next() (next *waitingRequest) {
 	for _, pool := range p.waiting.pools {
-		first := pool.waiting[0]
-		if p.atWork(pool.name)+p.announcedBefore(first.Request) < first.Slots && (next == nil || first.before(next) < 0) {
+		first := pool.first(p.obstacles)
+		if first != nil && p.atWork(pool.name)+p.announcedBefore(first.Request) < p.slots(first.Request) && (next == nil || first.before(next) < 0) {
 			next = first
 		}
 	}
 	return next
+}
+
+// slots returns how many slots the pool of a request has. Runs of different builds may know
+// different numbers: each keeps what it was promised.
+func (p *poolsRun) slots(request run.Request) int {
+	n := request.Slots
+	for _, w := range p.work {
+		if w.Pool == request.Pool && !w.Counting {
+			n = min(n, w.Slots)
+		}
+	}
+	return n
 }
 
 // atWork counts the slots of a pool that are taken.
@@ -217,33 +240,12 @@ func (p *poolsRun) atWork(pool string) int {
 // startWork starts the requests that can start.
 func (p *poolsRun) startWork(ctx workflow.Context) {
 	for request := p.next(); request != nil; request = p.next() {
+		if p.obstacle(ctx, request.Request) != "" {
+			continue
+		}
 		p.waiting.remove(request)
 		w := &poolWork{Work: run.Work{Request: request.Request, Started: workflow.Now(ctx)}}
 		p.work = append(p.work, w)
 		p.start(ctx, w, workflow.Now(ctx).Sub(request.arrived) < freshRequest)
-	}
-}
-
-// withdrawClosed withdraws the requests of runs that have closed without doing it themselves:
-// terminated ones. It looks only while a request waits: at once, and then every closedInterval.
-func (p *poolsRun) withdrawClosed(ctx workflow.Context) {
-	for {
-		_ = workflow.Await(ctx, func() bool { return p.waiting.size > 0 && p.next() == nil })
-		var in activities.FindClosedInput
-		for _, w := range p.work {
-			in.Requesters = append(in.Requesters, activities.Requester{WorkflowID: w.WorkflowID, RunID: w.RunID})
-		}
-		for _, a := range p.announced {
-			in.Requesters = append(in.Requesters, activities.Requester{WorkflowID: a.WorkflowID, RunID: a.RunID})
-		}
-		var closed activities.ClosedRequesters
-		if err := executeQuick(ctx, poolsPolicy, "find runs that have closed", findClosed, in, &closed); err != nil {
-			workflow.GetLogger(ctx).Warn("Requests of closed runs were not looked for; retrying", "error", err)
-		}
-		for _, r := range closed.Requesters {
-			p.withdraw(ctx, run.Withdrawal{WorkflowID: r.WorkflowID, RunID: r.RunID})
-			p.changed = true
-		}
-		_ = sleep(ctx, closedInterval, "look for closed runs again")
 	}
 }

@@ -37,7 +37,11 @@ func (p *poolsRun) page() string {
 			n = len(queue.waiting)
 			slots = queue.waiting[0].Slots
 			for _, w := range queue.waiting[:min(n, shownOfPool)] {
-				waiting = append(waiting, taskOf(w.DAG, w.Date, w.Task, w.Try))
+				text := taskOf(w.DAG, w.Date, w.Task, w.Try)
+				if obstacle := p.obstacles[string(w.Operator)]; obstacle != "" {
+					text += ": " + escape(obstacle)
+				}
+				waiting = append(waiting, text)
 			}
 		}
 		text += row(escape(name), slotsOf(slots), first(work, len(work)), first(waiting, n), first(kept, len(kept)))
@@ -68,6 +72,9 @@ func atWork(w *poolWork) string {
 		text += ", being cancelled"
 	case w.Counting:
 		text += ", counts rows"
+	}
+	if w.Obstacle != "" {
+		text += ", " + escape(w.Obstacle)
 	}
 	if w.Link != "" {
 		text += ", " + link("Databricks run", w.Link)

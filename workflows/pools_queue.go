@@ -12,7 +12,8 @@ import (
 type waitingRequest struct {
 	run.Request
 	arrived time.Time
-	number  int // in the order of arrival
+	told    string // the obstacle that the run knows of
+	number  int    // in the order of arrival
 }
 
 // before orders requests: by priority, then by the time of the request, then by arrival.
@@ -50,6 +51,33 @@ func (q *queue) add(request run.Request, arrived time.Time) {
 	pool.waiting = slices.Insert(pool.waiting, at, w)
 	q.byRun[w.WorkflowID] = append(q.byRun[w.WorkflowID], w)
 	q.size++
+}
+
+// first returns the first request that has no obstacle, or nil.
+func (q *poolQueue) first(obstacles map[string]string) *waitingRequest {
+	for _, w := range q.waiting {
+		if len(obstacles) == 0 || obstacles[string(w.Operator)] == "" {
+			return w
+		}
+	}
+	return nil
+}
+
+// with returns the requests of that operator.
+func (q *queue) with(operator string) []*waitingRequest {
+	return q.behind(map[string]string{operator: operator})
+}
+
+// behind returns the requests that have an obstacle.
+func (q *queue) behind(obstacles map[string]string) (all []*waitingRequest) {
+	for _, p := range q.pools {
+		for _, w := range p.waiting {
+			if _, hindered := obstacles[string(w.Operator)]; hindered {
+				all = append(all, w)
+			}
+		}
+	}
+	return all
 }
 
 // pool returns the queue of a pool, or nil if no request waits in it.

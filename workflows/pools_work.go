@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"go.temporal.io/sdk/temporal"
@@ -30,25 +32,29 @@ func (w *poolWork) withdraw() {
 // start does the work of a request in a coroutine, and then answers it. The run of a request that
 // is not fresh may have been terminated while it waited; its work does not start.
 //
-// Work that was in progress when the workflow continued as new starts again, too: its operator
+// Work that was in progress when the workflow continued as new is done again, too: its operator
 // rejoins the job that it has started.
 func (p *poolsRun) start(ctx workflow.Context, w *poolWork, fresh bool) {
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		defer p.remove(w)
-		if !fresh && p.isClosed(ctx, w) {
-			return
-		}
-		var working workflow.Context
-		working, w.cancel = workflow.WithCancel(ctx)
-		if w.Withdrawn {
-			w.cancel()
-		}
-		p.do(ctx, working, w)
-	})
+	workflow.Go(ctx, func(ctx workflow.Context) { p.finish(ctx, w, fresh) })
+}
+
+// finish does the work and answers the request.
+func (p *poolsRun) finish(ctx workflow.Context, w *poolWork, fresh bool) {
+	defer p.remove(w)
+	if !fresh && p.isClosed(ctx, w) {
+		return
+	}
+	var working workflow.Context
+	working, w.cancel = workflow.WithCancel(ctx)
+	if w.Withdrawn {
+		w.cancel()
+	}
+	p.do(ctx, working, w)
 }
 
 func (p *poolsRun) remove(w *poolWork) {
 	p.work = slices.DeleteFunc(p.work, func(other *poolWork) bool { return other == w })
+	p.forget(w.Request)
 	p.changed = true
 }
 
@@ -65,7 +71,7 @@ func (p *poolsRun) isClosed(ctx workflow.Context, w *poolWork) bool {
 func (p *poolsRun) do(ctx, working workflow.Context, w *poolWork) {
 	op, err := p.operators.Decode(w.Operator)
 	if err != nil {
-		panic(err) // blocks the workflow until a build knows the operator
+		panic(err) // replayed on a build that lacks the operator: blocks the workflow until one has it
 	}
 	done, err := p.perform(ctx, working, w, op)
 	done.Started = w.Started
@@ -92,14 +98,23 @@ func typeOf(err error) string {
 	return ""
 }
 
-// perform performs the operator for the run that has requested it.
-func (p *poolsRun) perform(ctx, working workflow.Context, w *poolWork, op Operator) (run.WorkDone, error) {
+// perform performs the operator for the run that has requested it. If the operator panics, its try
+// fails: it must not stop the pools of all DAGs.
+func (p *poolsRun) perform(ctx, working workflow.Context, w *poolWork, op Operator) (_ run.WorkDone, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			workflow.GetLogger(ctx).Error("An operator panicked", "dag", w.DAG, "task", w.Task, "panic", cause, "stack", string(debug.Stack()))
+			err = fmt.Errorf("the operator panicked: %v (the log of the worker has the stack)", cause)
+			p.panicked = true
+			w.cancel()
+		}
+	}()
 	try := TaskInstance{
-		DAG: w.DAG, Date: w.Date, Task: w.Task, Number: w.Try, WorkflowID: w.WorkflowID, RunID: w.RunID, Pooled: true, Beside: p.beside(w),
+		DAG: w.DAG, Date: w.Date, Task: w.Task, Number: w.Try, WorkflowID: w.WorkflowID, RunID: w.RunID, Pooled: true, Alone: w.Slots == 1, Beside: p.beside(w),
 		Params: w.Params, Prepared: w.Prepared,
 		Report: func(out run.Outcome) {
-			if w.Link == out.Link && w.JobRunID == out.JobRunID {
-				return // reported before the workflow continued as new
+			if w.Reported && w.Link == out.Link && w.JobRunID == out.JobRunID {
+				return // before the workflow continued as new
 			}
 			w.Link, w.JobRunID, p.changed = out.Link, out.JobRunID, true
 			p.report(ctx, w)
@@ -132,7 +147,9 @@ func (p *poolsRun) report(ctx workflow.Context, w *poolWork) {
 		if err := workflow.SignalExternalWorkflow(ctx, w.WorkflowID, w.RunID, run.StartedSignal, started).Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Info("A run has closed; its work is cancelled", "run", w.WorkflowID, "task", w.Task, "error", err)
 			w.withdraw()
+			return
 		}
+		w.Reported = true
 	})
 }
 

@@ -64,7 +64,10 @@ func record(t *testing.T) {
 	r.recordTerminated(next(), next())
 	r.recordRebuilt(next(), next())
 	r.recordRange()
+	r.recordPanicked(next())
+	obstacle := r.recordObstacle(next()) // in a new run of the Pools workflow
 	r.savePools()
+	r.save("pools-obstacle", run.DefaultDeployment.PoolsID(), obstacle)
 }
 
 // backfill starts a backfill.
@@ -136,6 +139,41 @@ func (r *recorder) recordRebuilt(first, second dates.Date) {
 	require.NoError(r.t, other.Get(ctx, nil))
 	require.Equal(r.t, 1, r.most["load"], "two dates wrote the tables of load at the same time")
 	r.reset()
+}
+
+// poolsRunID returns the current run of the Pools workflow.
+func (r *recorder) poolsRunID() string {
+	pools, err := r.client.DescribeWorkflowExecution(context.Background(), run.DefaultDeployment.PoolsID(), "")
+	require.NoError(r.t, err)
+	return pools.WorkflowExecutionInfo.Execution.RunId
+}
+
+// recordPanicked runs a task whose operator panics in the Pools workflow.
+func (r *recorder) recordPanicked(day dates.Date) {
+	before := r.poolsRunID()
+	require.ErrorContains(r.t, r.startRun(run.Input{DAG: panicDAG, Date: day}).Get(context.Background(), nil), "the operator panicked: assignment to entry in nil map")
+	require.Eventually(r.t, func() bool { return r.poolsRunID() != before }, time.Minute, 50*time.Millisecond, "no other build could replay the panic")
+}
+
+// recordObstacle runs a task whose operator the Pools workflow does not know at first. It returns
+// the run of the Pools workflow.
+func (r *recorder) recordObstacle(day dates.Date) (poolsRunID string) {
+	ctx := context.Background()
+	lack := func(is bool) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.lacks = is
+	}
+	lack(true)
+	waits := r.startRun(run.Input{DAG: obstacleDAG, Date: day})
+	require.Eventually(r.t, func() bool { return strings.Contains(r.status(waits).Tasks[0].Waiting, "deploy a build that has it") }, time.Minute, 50*time.Millisecond)
+	poolsRunID = r.poolsRunID()
+	lack(false)
+	require.NoError(r.t, waits.Get(ctx, nil))
+	require.Equal(r.t, poolsRunID, r.poolsRunID(), "record again: it continued as new meanwhile")
+	require.NoError(r.t, r.startRun(run.Input{Date: day}).Get(ctx, nil))
+	require.NotEqual(r.t, poolsRunID, r.poolsRunID())
+	return poolsRunID
 }
 
 // savePools saves those runs of the Pools workflow that show what the others do not.

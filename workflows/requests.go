@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -40,7 +41,10 @@ func (r *dagRun) workInPool(ctx workflow.Context, t dag.Task, s *run.Task, try *
 	r.wait(ctx, s, "a slot of pool "+t.Pool)
 	try.Queued = workflow.Now(ctx)
 	delete(r.announced, t.ID)
-	if err := r.send(ctx, "request work of pool "+t.Pool, run.PoolsMessage{Request: &request}); err != nil {
+	background, _ := workflow.NewDisconnectedContext(ctx) // a message that is interrupted can arrive after the withdrawal
+	_ = workflow.Await(background, func() bool { return !r.announcing })
+	if err := cmp.Or(r.send(background, "request work of pool "+t.Pool, run.PoolsMessage{Request: &request}), ctx.Err()); err != nil {
+		open.Withdrawn = true
 		r.withdraw(ctx, t.ID) // it may have arrived all the same
 		return run.WorkDone{}, err
 	}
@@ -48,6 +52,7 @@ func (r *dagRun) workInPool(ctx workflow.Context, t dag.Task, s *run.Task, try *
 	options.ActivityID = request.ActivityID
 	work := workflow.ExecuteActivity(withPolicy(ctx, options, instance.summary("%s", describe(t.Do))), runInPool, request)
 	if workflow.Await(ctx, work.IsReady) != nil {
+		open.Withdrawn = true
 		r.withdraw(ctx, t.ID)
 	}
 	done, err := answer(ctx, work)
@@ -114,7 +119,9 @@ func (r *dagRun) announce(ctx workflow.Context) {
 	id := r.info.WorkflowExecution
 	pools := maps.Clone(r.announced) //workflowcheck:ignore // the order of copying does not matter
 	message := run.PoolsMessage{Announce: &run.Announcement{WorkflowID: id.ID, RunID: id.RunID, DAG: r.in.DAG, Date: r.in.Date, Priority: r.priority(), Pools: pools}}
+	r.announcing = true // no request comes before it: the slot of a task would be kept after its work
 	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer func() { r.announcing = false }()
 		if err := r.send(ctx, "announce the requests of the run", message); err != nil {
 			workflow.GetLogger(ctx).Warn("Requests were not announced; the run may wait for backfills", "error", err)
 		}
@@ -168,6 +175,10 @@ func (r *dagRun) listenForStarts(ctx workflow.Context) {
 			workflow.GetSignalChannel(ctx, run.StartedSignal).Receive(ctx, &started)
 			for _, open := range r.requests {
 				if open.RunID != started.RunID || open.Task != started.Task || open.Try != started.Try {
+					continue
+				}
+				if started.Obstacle != "" {
+					r.wait(ctx, open.task, "a worker that can do it: "+started.Obstacle)
 					continue
 				}
 				open.Started, open.try.Granted = true, started.Started

@@ -159,6 +159,39 @@ func TestRequests(t *testing.T) {
 		require.Equal(t, &run.Withdrawal{WorkflowID: messages[0].Request.WorkflowID, RunID: messages[0].Request.RunID, Task: "a"}, messages[1].Withdraw)
 	})
 
+	// Otherwise the request could arrive after its withdrawal: nobody would withdraw it again.
+	t.Run("a_cancellation_does_not_interrupt_the_message_with_the_request", func(t *testing.T) {
+		var arrived journal[string]
+		p := play(t, onePool(), run.Input{Trigger: run.Backfill}, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(sendToPools, mock.Anything, mock.Anything).Return(func(ctx context.Context, m run.PoolsMessage) error {
+				if m.Withdraw != nil {
+					arrived.add("withdrawal")
+					return nil
+				}
+				env.CancelWorkflow()
+				time.Sleep(100 * time.Millisecond) // Temporal is slow
+				if ctx.Err() == nil {
+					arrived.add("request")
+				}
+				return ctx.Err()
+			})
+		})
+		require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
+		require.Equal(t, []string{"request", "withdrawal"}, arrived.all())
+	})
+
+	t.Run("an_obstacle_is_what_the_task_waits_for", func(t *testing.T) {
+		var task run.Task
+		play(t, onePool(), run.Input{Trigger: run.Backfill}, playPools(func(p *pools, r run.Request) {
+			p.env.SignalWorkflow(run.StartedSignal, run.WorkStarted{RunID: r.RunID, Task: r.Task, Try: r.Try, Obstacle: "operator spark is unknown"})
+			p.after(time.Minute, func() {
+				task = status(p.env).Tasks[0]
+				p.done(r, run.WorkDone{})
+			})
+		}))
+		require.Equal(t, []any{run.Queued, "a worker that can do it: operator spark is unknown"}, []any{task.State, task.Waiting})
+	})
+
 	t.Run("a_report_of_another_run_or_try_changes_nothing", func(t *testing.T) {
 		var state run.State
 		play(t, onePool(), run.Input{}, playPools(func(p *pools, r run.Request) {
@@ -231,6 +264,24 @@ func TestAnnounce(t *testing.T) {
 		depends := func(d dag.DAG) { d[4].DependsOnPast = true }
 		require.Empty(t, announcements(t, run.Input{Trigger: run.Scheduled}, depends), "tasks can share a pool: an announcement could keep the date before waiting")
 		require.Len(t, announcements(t, run.Input{Trigger: run.Scheduled, IgnorePast: true}, depends), 1)
+	})
+
+	// The Pools workflow would keep a slot for a request that has come already.
+	t.Run("the_announcement_arrives_before_the_requests", func(t *testing.T) {
+		var arrived journal[string]
+		play(t, onePool(), run.Input{Trigger: run.Scheduled}, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(sendToPools, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.PoolsMessage) error {
+				if m.Announce != nil {
+					time.Sleep(100 * time.Millisecond) // Temporal is slow
+					arrived.add("announcement")
+				} else {
+					arrived.add("request")
+				}
+				return nil
+			})
+			env.OnActivity(runInPool, mock.Anything, mock.Anything).Return(run.WorkDone{}, nil)
+		})
+		require.Equal(t, []string{"announcement", "request"}, arrived.all())
 	})
 
 	t.Run("a_request_that_does_not_come_is_withdrawn", func(t *testing.T) {

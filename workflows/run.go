@@ -33,8 +33,9 @@ type dagRun struct {
 	changed     bool        // a task became final since the last pass over the DAG
 	interrupted bool        // a cancellation or RunTimeout ended a task, or kept one from starting
 
-	requests  []*openRequest
-	announced map[string]string // pools of the tasks that are announced and not requested yet; by task
+	requests   []*openRequest
+	announcing bool              // the announcement is on its way
+	announced  map[string]string // pools of the tasks that are announced and not requested yet; by task
 
 	interpreting bool                           // tasks take decisions
 	decisions    map[string]run.Decision        // until they are carried out; by task

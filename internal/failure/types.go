@@ -27,6 +27,8 @@ const (
 	// NotebookConflict is a Databricks run that lost a table to another writer
 	// (DELTA_CONCURRENT_…): a new try is likely to succeed. Its details are a NotebookFailure.
 	NotebookConflict = "NotebookConflict"
+	// WorkCancelled is for work that was cancelled although its run did not cancel it.
+	WorkCancelled = "WorkCancelled"
 	// PastFailed is a task of the date before that has failed.
 	PastFailed = "PastFailed"
 	// Expectation is a task whose outcome is not what its row expects.

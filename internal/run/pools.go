@@ -37,6 +37,9 @@ type Request struct {
 	// does not count.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	Worked  time.Duration `json:"worked,omitempty"`
+	// Obstacle is why the work cannot start although a slot is free: this build of the workers does
+	// not know the operator. The Pools workflow sets it.
+	Obstacle string `json:"obstacle,omitempty"`
 	// Counts requires the counts of the rows that the work leaves. Otherwise they only inform.
 	Counts bool `json:"counts,omitempty"`
 }
@@ -51,6 +54,8 @@ type OpenRequest struct {
 	Request
 	// Started reports whether its work has started.
 	Started bool `json:"started,omitempty"`
+	// Withdrawn reports whether the run has withdrawn it, and waits for the end of its work.
+	Withdrawn bool `json:"withdrawn,omitempty"`
 }
 
 // Announcement is the news that a run will request work soon: pools keep a slot for each of its
@@ -96,6 +101,8 @@ type Work struct {
 	// Link is the page of the Databricks run, JobRunID its id; both are unset until it has started.
 	Link     string `json:"link,omitempty"`
 	JobRunID int64  `json:"jobRunId,omitempty"`
+	// Reported reports whether the run knows that its work has started.
+	Reported bool `json:"reported,omitempty"`
 	// Withdrawn reports whether the work is being cancelled.
 	Withdrawn bool `json:"withdrawn,omitempty"`
 	// Counting reports whether the work itself has ended and its slot is free: rows are counted.
@@ -111,6 +118,8 @@ type WorkStarted struct {
 	Started  time.Time `json:"started"`
 	Link     string    `json:"link,omitempty"`
 	JobRunID int64     `json:"jobRunId,omitempty"`
+	// Obstacle is why the work has not started, although a slot is free.
+	Obstacle string `json:"obstacle,omitempty"`
 }
 
 // WorkDone is the answer to a request.
@@ -128,8 +137,10 @@ type WorkDone struct {
 type PoolsState struct {
 	// Rebuilt reports whether the state has the requests of all open runs. The workflow looks for
 	// them when it is started by anything but its own predecessor, which may have been terminated.
-	Rebuilt bool         `json:"rebuilt"`
-	Work    Packed[Work] `json:"work,omitempty"`
+	Rebuilt bool `json:"rebuilt"`
+	// NextSearch is when it looks again for requests that it does not know.
+	NextSearch time.Time    `json:"nextSearch,omitzero"`
+	Work       Packed[Work] `json:"work,omitempty"`
 	// Waiting holds the requests in the order in which they start in each pool.
 	Waiting   Packed[Request] `json:"waiting,omitempty"`
 	Announced []Announcement  `json:"announced,omitempty"`
