@@ -64,8 +64,9 @@ func TestRunThatFails(t *testing.T) {
 		code, stdout, stderr := s.starter("run", today(), "--wait")
 		require.Equal(t, 1, code, "%s\n%s", stdout, stderr)
 		said := stdout + stderr
-		require.Contains(t, said, "SELECT nothing FROM nowhere")
 		require.Contains(t, said, "nowhere does not exist")
+		require.Contains(t, said, "starter logs "+today()+" clean_geo")
+		require.Contains(t, s.must("logs", today(), "clean_geo"), "SELECT nothing FROM nowhere")
 
 		var run struct {
 			State string
@@ -112,7 +113,7 @@ func TestBadInput(t *testing.T) {
 	t.Run("usage_errors", func(t *testing.T) {
 		t.Parallel()
 		for _, args := range [][]string{
-			{"run", "yesterday"}, {"run", "2022-13-01"}, {"run", "9999-01-01"},
+			{"run", "yesteryear"}, {"run", "2022-13-01"}, {"run", "9999-01-01"},
 			{"backfill", "--from", "2022-02-02", "--to", "2022-02-01"}, {"backfill", "--from", "x", "--to", "2022-02-01"},
 			{"run", "2022-01-01", "--param", "nonsense=1"}, {"answers", "no_such_answer"}, {"nonsense"}, {"run", "--nonsense"},
 		} {

@@ -80,7 +80,7 @@ func TestAlarms(t *testing.T) {
 		require.Equal(t, []string{"clean_pin: 3 of 3 records quarantined, 100.0 %, more than 50 %"}, status.Warnings)
 		require.Contains(t, s.must("runs"), "success !")
 		require.Contains(t, s.must("runs", "--warned"), today())
-		require.Regexp(t, `\nclean_pin +success ! +1 .* 0 `, s.must("status", today()), "it counted no rows")
+		require.Regexp(t, `\nclean_pin +success ! +1 .* 0\n`, s.must("status", today()), "it counted no rows")
 		quarantine := s.must("quarantine", today(), "pin")
 		require.Contains(t, quarantine, "3 records quarantined")
 		require.Contains(t, quarantine, `{"no":"post"}`)
