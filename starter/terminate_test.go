@@ -73,7 +73,7 @@ func TestTerminate(t *testing.T) {
 		require.Zero(t, code, stderr)
 		golden(t, "terminate", stdout+stderr)
 		require.Equal(t, terminated, w.temporal.executions[id].status)
-		require.Equal(t, []run.PoolsMessage{{Withdraw: &run.Withdrawal{WorkflowID: id}}}, w.temporal.messages)
+		require.Equal(t, []run.PoolsMessage{{Withdraw: &run.Withdrawal{WorkflowID: id, RunID: "r1"}}}, w.temporal.messages)
 		require.Equal(t, 3, w.temporal.executions["pinflow.pools"].asked, "until the work has ended")
 		require.Equal(t, []int64{7, 8}, api.cancelled, "not those of other dates and deployments")
 

@@ -138,7 +138,7 @@ func (c *Controller) Terminate(ctx context.Context, conn *temporal.Connection, f
 // order matters: slots become free and the entry is written before the waits, which an operator may
 // interrupt; and Databricks is asked last, because a worker may be starting a run until then.
 func (c *Controller) clear(ctx context.Context, conn *temporal.Connection, found Terminable, done *Termination) {
-	err := c.withdraw(ctx, conn, found.WorkflowID)
+	err := c.withdraw(ctx, conn, found.Run)
 	if err != nil {
 		done.leave(err, "The Pools workflow was not told: %v. It looks for closed runs itself, once a minute while others wait.", err)
 	}
@@ -180,11 +180,11 @@ func (c *Controller) end(ctx context.Context, conn *temporal.Connection, found s
 	return closed, err
 }
 
-// withdraw sends the Pools workflow a withdrawal of everything that runs of the workflow id have
-// requested. It is kept until a worker runs.
-func (c *Controller) withdraw(ctx context.Context, conn *temporal.Connection, workflowID string) error {
+// withdraw sends the Pools workflow a withdrawal of everything that the run has requested. It is
+// kept until a worker runs. Another run of the date, which may have started since, keeps its work.
+func (c *Controller) withdraw(ctx context.Context, conn *temporal.Connection, found search.Run) error {
 	options := launch.PoolsOptions(c.Settings.Deployment)
-	message := run.PoolsMessage{Withdraw: &run.Withdrawal{WorkflowID: workflowID}}
+	message := run.PoolsMessage{Withdraw: &run.Withdrawal{WorkflowID: found.WorkflowID, RunID: found.RunID}}
 	_, err := conn.SignalWithStartWorkflow(ctx, options.ID, run.PoolsSignal, message, options, run.PoolsWorkflow, run.PoolsState{})
 	return conn.Classify(err)
 }
