@@ -85,8 +85,8 @@ func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, er
 		return run.Outcome{}, err
 	}
 	var manifest landing.ManifestSummary
-	summary := try.summary("write manifest of %s", topic)
-	if err := workflow.ExecuteActivity(withPolicy(ctx, planPolicy, summary), writeManifest, landing.ManifestInput{Plan: planned}).Get(ctx, &manifest); err != nil {
+	written := landing.ManifestInput{Plan: planned}
+	if err := executeQuick(ctx, planPolicy, try.summary("write manifest of %s", topic), writeManifest, written, &manifest); err != nil {
 		return run.Outcome{}, err
 	}
 	until := planned.Until
