@@ -8,6 +8,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/startertest"
 )
 
 func TestGrid(t *testing.T) {
@@ -49,6 +50,19 @@ func TestGrid(t *testing.T) {
 		w.record(t, recorded("2022-10-19", run.Manual, 10))
 		from, to = span(w)
 		require.Equal(t, []dates.Date{"2022-10-17", "2022-10-19"}, []dates.Date{from, to})
+	})
+
+	// The ledger still has the run before it.
+	t.Run("shows_a_held_run_and_not_what_the_ledger_has_of_its_date", func(t *testing.T) {
+		w := newWorld()
+		w.record(t, recorded("2022-10-17", run.Scheduled, 90), recorded("2022-10-18", run.Scheduled, 90))
+		held := startertest.RunOf(run.Held, loaded, broken)
+		held.Date, held.RunID, held.Started = "2022-10-18", "again", at(-60)
+		w.visible(t, visibleRun{date: "2022-10-18", runID: "again", status: running, started: held.Started, answer: &held})
+		_, stdout, stderr := w.view(t, "grid --last 2")
+		require.Empty(t, stderr)
+		require.Regexp(t, `(?m)^run +✓ +\?$`, stdout)
+		require.Regexp(t, `(?m)^load +✓ +✓$`, stdout)
 	})
 
 	t.Run("says_that_nothing_has_been_run", func(t *testing.T) {
