@@ -13,7 +13,7 @@ import (
 
 const (
 	// poolsInterval is how often a worker makes sure that the Pools workflow is running: the longest
-	// time for which runs wait if somebody terminates it.
+	// time for which runs wait if it is terminated.
 	poolsInterval = time.Minute
 	// poolsTimeout limits one attempt. The next one follows.
 	poolsTimeout = 10 * time.Second
