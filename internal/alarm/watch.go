@@ -25,13 +25,8 @@ import (
 	"github.com/pinflow/pinflow/internal/search"
 )
 
-const (
-	// blockedAttempts is the attempt from which on a failing workflow task blocks its run: the first
-	// ones may meet a worker that is just being replaced.
-	blockedAttempts = 3
-	// parallelRequests is how many runs are described at a time.
-	parallelRequests = 8
-)
+// parallelRequests is how many runs are described at a time.
+const parallelRequests = 8
 
 // Watch finds what is worth an alarm, in Temporal's visibility store and in the ledger. Workflows do
 // not take part: their histories have no event about alarms, and one that does not run raises one all
@@ -134,7 +129,7 @@ func (w *Watch) open(ctx context.Context, dag string) ([]Alarm, map[run.State]in
 		switch l := looks[i]; {
 		case !l.open: // visibility is behind
 			continue
-		case l.attempt >= blockedAttempts:
+		case l.attempt >= search.BlockedAttempts:
 			counts[run.Blocked]++
 			a := w.of(Blocked, dag, r)
 			a.Reason = fmt.Sprintf("its workflow task fails since %s UTC, attempt %d; workers of a build that can run it continue it", l.failing.UTC().Format("2006-01-02 15:04"), l.attempt)
@@ -238,7 +233,7 @@ func (w *Watch) Over(ctx context.Context, a Alarm) (reason string, over bool, er
 			return "", false, err
 		case !l.open:
 			return "the run has ended: " + string(l.state), true, nil
-		case a.Kind == Blocked && l.attempt < blockedAttempts:
+		case a.Kind == Blocked && l.attempt < search.BlockedAttempts:
 			return "its workflow task succeeds again", true, nil
 		case a.Kind == Held && l.state != run.Held:
 			return "a decision was made", true, nil

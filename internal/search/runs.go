@@ -31,6 +31,11 @@ const (
 	ContinuedAsNew run.State = "continued_as_new"
 )
 
+// BlockedAttempts is the attempt from which on a failing workflow task blocks its workflow. The first
+// attempts may meet a worker that is just being replaced. From the third one on, Temporal itself
+// rejects queries (failQueryWorkflowTaskAttemptCount in its server).
+const BlockedAttempts = 3
+
 // Lister lists workflows; client.Client satisfies it.
 type Lister interface {
 	ListWorkflow(context.Context, *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)

@@ -22,10 +22,6 @@ import (
 )
 
 const (
-	// blockedAttempts is the attempt from which on a failing workflow task blocks its workflow. The
-	// first attempts may meet a worker that is just being replaced. From the third one on, Temporal
-	// itself rejects queries (failQueryWorkflowTaskAttemptCount in its server).
-	blockedAttempts = 3
 	// blockedEvents is how many of the latest events are searched for the failure. Temporal records
 	// the first failure only, so that few events can follow it.
 	blockedEvents = 50
@@ -85,7 +81,7 @@ func blockedOf(ctx context.Context, conn *temporal.Connection, id, runID string)
 		return nil, conn.Classify(err)
 	}
 	info, pending := description.GetWorkflowExecutionInfo(), description.GetPendingWorkflowTask()
-	if info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || pending.GetAttempt() < blockedAttempts {
+	if info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || pending.GetAttempt() < search.BlockedAttempts {
 		return nil, nil
 	}
 	blocked := firstFailure(ctx, conn, info.GetExecution(), pending)
