@@ -8,6 +8,8 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/iam"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/local/workspace/api"
 )
 
 func TestAuth(t *testing.T) {
@@ -82,7 +84,7 @@ func TestRoutes(t *testing.T) {
 		require.Equal(t, workspaceID, c.Config.WorkspaceID)
 		me, err := iam.NewCurrentUser(c).Me(t.Context(), iam.MeRequest{})
 		require.NoError(t, err)
-		require.Equal(t, userName, me.UserName)
+		require.Equal(t, api.UserName, me.UserName)
 	})
 
 	t.Run("errors_carry_the_request_id", func(t *testing.T) {

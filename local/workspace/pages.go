@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pinflow/pinflow/local/workspace/runs"
 )
 
 // indexRuns is how many runs the index page shows.
@@ -23,7 +25,6 @@ var pagesText string
 var pages = template.Must(template.New("pages").Funcs(template.FuncMap{
 	"time":     pageTime,
 	"took":     pageDuration,
-	"state":    pageState,
 	"settings": func(params map[string]string) []string { return slices.Sorted(maps.Keys(params)) },
 }).Parse(pagesText))
 
@@ -32,8 +33,8 @@ type page struct {
 	Title   string
 	Refresh bool
 	Now     int64
-	Runs    []*run
-	Run     *run
+	Runs    []*runs.Run
+	Run     *runs.Run
 	Message string
 }
 
@@ -63,13 +64,13 @@ func (s *Server) localOnly(next http.HandlerFunc) http.HandlerFunc {
 }
 
 func (s *Server) indexPage(w http.ResponseWriter, r *http.Request) {
-	runs, _, err := s.store.list(r.Context(), listFilter{limit: indexRuns})
+	latest, err := s.runs.Latest(r.Context(), indexRuns)
 	if err != nil {
 		s.showError(w, err)
 		return
 	}
-	active := slices.ContainsFunc(runs, (*run).active)
-	s.show(w, http.StatusOK, "index", page{Title: "Runs", Refresh: active, Runs: runs})
+	active := slices.ContainsFunc(latest, (*runs.Run).Active)
+	s.show(w, http.StatusOK, "index", page{Title: "Runs", Refresh: active, Runs: latest})
 }
 
 func (s *Server) runPageHandler(w http.ResponseWriter, r *http.Request) {
@@ -78,14 +79,14 @@ func (s *Server) runPageHandler(w http.ResponseWriter, r *http.Request) {
 		s.showMissing(w, "A run's id is a number.")
 		return
 	}
-	found, err := s.store.find(r.Context(), id)
+	found, err := s.runs.Find(r.Context(), id)
 	switch {
-	case errors.Is(err, errRunMissing):
+	case errors.Is(err, runs.ErrMissing):
 		s.showMissing(w, "Run "+strconv.FormatInt(id, 10)+" does not exist. Runs are removed 60 days after they ended.")
 	case err != nil:
 		s.showError(w, err)
 	default:
-		s.show(w, http.StatusOK, "run", page{Title: found.Name, Refresh: found.active(), Run: found})
+		s.show(w, http.StatusOK, "run", page{Title: found.Name, Refresh: found.Active(), Run: found})
 	}
 }
 
@@ -136,12 +137,4 @@ func pageDuration(from, to, now int64) string {
 		return took.String()
 	}
 	return took.Round(100 * time.Millisecond).String()
-}
-
-// pageState returns a state in one word: the result if it has ended, the phase otherwise.
-func pageState(p phase, o outcome) string {
-	if p == phaseTerminated {
-		return string(o.Result)
-	}
-	return string(p)
 }

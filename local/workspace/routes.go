@@ -12,70 +12,51 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/workspace/api"
 )
 
 // workspaceID is the id of the workspace, which the SDK sends with each request.
 const workspaceID = "1"
 
-// handler returns the value of the JSON response, a download, or an error.
-type handler func(*http.Request) (any, error)
-
-// download is a response that is not JSON.
-type download struct {
-	name    string
-	content []byte
+// routes returns the APIs, the pages and the health check.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	for _, routes := range []api.Routes{s.runs.Routes(), s.tree.Routes(), s.statements.Routes(), s.ownRoutes()} {
+		for pattern, h := range routes {
+			s.handle(mux, pattern, h)
+		}
+	}
+	all := http.NewServeMux()
+	all.Handle("/api/", s.authenticated(mux))
+	s.handle(all, "GET /.well-known/databricks-config", s.discovery)
+	s.handle(all, "GET /healthz", s.health)
+	s.handlePages(all)
+	return s.recovered(all)
 }
 
-// routes returns the API, the pages and the health check. The SDK calls Jobs 2.2; 2.1 is the same
-// here.
-func (s *Server) routes() http.Handler {
-	api := http.NewServeMux()
-	for _, version := range []string{"2.1", "2.2"} {
-		runs := "/api/" + version + "/jobs/runs/"
-		s.handle(api, "POST "+runs+"submit", s.submitRun)
-		s.handle(api, "GET "+runs+"get", s.getRun)
-		s.handle(api, "GET "+runs+"get-output", s.getRunOutput)
-		s.handle(api, "GET "+runs+"list", s.listRuns)
-		s.handle(api, "POST "+runs+"cancel", s.cancelRun)
-		s.handle(api, "POST "+runs+"delete", s.deleteRun)
+// ownRoutes returns the endpoints about the workspace itself.
+func (s *Server) ownRoutes() api.Routes {
+	return api.Routes{
+		"GET /api/2.0/preview/scim/v2/Me": s.currentUser,
+		"/api/":                           unknownEndpoint,
 	}
-	s.handle(api, "POST /api/2.0/workspace/import", s.importObject)
-	s.handle(api, "GET /api/2.0/workspace/export", s.exportObject)
-	s.handle(api, "GET /api/2.0/workspace/get-status", s.getStatus)
-	s.handle(api, "GET /api/2.0/workspace/list", s.listObjects)
-	s.handle(api, "POST /api/2.0/workspace/mkdirs", s.makeDirectories)
-	s.handle(api, "POST /api/2.0/workspace/delete", s.deleteObject)
-	s.handle(api, "POST /api/2.0/sql/statements", s.executeStatement)
-	s.handle(api, "POST /api/2.0/sql/statements/{$}", s.executeStatement)
-	s.handle(api, "GET /api/2.0/sql/statements/{statement_id}", s.getStatement)
-	s.handle(api, "GET /api/2.0/sql/statements/{statement_id}/result/chunks/{chunk_index}", s.getStatementChunk)
-	s.handle(api, "POST /api/2.0/sql/statements/{statement_id}/cancel", s.cancelStatement)
-	s.handle(api, "GET /api/2.0/preview/scim/v2/Me", s.currentUser)
-	s.handle(api, "/api/", unknownEndpoint)
-
-	mux := http.NewServeMux()
-	mux.Handle("/api/", s.authenticated(api))
-	s.handle(mux, "GET /.well-known/databricks-config", s.discovery)
-	s.handle(mux, "GET /healthz", s.health)
-	s.handlePages(mux)
-	return s.recovered(mux)
 }
 
 // handle writes the response of a handler.
-func (s *Server) handle(mux *http.ServeMux, pattern string, h handler) {
+func (s *Server) handle(mux *http.ServeMux, pattern string, h api.Handler) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, api.MaxBody)
 		answer, err := h(r)
 		if err != nil {
-			s.writeError(w, r, asAPIError(err))
+			s.writeError(w, r, api.AsError(err))
 			return
 		}
-		if file, ok := answer.(download); ok {
+		if file, ok := answer.(api.Download); ok {
 			w.Header().Set("Content-Type", "application/octet-stream")
-			w.Header().Set("Content-Disposition", "attachment; filename="+strconv.Quote(file.name))
-			_, err = w.Write(file.content)
+			w.Header().Set("Content-Disposition", "attachment; filename="+strconv.Quote(file.Name))
+			_, err = w.Write(file.Content)
 		} else {
-			err = writeJSON(w, http.StatusOK, answer)
+			err = api.WriteJSON(w, http.StatusOK, answer)
 		}
 		if err != nil {
 			s.log.Debug("an answer could not be sent", "path", r.URL.Path, "error", err)
@@ -83,17 +64,17 @@ func (s *Server) handle(mux *http.ServeMux, pattern string, h handler) {
 	})
 }
 
-func (s *Server) writeError(w http.ResponseWriter, r *http.Request, e *apiError) {
+func (s *Server) writeError(w http.ResponseWriter, r *http.Request, e *api.Error) {
 	level := s.log.Info
-	if e.status >= http.StatusInternalServerError {
+	if e.Status >= http.StatusInternalServerError {
 		level = s.log.Error
 	}
 	id := w.Header().Get("X-Request-Id")
-	level("request rejected", "method", r.Method, "path", r.URL.Path, "status", e.status, "error", e, "request_id", id)
-	if e.status == http.StatusUnauthorized || e.status == http.StatusForbidden {
-		w.Header().Set("X-Databricks-Reason-Phrase", e.message)
+	level("request rejected", "method", r.Method, "path", r.URL.Path, "status", e.Status, "error", e, "request_id", id)
+	if e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden {
+		w.Header().Set("X-Databricks-Reason-Phrase", e.Message)
 	}
-	if err := writeJSON(w, e.status, e.body(id)); err != nil {
+	if err := api.WriteJSON(w, e.Status, e.Body(id)); err != nil {
 		s.log.Debug("an answer could not be sent", "path", r.URL.Path, "error", err)
 	}
 }
@@ -116,7 +97,7 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 		defer func() {
 			if p := recover(); p != nil {
 				s.log.Error("a request panicked", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
-				s.writeError(w, r, &apiError{http.StatusInternalServerError, "INTERNAL_ERROR", "The request failed in the workspace; its log says why."})
+				s.writeError(w, r, &api.Error{Status: http.StatusInternalServerError, Code: "INTERNAL_ERROR", Message: "The request failed in the workspace; its log says why."})
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -126,7 +107,7 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 var versionPrefix = regexp.MustCompile(`^/api/\d+\.\d+`)
 
 func unknownEndpoint(r *http.Request) (any, error) {
-	return nil, endpointMissing(r.Method, versionPrefix.ReplaceAllString(r.URL.Path, ""))
+	return nil, api.EndpointMissing(r.Method, versionPrefix.ReplaceAllString(r.URL.Path, ""))
 }
 
 // discovery is the SDK's first request, without credentials.
@@ -140,14 +121,14 @@ func (s *Server) discovery(*http.Request) (any, error) {
 }
 
 func (s *Server) currentUser(*http.Request) (any, error) {
-	return iam.User{Id: workspaceID, UserName: userName, DisplayName: userName, Active: true}, nil
+	return iam.User{Id: workspaceID, UserName: api.UserName, DisplayName: api.UserName, Active: true}, nil
 }
 
 // health checks the store and the engine, too: a workspace that only listens is not ready.
 func (s *Server) health(r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 	defer cancel()
-	if err := s.store.ping(ctx); err != nil {
+	if err := s.runs.Ping(ctx); err != nil {
 		return nil, err
 	}
 	if _, err := s.engine.Query(ctx, engine.Query{SQL: "SELECT 1"}); err != nil {

@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/pinflow/pinflow/local/workspace/runs"
+	"github.com/pinflow/pinflow/local/workspace/statements"
+	"github.com/pinflow/pinflow/local/workspace/tree"
 )
 
 const (
-	// runLifetime is how long ended runs are kept: 60 days (Jobs API, runs/get-output).
-	runLifetime = 60 * 24 * time.Hour
 	// cleanupInterval is how often expired runs and results are removed.
 	cleanupInterval = time.Hour
 
@@ -55,7 +57,8 @@ type Options struct {
 	// Logger is the log; slog.Default() by default.
 	Logger *slog.Logger
 
-	now func() time.Time
+	// Now is the time; time.Now by default.
+	Now func() time.Time
 }
 
 // Server is a workspace.
@@ -64,12 +67,11 @@ type Server struct {
 	log         *slog.Logger
 	now         func() time.Time
 	listener    net.Listener
-	store       *store
-	tree        *tree
 	engine      Engine
 	closeEngine func() error
-	runner      *runner
-	statements  *statements
+	tree        *tree.Tree
+	runs        *runs.API
+	statements  *statements.API
 }
 
 // New opens the state under DataDir and the listener, so that a port in use and damaged state are
@@ -80,13 +82,10 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, log: o.Logger, now: o.now, engine: o.Engine, closeEngine: func() error { return nil }}
+	s := &Server{options: o, log: o.Logger, now: o.Now, engine: o.Engine, closeEngine: func() error { return nil }}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
-	s.engine = guarded{s.engine, s.log}
-	s.runner = newRunner(s.store, s.tree, s.engine, o.MaxConcurrentTasks, s.now, s.log)
-	s.statements = newStatements(s.engine, o.MaxConcurrentTasks, s.now)
 	return s, nil
 }
 
@@ -115,8 +114,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	if o.now == nil {
-		o.now = time.Now
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return o, nil
 }
@@ -135,31 +134,20 @@ func (s *Server) open(ctx context.Context) (err error) {
 		}
 		s.engine, s.closeEngine = own, own.Close
 	}
-	if s.tree, err = openTree(filepath.Join(s.options.DataDir, "workspace")); err != nil {
-		return err
-	}
-	if s.store, err = openStore(ctx, filepath.Join(s.options.DataDir, "runs.sqlite")); err != nil {
+	s.engine = guarded{s.engine, s.log}
+	if s.tree, err = tree.Open(filepath.Join(s.options.DataDir, "workspace")); err != nil {
 		return err
 	}
 	// After the listener and the lock of the engine: no other process uses the directory then.
-	ended, err := s.store.endInterrupted(ctx, s.now())
-	if err != nil {
+	if s.runs, err = runs.Open(ctx, runs.Options{
+		Path: filepath.Join(s.options.DataDir, "runs.sqlite"), URL: s.URL(), WarehouseID: s.options.WarehouseID,
+		Notebooks: s.tree, Engine: s.engine, Slots: s.options.MaxConcurrentTasks, Now: s.now, Logger: s.log,
+	}); err != nil {
 		return err
 	}
-	if ended > 0 {
-		s.log.Warn("runs that were active when the workspace died have failed", "runs", ended)
-	}
-	return s.expireRuns(ctx)
-}
-
-func (s *Server) expireRuns(ctx context.Context) error {
-	removed, err := s.store.expire(ctx, s.now().Add(-runLifetime))
-	if err != nil {
-		return fmt.Errorf("remove expired runs: %w", err)
-	}
-	if removed > 0 {
-		s.log.Info("expired runs removed", "runs", removed)
-	}
+	s.statements = statements.New(statements.Options{
+		WarehouseID: s.options.WarehouseID, Engine: s.engine, Slots: s.options.MaxConcurrentTasks, Now: s.now,
+	})
 	return nil
 }
 
@@ -171,11 +159,11 @@ func (s *Server) release() error {
 			errs = append(errs, err)
 		}
 	}
-	if s.store != nil {
-		errs = append(errs, s.store.close())
+	if s.runs != nil {
+		errs = append(errs, s.runs.Close())
 	}
 	if s.tree != nil {
-		errs = append(errs, s.tree.close())
+		errs = append(errs, s.tree.Close())
 	}
 	return errors.Join(append(errs, s.closeEngine())...)
 }
@@ -219,8 +207,8 @@ func (s *Server) tend(ctx context.Context, failed <-chan error) error {
 		case err := <-failed:
 			return fmt.Errorf("the workspace stopped listening: %w", err)
 		case <-ticker.C:
-			s.statements.sweep()
-			if err := s.expireRuns(ctx); err != nil {
+			s.statements.Sweep()
+			if err := s.runs.Expire(ctx); err != nil {
 				s.log.Error("cleaning up failed", "error", err)
 			}
 		}
@@ -232,12 +220,12 @@ func (s *Server) drain(ctx context.Context, server *http.Server) {
 	statements := make(chan struct{})
 	go func() {
 		defer close(statements)
-		s.statements.drain(ctx)
+		s.statements.Drain(ctx)
 	}()
 	if err := server.Shutdown(ctx); err != nil {
 		s.log.Warn("open requests were closed", "error", err, "closed", server.Close())
 	}
-	s.runner.drain(ctx)
+	s.runs.Drain(ctx)
 	<-statements
 }
 

@@ -1,6 +1,9 @@
-package workspace
+package runs
 
-import "github.com/pinflow/pinflow/local/engine"
+import (
+	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/workspace/cell"
+)
 
 // Limits of the last result of a notebook on the page of its run.
 const (
@@ -29,7 +32,7 @@ func newPreview(table *engine.Table) *preview {
 	for _, row := range table.Rows[:min(len(table.Rows), previewRows)] {
 		cells := make([]*string, len(columns))
 		for i, c := range columns {
-			if text := cellText(row[i], c.Type); text != nil {
+			if text := cell.Text(row[i], c.Type); text != nil {
 				cut := shorten(*text, previewCell)
 				cells[i] = &cut
 			}

@@ -1,4 +1,4 @@
-package workspace
+package runs
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/workspace"
 
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/workspace/tree"
 )
 
 // execution is an active run. mu guards the run; every change is saved before it becomes visible.
@@ -20,7 +21,7 @@ type execution struct {
 	tasks  map[int64]*execTask
 
 	mu  sync.Mutex
-	run *run
+	run *Run
 }
 
 type execTask struct {
@@ -29,7 +30,7 @@ type execTask struct {
 	done   chan struct{}
 }
 
-func (x *execution) update(change func(r *run, now int64)) {
+func (x *execution) update(change func(r *Run, now int64)) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	change(x.run, x.runner.now().UnixMilli())
@@ -55,7 +56,7 @@ func (x *execution) perform(ctx context.Context) {
 		})
 	}
 	group.Wait()
-	x.update(func(r *run, now int64) {
+	x.update(func(r *Run, now int64) {
 		o := rollUp(r.Tasks)
 		if cause := context.Cause(ctx); cause != nil && o.Result != jobs.RunResultStateSuccess {
 			o = stoppedOutcome(cause)
@@ -66,7 +67,7 @@ func (x *execution) perform(ctx context.Context) {
 }
 
 // performTask waits for the parents and for a slot, and runs the notebook.
-func (x *execution) performTask(t *taskRun) {
+func (x *execution) performTask(t *TaskRun) {
 	parents := x.waitForParents(t)
 	ctx := x.tasks[t.ID].ctx
 	if ctx.Err() != nil {
@@ -77,7 +78,7 @@ func (x *execution) performTask(t *taskRun) {
 		x.endTask(t, *skip, "", "")
 		return
 	}
-	x.update(func(*run, int64) {
+	x.update(func(*Run, int64) {
 		if t.Phase == phaseBlocked {
 			t.Phase = phasePending
 		}
@@ -99,7 +100,7 @@ func (x *execution) performTask(t *taskRun) {
 
 // waitForParents waits until the parents of t have ended, or t is cancelled. It returns the
 // outcomes of those that have ended.
-func (x *execution) waitForParents(t *taskRun) []outcome {
+func (x *execution) waitForParents(t *TaskRun) []outcome {
 	var outcomes []outcome
 	for _, dependency := range t.Spec.DependsOn {
 		for _, parent := range x.run.Tasks {
@@ -117,9 +118,9 @@ func (x *execution) waitForParents(t *taskRun) []outcome {
 	return outcomes
 }
 
-func (x *execution) runNotebook(ctx context.Context, t *taskRun) {
+func (x *execution) runNotebook(ctx context.Context, t *TaskRun) {
 	started := false
-	x.update(func(r *run, now int64) {
+	x.update(func(r *Run, now int64) {
 		if r.Phase == phaseTerminating || t.Phase == phaseTerminating {
 			return
 		}
@@ -131,9 +132,9 @@ func (x *execution) runNotebook(ctx context.Context, t *taskRun) {
 		return
 	}
 	path := t.Spec.NotebookTask.NotebookPath
-	source, language, err := x.runner.tree.notebook(path)
+	source, language, err := x.runner.notebooks.Notebook(path)
 	switch {
-	case errors.Is(err, errPathMissing):
+	case errors.Is(err, tree.ErrMissing):
 		x.endTask(t, notebookMissing(path), "", "")
 		return
 	case err != nil:
@@ -146,7 +147,7 @@ func (x *execution) runNotebook(ctx context.Context, t *taskRun) {
 	table, err := x.runner.engine.RunNotebook(ctx, source, t.Spec.NotebookTask.BaseParameters)
 	switch {
 	case err == nil:
-		x.update(func(_ *run, now int64) {
+		x.update(func(_ *Run, now int64) {
 			t.Preview = newPreview(table)
 			t.end(succeeded, now)
 		})
@@ -157,8 +158,8 @@ func (x *execution) runNotebook(ctx context.Context, t *taskRun) {
 	}
 }
 
-func (x *execution) endTask(t *taskRun, o outcome, message, trace string) {
-	x.update(func(_ *run, now int64) {
+func (x *execution) endTask(t *TaskRun, o outcome, message, trace string) {
+	x.update(func(_ *Run, now int64) {
 		t.Error, t.Trace = message, trace
 		t.end(o, now)
 	})
@@ -167,13 +168,13 @@ func (x *execution) endTask(t *taskRun, o outcome, message, trace string) {
 // requestCancel sets the run, or one task of it, to TERMINATING and interrupts it.
 func (x *execution) requestCancel(runID int64) {
 	ended := false
-	x.update(func(r *run, _ int64) {
-		ended = !r.active()
-		if r.ID == runID && r.active() {
+	x.update(func(r *Run, _ int64) {
+		ended = !r.Active()
+		if r.ID == runID && r.Active() {
 			r.Phase = phaseTerminating
 		}
 		for _, t := range r.Tasks {
-			if t.active() && (t.ID == runID || r.ID == runID) {
+			if t.Active() && (t.ID == runID || r.ID == runID) {
 				t.Phase = phaseTerminating
 			}
 		}

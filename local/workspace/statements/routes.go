@@ -1,4 +1,4 @@
-package workspace
+package statements
 
 import (
 	"math"
@@ -10,6 +10,8 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/service/sql"
 	"github.com/google/uuid"
+
+	"github.com/pinflow/pinflow/local/workspace/api"
 )
 
 // Limits of the Statement Execution API, as it documents them.
@@ -44,12 +46,12 @@ type statementResponse struct {
 
 // executeStatement runs one statement and waits for it for wait_timeout. The response to a failed
 // statement is 200 with the state FAILED.
-func (s *Server) executeStatement(r *http.Request) (any, error) {
-	request, err := s.readStatement(r)
+func (a *API) executeStatement(r *http.Request) (any, error) {
+	request, err := a.readStatement(r)
 	if err != nil {
 		return nil, err
 	}
-	st := s.statements.start(request)
+	st := a.start(request)
 	if request.wait == 0 {
 		return statementResponse{StatementID: st.id, Status: &sql.StatementStatus{State: sql.StatementStatePending}}, nil
 	}
@@ -67,29 +69,29 @@ func (s *Server) executeStatement(r *http.Request) (any, error) {
 	return st.response(), nil
 }
 
-func (s *Server) readStatement(r *http.Request) (*statementRequest, error) {
+func (a *API) readStatement(r *http.Request) (*statementRequest, error) {
 	var request statementRequest
-	if err := readBody(r, &request.ExecuteStatementRequest, &request.given); err != nil {
+	if err := api.ReadBody(r, &request.ExecuteStatementRequest, &request.given); err != nil {
 		return nil, err
 	}
 	rows, bytes := request.given.RowLimit, request.given.ByteLimit
 	switch {
 	case request.given.Statement == nil:
-		return nil, badRequest("The field statement is required.")
+		return nil, api.BadRequest("The field statement is required.")
 	case request.WarehouseId == "":
-		return nil, badRequest("The field warehouse_id is required.")
-	case request.WarehouseId != s.options.WarehouseID:
-		return nil, invalidParameter("%s is not a valid endpoint id.", request.WarehouseId)
+		return nil, api.BadRequest("The field warehouse_id is required.")
+	case request.WarehouseId != a.options.WarehouseID:
+		return nil, api.InvalidParameter("%s is not a valid endpoint id.", request.WarehouseId)
 	case len(request.Statement) > maxStatement:
-		return nil, invalidParameter("The statement has %d bytes; the maximum query text size is 16 MiB.", len(request.Statement))
+		return nil, api.InvalidParameter("The statement has %d bytes; the maximum query text size is 16 MiB.", len(request.Statement))
 	case rows != nil && (*rows < 0 || *rows > math.MaxInt32):
-		return nil, invalidParameter("The row_limit field must be between 0 and %d, it is %d.", math.MaxInt32, *rows)
+		return nil, api.InvalidParameter("The row_limit field must be between 0 and %d, it is %d.", math.MaxInt32, *rows)
 	case bytes != nil && (*bytes < 1 || *bytes > maxInlineResult):
-		return nil, invalidParameter("The byte_limit field must be between 1 and %d, it is %d.", maxInlineResult, *bytes)
+		return nil, api.InvalidParameter("The byte_limit field must be between 1 and %d, it is %d.", maxInlineResult, *bytes)
 	case request.Disposition == sql.DispositionExternalLinks:
-		return nil, invalidParameter("The disposition EXTERNAL_LINKS is not supported by this workspace; use INLINE.")
+		return nil, api.InvalidParameter("The disposition EXTERNAL_LINKS is not supported by this workspace; use INLINE.")
 	case request.Format == sql.FormatArrowStream || request.Format == sql.FormatCsv:
-		return nil, invalidParameter("Incompatible parameters: The format field must be JSON_ARRAY when the disposition field is INLINE.")
+		return nil, api.InvalidParameter("Incompatible parameters: The format field must be JSON_ARRAY when the disposition field is INLINE.")
 	}
 	var err error
 	request.wait, err = parseWaitTimeout(request.WaitTimeout)
@@ -103,58 +105,58 @@ func parseWaitTimeout(text string) (time.Duration, error) {
 		return defaultWaitTimeout, nil
 	}
 	if !secondsPattern.MatchString(text) {
-		return 0, invalidParameter("Error while parsing type: duration.")
+		return 0, api.InvalidParameter("Error while parsing type: duration.")
 	}
 	seconds, err := strconv.Atoi(strings.TrimSuffix(text, "s"))
 	wait := time.Duration(seconds) * time.Second
 	if err != nil || (wait != 0 && (wait < minWaitTimeout || wait > maxWaitTimeout)) {
-		return 0, invalidParameter("The wait_timeout field must be 0 seconds (disables wait), or between 5 seconds and 50 seconds.")
+		return 0, api.InvalidParameter("The wait_timeout field must be 0 seconds (disables wait), or between 5 seconds and 50 seconds.")
 	}
 	return wait, nil
 }
 
-func (s *Server) findStatement(r *http.Request) (*statement, error) {
+func (a *API) findStatement(r *http.Request) (*statement, error) {
 	id := r.PathValue("statement_id")
 	if uuid.Validate(id) != nil {
-		return nil, invalidParameter("Error while parsing type: statement_id.")
+		return nil, api.InvalidParameter("Error while parsing type: statement_id.")
 	}
-	st := s.statements.find(id)
+	st := a.find(id)
 	if st == nil {
-		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "The statement " + id + " was not found."}
+		return nil, &api.Error{Status: http.StatusNotFound, Code: "NOT_FOUND", Message: "The statement " + id + " was not found."}
 	}
 	return st, nil
 }
 
-func (s *Server) getStatement(r *http.Request) (any, error) {
-	st, err := s.findStatement(r)
+func (a *API) getStatement(r *http.Request) (any, error) {
+	st, err := a.findStatement(r)
 	if err != nil {
 		return nil, err
 	}
 	return st.response(), nil
 }
 
-func (s *Server) getStatementChunk(r *http.Request) (any, error) {
-	st, err := s.findStatement(r)
+func (a *API) getStatementChunk(r *http.Request) (any, error) {
+	st, err := a.findStatement(r)
 	if err != nil {
 		return nil, err
 	}
 	index, err := strconv.Atoi(r.PathValue("chunk_index"))
 	if err != nil {
-		return nil, invalidParameter("Error while parsing type: chunk_index.")
+		return nil, api.InvalidParameter("Error while parsing type: chunk_index.")
 	}
 	result := st.currentResult()
 	if result == nil {
-		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "The result of the statement " + st.id + " was not found: the statement state should be SUCCEEDED before you can start fetching the result."}
+		return nil, &api.Error{Status: http.StatusNotFound, Code: "NOT_FOUND", Message: "The result of the statement " + st.id + " was not found: the statement state should be SUCCEEDED before you can start fetching the result."}
 	}
 	if index < 0 || index >= len(result.chunks) {
-		return nil, invalidParameter("The chunk_index %d is out of bounds.", index)
+		return nil, api.InvalidParameter("The chunk_index %d is out of bounds.", index)
 	}
 	return result.chunk(st.id, index), nil
 }
 
 // cancelStatement returns {} in any state of the statement, and also if it does not exist.
-func (s *Server) cancelStatement(r *http.Request) (any, error) {
-	if st := s.statements.find(r.PathValue("statement_id")); st != nil {
+func (a *API) cancelStatement(r *http.Request) (any, error) {
+	if st := a.find(r.PathValue("statement_id")); st != nil {
 		st.cancel()
 	}
 	return struct{}{}, nil

@@ -1,4 +1,4 @@
-package workspace
+package statements
 
 import (
 	"context"
@@ -14,32 +14,6 @@ import (
 	"github.com/pinflow/pinflow/local/engine"
 )
 
-// How long statements are kept (Statement Execution API): a result is available for one hour after
-// success, then the statement is CLOSED; a statement is deleted 12 hours after it ended.
-const (
-	resultLifetime    = time.Hour
-	statementLifetime = 12 * time.Hour
-)
-
-// statements holds the statements of this process. After a restart clients get NOT_FOUND and
-// execute them again.
-type statements struct {
-	engine Engine
-	slots  chan struct{}
-	now    func() time.Time
-
-	mu   sync.Mutex
-	byID map[string]*statement
-	work sync.WaitGroup
-	base context.Context
-	stop context.CancelFunc
-}
-
-func newStatements(engine Engine, slots int, now func() time.Time) *statements {
-	base, stop := context.WithCancel(context.Background())
-	return &statements{engine: engine, slots: make(chan struct{}, slots), now: now, byID: map[string]*statement{}, base: base, stop: stop}
-}
-
 // statement is one execution. done is closed when it has ended.
 type statement struct {
 	id     string
@@ -52,47 +26,47 @@ type statement struct {
 	ended  time.Time
 }
 
-func (n *statements) start(request *statementRequest) *statement {
-	ctx, cancel := context.WithCancel(n.base)
+func (a *API) start(request *statementRequest) *statement {
+	ctx, cancel := context.WithCancel(a.base)
 	st := &statement{
 		id: uuid.NewString(), cancel: cancel, done: make(chan struct{}),
 		status: sql.StatementStatus{State: sql.StatementStatePending},
 	}
-	n.sweep()
-	n.mu.Lock()
-	n.byID[st.id] = st
-	n.mu.Unlock()
-	n.work.Go(func() {
+	a.Sweep()
+	a.mu.Lock()
+	a.byID[st.id] = st
+	a.mu.Unlock()
+	a.work.Go(func() {
 		defer close(st.done)
 		defer cancel()
-		n.execute(ctx, st, request)
+		a.execute(ctx, st, request)
 	})
 	return st
 }
 
-func (n *statements) execute(ctx context.Context, st *statement, request *statementRequest) {
+func (a *API) execute(ctx context.Context, st *statement, request *statementRequest) {
 	select {
-	case n.slots <- struct{}{}:
-		defer func() { <-n.slots }()
+	case a.slots <- struct{}{}:
+		defer func() { <-a.slots }()
 	case <-ctx.Done():
-		st.end(sql.StatementStatus{State: sql.StatementStateCanceled}, nil, n.now())
+		st.end(sql.StatementStatus{State: sql.StatementStateCanceled}, nil, a.now())
 		return
 	}
 	st.mu.Lock()
 	st.status.State = sql.StatementStateRunning
 	st.mu.Unlock()
-	result, err := n.run(ctx, request)
+	result, err := a.run(ctx, request)
 	switch {
 	case err == nil:
-		st.end(sql.StatementStatus{State: sql.StatementStateSucceeded}, result, n.now())
+		st.end(sql.StatementStatus{State: sql.StatementStateSucceeded}, result, a.now())
 	case ctx.Err() != nil:
-		st.end(sql.StatementStatus{State: sql.StatementStateCanceled}, nil, n.now())
+		st.end(sql.StatementStatus{State: sql.StatementStateCanceled}, nil, a.now())
 	default:
-		st.end(failure(err), nil, n.now())
+		st.end(failure(err), nil, a.now())
 	}
 }
 
-func (n *statements) run(ctx context.Context, request *statementRequest) (*resultSet, error) {
+func (a *API) run(ctx context.Context, request *statementRequest) (*resultSet, error) {
 	text, params, err := bind(request.Statement, request.given.Parameters)
 	if err != nil {
 		return nil, err
@@ -101,7 +75,7 @@ func (n *statements) run(ctx context.Context, request *statementRequest) (*resul
 	if limit := request.given.RowLimit; limit != nil {
 		q.RowLimit = *limit + 1 // one more, to know whether there are more rows
 	}
-	table, err := n.engine.Query(ctx, q)
+	table, err := a.engine.Query(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -156,36 +130,36 @@ func (st *statement) currentResult() *resultSet {
 	return st.result
 }
 
-func (n *statements) find(id string) *statement {
-	n.sweep()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.byID[id]
+func (a *API) find(id string) *statement {
+	a.Sweep()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.byID[id]
 }
 
-// sweep closes statements with expired results and deletes those that ended long ago.
-func (n *statements) sweep() {
-	now := n.now()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for id, st := range n.byID {
+// Sweep closes statements with expired results and deletes those that ended long ago.
+func (a *API) Sweep() {
+	now := a.now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, st := range a.byID {
 		st.mu.Lock()
 		switch age := now.Sub(st.ended); {
 		case st.ended.IsZero():
-		case age >= statementLifetime:
-			delete(n.byID, id)
-		case age >= resultLifetime && st.status.State == sql.StatementStateSucceeded:
+		case age >= Lifetime:
+			delete(a.byID, id)
+		case age >= ResultLifetime && st.status.State == sql.StatementStateSucceeded:
 			st.status.State, st.result = sql.StatementStateClosed, nil
 		}
 		st.mu.Unlock()
 	}
 }
 
-// drain waits until all statements have ended or ctx is done, then cancels what is left and waits
+// Drain waits until all statements have ended or ctx is done, then cancels what is left and waits
 // for that.
-func (n *statements) drain(ctx context.Context) {
-	release := context.AfterFunc(ctx, n.stop)
-	n.work.Wait()
+func (a *API) Drain(ctx context.Context) {
+	release := context.AfterFunc(ctx, a.stop)
+	a.work.Wait()
 	release()
-	n.stop()
+	a.stop()
 }

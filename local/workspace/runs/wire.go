@@ -1,20 +1,19 @@
-package workspace
+package runs
 
 import (
 	"fmt"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
+
+	"github.com/pinflow/pinflow/local/workspace/api"
 )
 
-// userName is the only user of the workspace.
-const userName = "local"
-
-func (s *Server) runPage(r *run) string {
-	return fmt.Sprintf("%s/jobs/%d/runs/%d", s.URL(), r.JobID, r.ID)
+func (a *API) runPage(r *Run) string {
+	return fmt.Sprintf("%s/jobs/%d/runs/%d", a.options.URL, r.JobID, r.ID)
 }
 
-func (s *Server) taskPage(r *run, t *taskRun) string {
-	return fmt.Sprintf("%s#task-%d", s.runPage(r), t.ID)
+func (a *API) taskPage(r *Run, t *TaskRun) string {
+	return fmt.Sprintf("%s#task-%d", a.runPage(r), t.ID)
 }
 
 // states returns the two objects with the state of a run or task: the deprecated state, and the
@@ -45,7 +44,7 @@ func duration(from, to int64) int64 {
 	return to - from
 }
 
-func (s *Server) wireTask(r *run, t *taskRun) jobs.RunTask {
+func (a *API) wireTask(r *Run, t *TaskRun) jobs.RunTask {
 	state, status := states(t.Phase, t.Outcome)
 	runIf := t.Spec.RunIf
 	if runIf == "" {
@@ -69,22 +68,22 @@ func (s *Server) wireTask(r *run, t *taskRun) jobs.RunTask {
 		EndTime:           t.Ended,
 		ExecutionDuration: duration(t.Started, t.Ended),
 		RunDuration:       duration(t.Started, t.Ended),
-		RunPageUrl:        s.taskPage(r, t),
+		RunPageUrl:        a.taskPage(r, t),
 		State:             state,
 		Status:            status,
 	}
 }
 
-func (s *Server) wireTasks(r *run) []jobs.RunTask {
+func (a *API) wireTasks(r *Run) []jobs.RunTask {
 	tasks := make([]jobs.RunTask, 0, len(r.Tasks))
 	for _, t := range r.Tasks {
-		tasks = append(tasks, s.wireTask(r, t))
+		tasks = append(tasks, a.wireTask(r, t))
 	}
 	return tasks
 }
 
 // wireRun returns a job run as in runs/get.
-func (s *Server) wireRun(r *run) jobs.Run {
+func (a *API) wireRun(r *Run) jobs.Run {
 	state, status := states(r.Phase, r.Outcome)
 	return jobs.Run{
 		JobId:                r.JobID,
@@ -94,22 +93,22 @@ func (s *Server) wireRun(r *run) jobs.Run {
 		OriginalAttemptRunId: r.ID,
 		RunName:              r.Name,
 		RunType:              jobs.RunTypeSubmitRun,
-		RunPageUrl:           s.runPage(r),
-		CreatorUserName:      userName,
+		RunPageUrl:           a.runPage(r),
+		CreatorUserName:      api.UserName,
 		Trigger:              jobs.TriggerTypeOneTime,
 		StartTime:            r.Submitted,
 		EndTime:              r.Ended,
 		RunDuration:          duration(r.Submitted, r.Ended),
 		State:                state,
 		Status:               status,
-		Tasks:                s.wireTasks(r),
+		Tasks:                a.wireTasks(r),
 	}
 }
 
 // wireTaskRun returns the run of a task as in runs/get and runs/get-output.
-func (s *Server) wireTaskRun(r *run, t *taskRun) jobs.Run {
-	task := s.wireTask(r, t)
-	shown := s.wireRun(r)
+func (a *API) wireTaskRun(r *Run, t *TaskRun) jobs.Run {
+	task := a.wireTask(r, t)
+	shown := a.wireRun(r)
 	shown.RunId, shown.NumberInJob, shown.OriginalAttemptRunId = t.ID, t.ID, t.ID
 	shown.RunName = t.Spec.TaskKey
 	shown.RunPageUrl = task.RunPageUrl
@@ -121,7 +120,7 @@ func (s *Server) wireTaskRun(r *run, t *taskRun) jobs.Run {
 }
 
 // wireBaseRun returns a job run as in runs/list.
-func (s *Server) wireBaseRun(r *run, expandTasks bool) jobs.BaseRun {
+func (a *API) wireBaseRun(r *Run, expandTasks bool) jobs.BaseRun {
 	state, status := states(r.Phase, r.Outcome)
 	shown := jobs.BaseRun{
 		JobId:                r.JobID,
@@ -131,8 +130,8 @@ func (s *Server) wireBaseRun(r *run, expandTasks bool) jobs.BaseRun {
 		OriginalAttemptRunId: r.ID,
 		RunName:              r.Name,
 		RunType:              jobs.RunTypeSubmitRun,
-		RunPageUrl:           s.runPage(r),
-		CreatorUserName:      userName,
+		RunPageUrl:           a.runPage(r),
+		CreatorUserName:      api.UserName,
 		Trigger:              jobs.TriggerTypeOneTime,
 		StartTime:            r.Submitted,
 		EndTime:              r.Ended,
@@ -141,7 +140,7 @@ func (s *Server) wireBaseRun(r *run, expandTasks bool) jobs.BaseRun {
 		Status:               status,
 	}
 	if expandTasks {
-		shown.Tasks = s.wireTasks(r)
+		shown.Tasks = a.wireTasks(r)
 	}
 	return shown
 }

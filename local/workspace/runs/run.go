@@ -1,12 +1,12 @@
-package workspace
+package runs
 
 import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 )
 
-// run is a stored job run: its submission and its state. Times are milliseconds since the epoch; 0
+// Run is a stored job run: its submission and its state. Times are milliseconds since the epoch; 0
 // is not set.
-type run struct {
+type Run struct {
 	ID             int64      `json:"run_id"`
 	JobID          int64      `json:"job_id"`
 	Name           string     `json:"name"`
@@ -16,11 +16,11 @@ type run struct {
 	Ended          int64      `json:"ended,omitempty"`
 	Phase          phase      `json:"phase"`
 	Outcome        outcome    `json:"outcome"`
-	Tasks          []*taskRun `json:"tasks"`
+	Tasks          []*TaskRun `json:"tasks"`
 }
 
-// taskRun is the run of one task. Its run id is that of its output.
-type taskRun struct {
+// TaskRun is the run of one task. Its run id is that of its output.
+type TaskRun struct {
 	ID      int64           `json:"run_id"`
 	Spec    jobs.SubmitTask `json:"spec"`
 	Started int64           `json:"started,omitempty"`
@@ -43,19 +43,34 @@ const (
 	phaseTerminated  = jobs.RunLifecycleStateV2StateTerminated
 )
 
-func (r *run) active() bool { return r.Phase != phaseTerminated }
+// Active reports whether the run has not ended yet.
+func (r *Run) Active() bool { return r.Phase != phaseTerminated }
 
-func (t *taskRun) active() bool { return t.Phase != phaseTerminated }
+// Active reports whether the task has not ended yet.
+func (t *TaskRun) Active() bool { return t.Phase != phaseTerminated }
+
+// State returns the state in one word: the result of a run that has ended, its phase otherwise.
+func (r *Run) State() string { return stateWord(r.Phase, r.Outcome) }
+
+// State returns the state in one word: the result of a task that has ended, its phase otherwise.
+func (t *TaskRun) State() string { return stateWord(t.Phase, t.Outcome) }
+
+func stateWord(p phase, o outcome) string {
+	if p == phaseTerminated {
+		return string(o.Result)
+	}
+	return string(p)
+}
 
 // end ends the task with an outcome at a time in milliseconds.
-func (t *taskRun) end(o outcome, now int64) {
+func (t *TaskRun) end(o outcome, now int64) {
 	t.Phase, t.Outcome, t.Ended = phaseTerminated, o, now
 }
 
 // end closes the run and whatever of it is still open.
-func (r *run) end(o outcome, now int64) {
+func (r *Run) end(o outcome, now int64) {
 	for _, t := range r.Tasks {
-		if t.active() {
+		if t.Active() {
 			t.end(o, now)
 		}
 	}
@@ -63,7 +78,7 @@ func (r *run) end(o outcome, now int64) {
 }
 
 // task finds a task by its run id, or gives nil.
-func (r *run) task(taskRunID int64) *taskRun {
+func (r *Run) task(taskRunID int64) *TaskRun {
 	for _, t := range r.Tasks {
 		if t.ID == taskRunID {
 			return t

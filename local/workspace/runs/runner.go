@@ -1,4 +1,4 @@
-package workspace
+package runs
 
 import (
 	"context"
@@ -18,12 +18,12 @@ var (
 // runner executes runs: each in goroutines of its own, at most cap(slots) tasks at once over all
 // runs. A task without a slot stays PENDING.
 type runner struct {
-	store  *store
-	tree   *tree
-	engine Engine
-	slots  chan struct{}
-	now    func() time.Time
-	log    *slog.Logger
+	store     *store
+	notebooks Notebooks
+	engine    Engine
+	slots     chan struct{}
+	now       func() time.Time
+	log       *slog.Logger
 
 	mu     sync.Mutex
 	active map[int64]*execution // by run id, and by the run id of each task
@@ -32,16 +32,16 @@ type runner struct {
 	stop   context.CancelCauseFunc
 }
 
-func newRunner(store *store, tree *tree, engine Engine, slots int, now func() time.Time, log *slog.Logger) *runner {
+func newRunner(store *store, o Options) *runner {
 	base, stop := context.WithCancelCause(context.Background())
 	return &runner{
-		store: store, tree: tree, engine: engine, slots: make(chan struct{}, slots), now: now, log: log,
+		store: store, notebooks: o.Notebooks, engine: o.Engine, slots: make(chan struct{}, o.Slots), now: o.Now, log: o.Logger,
 		active: map[int64]*execution{}, base: base, stop: stop,
 	}
 }
 
 // start executes a stored run in the background. The runner owns r from here on.
-func (n *runner) start(r *run) {
+func (n *runner) start(r *Run) {
 	x := &execution{runner: n, run: r, tasks: map[int64]*execTask{}}
 	ctx, cancel := context.WithCancelCause(n.base)
 	x.cancel = cancel
@@ -69,7 +69,7 @@ func (n *runner) cancel(runID int64) {
 	}
 }
 
-func (n *runner) forget(r *run) {
+func (n *runner) forget(r *Run) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.active, r.ID)

@@ -202,8 +202,8 @@ func TestStatement(t *testing.T) {
 			`{"statement":"` + strings.Repeat("x", 16<<20+1) + `","warehouse_id":"local"}`: {"INVALID_PARAMETER_VALUE", "16 MiB"},
 		} {
 			status, _, answer := w.call(http.MethodPost, "/api/2.0/sql/statements", testToken, body)
-			require.Equal(t, http.StatusBadRequest, status, shorten(body, 100))
-			require.Equal(t, want.code, answer["error_code"], shorten(body, 100))
+			require.Equal(t, http.StatusBadRequest, status, body[:min(len(body), 100)])
+			require.Equal(t, want.code, answer["error_code"], body[:min(len(body), 100)])
 			require.Contains(t, answer["message"], want.message)
 		}
 		_, err := w.statements.GetStatementByStatementId(t.Context(), "abc")

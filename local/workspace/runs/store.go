@@ -1,4 +1,4 @@
-package workspace
+package runs
 
 import (
 	"context"
@@ -19,7 +19,8 @@ import (
 type store struct{ db *sql.DB }
 
 var (
-	errRunMissing = errors.New("no such run")
+	// ErrMissing is the error for a run that does not exist.
+	ErrMissing = errors.New("no such run")
 	// errTokenDeleted is the error for an idempotency token whose run was deleted: the API
 	// documents an error, and no second run.
 	errTokenDeleted = errors.New("the run with this idempotency token was deleted")
@@ -71,7 +72,7 @@ func (s *store) ping(ctx context.Context) error { return s.db.PingContext(ctx) }
 
 // submit stores a new run and sets its id and those of its tasks. If a run with the same token
 // exists, it stores nothing and returns that run's id.
-func (s *store) submit(ctx context.Context, r *run) (id int64, created bool, err error) {
+func (s *store) submit(ctx context.Context, r *Run) (id int64, created bool, err error) {
 	err = s.transaction(ctx, func(tx *sql.Tx) error {
 		if r.Token != "" {
 			var deleted bool
@@ -92,7 +93,7 @@ func (s *store) submit(ctx context.Context, r *run) (id int64, created bool, err
 	return id, created && err == nil, err
 }
 
-func (s *store) insert(ctx context.Context, tx *sql.Tx, r *run) (int64, error) {
+func (s *store) insert(ctx context.Context, tx *sql.Tx, r *Run) (int64, error) {
 	var next int64
 	if err := tx.QueryRowContext(ctx, `UPDATE ids SET next = next + ? RETURNING next`, 2+len(r.Tasks)).Scan(&next); err != nil {
 		return 0, err
@@ -123,7 +124,7 @@ func (s *store) insert(ctx context.Context, tx *sql.Tx, r *run) (int64, error) {
 }
 
 // save writes the state of a run that was submitted.
-func (s *store) save(ctx context.Context, r *run) error {
+func (s *store) save(ctx context.Context, r *Run) error {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("save run %d: %w", r.ID, err)
@@ -134,12 +135,12 @@ func (s *store) save(ctx context.Context, r *run) error {
 	return nil
 }
 
-// find returns a run by its id or by that of one of its tasks, or errRunMissing.
-func (s *store) find(ctx context.Context, runID int64) (*run, error) {
+// find returns a run by its id or by that of one of its tasks, or ErrMissing.
+func (s *store) find(ctx context.Context, runID int64) (*Run, error) {
 	var body string
 	err := s.db.QueryRowContext(ctx, `SELECT body FROM runs WHERE run_id = ?1 OR run_id = (SELECT parent_run_id FROM task_runs WHERE run_id = ?1)`, runID).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, errRunMissing
+		return nil, ErrMissing
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read run %d: %w", runID, err)
@@ -147,8 +148,8 @@ func (s *store) find(ctx context.Context, runID int64) (*run, error) {
 	return decodeRun(body)
 }
 
-func decodeRun(body string) (*run, error) {
-	var r run
+func decodeRun(body string) (*Run, error) {
+	var r Run
 	if err := json.Unmarshal([]byte(body), &r); err != nil {
 		return nil, fmt.Errorf("read a stored run: %w", err)
 	}
@@ -170,7 +171,7 @@ type listFilter struct {
 
 // list returns at most limit runs, newest first, and whether there are more in the direction of the
 // listing.
-func (s *store) list(ctx context.Context, f listFilter) (runs []*run, more bool, err error) {
+func (s *store) list(ctx context.Context, f listFilter) (runs []*Run, more bool, err error) {
 	where, args := f.where()
 	order := "DESC"
 	if f.after != nil {
@@ -222,7 +223,7 @@ func (f listFilter) where() (string, []any) {
 	return strings.Join(conditions, " AND "), args
 }
 
-func scanRuns(rows *sql.Rows) (runs []*run, err error) {
+func scanRuns(rows *sql.Rows) (runs []*Run, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var body string

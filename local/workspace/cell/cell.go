@@ -1,4 +1,5 @@
-package workspace
+// Package cell formats values as the texts of the Statement Execution API's JSON_ARRAY.
+package cell
 
 import (
 	"bytes"
@@ -11,9 +12,9 @@ import (
 	"time"
 )
 
-// cellText returns a value as in JSON_ARRAY: a text, or nil for NULL. Numbers have Java's format,
+// Text returns a value as in JSON_ARRAY: a text, or nil for NULL. Numbers have Java's format,
 // times have milliseconds, and an array is JSON text with texts as its leaves.
-func cellText(value any, typeText string) *string {
+func Text(value any, typeText string) *string {
 	if value == nil {
 		return nil
 	}

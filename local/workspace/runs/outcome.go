@@ -1,10 +1,12 @@
-package workspace
+package runs
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
+
+	"github.com/pinflow/pinflow/local/workspace/api"
 )
 
 // outcome is the end of a run or task. The API has it twice: in the deprecated state (life cycle
@@ -56,7 +58,7 @@ func notebookMissing(path string) outcome {
 	return outcome{
 		LifeCycle: jobs.RunLifeCycleStateInternalError, Result: jobs.RunResultStateFailed,
 		Code: jobs.TerminationCodeCodeResourceNotFound, Type: jobs.TerminationTypeTypeClientError,
-		Message: fmt.Sprintf("Unable to access the notebook %q in the workspace. Either it does not exist, or the identity used to run this job, %s, lacks the required permissions.", path, userName),
+		Message: fmt.Sprintf("Unable to access the notebook %q in the workspace. Either it does not exist, or the identity used to run this job, %s, lacks the required permissions.", path, api.UserName),
 	}
 }
 
@@ -82,7 +84,7 @@ func internalError(message string) outcome {
 // rollUp returns the outcome of a run whose tasks have all ended. As the Jobs API documents, the
 // leaves decide. The deprecated life cycle of a run with a failed leaf is INTERNAL_ERROR, although
 // that of its tasks is TERMINATED.
-func rollUp(tasks []*taskRun) outcome {
+func rollUp(tasks []*TaskRun) outcome {
 	hasChild := map[string]bool{}
 	for _, t := range tasks {
 		for _, parent := range t.Spec.DependsOn {
@@ -90,7 +92,7 @@ func rollUp(tasks []*taskRun) outcome {
 		}
 	}
 	var anyFailed bool
-	var leafCanceled, leafFailed *taskRun
+	var leafCanceled, leafFailed *TaskRun
 	for _, t := range tasks {
 		failed, stopped := t.Outcome.failed(), t.Outcome.canceled()
 		anyFailed = anyFailed || failed || stopped
@@ -118,9 +120,9 @@ func rollUp(tasks []*taskRun) outcome {
 
 // runFailed returns the outcome of a failed run. It names the tasks that failed, not those that
 // could not run; the code is that of the first.
-func runFailed(tasks []*taskRun) outcome {
+func runFailed(tasks []*TaskRun) outcome {
 	var sentences []string
-	var first *taskRun
+	var first *TaskRun
 	for _, t := range tasks {
 		if !t.Outcome.failed() || t.Outcome.Result == jobs.RunResultStateUpstreamFailed {
 			continue

@@ -1,4 +1,4 @@
-package workspace
+package tree
 
 import (
 	"encoding/base64"
@@ -11,33 +11,34 @@ import (
 	"strings"
 
 	"github.com/databricks/databricks-sdk-go/service/workspace"
+
+	"github.com/pinflow/pinflow/local/workspace/api"
 )
 
 // maxNotebook limits the content of import and export: 10 MB (Workspace API, import and export,
 // MAX_NOTEBOOK_SIZE_EXCEEDED).
 const maxNotebook = 10 << 20
 
-func pathMissing(p string) *apiError {
-	return &apiError{http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "Path (" + p + ") doesn't exist."}
+func pathMissing(p string) *api.Error {
+	return &api.Error{Status: http.StatusNotFound, Code: "RESOURCE_DOES_NOT_EXIST", Message: "Path (" + p + ") doesn't exist."}
 }
 
-func pathTaken(p string) *apiError {
-	return &apiError{http.StatusBadRequest, "RESOURCE_ALREADY_EXISTS", "Path (" + p + ") already exists."}
+func pathTaken(p string) *api.Error {
+	return &api.Error{Status: http.StatusBadRequest, Code: "RESOURCE_ALREADY_EXISTS", Message: "Path (" + p + ") already exists."}
 }
 
-func tooLarge(size int) *apiError {
-	return &apiError{http.StatusBadRequest, "MAX_NOTEBOOK_SIZE_EXCEEDED",
-		"File size imported is (" + strconv.Itoa(size) + " bytes), exceeded max size (" + strconv.Itoa(maxNotebook) + " bytes)"}
+func tooLarge(size int) *api.Error {
+	return &api.Error{Status: http.StatusBadRequest, Code: "MAX_NOTEBOOK_SIZE_EXCEEDED", Message: "File size imported is (" + strconv.Itoa(size) + " bytes), exceeded max size (" + strconv.Itoa(maxNotebook) + " bytes)"}
 }
 
 // findObject returns the object at the path of a request.
-func (s *Server) findObject(text string) (object, error) {
+func (t *Tree) findObject(text string) (object, error) {
 	p, err := cleanPath(text)
 	if err != nil {
 		return object{}, err
 	}
-	o, err := s.tree.find(p)
-	if errors.Is(err, errPathMissing) {
+	o, err := t.find(p)
+	if errors.Is(err, ErrMissing) {
 		return object{}, pathMissing(text)
 	}
 	return o, err
@@ -45,7 +46,7 @@ func (s *Server) findObject(text string) (object, error) {
 
 // importObject stores a notebook (format SOURCE with a language), or a notebook or file by its
 // extension and first line (AUTO). The content is base64 in JSON, or a file in a multipart form.
-func (s *Server) importObject(r *http.Request) (any, error) {
+func (t *Tree) importObject(r *http.Request) (any, error) {
 	request, content, err := readImport(r)
 	if err != nil {
 		return nil, err
@@ -61,23 +62,23 @@ func (s *Server) importObject(r *http.Request) (any, error) {
 	case "", workspace.ImportFormatSource:
 		format, ok := formatOf(request.Language)
 		if !ok {
-			return nil, invalidParameter("The language must be set to SQL, PYTHON, SCALA or R to import a notebook as SOURCE; it is %q.", request.Language)
+			return nil, api.InvalidParameter("The language must be set to SQL, PYTHON, SCALA or R to import a notebook as SOURCE; it is %q.", request.Language)
 		}
-		err = s.tree.writeNotebook(p, format, content, request.Overwrite)
+		err = t.writeNotebook(p, format, content, request.Overwrite)
 	case workspace.ImportFormatAuto:
 		format, ok := formatByEnding(path.Ext(p))
 		if ok && hasHeader(content, format.header) {
 			p = strings.TrimSuffix(p, path.Ext(p))
-			err = s.tree.writeNotebook(p, format, content, request.Overwrite)
+			err = t.writeNotebook(p, format, content, request.Overwrite)
 		} else {
-			err = s.tree.writeFile(p, content, request.Overwrite)
+			err = t.writeFile(p, content, request.Overwrite)
 		}
 	default:
-		return nil, invalidParameter("The format %q is not supported by this workspace; use SOURCE or AUTO.", request.Format)
+		return nil, api.InvalidParameter("The format %q is not supported by this workspace; use SOURCE or AUTO.", request.Format)
 	}
 	switch {
-	case errors.Is(err, errPathMissing):
-		return nil, &apiError{http.StatusNotFound, "RESOURCE_DOES_NOT_EXIST", "The parent folder (" + path.Dir(p) + ") does not exist."}
+	case errors.Is(err, ErrMissing):
+		return nil, &api.Error{Status: http.StatusNotFound, Code: "RESOURCE_DOES_NOT_EXIST", Message: "The parent folder (" + path.Dir(p) + ") does not exist."}
 	case errors.Is(err, errPathTaken):
 		return nil, pathTaken(p)
 	}
@@ -89,23 +90,23 @@ func readImport(r *http.Request) (workspace.Import, []byte, error) {
 		return readImportForm(r)
 	}
 	var request workspace.Import
-	if err := readBody(r, &request); err != nil {
+	if err := api.ReadBody(r, &request); err != nil {
 		return request, nil, err
 	}
 	content, err := base64.StdEncoding.DecodeString(request.Content)
 	if err != nil {
-		return request, nil, invalidParameter("The content is not valid base64: %v", err)
+		return request, nil, api.InvalidParameter("The content is not valid base64: %v", err)
 	}
 	return request, content, nil
 }
 
 func readImportForm(r *http.Request) (workspace.Import, []byte, error) {
-	if err := r.ParseMultipartForm(maxBody); err != nil {
-		return workspace.Import{}, nil, malformedRequest("The form could not be read: %v", err)
+	if err := r.ParseMultipartForm(api.MaxBody); err != nil {
+		return workspace.Import{}, nil, api.MalformedRequest("The form could not be read: %v", err)
 	}
 	overwrite, err := strconv.ParseBool(r.FormValue("overwrite"))
 	if err != nil && r.FormValue("overwrite") != "" {
-		return workspace.Import{}, nil, invalidParameter("Invalid value %q for the parameter overwrite: expected true or false.", r.FormValue("overwrite"))
+		return workspace.Import{}, nil, api.InvalidParameter("Invalid value %q for the parameter overwrite: expected true or false.", r.FormValue("overwrite"))
 	}
 	request := workspace.Import{
 		Path:      r.FormValue("path"),
@@ -115,7 +116,7 @@ func readImportForm(r *http.Request) (workspace.Import, []byte, error) {
 	}
 	file, _, err := r.FormFile("content")
 	if err != nil {
-		return request, nil, missingField("content")
+		return request, nil, api.MissingField("content")
 	}
 	defer file.Close()
 	content, err := io.ReadAll(file)
@@ -124,25 +125,25 @@ func readImportForm(r *http.Request) (workspace.Import, []byte, error) {
 
 // exportObject returns the source of a notebook or the content of a file: as base64 in JSON, or
 // unchanged with direct_download.
-func (s *Server) exportObject(r *http.Request) (any, error) {
-	q := newQuery(r)
-	text, format, direct := q.text("path"), workspace.ExportFormat(q.text("format")), q.boolean("direct_download")
-	if q.err != nil {
-		return nil, q.err
+func (t *Tree) exportObject(r *http.Request) (any, error) {
+	q := api.NewQuery(r)
+	text, format, direct := q.Text("path"), workspace.ExportFormat(q.Text("format")), q.Boolean("direct_download")
+	if q.Err() != nil {
+		return nil, q.Err()
 	}
 	switch format {
 	case "", workspace.ExportFormatSource, workspace.ExportFormatAuto:
 	default:
-		return nil, invalidParameter("The format %q is not supported by this workspace; use SOURCE or AUTO.", format)
+		return nil, api.InvalidParameter("The format %q is not supported by this workspace; use SOURCE or AUTO.", format)
 	}
-	o, err := s.findObject(text)
+	o, err := t.findObject(text)
 	if err != nil {
 		return nil, err
 	}
 	if o.kind == workspace.ObjectTypeDirectory {
-		return nil, invalidParameter("Path (%s) is a directory. This workspace exports single notebooks and files; list the directory and export each.", text)
+		return nil, api.InvalidParameter("Path (%s) is a directory. This workspace exports single notebooks and files; list the directory and export each.", text)
 	}
-	content, err := s.tree.read(o)
+	content, err := t.read(o)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +151,7 @@ func (s *Server) exportObject(r *http.Request) (any, error) {
 		return nil, tooLarge(len(content))
 	}
 	if direct {
-		return download{name: path.Base(o.disk), content: content}, nil
+		return api.Download{Name: path.Base(o.disk), Content: content}, nil
 	}
 	return workspace.ExportResponse{
 		Content:  base64.StdEncoding.EncodeToString(content),
@@ -158,8 +159,8 @@ func (s *Server) exportObject(r *http.Request) (any, error) {
 	}, nil
 }
 
-func (s *Server) getStatus(r *http.Request) (any, error) {
-	o, err := s.findObject(newQuery(r).text("path"))
+func (t *Tree) getStatus(r *http.Request) (any, error) {
+	o, err := t.findObject(api.NewQuery(r).Text("path"))
 	if err != nil {
 		return nil, err
 	}
@@ -186,19 +187,19 @@ func (o object) info() workspace.ObjectInfo {
 }
 
 // listObjects lists a directory, or the object itself if it is not a directory.
-func (s *Server) listObjects(r *http.Request) (any, error) {
-	q := newQuery(r)
-	modifiedAfter := q.integer("notebooks_modified_after")
-	if q.err != nil {
-		return nil, q.err
+func (t *Tree) listObjects(r *http.Request) (any, error) {
+	q := api.NewQuery(r)
+	modifiedAfter := q.Integer("notebooks_modified_after")
+	if q.Err() != nil {
+		return nil, q.Err()
 	}
-	o, err := s.findObject(q.text("path"))
+	o, err := t.findObject(q.Text("path"))
 	if err != nil {
 		return nil, err
 	}
 	objects := []object{o}
 	if o.kind == workspace.ObjectTypeDirectory {
-		if objects, err = s.tree.children(o); err != nil {
+		if objects, err = t.children(o); err != nil {
 			return nil, err
 		}
 	}
@@ -212,43 +213,43 @@ func (s *Server) listObjects(r *http.Request) (any, error) {
 	return response, nil
 }
 
-func (s *Server) makeDirectories(r *http.Request) (any, error) {
+func (t *Tree) makeFolders(r *http.Request) (any, error) {
 	var request workspace.Mkdirs
-	if err := readBody(r, &request); err != nil {
+	if err := api.ReadBody(r, &request); err != nil {
 		return nil, err
 	}
 	p, err := cleanPath(request.Path)
 	if err != nil {
 		return nil, err
 	}
-	taken, err := s.tree.makeDirectories(p)
+	taken, err := t.makeDirectories(p)
 	if errors.Is(err, errPathTaken) {
-		return nil, &apiError{http.StatusBadRequest, "RESOURCE_ALREADY_EXISTS", taken + " already exists and it is not a folder"}
+		return nil, &api.Error{Status: http.StatusBadRequest, Code: "RESOURCE_ALREADY_EXISTS", Message: taken + " already exists and it is not a folder"}
 	}
 	return struct{}{}, err
 }
 
-func (s *Server) deleteObject(r *http.Request) (any, error) {
+func (t *Tree) deleteObject(r *http.Request) (any, error) {
 	var request workspace.Delete
-	if err := readBody(r, &request); err != nil {
+	if err := api.ReadBody(r, &request); err != nil {
 		return nil, err
 	}
-	o, err := s.findObject(request.Path)
+	o, err := t.findObject(request.Path)
 	if err != nil {
 		return nil, err
 	}
 	switch o.path {
 	case "/", "/Shared", "/Users":
-		return nil, &apiError{http.StatusBadRequest, "DIRECTORY_PROTECTED", "Folder (" + request.Path + ") is protected"}
+		return nil, &api.Error{Status: http.StatusBadRequest, Code: "DIRECTORY_PROTECTED", Message: "Folder (" + request.Path + ") is protected"}
 	}
 	if o.kind == workspace.ObjectTypeDirectory && !request.Recursive {
-		inside, err := s.tree.children(o)
+		inside, err := t.children(o)
 		if err != nil {
 			return nil, err
 		}
 		if len(inside) > 0 {
-			return nil, &apiError{http.StatusBadRequest, "DIRECTORY_NOT_EMPTY", "Folder (" + request.Path + ") is not empty"}
+			return nil, &api.Error{Status: http.StatusBadRequest, Code: "DIRECTORY_NOT_EMPTY", Message: "Folder (" + request.Path + ") is not empty"}
 		}
 	}
-	return struct{}{}, s.tree.remove(o)
+	return struct{}{}, t.remove(o)
 }

@@ -16,7 +16,7 @@ import (
 
 // startWithRuns returns a workspace with n ended runs, a minute apart, oldest first.
 func startWithRuns(t *testing.T, n int, clock *clock, o Options) (*testWorkspace, []int64) {
-	o.now = clock.Now
+	o.Now = clock.Now
 	w := startWorkspace(t, o)
 	w.importSQL("/Shared/a", "SELECT 1")
 	var ids []int64
@@ -97,7 +97,7 @@ func TestList(t *testing.T) {
 		t.Parallel()
 		clock := newClock()
 		block := newBlocking()
-		w := startWorkspace(t, Options{now: clock.Now, Engine: &fakeEngine{runNotebook: func(ctx context.Context, source string, params map[string]string) (*engine.Table, error) {
+		w := startWorkspace(t, Options{Now: clock.Now, Engine: &fakeEngine{runNotebook: func(ctx context.Context, source string, params map[string]string) (*engine.Table, error) {
 			if params["block"] != "" {
 				return block.run(ctx, source, params)
 			}

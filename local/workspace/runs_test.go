@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/workspace/runs"
 )
 
 func TestRun(t *testing.T) {
@@ -254,18 +255,18 @@ func TestRuns(t *testing.T) {
 	t.Run("are_removed_after60_days", func(t *testing.T) {
 		t.Parallel()
 		clock, dir := newClock(), t.TempDir()
-		w := startWorkspace(t, Options{DataDir: dir, now: clock.Now})
+		w := startWorkspace(t, Options{DataDir: dir, Now: clock.Now})
 		w.importSQL("/Shared/a", "SELECT 1")
 		request := jobs.SubmitRun{IdempotencyToken: "once", Tasks: []jobs.SubmitTask{notebookTask("a", "/Shared/a")}}
 		id := w.submit(request)
 		w.waitEnded(id)
 		w.stop()
-		clock.advance(runLifetime - time.Second)
-		w = startWorkspace(t, Options{DataDir: dir, now: clock.Now})
+		clock.advance(runs.Lifetime - time.Second)
+		w = startWorkspace(t, Options{DataDir: dir, Now: clock.Now})
 		w.get(id)
 		w.stop()
 		clock.advance(2 * time.Second)
-		w = startWorkspace(t, Options{DataDir: dir, now: clock.Now})
+		w = startWorkspace(t, Options{DataDir: dir, Now: clock.Now})
 		_, err := w.jobs.GetRun(t.Context(), jobs.GetRunRequest{RunId: id})
 		require.ErrorIs(t, err, apierr.ErrResourceDoesNotExist)
 		require.NotEqual(t, id, w.submit(request), "an expired run frees its token")

@@ -303,7 +303,7 @@ func TestTree(t *testing.T) {
 		require.NoError(t, os.WriteFile(onDisk, []byte("-- Databricks notebook source\r\nSELECT 2"), 0o644))
 		edited, _ := w.export("/Shared/a")
 		require.Contains(t, edited, "SELECT 2", "an edited file is the notebook")
-		drafts, err := os.ReadDir(filepath.Join(dir, "workspace", temporary))
+		drafts, err := os.ReadDir(filepath.Join(dir, "workspace", ".tmp"))
 		require.NoError(t, err)
 		require.Empty(t, drafts)
 	})

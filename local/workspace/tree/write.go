@@ -1,4 +1,4 @@
-package workspace
+package tree
 
 import (
 	"errors"
@@ -11,20 +11,20 @@ import (
 )
 
 // writeNotebook stores a notebook at a clean path; writeFile stores a file. It returns
-// errPathMissing if the folder does not exist, and errPathTaken for an existing object: overwrite
+// ErrMissing if the folder does not exist, and errPathTaken for an existing object: overwrite
 // replaces only an object of the same kind.
-func (t *tree) writeNotebook(p string, format notebookFormat, source []byte, overwrite bool) error {
+func (t *Tree) writeNotebook(p string, format notebookFormat, source []byte, overwrite bool) error {
 	if !hasHeader(source, format.header) {
 		source = append([]byte(format.header+"\n"), source...)
 	}
 	return t.write(p, diskPath(p)+format.ending, workspace.ObjectTypeNotebook, source, overwrite)
 }
 
-func (t *tree) writeFile(p string, content []byte, overwrite bool) error {
+func (t *Tree) writeFile(p string, content []byte, overwrite bool) error {
 	return t.write(p, diskPath(p), workspace.ObjectTypeFile, content, overwrite)
 }
 
-func (t *tree) write(p, disk string, kind workspace.ObjectType, content []byte, overwrite bool) error {
+func (t *Tree) write(p, disk string, kind workspace.ObjectType, content []byte, overwrite bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	parent, err := t.lookup(path.Dir(p))
@@ -32,17 +32,17 @@ func (t *tree) write(p, disk string, kind workspace.ObjectType, content []byte, 
 		return err
 	}
 	if parent.kind != workspace.ObjectTypeDirectory {
-		return errPathMissing
+		return ErrMissing
 	}
 	old, err := t.lookup(p)
 	switch {
 	case err == nil && (!overwrite || old.kind != kind):
 		return errPathTaken
-	case err != nil && !errors.Is(err, errPathMissing):
+	case err != nil && !errors.Is(err, ErrMissing):
 		return err
 	}
 	if _, err := t.root.Stat(disk); err == nil && disk != old.disk {
-		return errPathTaken // the file of another object: see tree
+		return errPathTaken // the file of another object: see Tree
 	}
 	if err := t.replace(disk, content); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (t *tree) write(p, disk string, kind workspace.ObjectType, content []byte, 
 }
 
 // replace writes a file atomically, for readers and across a kill of the process.
-func (t *tree) replace(disk string, content []byte) error {
+func (t *Tree) replace(disk string, content []byte) error {
 	draft := path.Join(temporary, uuid.NewString())
 	file, err := t.root.Create(draft)
 	if err != nil {
@@ -72,7 +72,7 @@ func (t *tree) replace(disk string, content []byte) error {
 
 // makeDirectories creates a folder and its parents. If one of them is not a folder, it returns that
 // path with errPathTaken.
-func (t *tree) makeDirectories(p string) (taken string, err error) {
+func (t *Tree) makeDirectories(p string) (taken string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for at := p; at != "/"; at = path.Dir(at) {
@@ -80,7 +80,7 @@ func (t *tree) makeDirectories(p string) (taken string, err error) {
 		if err == nil && o.kind != workspace.ObjectTypeDirectory {
 			return at, errPathTaken
 		}
-		if err != nil && !errors.Is(err, errPathMissing) {
+		if err != nil && !errors.Is(err, ErrMissing) {
 			return "", err
 		}
 	}
@@ -92,7 +92,7 @@ func (t *tree) makeDirectories(p string) (taken string, err error) {
 }
 
 // remove deletes an object; a folder with its content.
-func (t *tree) remove(o object) error {
+func (t *Tree) remove(o object) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.root.RemoveAll(o.disk)

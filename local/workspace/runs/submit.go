@@ -1,4 +1,4 @@
-package workspace
+package runs
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
+
+	"github.com/pinflow/pinflow/local/workspace/api"
 )
 
 // Limits of jobs/runs/submit, as the Jobs API documents them.
@@ -31,93 +33,93 @@ var taskKeyPattern = regexp.MustCompile(`^[\w-]{1,100}$`)
 // Compute settings (clusters, environments, libraries), access control and notifications are
 // accepted and ignored: all runs share one SQL engine. Unsupported options that would change what a
 // run does are rejected.
-func (s *Server) submitRun(r *http.Request) (any, error) {
+func (a *API) submitRun(r *http.Request) (any, error) {
 	var request jobs.SubmitRun
-	if err := readBody(r, &request); err != nil {
+	if err := api.ReadBody(r, &request); err != nil {
 		return nil, err
 	}
-	if err := s.checkSubmit(request); err != nil {
+	if err := a.checkSubmit(request); err != nil {
 		return nil, err
 	}
-	id, created, err := s.submit(r, request)
+	id, created, err := a.submit(r, request)
 	if errors.Is(err, errTokenDeleted) {
-		return nil, invalidParameter("The run with the idempotency token %q was deleted. Use another token to start a new run.", request.IdempotencyToken)
+		return nil, api.InvalidParameter("The run with the idempotency token %q was deleted. Use another token to start a new run.", request.IdempotencyToken)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if !created {
-		s.log.Info("run found by its idempotency token", "run_id", id, "run_name", request.RunName)
+		a.log.Info("run found by its idempotency token", "run_id", id, "run_name", request.RunName)
 	}
 	return jobs.SubmitRunResponse{RunId: id}, nil
 }
 
-func (s *Server) submit(r *http.Request, request jobs.SubmitRun) (id int64, created bool, err error) {
-	submitted := &run{
+func (a *API) submit(r *http.Request, request jobs.SubmitRun) (id int64, created bool, err error) {
+	submitted := &Run{
 		Name:           request.RunName,
 		Token:          request.IdempotencyToken,
 		TimeoutSeconds: request.TimeoutSeconds,
-		Submitted:      s.now().UnixMilli(),
+		Submitted:      a.now().UnixMilli(),
 		Phase:          phasePending,
 	}
 	if submitted.Name == "" {
 		submitted.Name = defaultRunName
 	}
 	for _, spec := range request.Tasks {
-		t := &taskRun{Spec: spec, Phase: phasePending}
+		t := &TaskRun{Spec: spec, Phase: phasePending}
 		if len(spec.DependsOn) > 0 {
 			t.Phase = phaseBlocked
 		}
 		submitted.Tasks = append(submitted.Tasks, t)
 	}
 	// A stored run must also start, even if the client disconnects.
-	id, created, err = s.store.submit(context.WithoutCancel(r.Context()), submitted)
+	id, created, err = a.store.submit(context.WithoutCancel(r.Context()), submitted)
 	if err != nil || !created {
 		return id, created, err
 	}
-	s.log.Info("run submitted", "run_id", id, "run_name", submitted.Name, "tasks", len(submitted.Tasks))
-	s.runner.start(submitted)
+	a.log.Info("run submitted", "run_id", id, "run_name", submitted.Name, "tasks", len(submitted.Tasks))
+	a.runner.start(submitted)
 	return id, true, nil
 }
 
-func (s *Server) checkSubmit(request jobs.SubmitRun) error {
+func (a *API) checkSubmit(request jobs.SubmitRun) error {
 	switch {
 	case utf8.RuneCountInString(request.IdempotencyToken) > maxTokenLength:
-		return invalidParameter("idempotency_token must have at most %d characters, it has %d.", maxTokenLength, utf8.RuneCountInString(request.IdempotencyToken))
+		return api.InvalidParameter("idempotency_token must have at most %d characters, it has %d.", maxTokenLength, utf8.RuneCountInString(request.IdempotencyToken))
 	case len(request.RunName) > maxRunName:
-		return invalidParameter("run_name must have at most %d bytes, it has %d.", maxRunName, len(request.RunName))
+		return api.InvalidParameter("run_name must have at most %d bytes, it has %d.", maxRunName, len(request.RunName))
 	case request.TimeoutSeconds < 0:
-		return invalidParameter("timeout_seconds must not be negative, it is %d.", request.TimeoutSeconds)
+		return api.InvalidParameter("timeout_seconds must not be negative, it is %d.", request.TimeoutSeconds)
 	case request.GitSource != nil:
-		return invalidParameter("git_source is not supported by this workspace; import the notebook and use the source WORKSPACE.")
+		return api.InvalidParameter("git_source is not supported by this workspace; import the notebook and use the source WORKSPACE.")
 	case len(request.Tasks) == 0:
-		return missingField("tasks")
+		return api.MissingField("tasks")
 	case len(request.Tasks) > maxTasks:
-		return invalidParameter("A run can have at most %d tasks, this one has %d.", maxTasks, len(request.Tasks))
+		return api.InvalidParameter("A run can have at most %d tasks, this one has %d.", maxTasks, len(request.Tasks))
 	}
 	keys := map[string]bool{}
 	for _, task := range request.Tasks {
-		if err := s.checkTask(task); err != nil {
+		if err := a.checkTask(task); err != nil {
 			return err
 		}
 		if keys[task.TaskKey] {
-			return invalidParameter("The task_key %q is used by more than one task.", task.TaskKey)
+			return api.InvalidParameter("The task_key %q is used by more than one task.", task.TaskKey)
 		}
 		keys[task.TaskKey] = true
 	}
 	return checkDependencies(request.Tasks)
 }
 
-func (s *Server) checkTask(task jobs.SubmitTask) error {
+func (a *API) checkTask(task jobs.SubmitTask) error {
 	if task.TaskKey == "" {
-		return missingField("tasks.task_key")
+		return api.MissingField("tasks.task_key")
 	}
 	if !taskKeyPattern.MatchString(task.TaskKey) {
-		return invalidParameter("Invalid task_key %q: it must have 1 to 100 letters, digits, hyphens and underscores.", task.TaskKey)
+		return api.InvalidParameter("Invalid task_key %q: it must have 1 to 100 letters, digits, hyphens and underscores.", task.TaskKey)
 	}
 	notebook := task.NotebookTask
 	if notebook == nil {
-		return invalidParameter("Task %s has no notebook_task, the one type of task that this workspace runs.", task.TaskKey)
+		return api.InvalidParameter("Task %s has no notebook_task, the one type of task that this workspace runs.", task.TaskKey)
 	}
 	parameters, err := json.Marshal(notebook.BaseParameters)
 	if err != nil {
@@ -125,27 +127,27 @@ func (s *Server) checkTask(task jobs.SubmitTask) error {
 	}
 	switch {
 	case notebook.NotebookPath == "":
-		return missingField("tasks.notebook_task.notebook_path")
+		return api.MissingField("tasks.notebook_task.notebook_path")
 	case notebook.Source == jobs.SourceGit:
-		return invalidParameter("Task %s has the source GIT, which this workspace does not support; use WORKSPACE.", task.TaskKey)
+		return api.InvalidParameter("Task %s has the source GIT, which this workspace does not support; use WORKSPACE.", task.TaskKey)
 	case notebook.Source != "" && notebook.Source != jobs.SourceWorkspace:
-		return invalidParameter("Invalid source %q of task %s: it must be WORKSPACE.", notebook.Source, task.TaskKey)
+		return api.InvalidParameter("Invalid source %q of task %s: it must be WORKSPACE.", notebook.Source, task.TaskKey)
 	case !strings.HasPrefix(notebook.NotebookPath, "/"):
-		return invalidParameter("The notebook_path %q of task %s must be absolute and begin with a slash.", notebook.NotebookPath, task.TaskKey)
+		return api.InvalidParameter("The notebook_path %q of task %s must be absolute and begin with a slash.", notebook.NotebookPath, task.TaskKey)
 	case len(parameters) > maxParameters:
-		return invalidParameter("The base_parameters of task %s have %d bytes as JSON; the limit is %d.", task.TaskKey, len(parameters), maxParameters)
-	case notebook.WarehouseId != "" && notebook.WarehouseId != s.options.WarehouseID:
-		return invalidParameter("%s is not a valid endpoint id.", notebook.WarehouseId)
+		return api.InvalidParameter("The base_parameters of task %s have %d bytes as JSON; the limit is %d.", task.TaskKey, len(parameters), maxParameters)
+	case notebook.WarehouseId != "" && notebook.WarehouseId != a.options.WarehouseID:
+		return api.InvalidParameter("%s is not a valid endpoint id.", notebook.WarehouseId)
 	case task.TimeoutSeconds < 0:
-		return invalidParameter("timeout_seconds of task %s must not be negative, it is %d.", task.TaskKey, task.TimeoutSeconds)
+		return api.InvalidParameter("timeout_seconds of task %s must not be negative, it is %d.", task.TaskKey, task.TimeoutSeconds)
 	case task.MaxRetries != 0 || task.Disabled:
-		return invalidParameter("Task %s sets max_retries or disabled, which this workspace does not support.", task.TaskKey)
+		return api.InvalidParameter("Task %s sets max_retries or disabled, which this workspace does not support.", task.TaskKey)
 	}
 	switch task.RunIf {
 	case "", jobs.RunIfAllSuccess, jobs.RunIfAllDone, jobs.RunIfNoneFailed, jobs.RunIfAtLeastOneSuccess, jobs.RunIfAllFailed, jobs.RunIfAtLeastOneFailed:
 		return nil
 	}
-	return invalidParameter("Invalid run_if %q of task %s: it must be one of %s.", task.RunIf, task.TaskKey, conditionsOfRun)
+	return api.InvalidParameter("Invalid run_if %q of task %s: it must be one of %s.", task.RunIf, task.TaskKey, conditionsOfRun)
 }
 
 // checkDependencies rejects dependencies on unknown tasks, and cycles: it removes tasks without
@@ -158,10 +160,10 @@ func checkDependencies(tasks []jobs.SubmitTask) error {
 	for _, task := range tasks {
 		for _, parent := range task.DependsOn {
 			if !open[parent.TaskKey] {
-				return invalidParameter("Task %s depends on the task %q, which is not in the run.", task.TaskKey, parent.TaskKey)
+				return api.InvalidParameter("Task %s depends on the task %q, which is not in the run.", task.TaskKey, parent.TaskKey)
 			}
 			if parent.Outcome != "" {
-				return invalidParameter("Task %s sets the outcome of a dependency, which is for condition tasks only.", task.TaskKey)
+				return api.InvalidParameter("Task %s sets the outcome of a dependency, which is for condition tasks only.", task.TaskKey)
 			}
 		}
 	}
@@ -177,7 +179,7 @@ func checkDependencies(tasks []jobs.SubmitTask) error {
 			}
 		}
 		if len(open) == before {
-			return invalidParameter("The dependencies of the tasks form a circle.")
+			return api.InvalidParameter("The dependencies of the tasks form a circle.")
 		}
 	}
 	return nil

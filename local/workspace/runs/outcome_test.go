@@ -1,4 +1,4 @@
-package workspace
+package runs
 
 import (
 	"testing"
@@ -43,20 +43,24 @@ func TestRollUp(t *testing.T) {
 	t.Parallel()
 	t.Run("leaves_decide", func(t *testing.T) {
 		t.Parallel()
-		ended := func(key string, o outcome, after ...string) *taskRun {
-			return &taskRun{Spec: notebookTask(key, "/a", after...), Outcome: o}
+		ended := func(key string, o outcome, after ...string) *TaskRun {
+			task := jobs.SubmitTask{TaskKey: key}
+			for _, parent := range after {
+				task.DependsOn = append(task.DependsOn, jobs.TaskDependency{TaskKey: parent})
+			}
+			return &TaskRun{Spec: task, Outcome: o}
 		}
 		for name, test := range map[string]struct {
-			tasks []*taskRun
+			tasks []*TaskRun
 			want  jobs.RunResultState
 		}{
-			"all succeeded":             {[]*taskRun{ended("a", succeeded), ended("b", succeeded, "a")}, jobs.RunResultStateSuccess},
-			"a leaf failed":             {[]*taskRun{ended("a", succeeded), ended("b", workloadFailed, "a")}, jobs.RunResultStateFailed},
-			"a leaf could not run":      {[]*taskRun{ended("a", workloadFailed), ended("b", upstreamFailed, "a")}, jobs.RunResultStateFailed},
-			"a leaf timed out":          {[]*taskRun{ended("a", timedOut)}, jobs.RunResultStateFailed},
-			"a leaf was canceled":       {[]*taskRun{ended("a", canceled)}, jobs.RunResultStateCanceled},
-			"a leaf was excluded":       {[]*taskRun{ended("a", succeeded), ended("b", excluded, "a")}, jobs.RunResultStateSuccess},
-			"the leaves made up for it": {[]*taskRun{ended("a", workloadFailed), ended("b", succeeded, "a")}, jobs.RunResultStateSuccessWithFailures},
+			"all succeeded":             {[]*TaskRun{ended("a", succeeded), ended("b", succeeded, "a")}, jobs.RunResultStateSuccess},
+			"a leaf failed":             {[]*TaskRun{ended("a", succeeded), ended("b", workloadFailed, "a")}, jobs.RunResultStateFailed},
+			"a leaf could not run":      {[]*TaskRun{ended("a", workloadFailed), ended("b", upstreamFailed, "a")}, jobs.RunResultStateFailed},
+			"a leaf timed out":          {[]*TaskRun{ended("a", timedOut)}, jobs.RunResultStateFailed},
+			"a leaf was canceled":       {[]*TaskRun{ended("a", canceled)}, jobs.RunResultStateCanceled},
+			"a leaf was excluded":       {[]*TaskRun{ended("a", succeeded), ended("b", excluded, "a")}, jobs.RunResultStateSuccess},
+			"the leaves made up for it": {[]*TaskRun{ended("a", workloadFailed), ended("b", succeeded, "a")}, jobs.RunResultStateSuccessWithFailures},
 		} {
 			t.Run(name, func(t *testing.T) { require.Equal(t, test.want, rollUp(test.tasks).Result) })
 		}

@@ -1,4 +1,5 @@
-package workspace
+// Package tree implements the notebooks and files of a workspace with the Workspace API 2.0.
+package tree
 
 import (
 	"bytes"
@@ -16,21 +17,24 @@ import (
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/service/workspace"
+
+	"github.com/pinflow/pinflow/local/workspace/api"
 )
 
-// tree keeps the workspace's notebooks and files in a directory with the layout of `databricks
+// Tree keeps the workspace's notebooks and files in a directory with the layout of `databricks
 // workspace export-dir`, for any editor: a SQL notebook /a/b is the file a/b.sql, whose first line
 // marks it as a notebook.
 //
 // Unlike in the service, a SQL notebook /a/b and a file /a/b.sql cannot both exist.
-type tree struct {
+type Tree struct {
 	mu   sync.RWMutex
 	root *os.Root
 }
 
 var (
-	errPathMissing = errors.New("no such path")
-	errPathTaken   = errors.New("the path is taken")
+	// ErrMissing is the error for a path at which nothing is.
+	ErrMissing   = errors.New("no such path")
+	errPathTaken = errors.New("the path is taken")
 )
 
 // maxName is the maximum length of a name in a path, in bytes: that of file systems, without the
@@ -80,8 +84,8 @@ func formatByEnding(ending string) (notebookFormat, bool) {
 	return notebookFormats[i], true
 }
 
-// openTree opens the tree in dir and creates the standard folders.
-func openTree(dir string) (*tree, error) {
+// Open opens the tree in dir and creates the standard folders.
+func Open(dir string) (*Tree, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open the workspace tree: %w", err)
 	}
@@ -93,28 +97,42 @@ func openTree(dir string) (*tree, error) {
 	if err := root.RemoveAll(temporary); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the workspace tree: %w", err), root.Close())
 	}
-	for _, folder := range []string{temporary, "Shared", path.Join("Users", userName)} {
+	for _, folder := range []string{temporary, "Shared", path.Join("Users", api.UserName)} {
 		if err := root.MkdirAll(folder, 0o755); err != nil {
 			return nil, errors.Join(fmt.Errorf("open the workspace tree: %w", err), root.Close())
 		}
 	}
-	return &tree{root: root}, nil
+	return &Tree{root: root}, nil
 }
 
-func (t *tree) close() error { return t.root.Close() }
+// Close closes the directory.
+func (t *Tree) Close() error { return t.root.Close() }
+
+// Routes returns the endpoints.
+func (t *Tree) Routes() api.Routes {
+	const path = "/api/2.0/workspace/"
+	return api.Routes{
+		"POST " + path + "import":    t.importObject,
+		"GET " + path + "export":     t.exportObject,
+		"GET " + path + "get-status": t.getStatus,
+		"GET " + path + "list":       t.listObjects,
+		"POST " + path + "mkdirs":    t.makeFolders,
+		"POST " + path + "delete":    t.deleteObject,
+	}
+}
 
 // cleanPath validates and normalizes an absolute workspace path. As in the service, /Workspace is
 // another name of the root.
 func cleanPath(text string) (string, error) {
 	if text == "" {
-		return "", missingField("path")
+		return "", api.MissingField("path")
 	}
 	if !strings.HasPrefix(text, "/") {
-		return "", invalidParameter("Path (%s) doesn't start with '/'", text)
+		return "", api.InvalidParameter("Path (%s) doesn't start with '/'", text)
 	}
 	for _, name := range strings.Split(text, "/") {
 		if name == ".." || name == "." || name == temporary || len(name) > maxName || strings.ContainsAny(name, "\x00\\") {
-			return "", invalidParameter("Path (%s) has an invalid name: %q", text, name)
+			return "", api.InvalidParameter("Path (%s) has an invalid name: %q", text, name)
 		}
 	}
 	clean := path.Clean(text)
@@ -131,14 +149,14 @@ func diskPath(p string) string {
 	return strings.TrimPrefix(p, "/")
 }
 
-// find returns the object at a clean path, or errPathMissing.
-func (t *tree) find(p string) (object, error) {
+// find returns the object at a clean path, or ErrMissing.
+func (t *Tree) find(p string) (object, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.lookup(p)
 }
 
-func (t *tree) lookup(p string) (object, error) {
+func (t *Tree) lookup(p string) (object, error) {
 	disk := diskPath(p)
 	info, err := t.root.Stat(disk)
 	switch {
@@ -160,7 +178,7 @@ func (t *tree) lookup(p string) (object, error) {
 			return o, nil
 		}
 	}
-	return object{}, errPathMissing
+	return object{}, ErrMissing
 }
 
 // isMissing reports whether nothing is at a path, also because one of its parents is not a folder.
@@ -170,7 +188,7 @@ func isMissing(err error) bool {
 
 // describe returns the object of a regular file: a notebook by its extension and first line,
 // otherwise a file.
-func (t *tree) describe(disk string, info fs.FileInfo) object {
+func (t *Tree) describe(disk string, info fs.FileInfo) object {
 	o := object{path: "/" + disk, kind: workspace.ObjectTypeFile, size: info.Size(), modified: info.ModTime(), disk: disk}
 	format, ok := formatByEnding(path.Ext(disk))
 	if !ok || !t.startsWith(disk, format.header) {
@@ -181,7 +199,7 @@ func (t *tree) describe(disk string, info fs.FileInfo) object {
 	return o
 }
 
-func (t *tree) startsWith(disk, header string) bool {
+func (t *Tree) startsWith(disk, header string) bool {
 	file, err := t.root.Open(disk)
 	if err != nil {
 		return false
@@ -201,7 +219,7 @@ func hasHeader(source []byte, header string) bool {
 }
 
 // children returns the objects in a directory, sorted by path.
-func (t *tree) children(directory object) ([]object, error) {
+func (t *Tree) children(directory object) ([]object, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	entries, err := fs.ReadDir(t.root.FS(), directory.disk)
@@ -225,24 +243,24 @@ func (t *tree) children(directory object) ([]object, error) {
 	return objects, nil
 }
 
-func (t *tree) read(o object) ([]byte, error) {
+func (t *Tree) read(o object) ([]byte, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.root.ReadFile(o.disk)
 }
 
-// notebook returns a notebook by the path in a job, or errPathMissing.
-func (t *tree) notebook(text string) (source string, language workspace.Language, err error) {
+// Notebook returns the source of a notebook by the path in a job, or ErrMissing.
+func (t *Tree) Notebook(text string) (source string, language workspace.Language, err error) {
 	p, err := cleanPath(text)
 	if err != nil {
-		return "", "", errPathMissing
+		return "", "", ErrMissing
 	}
 	o, err := t.find(p)
 	if err != nil {
 		return "", "", err
 	}
 	if o.kind != workspace.ObjectTypeNotebook {
-		return "", "", errPathMissing
+		return "", "", ErrMissing
 	}
 	data, err := t.read(o)
 	return string(data), o.language, err

@@ -8,17 +8,15 @@ import (
 	"runtime/debug"
 
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/workspace/runs"
+	"github.com/pinflow/pinflow/local/workspace/statements"
 )
 
 // Engine runs SQL for the workspace; [engine.Engine] satisfies it. Each call is a session of its
-// own. When ctx ends, the running statement is interrupted and the call returns.
+// own.
 type Engine interface {
-	// RunNotebook runs a Databricks SQL notebook in source format and returns the result of its
-	// last statement, which may be nil. The error of a failed statement is an
-	// *engine.StatementError.
-	RunNotebook(ctx context.Context, source string, params map[string]string) (*engine.Table, error)
-	// Query runs one statement. The error of a failed statement is an *engine.StatementError.
-	Query(ctx context.Context, q engine.Query) (*engine.Table, error)
+	runs.Engine
+	statements.Engine
 }
 
 // guarded turns panics of an engine into errors: a statement must not end the process of all runs.

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/workspace/statements"
 )
 
 func numbers(n int) *engine.Table {
@@ -99,15 +100,15 @@ func TestStatementsResults(t *testing.T) {
 	t.Run("result_is_closed_after_an_hour_and_deleted_after_twelve", func(t *testing.T) {
 		t.Parallel()
 		clock := newClock()
-		w := startWorkspace(t, Options{now: clock.Now, Engine: answering(numbers(1))})
+		w := startWorkspace(t, Options{Now: clock.Now, Engine: answering(numbers(1))})
 		id := w.execute(sql.ExecuteStatementRequest{Statement: "q"}).StatementId
-		clock.advance(resultLifetime - time.Second)
+		clock.advance(statements.ResultLifetime - time.Second)
 		require.Equal(t, sql.StatementStateSucceeded, w.statementEnded(id).Status.State)
 		clock.advance(time.Second)
 		closed := w.statementEnded(id)
 		require.Equal(t, sql.StatementStateClosed, closed.Status.State)
 		require.Nil(t, closed.Result)
-		clock.advance(statementLifetime - resultLifetime)
+		clock.advance(statements.Lifetime - statements.ResultLifetime)
 		_, err := w.statements.GetStatementByStatementId(t.Context(), id)
 		requireAPIError(t, err, http.StatusNotFound, "NOT_FOUND")
 	})

@@ -1,4 +1,4 @@
-package workspace
+package statements
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/sql"
 
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/workspace/cell"
 )
 
 // chunkSize is the size of the cells in a chunk of a result, in bytes. The API does not define it;
@@ -100,7 +101,7 @@ func (set *resultSet) chunk(statementID string, index int) any {
 func encodeRow(row []any, columns []engine.Column) (cells []*string, size int64) {
 	cells = make([]*string, len(row))
 	for i, value := range row {
-		cells[i] = cellText(value, columns[i].Type)
+		cells[i] = cell.Text(value, columns[i].Type)
 		size += 4
 		if cells[i] != nil {
 			size += int64(len(*cells[i]))
