@@ -18,6 +18,7 @@ import (
 	"github.com/pinflow/pinflow/starter/term"
 	"github.com/pinflow/pinflow/starter/view"
 	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // app is one call of the starter. Commands see the world only through it, so that tests can replace
@@ -57,7 +58,7 @@ type app struct {
 func newApp() *app {
 	return &app{
 		Term: term.Standard(), systems: systems.Real(), catalog: workflows.DefaultCatalog, notebooks: notebooks.All(), buildID: config.BuildID(),
-		checkOperators: func(c dag.Catalog) error { return workflows.CheckOperators(c, workflows.DefaultOperators) },
+		checkOperators: func(c dag.Catalog) error { return operators.Check(c, operators.Default) },
 		operator:       operatorName, load: config.LoadOperator,
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/observe"
 	"github.com/pinflow/pinflow/internal/tasklog"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 const (
@@ -68,7 +68,7 @@ type attemptLog struct {
 // begin starts the log of the attempt that the context is of. It returns nil for an activity that
 // works for no task.
 func (s *shipping) begin(ctx context.Context) *attemptLog {
-	ref, ok := workflows.TaskRefOf(ctx)
+	ref, ok := steps.TaskRefOf(ctx)
 	if s == nil || !ok {
 		return nil
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 	"github.com/pinflow/pinflow/internal/tasklog"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // slowBucket is a bucket whose writes can block. It keeps all bodies of a key, not only the last.
@@ -62,7 +62,7 @@ func parsed(t *testing.T, body string) (all []map[string]any) {
 }
 
 var (
-	someTask = &workflows.TaskRef{DAG: "pinterest-daily", Date: "2022-10-18", Task: "clean_pin", Try: 2}
+	someTask = &steps.TaskRef{DAG: "pinterest-daily", Date: "2022-10-18", Task: "clean_pin", Try: 2}
 	someLog  = tasklog.Name{DAG: "pinterest-daily", Date: "2022-10-18", RunID: "r1", Task: "clean_pin", Try: 2, Activity: "WaitNotebook", ActivityID: "23", Attempt: 1}
 )
 

@@ -16,6 +16,7 @@ import (
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/observe"
 	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // register registers all workflows and activities, with clients of the systems in the settings. The
@@ -38,7 +39,7 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 	}
 	entries := &ledger.Ledger{Objects: objects}
 	reader := kafka.NewReader(kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-worker"})
-	workflows.Register(w, workflows.DefaultCatalog, workflows.DefaultOperators)
+	workflows.Register(w, workflows.DefaultCatalog, operators.Default)
 	activities.Register(w,
 		&landing.Activities{Kafka: reader, Objects: objects, UserID: settings.UserID, Group: settings.Deployment.ConsumerGroup()},
 		&activities.Notebooks{

@@ -9,7 +9,7 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"github.com/pinflow/pinflow/activities"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // taskLogs adds DAG, logical date, task and try to the lines that activities log, and logs the end
@@ -78,7 +78,7 @@ type taskLogsOutbound struct {
 // attemptLog, if there is one.
 func (t *taskLogsOutbound) GetLogger(ctx context.Context) log.Logger {
 	logger := t.Next.GetLogger(ctx)
-	ref, ok := workflows.TaskRefOf(ctx)
+	ref, ok := steps.TaskRefOf(ctx)
 	if !ok {
 		return logger
 	}

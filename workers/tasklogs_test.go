@@ -20,22 +20,22 @@ import (
 
 	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/observe"
-	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // lines runs an activity, with or without a task in its header, and returns the log.
-func lines(t *testing.T, ref *workflows.TaskRef, act func(context.Context) error) (logged []map[string]any, failure error) {
+func lines(t *testing.T, ref *steps.TaskRef, act func(context.Context) error) (logged []map[string]any, failure error) {
 	return linesOf(t, &taskLogs{}, ref, act)
 }
 
 // linesOf is lines with an interceptor of its own.
-func linesOf(t *testing.T, logs *taskLogs, ref *workflows.TaskRef, act func(context.Context) error) (logged []map[string]any, failure error) {
+func linesOf(t *testing.T, logs *taskLogs, ref *steps.TaskRef, act func(context.Context) error) (logged []map[string]any, failure error) {
 	var out bytes.Buffer
 	logger, err := observe.NewLogger(&out, "info")
 	require.NoError(t, err)
 	suite := testsuite.WorkflowTestSuite{}
 	suite.SetLogger(sdklog.NewStructuredLogger(logger))
-	suite.SetContextPropagators([]workflow.ContextPropagator{workflows.TaskRefPropagator{}})
+	suite.SetContextPropagators([]workflow.ContextPropagator{steps.TaskRefPropagator{}})
 	if ref != nil {
 		payload, err := converter.GetDefaultDataConverter().ToPayload(ref)
 		require.NoError(t, err)
@@ -55,7 +55,7 @@ func linesOf(t *testing.T, logs *taskLogs, ref *workflows.TaskRef, act func(cont
 
 func TestTaskLogs(t *testing.T) {
 	t.Run("have_dag_date_task_and_try", func(t *testing.T) {
-		ref := &workflows.TaskRef{DAG: "pinterest-daily", Date: "2022-10-18", Task: "clean_pin", Try: 2}
+		ref := &steps.TaskRef{DAG: "pinterest-daily", Date: "2022-10-18", Task: "clean_pin", Try: 2}
 		logged, err := lines(t, ref, func(ctx context.Context) error {
 			activity.GetLogger(ctx).Info("at work", "rows", 3)
 			return nil

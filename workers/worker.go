@@ -17,6 +17,8 @@ import (
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/observe"
 	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // heartbeatInterval is the longest time between two heartbeats that the SDK sends.
@@ -43,7 +45,7 @@ func load(args []string) (config.Config, options, error) {
 	if err == nil && own.StopTimeout < 0 {
 		err = fmt.Errorf("PINFLOW_WORKER_STOP_TIMEOUT=%s: want a duration, for example 100s", own.StopTimeout)
 	}
-	if err := errors.Join(err, workflows.DefaultCatalog.Validate(), workflows.CheckOperators(workflows.DefaultCatalog, workflows.DefaultOperators)); err != nil {
+	if err := errors.Join(err, workflows.DefaultCatalog.Validate(), operators.Check(workflows.DefaultCatalog, operators.Default)); err != nil {
 		return config.Config{}, options{}, &settingsError{err}
 	}
 	return settings, own, nil
@@ -72,7 +74,7 @@ func work(ctx context.Context, args []string, stderr io.Writer) error {
 	defer pages.close(context.WithoutCancel(ctx))
 	conn, err := temporal.Dial(ctx, temporal.Options{
 		Logger: log, Metrics: metrics.Temporal(log), Calls: alive.intercept,
-		Propagators: []workflow.ContextPropagator{workflows.TaskRefPropagator{}},
+		Propagators: []workflow.ContextPropagator{steps.TaskRefPropagator{}},
 	})
 	if err != nil {
 		return err

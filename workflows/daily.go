@@ -5,6 +5,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/notebooks"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // mostlyClean warns when more records of a date are quarantined than are cleaned: the answers then
@@ -16,11 +17,11 @@ var mostlyClean = dag.Expect{WarnQuarantined: 50}
 var Daily = dag.Definition{
 	Name: "pinterest-daily",
 	DAG: dag.DAG{
-		{ID: "load", Pool: "load", Do: Load{Topics: []string{"pin", "geo", "user"}, Notebook: "load"}, Expect: dag.Expect{WarnEmpty: true}}, // Kafka → S3 → bronze
-		{ID: "clean_pin", After: dag.Tasks{"load"}, Pool: "clean_pin", Do: Notebook{Name: "clean_pin", Cleans: "pin"}, Expect: mostlyClean},
-		{ID: "clean_geo", After: dag.Tasks{"load"}, Pool: "clean_geo", Do: Notebook{Name: "clean_geo", Cleans: "geo"}, Expect: mostlyClean},
-		{ID: "clean_user", After: dag.Tasks{"load"}, Pool: "clean_user", Do: Notebook{Name: "clean_user", Cleans: "user"}, Expect: mostlyClean},
-		{ID: "query", After: dag.Tasks{"clean_pin", "clean_geo", "clean_user"}, Pool: "query", Do: Notebook{Name: "query", Rebuilds: notebooks.Answers}},
+		{ID: "load", Pool: "load", Do: operators.Load{Topics: []string{"pin", "geo", "user"}, Notebook: "load"}, Expect: dag.Expect{WarnEmpty: true}}, // Kafka → S3 → bronze
+		{ID: "clean_pin", After: dag.Tasks{"load"}, Pool: "clean_pin", Do: operators.Notebook{Name: "clean_pin", Cleans: "pin"}, Expect: mostlyClean},
+		{ID: "clean_geo", After: dag.Tasks{"load"}, Pool: "clean_geo", Do: operators.Notebook{Name: "clean_geo", Cleans: "geo"}, Expect: mostlyClean},
+		{ID: "clean_user", After: dag.Tasks{"load"}, Pool: "clean_user", Do: operators.Notebook{Name: "clean_user", Cleans: "user"}, Expect: mostlyClean},
+		{ID: "query", After: dag.Tasks{"clean_pin", "clean_geo", "clean_user"}, Pool: "query", Do: operators.Notebook{Name: "query", Rebuilds: notebooks.Answers}},
 	},
 	Schedule: dag.Schedule{Cron: "0 0 * * *", TimeZone: "UTC"}, // when the logical date is over
 	Params:   NotebookParams,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/notebooks"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // rewrite rewrites golden files.
@@ -38,7 +39,7 @@ func TestDaily(t *testing.T) {
 
 	t.Run("is_valid_with_the_notebooks_of_this_build", func(t *testing.T) {
 		require.NoError(t, DefaultCatalog.Validate())
-		require.NoError(t, CheckOperators(DefaultCatalog, DefaultOperators))
+		require.NoError(t, operators.Check(DefaultCatalog, operators.Default))
 		var sources []string
 		for _, notebook := range notebooks.All() {
 			sources = append(sources, notebook.Name)
@@ -46,9 +47,9 @@ func TestDaily(t *testing.T) {
 		for _, task := range Daily.DAG {
 			require.Equal(t, 1, DefaultCatalog.Slots(task.Pool), "task %s writes tables of its own, one date at a time", task.ID)
 			switch do := task.Do.(type) {
-			case Load:
+			case operators.Load:
 				require.Contains(t, sources, do.Notebook)
-			case Notebook:
+			case operators.Notebook:
 				require.Contains(t, sources, do.Name)
 			default:
 				require.Fail(t, "unknown operator", "%T", do)

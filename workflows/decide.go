@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
 )
 
@@ -39,7 +40,7 @@ func (r *dagRun) unlessDecided(ctx workflow.Context, s *run.Task, work func(work
 	}
 	delete(r.decisions, s.ID)
 	if s.Waiting = ""; len(s.History) > tries && s.History[tries].State == run.Cancelled {
-		s.History[tries].Error = cut("cancelled: "+d.String(), maxTryError)
+		s.History[tries].Error = failure.Cut("cancelled: "+d.String(), maxTryError)
 	}
 	switch {
 	case d.Choice != run.RetryTask:

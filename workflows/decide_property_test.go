@@ -17,6 +17,8 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // databricks mocks the activities of notebooks, and records each Databricks run: the tasks that
@@ -57,8 +59,8 @@ func (d *databricks) mock(env *testsuite.TestWorkflowEnvironment) {
 		}
 	}
 	// A start takes no time: the test suite cancels an activity at once, whatever its policy.
-	env.OnActivity(startNotebook, mock.Anything, mock.Anything).Return(d.start)
-	env.OnActivity(waitNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
+	env.OnActivity(steps.StartNotebook, mock.Anything, mock.Anything).Return(d.start)
+	env.OnActivity(steps.WaitNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.end(in.Run.RunID)
@@ -67,7 +69,7 @@ func (d *databricks) mock(env *testsuite.TestWorkflowEnvironment) {
 		}
 		return activities.NotebookResult{}, nil
 	}).AfterFn(within(20 * time.Minute)).Maybe()
-	env.OnActivity(cancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CancelNotebookInput) error {
+	env.OnActivity(steps.CancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CancelNotebookInput) error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if in.Run.RunID == 0 {
@@ -76,7 +78,7 @@ func (d *databricks) mock(env *testsuite.TestWorkflowEnvironment) {
 		d.end(in.Run.RunID)
 		return nil
 	}).AfterFn(within(3 * time.Minute)).Maybe()
-	env.OnActivity(countRows, mock.Anything, mock.Anything).Return(activities.RowCounts{Counted: true}, nil).Maybe()
+	env.OnActivity(steps.CountRows, mock.Anything, mock.Anything).Return(activities.RowCounts{Counted: true}, nil).Maybe()
 }
 
 // TestDecisionProperty sends random decisions at random times to a run of notebooks that fail at
@@ -88,7 +90,7 @@ func TestDecisionProperty(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // the seed makes it repeatable
 			var table dag.DAG
 			for i := range 6 {
-				task := dag.Task{ID: fmt.Sprintf("t%d", i), RetryDelay: 10 * time.Minute, Do: Notebook{Name: "n"}, Tries: 1 + random.IntN(3)}
+				task := dag.Task{ID: fmt.Sprintf("t%d", i), RetryDelay: 10 * time.Minute, Do: operators.Notebook{Name: "n"}, Tries: 1 + random.IntN(3)}
 				for _, parent := range table {
 					if random.IntN(3) == 0 {
 						task.After = append(task.After, parent.ID)

@@ -14,17 +14,19 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // takes returns an operator that succeeds after that time.
 func takes(d time.Duration) does {
-	return func(ctx workflow.Context, _ TaskInstance) (run.Outcome, error) {
+	return func(ctx workflow.Context, _ operators.TaskInstance) (run.Outcome, error) {
 		return run.Outcome{}, workflow.Sleep(ctx, d)
 	}
 }
 
 // failsOnce is an operator whose first try fails.
-func failsOnce(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+func failsOnce(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 	if try.Number == 1 {
 		return bad(ctx, try)
 	}
@@ -57,9 +59,9 @@ func queryStatus(t *testing.T, env *testsuite.TestWorkflowEnvironment) run.Statu
 // TestDecisions holds what each decision does to a task in each state: an hour after the start of
 // the run, unless the state is that of a task that has not started.
 func TestDecisions(t *testing.T) {
-	skipOnce := func(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+	skipOnce := func(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 		if try.Number == 1 {
-			return run.Outcome{}, ErrSkip
+			return run.Outcome{}, operators.ErrSkip
 		}
 		return ok(ctx, try)
 	}
@@ -152,7 +154,7 @@ func TestDecisions(t *testing.T) {
 				var rejected []string
 				p := play(t, table, run.Input{Hold: setup.hold}, func(env *testsuite.TestWorkflowEnvironment) {
 					if state == run.Queued {
-						env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(nil).After(2 * time.Hour).Maybe()
+						env.OnActivity(steps.CheckPast, mock.Anything, mock.Anything).Return(nil).After(2 * time.Hour).Maybe()
 					}
 					env.RegisterDelayedCallback(func() {
 						before = queryStatus(t, env)
@@ -186,7 +188,7 @@ func TestDecisions(t *testing.T) {
 func TestDecisionsOnRunningTasks(t *testing.T) {
 	// slowToCancel is an operator whose work takes a day, and a minute to be cancelled, as a
 	// Databricks run does.
-	slowToCancel := func(ctx workflow.Context, _ TaskInstance) (run.Outcome, error) {
+	slowToCancel := func(ctx workflow.Context, _ operators.TaskInstance) (run.Outcome, error) {
 		err := workflow.Sleep(ctx, 24*time.Hour)
 		if ctx.Err() != nil {
 			ctx, done := workflow.NewDisconnectedContext(ctx)
@@ -226,7 +228,7 @@ func TestDecisionsOnRunningTasks(t *testing.T) {
 		var rejected []string
 		p := play(t, decidable(func(a *dag.Task) {
 			a.Tries, a.RetryDelay = 2, time.Minute
-			a.Do = does(func(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+			a.Do = does(func(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 				switch try.Number {
 				case 1:
 					return slowToCancel(ctx, try)
@@ -270,8 +272,8 @@ func TestDecisionsOnRunningTasks(t *testing.T) {
 
 	t.Run("a_queued_task_withdraws_its_request", func(t *testing.T) {
 		var rejected []string
-		var fake *pools
-		p := play(t, decidable(func(a *dag.Task) { a.Pool = "narrow" }), run.Input{Trigger: run.Backfill}, playPools(func(p *pools, _ run.Request) {
+		var fake *fakePools
+		p := play(t, decidable(func(a *dag.Task) { a.Pool = "narrow" }), run.Input{Trigger: run.Backfill}, playPools(func(p *fakePools, _ run.Request) {
 			fake = p
 			p.after(20*time.Minute, func() {
 				require.Equal(t, run.Queued, queryStatus(t, p.env).Task("a").State)
@@ -280,7 +282,7 @@ func TestDecisionsOnRunningTasks(t *testing.T) {
 		}))
 		require.Empty(t, rejected)
 		require.Equal(t, run.Skipped, p.task("a").State)
-		require.Equal(t, "a", fake.messages.all()[1].Withdraw.Task)
+		require.Equal(t, "a", fake.messages.All()[1].Withdraw.Task)
 	})
 
 	t.Run("a_task_of_a_paused_run_takes_a_decision", func(t *testing.T) {

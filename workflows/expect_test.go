@@ -17,12 +17,14 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // counts is what the warehouse counts, once.
 func counts(answer activities.RowCounts, err error) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(countRows, mock.Anything, activities.CountRowsInput{Date: someDay, Cleans: "pin"}).Return(
+		env.OnActivity(steps.CountRows, mock.Anything, activities.CountRowsInput{Date: someDay, Cleans: "pin"}).Return(
 			func(context.Context, activities.CountRowsInput) (activities.RowCounts, error) { return answer, err }).Once()
 	}
 }
@@ -33,7 +35,7 @@ type lander struct{ does }
 func (lander) Effects() dag.Effects { return dag.Effects{Lands: []string{"pin"}} }
 
 func cleaning(expect dag.Expect) dag.DAG {
-	return dag.DAG{{ID: "clean_pin", Do: Notebook{Name: "clean_pin", Cleans: "pin"}, Expect: expect, RetryDelay: time.Hour}}
+	return dag.DAG{{ID: "clean_pin", Do: operators.Notebook{Name: "clean_pin", Cleans: "pin"}, Expect: expect, RetryDelay: time.Hour}}
 }
 
 func TestExpect(t *testing.T) {
@@ -88,11 +90,11 @@ func TestExpect(t *testing.T) {
 
 	t.Run("a_warned_run_is_found_by_its_search_attribute", func(t *testing.T) {
 		for records, want := range map[int64]bool{0: true, 1: false} {
-			landed := does(func(workflow.Context, TaskInstance) (run.Outcome, error) {
+			landed := does(func(workflow.Context, operators.TaskInstance) (run.Outcome, error) {
 				return run.Outcome{Counted: true, Rows: records}, nil
 			})
 			env := newEnv(t, catalog(dag.DAG{{ID: "load", Do: lander{landed}, Expect: dag.Expect{WarnEmpty: true}}}))
-			env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Once()
+			env.OnActivity(steps.WriteLedger, mock.Anything, mock.Anything).Return(nil).Once()
 			upserts := 0
 			env.OnUpsertTypedSearchAttributes(mock.Anything).Run(func(args mock.Arguments) {
 				upserts++
@@ -106,9 +108,11 @@ func TestExpect(t *testing.T) {
 	})
 
 	t.Run("a_warning_is_on_the_page_of_the_run", func(t *testing.T) {
-		landed := does(func(workflow.Context, TaskInstance) (run.Outcome, error) { return run.Outcome{Counted: true}, nil })
+		landed := does(func(workflow.Context, operators.TaskInstance) (run.Outcome, error) {
+			return run.Outcome{Counted: true}, nil
+		})
 		env := newEnv(t, catalog(dag.DAG{{ID: "load", Do: lander{landed}, Expect: dag.Expect{WarnEmpty: true}}}))
-		env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Once()
+		env.OnActivity(steps.WriteLedger, mock.Anything, mock.Anything).Return(nil).Once()
 		env.ExecuteWorkflow(run.RunWorkflow, run.Input{DAG: testDAG, Date: someDay})
 		answer, err := env.QueryWorkflow("__temporal_workflow_metadata")
 		require.NoError(t, err)

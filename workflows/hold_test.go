@@ -11,6 +11,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // decide sends a decision and collects the errors of rejected ones.
@@ -38,7 +39,7 @@ func TestHold(t *testing.T) {
 				var held run.Status
 				var rejected []string
 				dag := daily(func(d dag.DAG) {
-					d[2].Do = does(func(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+					d[2].Do = does(func(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 						if fails {
 							return bad(ctx, try)
 						}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,28 +20,11 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 type converted = converter.EncodedValues
-
-// journal collects values from activities that run concurrently.
-type journal[T any] struct {
-	mu    sync.Mutex
-	items []T
-}
-
-func (j *journal[T]) add(item T) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.items = append(j.items, item)
-	return len(j.items)
-}
-
-func (j *journal[T]) all() []T {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return slices.Clone(j.items)
-}
 
 // lake mocks Kafka, S3 and Databricks without faults. A test changes what it is about.
 type lake struct {
@@ -63,20 +45,20 @@ func newLake() *lake {
 }
 
 func (l *lake) mock(env *testsuite.TestWorkflowEnvironment) {
-	env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.PlanInput) (landing.Plan, error) {
+	env.OnActivity(steps.PlanLanding, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.PlanInput) (landing.Plan, error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return landing.Plan{Topic: "u." + in.Topic, Date: in.Date, Partial: l.partial[in.Topic], Until: l.until[in.Topic], Ranges: []landing.Range{
 			{Partition: 0, Start: 0, End: 10}, {Partition: 1, Start: 5, End: 5}, {Partition: 2, Start: 7, End: 9},
 		}}, nil
 	}).Times(3)
-	env.OnActivity(landPartition, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.PartitionInput) (landing.PartitionSummary, error) {
+	env.OnActivity(steps.LandPartition, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.PartitionInput) (landing.PartitionSummary, error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.landed = append(l.landed, fmt.Sprintf("%s/%d [%d,%d)", in.Topic, in.Range.Partition, in.Range.Start, in.Range.End))
 		return landing.PartitionSummary{Partition: in.Range.Partition, Records: in.Range.End - in.Range.Start}, nil
 	}).Times(6) // not the empty range
-	env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
+	env.OnActivity(steps.WriteManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
 		var records int64
 		for _, r := range in.Plan.Ranges {
 			records += r.End - r.Start
@@ -87,7 +69,7 @@ func (l *lake) mock(env *testsuite.TestWorkflowEnvironment) {
 }
 
 func (l *lake) mockNotebooks(env *testsuite.TestWorkflowEnvironment) {
-	env.OnActivity(startNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.StartNotebookInput) (activities.NotebookRun, error) {
+	env.OnActivity(steps.StartNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.StartNotebookInput) (activities.NotebookRun, error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.started = append(l.started, in)
@@ -95,7 +77,7 @@ func (l *lake) mockNotebooks(env *testsuite.TestWorkflowEnvironment) {
 		l.runs[id] = in
 		return activities.NotebookRun{RunID: id, Link: fmt.Sprintf("https://databricks/%d", id)}, nil
 	})
-	env.OnActivity(waitNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
+	env.OnActivity(steps.WaitNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return activities.NotebookResult{Link: in.Run.Link}, l.finishes(l.runs[in.Run.RunID])
@@ -159,7 +141,7 @@ func TestPipeline(t *testing.T) {
 func TestNotebook(t *testing.T) {
 	t.Run("parameters_of_the_run_override_the_operators", func(t *testing.T) {
 		l := newLake()
-		dag := dag.DAG{{ID: "a", Do: Notebook{Name: "clean_pin", Params: map[string]string{"x": "operator", "y": "operator"}}}}
+		dag := dag.DAG{{ID: "a", Do: operators.Notebook{Name: "clean_pin", Params: map[string]string{"x": "operator", "y": "operator"}}}}
 		p := play(t, dag, run.Input{Params: map[string]string{"x": "run", "invalid_followers": "null"}}, l.mockNotebooks)
 		require.NoError(t, p.err)
 		in := l.started[0]
@@ -210,14 +192,14 @@ func TestNotebook(t *testing.T) {
 		l := newLake()
 		var calls journal[int]
 		l.finishes = func(in activities.StartNotebookInput) error {
-			if calls.add(in.Try) < 4 {
+			if calls.Add(in.Try) < 4 {
 				return errors.New("the worker died")
 			}
 			return nil
 		}
-		p := play(t, dag.DAG{{ID: "a", Tries: 1, Do: Notebook{Name: "x"}}}, run.Input{}, l.mockNotebooks)
+		p := play(t, dag.DAG{{ID: "a", Tries: 1, Do: operators.Notebook{Name: "x"}}}, run.Input{}, l.mockNotebooks)
 		require.NoError(t, p.err)
-		require.Equal(t, []int{1, 1, 1, 1}, calls.all())
+		require.Equal(t, []int{1, 1, 1, 1}, calls.All())
 		require.Equal(t, []int{1}, l.starts("a"), "one Databricks run")
 	})
 
@@ -225,22 +207,22 @@ func TestNotebook(t *testing.T) {
 		var waited, cancelled journal[activities.NotebookRun]
 		over := make(chan struct{})
 		t.Cleanup(func() { close(over) })
-		p := play(t, dag.DAG{{ID: "a", Do: Notebook{Name: "x"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
-			env.OnActivity(startNotebook, mock.Anything, mock.Anything).Return(activities.NotebookRun{RunID: 42, Link: "l"}, nil).Once()
-			env.OnActivity(waitNotebook, mock.Anything, mock.Anything).Return(func(ctx context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
-				waited.add(in.Run)
+		p := play(t, dag.DAG{{ID: "a", Do: operators.Notebook{Name: "x"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(steps.StartNotebook, mock.Anything, mock.Anything).Return(activities.NotebookRun{RunID: 42, Link: "l"}, nil).Once()
+			env.OnActivity(steps.WaitNotebook, mock.Anything, mock.Anything).Return(func(ctx context.Context, in activities.WaitNotebookInput) (activities.NotebookResult, error) {
+				waited.Add(in.Run)
 				env.CancelWorkflow()
 				<-over // the test environment does not cancel the context of activities
 				return activities.NotebookResult{}, ctx.Err()
 			}).Once()
-			env.OnActivity(cancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CancelNotebookInput) error {
-				cancelled.add(in.Run)
+			env.OnActivity(steps.CancelNotebook, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CancelNotebookInput) error {
+				cancelled.Add(in.Run)
 				return nil
 			}).Once()
 		})
 		require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
-		require.Equal(t, []activities.NotebookRun{{RunID: 42, Link: "l"}}, waited.all())
-		require.Equal(t, waited.all(), cancelled.all())
+		require.Equal(t, []activities.NotebookRun{{RunID: 42, Link: "l"}}, waited.All())
+		require.Equal(t, waited.All(), cancelled.All())
 		require.Equal(t, 1, p.task("a").Tries)
 	})
 }
@@ -249,29 +231,29 @@ func TestLoad(t *testing.T) {
 	t.Run("a_failed_topic_does_not_stop_the_others", func(t *testing.T) {
 		l := newLake()
 		var manifests journal[string]
-		p := play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin", "geo"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
-			env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "pin", Date: someDay}).
+		p := play(t, dag.DAG{{ID: "load", Tries: 1, Do: operators.Load{Topics: []string{"pin", "geo"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(steps.PlanLanding, mock.Anything, landing.PlanInput{Topic: "pin", Date: someDay}).
 				Return(landing.Plan{}, temporal.NewNonRetryableApplicationError("offsets 3 to 9 of u.pin are gone", failure.OffsetsGone, nil)).Once()
-			env.OnActivity(planLanding, mock.Anything, landing.PlanInput{Topic: "geo", Date: someDay}).
+			env.OnActivity(steps.PlanLanding, mock.Anything, landing.PlanInput{Topic: "geo", Date: someDay}).
 				Return(landing.Plan{Topic: "u.geo", Date: someDay}, nil).Once()
-			env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
-				manifests.add(in.Plan.Topic)
+			env.OnActivity(steps.WriteManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
+				manifests.Add(in.Plan.Topic)
 				return landing.ManifestSummary{}, nil
 			}).Once()
 		})
 		require.ErrorContains(t, p.err, "offsets 3 to 9 of u.pin are gone")
-		require.Equal(t, []string{"u.geo"}, manifests.all())
+		require.Equal(t, []string{"u.geo"}, manifests.All())
 		require.Empty(t, l.started, "a date that has not landed completely is not loaded")
 	})
 
 	t.Run("a_failed_partition_writes_no_manifest", func(t *testing.T) {
-		play(t, dag.DAG{{ID: "load", Tries: 1, Do: Load{Topics: []string{"pin"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
-			env.OnActivity(planLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: someDay, Ranges: []landing.Range{{Partition: 0, End: 1}, {Partition: 1, End: 1}}}, nil).Once()
-			env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 0 })).
+		play(t, dag.DAG{{ID: "load", Tries: 1, Do: operators.Load{Topics: []string{"pin"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(steps.PlanLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: someDay, Ranges: []landing.Range{{Partition: 0, End: 1}, {Partition: 1, End: 1}}}, nil).Once()
+			env.OnActivity(steps.LandPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 0 })).
 				Return(landing.PartitionSummary{}, temporal.NewNonRetryableApplicationError("no", failure.AccessDenied, nil)).Once()
-			env.OnActivity(landPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 1 })).
+			env.OnActivity(steps.LandPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 1 })).
 				Return(landing.PartitionSummary{}, nil).Once()
-			env.OnActivity(writeManifest, mock.Anything, mock.Anything).Return(landing.ManifestSummary{}, nil).Never()
+			env.OnActivity(steps.WriteManifest, mock.Anything, mock.Anything).Return(landing.ManifestSummary{}, nil).Never()
 		})
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // errPastFailed is the error of a task that cannot run because it failed for the date before.
@@ -32,7 +33,7 @@ func (r *dagRun) awaitPast(ctx workflow.Context, t dag.Task, s *run.Task) error 
 	}
 	r.wait(ctx, s, fmt.Sprintf("%s of %s", t.ID, in.Date))
 	summary := fmt.Sprintf("%s: wait for %s of %s", t.ID, t.ID, in.Date)
-	err := workflow.ExecuteActivity(withPolicy(ctx, pastPolicy, summary), checkPast, in).Get(ctx, nil)
+	err := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.PastPolicy, summary), steps.CheckPast, in).Get(ctx, nil)
 	var typed *temporal.ApplicationError
 	if errors.As(err, &typed) && typed.Type() == failure.PastFailed {
 		return fmt.Errorf("%w: %s", errPastFailed, typed.Message())

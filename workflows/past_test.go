@@ -15,6 +15,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 func dependent() dag.DAG {
@@ -24,7 +25,7 @@ func dependent() dag.DAG {
 // pastIs answers the attempts of CheckPast in turn.
 func pastIs(asked *[]activities.CheckPastInput, answers ...error) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckPastInput) error {
+		env.OnActivity(steps.CheckPast, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckPastInput) error {
 			*asked = append(*asked, in)
 			return answers[min(len(*asked), len(answers))-1]
 		}).Times(len(answers))
@@ -72,7 +73,7 @@ func TestPast(t *testing.T) {
 	t.Run("cancelling_ends_the_wait", func(t *testing.T) {
 		var asked []activities.CheckPastInput
 		p := play(t, daily(func(d dag.DAG) { d[4].DependsOnPast = true }), run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
-			env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckPastInput) error {
+			env.OnActivity(steps.CheckPast, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckPastInput) error {
 				asked = append(asked, in)
 				return errors.New("not yet")
 			})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 func TestPause(t *testing.T) {
@@ -46,7 +47,7 @@ func TestPause(t *testing.T) {
 	t.Run("no_new_try_starts", func(t *testing.T) {
 		var rejected []string
 		tries := 0
-		p := play(t, dag.DAG{{ID: "a", Do: does(func(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+		p := play(t, dag.DAG{{ID: "a", Do: does(func(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 			if tries++; tries == 1 {
 				return bad(ctx, try)
 			}

@@ -14,6 +14,8 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/markdown"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 const (
@@ -174,7 +176,7 @@ func (r *rangeRun) entry(ctx workflow.Context) (*ledger.Entry, error) {
 func (r *rangeRun) read(ctx workflow.Context, from, to dates.Date) ([]ledger.Entry, error) {
 	var answer activities.LedgerEntries
 	in := ledger.Query{DAG: r.in.DAG, From: from, To: to, Brief: true}
-	err := workflow.ExecuteActivity(withPolicy(ctx, ledgerPolicy, fmt.Sprintf("read the ledger from %s to %s", from, to)), readLedger, in).Get(ctx, &answer)
+	err := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.LedgerPolicy, fmt.Sprintf("read the ledger from %s to %s", from, to)), steps.ReadLedger, in).Get(ctx, &answer)
 	return answer.Entries, err
 }
 
@@ -226,19 +228,19 @@ func (r *rangeRun) show(ctx workflow.Context) { workflow.SetCurrentDetails(ctx, 
 func (r *rangeRun) page() string {
 	var running []string
 	for _, f := range r.Running {
-		running = append(running, escape(string(f.Date)))
+		running = append(running, markdown.Escape(string(f.Date)))
 	}
-	text := fmt.Sprintf("**%s from %s to %s**: %d of %d dates done\n\n", escape(r.in.DAG), escape(string(r.in.From)), escape(string(r.in.To)), r.Done(), r.Total)
-	text += head("success", "failed", "cancelled", "skipped", "running")
-	text += row(fmt.Sprint(r.Success), fmt.Sprint(r.Failed), fmt.Sprint(r.Cancelled), fmt.Sprint(r.Skipped), strings.Join(running, ", "))
+	text := fmt.Sprintf("**%s from %s to %s**: %d of %d dates done\n\n", markdown.Escape(r.in.DAG), markdown.Escape(string(r.in.From)), markdown.Escape(string(r.in.To)), r.Done(), r.Total)
+	text += markdown.Head("success", "failed", "cancelled", "skipped", "running")
+	text += markdown.Row(fmt.Sprint(r.Success), fmt.Sprint(r.Failed), fmt.Sprint(r.Cancelled), fmt.Sprint(r.Skipped), strings.Join(running, ", "))
 	if r.Paused != "" {
-		text += "\npaused: " + escape(r.Paused) + "\n"
+		text += "\npaused: " + markdown.Escape(r.Paused) + "\n"
 	}
 	if r.Stopped != "" {
-		text += "\nstopped: " + escape(r.Stopped) + "\n"
+		text += "\nstopped: " + markdown.Escape(r.Stopped) + "\n"
 	}
 	if r.FirstError != "" {
-		text += "\nfirst error: " + escape(cut(strings.Join(strings.Fields(r.FirstError), " "), 200)) + "\n"
+		text += "\nfirst error: " + markdown.Escape(failure.Cut(strings.Join(strings.Fields(r.FirstError), " "), 200)) + "\n"
 	}
 	return text
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/pinflow/pinflow/internal/launch"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // start runs one date in a coroutine of its own.
@@ -115,7 +116,7 @@ func (r *rangeRun) await(ctx workflow.Context, runID string, f *run.InFlight) da
 	var end activities.RunEnd
 	in := activities.AwaitRunInput{WorkflowID: deployment(ctx).WorkflowID(r.in.DAG, f.Date), RunID: runID}
 	summary := fmt.Sprintf("%s: wait for its run", f.Date)
-	if err := workflow.ExecuteActivity(withPolicy(ctx, awaitPolicy, summary), awaitRun, in).Get(ctx, &end); err != nil {
+	if err := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.AwaitPolicy, summary), steps.AwaitRun, in).Get(ctx, &end); err != nil {
 		return dateEnd{state: run.Failed, reason: failure.Reason(err)}
 	}
 	switch {
@@ -151,7 +152,7 @@ func (r *rangeRun) count(ctx workflow.Context, f *run.InFlight, state run.State,
 			r.FailedDates = append(r.FailedDates, f.Date)
 		}
 		if r.FirstError == "" {
-			r.FirstError = cut(reason, maxError)
+			r.FirstError = failure.Cut(reason, maxError)
 		}
 	}
 	if f.Attached {

@@ -12,6 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // A run that ends after its date, but saw the date before it was over, has not done the date.
@@ -80,7 +81,7 @@ func TestRangeOfPartialRuns(t *testing.T) {
 			Running: []*run.InFlight{{Date: someDay, RunID: "r1", Asked: someDay.End()}},
 		}
 		r := playRange(t, w, in, at(someDay.End()), func(env *testsuite.TestWorkflowEnvironment) {
-			env.OnActivity(awaitRun, mock.Anything, mock.Anything).
+			env.OnActivity(steps.AwaitRun, mock.Anything, mock.Anything).
 				Return(activities.RunEnd{Found: true, Success: true, RunID: "r1", Closed: someDay.End(), Partial: true, Until: someDay.End().Add(-time.Second)}, nil).Once()
 		})
 		require.NoError(t, r.err)
@@ -97,5 +98,5 @@ func (s *secondIsTaken) prepare(env *testsuite.TestWorkflowEnvironment) {
 		s.taken[date] = 1
 		return nil
 	}
-	env.OnActivity(awaitRun, mock.Anything, mock.Anything).Return(activities.RunEnd{Found: true, Success: true, RunID: "r2", Closed: someDay.End().Add(time.Hour)}, nil).Once()
+	env.OnActivity(steps.AwaitRun, mock.Anything, mock.Anything).Return(activities.RunEnd{Found: true, Success: true, RunID: "r2", Closed: someDay.End().Add(time.Hour)}, nil).Once()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 func TestRange(t *testing.T) {
@@ -155,9 +156,9 @@ func TestRange(t *testing.T) {
 		w := rejecting(someDay)
 		r := playRange(t, w, run.RangeInput{From: someDay, To: someDay}, ended(true, time.Hour), func(env *testsuite.TestWorkflowEnvironment) {
 			none := activities.LedgerEntries{}
-			env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(none, nil).Once()
+			env.OnActivity(steps.ReadLedger, mock.Anything, mock.Anything).Return(none, nil).Once()
 			until := someDay.Start().Add(23 * time.Hour)
-			env.OnActivity(readLedger, mock.Anything, mock.Anything).
+			env.OnActivity(steps.ReadLedger, mock.Anything, mock.Anything).
 				Return(activities.LedgerEntries{Entries: []ledger.Entry{{Status: run.Status{Date: someDay, State: "success", Partial: true, Until: until}}}}, nil).Once()
 		})
 		require.NoError(t, r.err)
@@ -219,7 +220,7 @@ func TestRange(t *testing.T) {
 		// Every date has run, so that the range only reads the ledger.
 		var chunks int
 		r := playRange(t, newWindow(), run.RangeInput{From: "1995-06-01", To: dates.Date("1995-06-01").Add(9999)}, func(env *testsuite.TestWorkflowEnvironment) {
-			env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in ledger.Query) (activities.LedgerEntries, error) {
+			env.OnActivity(steps.ReadLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in ledger.Query) (activities.LedgerEntries, error) {
 				chunks++
 				var answer activities.LedgerEntries
 				for d := in.From; d <= in.To; d = d.Add(1) {
@@ -273,7 +274,7 @@ func rejecting(date dates.Date) *window {
 // ended makes the date's latest run one that ended that long after the start of the test.
 func ended(success bool, after time.Duration) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(awaitRun, mock.Anything, activities.AwaitRunInput{WorkflowID: someDeployment.WorkflowID(testDAG, someDay)}).
+		env.OnActivity(steps.AwaitRun, mock.Anything, activities.AwaitRunInput{WorkflowID: someDeployment.WorkflowID(testDAG, someDay)}).
 			Return(activities.RunEnd{Found: true, Success: success, Status: "x", Error: "the other run broke", RunID: "other", Closed: noon.Add(after)}, nil).Once()
 	}
 }

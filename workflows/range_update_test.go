@@ -18,6 +18,7 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // update sends an update and collects the errors of rejected ones.
@@ -161,7 +162,7 @@ func TestRangeUpdate(t *testing.T) {
 		rest := newWindow()
 		var awaited []string
 		r := playRange(t, rest, in, withLedger(entries...), func(env *testsuite.TestWorkflowEnvironment) {
-			env.OnActivity(awaitRun, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AwaitRunInput) (activities.RunEnd, error) {
+			env.OnActivity(steps.AwaitRun, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AwaitRunInput) (activities.RunEnd, error) {
 				rest.mu.Lock()
 				defer rest.mu.Unlock()
 				require.NotEmpty(t, in.RunID)

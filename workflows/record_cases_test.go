@@ -21,6 +21,7 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/launch"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // record runs each case on a real server and saves its history.
@@ -97,7 +98,7 @@ func (r *recorder) recordAttached(day dates.Date) {
 	other := r.startRun(run.Input{Date: day})
 	<-r.waits
 	backfill := r.backfill(day, day, 1)
-	require.Eventually(r.t, func() bool { return r.scheduledIn(backfill, awaitRun) }, time.Minute, 50*time.Millisecond)
+	require.Eventually(r.t, func() bool { return r.scheduledIn(backfill, steps.AwaitRun) }, time.Minute, 50*time.Millisecond)
 	close(r.gate)
 	require.NoError(r.t, other.Get(context.Background(), nil))
 	var result run.RangeResult
@@ -188,10 +189,10 @@ func (r *recorder) savePools() {
 		for _, execution := range page.Executions { // the latest first
 			first = execution.Execution.RunId
 			pools := r.client.GetWorkflow(ctx, id, first)
-			if r.scheduledIn(pools, cancelNotebook) {
+			if r.scheduledIn(pools, steps.CancelNotebook) {
 				cancels = first
 			}
-			if r.scheduledIn(pools, findRequests) && rebuilds == "" {
+			if r.scheduledIn(pools, steps.FindRequests) && rebuilds == "" {
 				rebuilds = first
 			}
 		}

@@ -37,6 +37,9 @@ import (
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/pools"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // brokenStatement is the error of a broken notebook.
@@ -109,8 +112,8 @@ func newRecorder(t *testing.T) *recorder {
 	w.RegisterActivity(&activities.Runs{Client: r.client})
 	w.RegisterActivity(&activities.Past{Client: r.client})
 	for name, do := range map[string]any{
-		planLanding: r.plan, landPartition: r.land, writeManifest: r.manifest, startNotebook: r.start, waitNotebook: r.wait, cancelNotebook: r.cancel,
-		countRows: r.count, readLedger: r.read, writeLedger: r.write, "Noop": func(context.Context) error { return nil },
+		steps.PlanLanding: r.plan, steps.LandPartition: r.land, steps.WriteManifest: r.manifest, steps.StartNotebook: r.start, steps.WaitNotebook: r.wait, steps.CancelNotebook: r.cancel,
+		steps.CountRows: r.count, steps.ReadLedger: r.read, steps.WriteLedger: r.write, "Noop": func(context.Context) error { return nil },
 	} {
 		w.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
 	}
@@ -128,18 +131,20 @@ type lacking struct {
 
 func (l lacking) RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions) {
 	if options.Name == run.PoolsWorkflow {
-		w = Workflows{Operators: l}.Pools
+		w = pools.Workflow{Operators: l}.Pools
 	}
 	l.Registry.RegisterWorkflowWithOptions(w, options)
 }
 
-func (l lacking) Encode(op Operator) (json.RawMessage, error) { return recordedOperators.Encode(op) }
+func (l lacking) Encode(op operators.Operator) (json.RawMessage, error) {
+	return recordedOperators.Encode(op)
+}
 
-func (l lacking) Decode(recorded json.RawMessage) (Operator, error) {
+func (l lacking) Decode(recorded json.RawMessage) (operators.Operator, error) {
 	l.r.mu.Lock()
 	defer l.r.mu.Unlock()
 	if l.r.lacks {
-		return Operators{"load": Load{}, "notebook": Notebook{}}.Decode(recorded)
+		return operators.ByName{"load": operators.Load{}, "notebook": operators.Notebook{}}.Decode(recorded)
 	}
 	return recordedOperators.Decode(recorded)
 }

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // behaviors records the versioning behavior of each workflow that is registered.
@@ -19,7 +20,7 @@ func (b behaviors) RegisterWorkflowWithOptions(_ any, options workflow.RegisterO
 func TestRegister(t *testing.T) {
 	t.Run("runs_are_pinned_and_all_other_workflows_move_on", func(t *testing.T) {
 		all := behaviors{}
-		Register(all, recorded(), DefaultOperators)
+		Register(all, recorded(), operators.Default)
 		require.Contains(t, all, run.RangeWorkflow)
 		for name, behavior := range all {
 			want := workflow.VersioningBehaviorAutoUpgrade

@@ -25,6 +25,8 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 var recording = flag.Bool("record", false, "record the histories of the current version on a real server (../bin/local)")
@@ -37,8 +39,8 @@ type noop struct{}
 
 func (noop) Effects() dag.Effects { return dag.Effects{} }
 
-func (noop) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
-	return run.Outcome{}, workflow.ExecuteActivity(withPolicy(ctx, planPolicy, try.summary("nothing")), "Noop").Get(ctx, nil)
+func (noop) Run(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
+	return run.Outcome{}, workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.PlanPolicy, try.Summary("nothing")), "Noop").Get(ctx, nil)
 }
 
 // recorded is the catalog with which the histories were recorded.
@@ -52,7 +54,7 @@ func recorded() dag.Catalog {
 }
 
 // recordedOperators has the operators of the histories.
-var recordedOperators = Operators{"load": Load{}, "notebook": Notebook{}, "noop": noop{}, "panics": panics{}}
+var recordedOperators = operators.ByName{"load": operators.Load{}, "notebook": operators.Notebook{}, "noop": noop{}, "panics": panics{}}
 
 const (
 	// obstacleDAG has an operator that the Pools workflow does not know at first.
@@ -71,7 +73,7 @@ type panics struct{}
 
 func (panics) Effects() dag.Effects { return dag.Effects{} }
 
-func (panics) Run(workflow.Context, TaskInstance) (run.Outcome, error) {
+func (panics) Run(workflow.Context, operators.TaskInstance) (run.Outcome, error) {
 	panic("assignment to entry in nil map")
 }
 
@@ -250,7 +252,7 @@ func TestReplay(t *testing.T) {
 	})
 
 	t.Run("an_operator_that_the_build_lacks_blocks_the_run", func(t *testing.T) {
-		register := func(r Registry) { Register(r, recorded(), Operators{"load": Load{}}) }
+		register := func(r Registry) { Register(r, recorded(), operators.ByName{"load": operators.Load{}}) }
 		require.ErrorContains(t, replay(t, register, historyFile(t, "clean")), "deploy a build that has it")
 	})
 }
@@ -280,12 +282,12 @@ func TestHistory(t *testing.T) {
 			}
 		}
 		clean := scheduled(readHistory(t, "clean"))
-		require.ElementsMatch(t, clean[runInPool], []string{
+		require.ElementsMatch(t, clean[steps.RunInPool], []string{
 			"load try 1: notebook load", "clean_pin try 1: notebook clean_pin", "clean_geo try 1: notebook clean_geo",
 			"clean_user try 1: notebook clean_user", "query try 1: notebook query",
 		}, "one bar for each task, besides those of landing")
-		require.Contains(t, clean[landPartition], "load try 1: land pin partition 0, offsets 0 to 10")
-		require.Regexp(t, `^load of pipeline 2022-10-\d+ try 1: wait for Databricks run$`, scheduled(readHistory(t, "pools"))[waitNotebook][0])
+		require.Contains(t, clean[steps.LandPartition], "load try 1: land pin partition 0, offsets 0 to 10")
+		require.Regexp(t, `^load of pipeline 2022-10-\d+ try 1: wait for Databricks run$`, scheduled(readHistory(t, "pools"))[steps.WaitNotebook][0])
 	})
 
 	t.Run("a_clean_run_has_a_hundred_events_at_most", func(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/launch"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // openRequest is a request of this run that the Pools workflow has not answered.
@@ -28,7 +30,7 @@ type openRequest struct {
 // The run sees the work as one activity, which the Pools workflow ends. The message that requests
 // the work goes first: it is a local activity, so that a worker that dies in between sends it
 // again.
-func (r *dagRun) workInPool(ctx workflow.Context, t dag.Task, s *run.Task, try *run.Try, instance TaskInstance, l limits) (run.WorkDone, error) {
+func (r *dagRun) workInPool(ctx workflow.Context, t dag.Task, s *run.Task, try *run.Try, instance operators.TaskInstance, l operators.Limits) (run.WorkDone, error) {
 	request, err := r.request(ctx, t, s, instance, l)
 	if err != nil {
 		return run.WorkDone{}, err
@@ -48,9 +50,9 @@ func (r *dagRun) workInPool(ctx workflow.Context, t dag.Task, s *run.Task, try *
 		r.withdraw(ctx, t.ID) // it may have arrived all the same
 		return run.WorkDone{}, err
 	}
-	options := poolPolicy
+	options := steps.PoolPolicy
 	options.ActivityID = request.ActivityID
-	work := workflow.ExecuteActivity(withPolicy(ctx, options, instance.summary("%s", describe(t.Do))), runInPool, request)
+	work := workflow.ExecuteActivity(steps.WithPolicy(ctx, options, instance.Summary("%s", operators.Describe(t.Do))), steps.RunInPool, request)
 	if workflow.Await(ctx, work.IsReady) != nil {
 		open.Withdrawn = true
 		r.withdraw(ctx, t.ID)
@@ -70,27 +72,27 @@ func answer(ctx workflow.Context, work workflow.Future) (run.WorkDone, error) {
 		if failed.HasDetails() {
 			_ = failed.Details(&done) // an error of RunInPool itself has others
 		}
-		if failed.Type() == skipType {
-			return done, ErrSkip
+		if failed.Type() == operators.SkipType {
+			return done, operators.ErrSkip
 		}
 	}
 	return done, err
 }
 
 // request returns the request for the work of a try.
-func (r *dagRun) request(ctx workflow.Context, t dag.Task, s *run.Task, instance TaskInstance, l limits) (run.Request, error) {
+func (r *dagRun) request(ctx workflow.Context, t dag.Task, s *run.Task, instance operators.TaskInstance, l operators.Limits) (run.Request, error) {
 	slots := r.table.slots(t.Pool)
 	if slots == 0 {
 		return run.Request{}, fmt.Errorf("no pool %q with slots", t.Pool)
 	}
-	op, err := r.operators.Encode(t.Do.(Operator))
+	op, err := r.operators.Encode(t.Do.(operators.Operator))
 	if err != nil {
 		return run.Request{}, err
 	}
 	return run.Request{
 		Requested: workflow.Now(ctx), WorkflowID: instance.WorkflowID, RunID: instance.RunID, DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Try: s.Tries,
 		ActivityID: fmt.Sprintf("%s-try-%d", t.ID, s.Tries), Pool: t.Pool, Slots: slots, Priority: r.priority(),
-		Operator: op, Params: r.in.Params, Prepared: instance.Prepared, Timeout: l.timeout, Worked: l.worked, Counts: l.counts,
+		Operator: op, Params: r.in.Params, Prepared: instance.Prepared, Timeout: l.Timeout, Worked: l.Worked, Counts: l.Counts,
 	}, nil
 }
 
@@ -152,7 +154,7 @@ func (r *dagRun) withdraw(ctx workflow.Context, task string) {
 }
 
 func (r *dagRun) send(ctx workflow.Context, summary string, message run.PoolsMessage) error {
-	return executeQuick(ctx, poolsPolicy, summary, sendToPools, message, nil)
+	return steps.ExecuteQuick(ctx, steps.PoolsPolicy, summary, steps.SendToPools, message, nil)
 }
 
 // openRequests returns the answer to run.RequestsQuery.

@@ -15,6 +15,8 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // pooled is a DAG with two tasks that share one slot.
@@ -25,8 +27,8 @@ func pooled() dag.DAG {
 // onePool is a DAG of one task with a pool.
 func onePool() dag.DAG { return dag.DAG{{ID: "a", Pool: "narrow", Tries: 1, Do: does(ok)}} }
 
-// pools is a Pools workflow that a test plays.
-type pools struct {
+// fakePools is a Pools workflow that a test plays.
+type fakePools struct {
 	env      *testsuite.TestWorkflowEnvironment
 	messages journal[run.PoolsMessage]
 	tokens   map[string][]byte // of the activities that wait for an answer; by task
@@ -34,17 +36,17 @@ type pools struct {
 
 // playPools mocks the Pools workflow. The function is called with each request when its activity
 // waits for the answer.
-func playPools(requested func(p *pools, request run.Request)) func(*testsuite.TestWorkflowEnvironment) {
+func playPools(requested func(p *fakePools, request run.Request)) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		p := &pools{env: env, tokens: map[string][]byte{}}
-		env.OnActivity(sendToPools, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.PoolsMessage) error {
-			p.messages.add(m)
+		p := &fakePools{env: env, tokens: map[string][]byte{}}
+		env.OnActivity(steps.SendToPools, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.PoolsMessage) error {
+			p.messages.Add(m)
 			if m.Withdraw != nil && m.Withdraw.Task != "" {
 				env.RegisterDelayedCallback(func() { p.cancelled(m.Withdraw.Task) }, 0)
 			}
 			return nil
 		}).Maybe()
-		env.OnActivity(runInPool, mock.Anything, mock.Anything).Return(func(ctx context.Context, request run.Request) (run.WorkDone, error) {
+		env.OnActivity(steps.RunInPool, mock.Anything, mock.Anything).Return(func(ctx context.Context, request run.Request) (run.WorkDone, error) {
 			token := activity.GetInfo(ctx).TaskToken
 			env.RegisterDelayedCallback(func() {
 				p.tokens[request.Task] = token
@@ -55,26 +57,26 @@ func playPools(requested func(p *pools, request run.Request)) func(*testsuite.Te
 	}
 }
 
-func (p *pools) after(d time.Duration, do func()) { p.env.RegisterDelayedCallback(do, d) }
+func (p *fakePools) after(d time.Duration, do func()) { p.env.RegisterDelayedCallback(do, d) }
 
-func (p *pools) started(r run.Request, out run.Outcome) {
+func (p *fakePools) started(r run.Request, out run.Outcome) {
 	p.env.SignalWorkflow(run.StartedSignal, run.WorkStarted{RunID: r.RunID, Task: r.Task, Try: r.Try, Started: p.env.Now(), Link: out.Link, JobRunID: out.JobRunID})
 }
 
-func (p *pools) done(r run.Request, done run.WorkDone) {
+func (p *fakePools) done(r run.Request, done run.WorkDone) {
 	_ = p.env.CompleteActivity(p.tokens[r.Task], done, nil)
 }
 
-func (p *pools) failed(r run.Request, done run.WorkDone, kind, message string) {
+func (p *fakePools) failed(r run.Request, done run.WorkDone, kind, message string) {
 	_ = p.env.CompleteActivity(p.tokens[r.Task], nil, temporal.NewNonRetryableApplicationError(message, kind, nil, done))
 }
 
-func (p *pools) cancelled(task string) {
+func (p *fakePools) cancelled(task string) {
 	_ = p.env.CompleteActivity(p.tokens[task], nil, temporal.NewCanceledError())
 }
 
 // atOnce starts the work of each request when it comes, and lets it succeed.
-var atOnce = playPools(func(p *pools, r run.Request) {
+var atOnce = playPools(func(p *fakePools, r run.Request) {
 	p.started(r, run.Outcome{})
 	p.done(r, run.WorkDone{Started: p.env.Now()})
 })
@@ -91,7 +93,7 @@ func TestRequests(t *testing.T) {
 		var waiting, working run.Status
 		var open []run.OpenRequest
 		var requests []run.Request
-		p := play(t, pooled(), run.Input{Trigger: run.Backfill, Params: map[string]string{"x": "1"}}, playPools(func(p *pools, r run.Request) {
+		p := play(t, pooled(), run.Input{Trigger: run.Backfill, Params: map[string]string{"x": "1"}}, playPools(func(p *fakePools, r run.Request) {
 			requests = append(requests, r)
 			wait := map[string]time.Duration{"a": 0, "b": 10 * time.Minute}[r.Task]
 			p.after(wait, func() {
@@ -132,7 +134,7 @@ func TestRequests(t *testing.T) {
 	})
 
 	t.Run("a_failure_of_the_work_is_that_of_the_try", func(t *testing.T) {
-		p := play(t, onePool(), run.Input{}, playPools(func(p *pools, r run.Request) {
+		p := play(t, onePool(), run.Input{}, playPools(func(p *fakePools, r run.Request) {
 			p.failed(r, run.WorkDone{Outcome: run.Outcome{Link: "https://databricks/1", NotebookHash: "abc"}}, failure.NotebookFailed, "no table geo")
 		}))
 		require.ErrorContains(t, p.err, "no table geo")
@@ -141,19 +143,19 @@ func TestRequests(t *testing.T) {
 	})
 
 	t.Run("work_that_skips_its_task_skips_it", func(t *testing.T) {
-		p := play(t, onePool(), run.Input{}, playPools(func(p *pools, r run.Request) { p.failed(r, run.WorkDone{}, skipType, "skip") }))
+		p := play(t, onePool(), run.Input{}, playPools(func(p *fakePools, r run.Request) { p.failed(r, run.WorkDone{}, operators.SkipType, "skip") }))
 		require.NoError(t, p.err)
 		require.Equal(t, run.Skipped, p.task("a").State)
 	})
 
 	t.Run("a_cancelled_run_withdraws_its_request_and_waits_for_the_end_of_the_work", func(t *testing.T) {
-		var fake *pools
-		p := play(t, onePool(), run.Input{Trigger: run.Backfill}, playPools(func(p *pools, r run.Request) {
+		var fake *fakePools
+		p := play(t, onePool(), run.Input{Trigger: run.Backfill}, playPools(func(p *fakePools, r run.Request) {
 			fake = p
 			p.after(time.Minute, p.env.CancelWorkflow)
 		}))
 		require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
-		messages := fake.messages.all()
+		messages := fake.messages.All()
 		require.Len(t, messages, 2)
 		require.NotNil(t, messages[0].Request)
 		require.Equal(t, &run.Withdrawal{WorkflowID: messages[0].Request.WorkflowID, RunID: messages[0].Request.RunID, Task: "a"}, messages[1].Withdraw)
@@ -163,26 +165,26 @@ func TestRequests(t *testing.T) {
 	t.Run("a_cancellation_does_not_interrupt_the_message_with_the_request", func(t *testing.T) {
 		var arrived journal[string]
 		p := play(t, onePool(), run.Input{Trigger: run.Backfill}, func(env *testsuite.TestWorkflowEnvironment) {
-			env.OnActivity(sendToPools, mock.Anything, mock.Anything).Return(func(ctx context.Context, m run.PoolsMessage) error {
+			env.OnActivity(steps.SendToPools, mock.Anything, mock.Anything).Return(func(ctx context.Context, m run.PoolsMessage) error {
 				if m.Withdraw != nil {
-					arrived.add("withdrawal")
+					arrived.Add("withdrawal")
 					return nil
 				}
 				env.CancelWorkflow()
 				time.Sleep(100 * time.Millisecond) // Temporal is slow
 				if ctx.Err() == nil {
-					arrived.add("request")
+					arrived.Add("request")
 				}
 				return ctx.Err()
 			})
 		})
 		require.True(t, temporal.IsCanceledError(p.err), "%v", p.err)
-		require.Equal(t, []string{"request", "withdrawal"}, arrived.all())
+		require.Equal(t, []string{"request", "withdrawal"}, arrived.All())
 	})
 
 	t.Run("an_obstacle_is_what_the_task_waits_for", func(t *testing.T) {
 		var task run.Task
-		play(t, onePool(), run.Input{Trigger: run.Backfill}, playPools(func(p *pools, r run.Request) {
+		play(t, onePool(), run.Input{Trigger: run.Backfill}, playPools(func(p *fakePools, r run.Request) {
 			p.env.SignalWorkflow(run.StartedSignal, run.WorkStarted{RunID: r.RunID, Task: r.Task, Try: r.Try, Obstacle: "operator spark is unknown"})
 			p.after(time.Minute, func() {
 				task = status(p.env).Tasks[0]
@@ -194,7 +196,7 @@ func TestRequests(t *testing.T) {
 
 	t.Run("a_report_of_another_run_or_try_changes_nothing", func(t *testing.T) {
 		var state run.State
-		play(t, onePool(), run.Input{}, playPools(func(p *pools, r run.Request) {
+		play(t, onePool(), run.Input{}, playPools(func(p *fakePools, r run.Request) {
 			stale, earlier := r, r
 			stale.RunID, earlier.Try = "before the reset", 0
 			p.started(stale, run.Outcome{Link: "stale"})
@@ -211,7 +213,7 @@ func TestRequests(t *testing.T) {
 		var tries []string
 		table := onePool()
 		table[0].Tries = 2
-		play(t, table, run.Input{}, playPools(func(p *pools, r run.Request) {
+		play(t, table, run.Input{}, playPools(func(p *fakePools, r run.Request) {
 			tries = append(tries, r.ActivityID)
 			p.failed(r, run.WorkDone{}, failure.NotebookConflict, "DELTA_CONCURRENT_APPEND")
 		}))
@@ -222,13 +224,13 @@ func TestRequests(t *testing.T) {
 // announcements plays the daily DAG with a pool for each task, and returns what it announces and
 // withdraws.
 func announcements(t *testing.T, in run.Input, change ...func(dag.DAG)) (all []run.PoolsMessage) {
-	var fake *pools
+	var fake *fakePools
 	table := daily(append(change, func(d dag.DAG) {
 		for i := range d {
 			d[i].Pool, d[i].Tries = "narrow", 1
 		}
 	})...)
-	play(t, table, in, playPools(func(p *pools, r run.Request) {
+	play(t, table, in, playPools(func(p *fakePools, r run.Request) {
 		fake = p
 		p.after(time.Minute, func() { // the clock waits for messages that are on their way
 			if r.Task == "clean_geo" && in.Tags != nil {
@@ -238,9 +240,9 @@ func announcements(t *testing.T, in run.Input, change ...func(dag.DAG)) (all []r
 			p.done(r, run.WorkDone{})
 		})
 	}), func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(checkPast, mock.Anything, mock.Anything).Return(nil).Maybe()
+		env.OnActivity(steps.CheckPast, mock.Anything, mock.Anything).Return(nil).Maybe()
 	})
-	for _, m := range fake.messages.all() {
+	for _, m := range fake.messages.All() {
 		if m.Request == nil {
 			all = append(all, m)
 		}
@@ -270,18 +272,18 @@ func TestAnnounce(t *testing.T) {
 	t.Run("the_announcement_arrives_before_the_requests", func(t *testing.T) {
 		var arrived journal[string]
 		play(t, onePool(), run.Input{Trigger: run.Scheduled}, func(env *testsuite.TestWorkflowEnvironment) {
-			env.OnActivity(sendToPools, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.PoolsMessage) error {
+			env.OnActivity(steps.SendToPools, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.PoolsMessage) error {
 				if m.Announce != nil {
 					time.Sleep(100 * time.Millisecond) // Temporal is slow
-					arrived.add("announcement")
+					arrived.Add("announcement")
 				} else {
-					arrived.add("request")
+					arrived.Add("request")
 				}
 				return nil
 			})
-			env.OnActivity(runInPool, mock.Anything, mock.Anything).Return(run.WorkDone{}, nil)
+			env.OnActivity(steps.RunInPool, mock.Anything, mock.Anything).Return(run.WorkDone{}, nil)
 		})
-		require.Equal(t, []string{"announcement", "request"}, arrived.all())
+		require.Equal(t, []string{"announcement", "request"}, arrived.All())
 	})
 
 	t.Run("a_request_that_does_not_come_is_withdrawn", func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // carryOver continues the date's latest run in a rerun: it keeps its settings, and the results of
@@ -24,7 +25,7 @@ func (w Workflows) carryOver(ctx workflow.Context, r *dagRun) error {
 	}
 	var found activities.LedgerEntries
 	in := ledger.Query{DAG: r.in.DAG, From: r.in.Date, To: r.in.Date}
-	if err := executeQuick(ctx, ledgerPolicy, "read the date's latest run", readLedger, in, &found); err != nil || len(found.Entries) == 0 {
+	if err := steps.ExecuteQuick(ctx, steps.LedgerPolicy, "read the date's latest run", steps.ReadLedger, in, &found); err != nil || len(found.Entries) == 0 {
 		return err
 	}
 	latest := found.Entries[0].Status

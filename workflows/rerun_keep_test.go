@@ -12,6 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // succeeded returns the ledger entry of a run of daily that succeeded with these settings.
@@ -30,7 +31,7 @@ func TestRerunKeeps(t *testing.T) {
 		var tags []string
 		var rejected []string
 		p := play(t, daily(func(d dag.DAG) {
-			d[4].Do = does(func(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+			d[4].Do = does(func(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 				seen = try.Params
 				tags, _ = workflow.GetTypedSearchAttributes(ctx).GetKeywordList(search.Tags)
 				return bad(ctx, try)

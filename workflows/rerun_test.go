@@ -11,6 +11,7 @@ import (
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 func TestRerun(t *testing.T) {
@@ -39,7 +40,7 @@ func TestRerun(t *testing.T) {
 // priorRun makes an entry the ledger's of the date.
 func priorRun(entry ledger.Entry) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(readLedger, mock.Anything, ledger.Query{DAG: testDAG, From: someDay, To: someDay}).
+		env.OnActivity(steps.ReadLedger, mock.Anything, ledger.Query{DAG: testDAG, From: someDay, To: someDay}).
 			Return(activities.LedgerEntries{Entries: []ledger.Entry{entry}}, nil).Once()
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // end decides whether the run succeeded and writes the ledger, also if the run was cancelled.
@@ -33,7 +34,7 @@ func (r *dagRun) end(ctx workflow.Context) (run.Result, error) {
 	}
 	r.show(ctx)
 	// The ledger sets the attempt of the entry.
-	if err := executeQuick(ctx, ledgerPolicy, "write the ledger", writeLedger, ledger.Entry{Status: r.status()}, nil); err != nil {
+	if err := steps.ExecuteQuick(ctx, steps.LedgerPolicy, "write the ledger", steps.WriteLedger, ledger.Entry{Status: r.status()}, nil); err != nil {
 		return run.Result{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("the run ended as %s, but the ledger was not written: %s", r.state(), failure.Reason(err)), failure.RunFailed, err)
 	}

@@ -1,5 +1,5 @@
-// Package workflows holds the workflows: Run interprets a DAG for one logical date, Range runs many
-// dates, Pools does the work of tasks that share slots. It also has the operators and the DAGs themselves.
+// Package workflows holds the workflows of dates, and the DAGs themselves: Run interprets a DAG for
+// one logical date, Range runs many dates.
 package workflows
 
 import (
@@ -11,12 +11,15 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // dagRun is a running DAG. Its coroutines share it without locks: the workflow runs one at a time.
 type dagRun struct {
-	operators OperatorCodec
+	operators operators.Codec
 	table     table
 	dag       dag.DAG
 	in        run.Input // with the defaults of the DAG
@@ -113,7 +116,7 @@ func (r *dagRun) withRunTimeout(ctx workflow.Context) (workflow.Context, workflo
 	ctx, cancel := workflow.WithCancel(ctx)
 	if r.in.RunTimeout > 0 {
 		workflow.Go(ctx, func(ctx workflow.Context) {
-			if sleep(ctx, r.in.RunTimeout, fmt.Sprintf("run timeout of %s", r.in.RunTimeout)) == nil {
+			if steps.Sleep(ctx, r.in.RunTimeout, fmt.Sprintf("run timeout of %s", r.in.RunTimeout)) == nil {
 				r.timedOut = true
 				cancel()
 			}
@@ -195,7 +198,7 @@ func (r *dagRun) finish(ctx workflow.Context, s *run.Task, state run.State, reas
 }
 
 func (r *dagRun) set(ctx workflow.Context, s *run.Task, state run.State, reason string) {
-	s.State, s.Error, s.Waiting = state, cut(reason, maxError), ""
+	s.State, s.Error, s.Waiting = state, failure.Cut(reason, maxError), ""
 	r.show(ctx)
 }
 

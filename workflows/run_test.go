@@ -21,6 +21,8 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 func TestRun(t *testing.T) {
@@ -57,7 +59,7 @@ func TestRun(t *testing.T) {
 
 	t.Run("a_new_try_starts_after_the_delay", func(t *testing.T) {
 		var numbers []int
-		p := play(t, dag.DAG{{ID: "a", Tries: 3, RetryDelay: time.Hour, Do: does(func(_ workflow.Context, try TaskInstance) (run.Outcome, error) {
+		p := play(t, dag.DAG{{ID: "a", Tries: 3, RetryDelay: time.Hour, Do: does(func(_ workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 			numbers = append(numbers, try.Number)
 			if try.Number < 3 {
 				return run.Outcome{}, errors.New("not yet")
@@ -85,8 +87,8 @@ func TestRun(t *testing.T) {
 
 	t.Run("an_operator_can_skip", func(t *testing.T) {
 		p := play(t, daily(func(d dag.DAG) {
-			d[1].Do = does(func(workflow.Context, TaskInstance) (run.Outcome, error) {
-				return run.Outcome{}, fmt.Errorf("nothing new: %w", ErrSkip)
+			d[1].Do = does(func(workflow.Context, operators.TaskInstance) (run.Outcome, error) {
+				return run.Outcome{}, fmt.Errorf("nothing new: %w", operators.ErrSkip)
 			})
 			d[4].TriggerRule = dag.NoneFailed
 		}), run.Input{})
@@ -152,7 +154,7 @@ func TestRun(t *testing.T) {
 	t.Run("writing_the_ledger_is_retried_visibly", func(t *testing.T) {
 		env := newEnv(t, catalog(daily()))
 		var local atomic.Int32 // attempts as a local activity; their number depends on the SDK's clock
-		env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(func(ctx context.Context, _ ledger.Entry) error {
+		env.OnActivity(steps.WriteLedger, mock.Anything, mock.Anything).Return(func(ctx context.Context, _ ledger.Entry) error {
 			if activity.GetInfo(ctx).IsLocalActivity {
 				local.Add(1)
 				return errors.New("S3 is down")
@@ -161,12 +163,12 @@ func TestRun(t *testing.T) {
 		})
 		var visible journal[string]
 		env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converted) {
-			visible.add(info.ActivityType.Name)
+			visible.Add(info.ActivityType.Name)
 		})
 		env.ExecuteWorkflow(run.RunWorkflow, run.Input{DAG: testDAG, Date: someDay})
 		require.NoError(t, env.GetWorkflowError())
 		require.Positive(t, local.Load())
-		require.Equal(t, []string{writeLedger}, visible.all(), "as a local activity first, then as one that the Web UI shows")
+		require.Equal(t, []string{steps.WriteLedger}, visible.All(), "as a local activity first, then as one that the Web UI shows")
 		env.AssertExpectations(t)
 	})
 
@@ -181,7 +183,7 @@ func TestRun(t *testing.T) {
 	t.Run("the_tasks_that_read_the_source_know_whether_the_date_is_partial", func(t *testing.T) {
 		reads := func(partial bool, until time.Time) func(dag.DAG) {
 			return func(d dag.DAG) {
-				d[0].Do = does(func(workflow.Context, TaskInstance) (run.Outcome, error) {
+				d[0].Do = does(func(workflow.Context, operators.TaskInstance) (run.Outcome, error) {
 					return run.Outcome{Until: until, Partial: partial}, nil
 				})
 			}
@@ -193,7 +195,9 @@ func TestRun(t *testing.T) {
 		require.True(t, p.entry.Partial)
 		require.Equal(t, noon.Add(-time.Hour), p.entry.Until.UTC())
 		second := func(d dag.DAG) {
-			d[4].Do = does(func(workflow.Context, TaskInstance) (run.Outcome, error) { return run.Outcome{Until: today.End()}, nil })
+			d[4].Do = does(func(workflow.Context, operators.TaskInstance) (run.Outcome, error) {
+				return run.Outcome{Until: today.End()}, nil
+			})
 		}
 		p = play(t, daily(reads(true, noon), second), run.Input{Date: today})
 		require.True(t, p.entry.Partial, "one partial task makes the run partial")

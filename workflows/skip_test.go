@@ -10,11 +10,12 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // leaves returns an operator with this outcome.
 func leaves(out run.Outcome) does {
-	return func(workflow.Context, TaskInstance) (run.Outcome, error) { return out, nil }
+	return func(workflow.Context, operators.TaskInstance) (run.Outcome, error) { return out, nil }
 }
 
 func states(p played) map[string]run.State {
@@ -59,7 +60,7 @@ func TestSkip(t *testing.T) {
 	t.Run("tasks_that_have_started_continue", func(t *testing.T) {
 		p := play(t, dag.DAG{
 			{ID: "fast", Do: leaves(run.Outcome{})},
-			{ID: "slow", Do: does(func(ctx workflow.Context, _ TaskInstance) (run.Outcome, error) {
+			{ID: "slow", Do: does(func(ctx workflow.Context, _ operators.TaskInstance) (run.Outcome, error) {
 				return run.Outcome{SkipRest: true}, workflow.Sleep(ctx, 30*time.Second)
 			})},
 			{ID: "early", After: dag.Tasks{"fast", "slow"}, TriggerRule: dag.OneSuccess, Do: does(ok)},
@@ -82,7 +83,7 @@ func TestSkip(t *testing.T) {
 
 func TestLoadSkip(t *testing.T) {
 	t.Run("skip_empty_skips_the_rest_of_a_date_without_records", func(t *testing.T) {
-		out, err := Load{SkipEmpty: true}.Run(nil, TaskInstance{})
+		out, err := operators.Load{SkipEmpty: true}.Run(nil, operators.TaskInstance{})
 		require.NoError(t, err)
 		require.True(t, out.SkipRest)
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/markdown"
 )
 
 // maxError limits the text of an error in states and in the ledger, in bytes. The page of the
@@ -85,9 +86,9 @@ func (r *dagRun) show(ctx workflow.Context) { workflow.SetCurrentDetails(ctx, r.
 
 func (r *dagRun) page() string {
 	partial, until := r.seen()
-	text := fmt.Sprintf("**%s of %s** · %s", escape(r.in.DAG), escape(string(r.in.Date)), escape(string(r.state())))
+	text := fmt.Sprintf("**%s of %s** · %s", markdown.Escape(r.in.DAG), markdown.Escape(string(r.in.Date)), markdown.Escape(string(r.state())))
 	if r.paused != "" {
-		text += " · paused: " + escape(r.paused)
+		text += " · paused: " + markdown.Escape(r.paused)
 	}
 	if partial {
 		text += fmt.Sprintf(" · partial: the date up to %s UTC", until.UTC().Format(time.DateTime))
@@ -95,13 +96,13 @@ func (r *dagRun) page() string {
 	if warnings := r.status().Warnings; len(warnings) > 0 {
 		text += fmt.Sprintf(" · **!** %s", warningsOf(len(warnings)))
 	}
-	text += "\n\n" + head("task", "state", "tries", "took", "rows", "notes")
+	text += "\n\n" + markdown.Head("task", "state", "tries", "took", "rows", "notes")
 	for _, s := range r.tasks {
-		state := escape(string(s.State))
+		state := markdown.Escape(string(s.State))
 		if s.Warned() {
 			state += " **!**"
 		}
-		text += row(escape(s.ID), state, fmt.Sprint(s.Tries), took(s), rows(s), notes(s))
+		text += markdown.Row(markdown.Escape(s.ID), state, fmt.Sprint(s.Tries), took(s), rows(s), notes(s))
 	}
 	return text
 }
@@ -128,16 +129,16 @@ func notes(s *run.Task) string {
 		notes = append(notes, "result of an earlier run")
 	}
 	if s.Waiting != "" {
-		notes = append(notes, "waits for "+escape(s.Waiting))
+		notes = append(notes, "waits for "+markdown.Escape(s.Waiting))
 	}
 	if s.Link != "" {
-		notes = append(notes, link("Databricks run", s.Link))
+		notes = append(notes, markdown.Link("Databricks run", s.Link))
 	}
 	for _, warning := range s.Warnings {
-		notes = append(notes, escape(warning))
+		notes = append(notes, markdown.Escape(warning))
 	}
 	if s.Error != "" {
-		notes = append(notes, escape(cut(strings.Join(strings.Fields(s.Error), " "), 200)))
+		notes = append(notes, markdown.Escape(failure.Cut(strings.Join(strings.Fields(s.Error), " "), 200)))
 	}
 	return strings.Join(notes, " · ")
 }
@@ -148,15 +149,4 @@ func warningsOf(n int) string {
 		return "1 warning"
 	}
 	return fmt.Sprintf("%d warnings", n)
-}
-
-// oneLine returns the text of an error on one line.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
-// cut shortens a text to that many bytes and marks that it did.
-func cut(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit], "") + " …"
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // table is the DAG as a run records it in its first workflow task, and as it interprets it from
@@ -56,7 +57,7 @@ func (w Workflows) table(in run.Input, now time.Time) (table, error) {
 	}
 	t := table{Pools: w.Catalog.PoolsOf(definition.DAG), Hold: definition.Hold, RunTimeout: definition.RunTimeout}
 	for _, task := range definition.DAG {
-		op, ok := task.Do.(Operator)
+		op, ok := task.Do.(operators.Operator)
 		if !ok {
 			return table{}, fmt.Errorf("task %s: %T cannot run: its operator needs a method Run", task.ID, task.Do)
 		}
@@ -70,10 +71,10 @@ func (w Workflows) table(in run.Input, now time.Time) (table, error) {
 }
 
 // dag returns the rows with their operators. It fails if this build lacks one of them.
-func (t table) dag(operators OperatorCodec) (dag.DAG, error) {
+func (t table) dag(codec operators.Codec) (dag.DAG, error) {
 	d := make(dag.DAG, len(t.Tasks))
 	for i, row := range t.Tasks {
-		op, err := operators.Decode(row.Do)
+		op, err := codec.Decode(row.Do)
 		if err != nil {
 			return nil, fmt.Errorf("task %s: %w", row.ID, err)
 		}

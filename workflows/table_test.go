@@ -10,6 +10,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // requireSet fails if a field has its zero value: the test of a struct would leave the field out.
@@ -24,7 +25,7 @@ func requireSet(t *testing.T, value any, except ...string) {
 }
 
 func TestTable(t *testing.T) {
-	w := Workflows{Catalog: dag.NewCatalog(pooledPipeline()), Operators: DefaultOperators}
+	w := Workflows{Catalog: dag.NewCatalog(pooledPipeline()), Operators: operators.Default}
 	recorded := func(t *testing.T) []byte {
 		table, err := w.table(run.Input{DAG: pipelineDAG, Date: someDay}, noon)
 		require.NoError(t, err)
@@ -41,7 +42,7 @@ func TestTable(t *testing.T) {
 	t.Run("gives_back_the_dag_that_was_recorded", func(t *testing.T) {
 		var again table
 		require.NoError(t, json.Unmarshal(recorded(t), &again))
-		rows, err := again.dag(DefaultOperators)
+		rows, err := again.dag(operators.Default)
 		require.NoError(t, err)
 		require.Equal(t, pooledPipeline().DAG, rows)
 		for _, pool := range pooledPipeline().Pools {
@@ -56,19 +57,19 @@ func TestTable(t *testing.T) {
 		}
 		requireSet(t, task, "Do")
 		requireSet(t, task.Expect)
-		requireSet(t, Notebook{Name: "n", Params: map[string]string{"x": "y"}, AllowFailures: true, Cleans: "pin", Rebuilds: []string{"t"}})
-		requireSet(t, Load{Topics: []string{"pin"}, Notebook: "load", SkipEmpty: true})
-		for _, op := range []Operator{
-			Notebook{Name: "n", Params: map[string]string{"x": "y"}, AllowFailures: true, Cleans: "pin", Rebuilds: []string{"t"}},
-			Load{Topics: []string{"pin"}, Notebook: "load", SkipEmpty: true},
+		requireSet(t, operators.Notebook{Name: "n", Params: map[string]string{"x": "y"}, AllowFailures: true, Cleans: "pin", Rebuilds: []string{"t"}})
+		requireSet(t, operators.Load{Topics: []string{"pin"}, Notebook: "load", SkipEmpty: true})
+		for _, op := range []operators.Operator{
+			operators.Notebook{Name: "n", Params: map[string]string{"x": "y"}, AllowFailures: true, Cleans: "pin", Rebuilds: []string{"t"}},
+			operators.Load{Topics: []string{"pin"}, Notebook: "load", SkipEmpty: true},
 		} {
-			do, err := DefaultOperators.Encode(op)
+			do, err := operators.Default.Encode(op)
 			require.NoError(t, err)
 			body, err := json.Marshal(table{Tasks: []taskRow{{Task: task, Do: do}}})
 			require.NoError(t, err)
 			var again table
 			require.NoError(t, json.Unmarshal(body, &again))
-			rows, err := again.dag(DefaultOperators)
+			rows, err := again.dag(operators.Default)
 			require.NoError(t, err)
 			want := task
 			want.Do = op
@@ -82,10 +83,10 @@ func TestTable(t *testing.T) {
 			`{}`:            "want an object with one key",
 			`"notebook"`:    "want an object with one key",
 		} {
-			_, err := DefaultOperators.Decode([]byte(recorded))
+			_, err := operators.Default.Decode([]byte(recorded))
 			require.ErrorContains(t, err, want)
 		}
-		_, err := DefaultOperators.Encode(noop{})
+		_, err := operators.Default.Encode(noop{})
 		require.ErrorContains(t, err, "no name under which a run can record it")
 	})
 }

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // maxTryError limits the text of an error in the history of tries, in bytes.
@@ -35,13 +36,13 @@ func (r *dagRun) runTask(ctx workflow.Context, t dag.Task, s *run.Task) {
 			return
 		case errors.Is(err, errRetry):
 			allowed = s.Tries + t.MaxTries() // as after Airflow's clear
-		case errors.As(err, new(*decidedError)), errors.Is(err, ErrSkip), ctx.Err() != nil:
-		case isExpectation(err):
+		case errors.As(err, new(*decidedError)), errors.Is(err, operators.ErrSkip), ctx.Err() != nil:
+		case failure.Type(err) == failure.Expectation:
 			err = r.hold(ctx, s, err, r.in.Hold || t.Expect.Hold)
 		case s.Tries < allowed:
 			r.set(ctx, s, run.UpForRetry, failure.Reason(err))
 			err = r.unlessDecided(ctx, s, func(ctx workflow.Context) error {
-				return sleep(ctx, t.DelayBetweenTries(), fmt.Sprintf("%s: delay before try %d", t.ID, s.Tries+1))
+				return steps.Sleep(ctx, t.DelayBetweenTries(), fmt.Sprintf("%s: delay before try %d", t.ID, s.Tries+1))
 			})
 		default:
 			err = r.hold(ctx, s, err, r.in.Hold)
@@ -56,7 +57,7 @@ func (r *dagRun) fail(ctx workflow.Context, s *run.Task, err error) {
 	switch {
 	case errors.As(err, &decided):
 		r.mark(ctx, s, decided.decision)
-	case errors.Is(err, ErrSkip):
+	case errors.Is(err, operators.ErrSkip):
 		r.finish(ctx, s, run.Skipped, "")
 	case ctx.Err() != nil:
 		r.interrupted = true
@@ -76,11 +77,6 @@ func (r *dagRun) interruption() string {
 	return "the run was cancelled"
 }
 
-func isExpectation(err error) bool {
-	var typed *temporal.ApplicationError
-	return errors.As(err, &typed) && typed.Type() == failure.Expectation
-}
-
 // try runs the task's operator once and adds the try to the task's history.
 func (r *dagRun) try(ctx workflow.Context, t dag.Task, s *run.Task) error {
 	try := &run.Try{Number: s.Tries, Started: workflow.Now(ctx)}
@@ -89,12 +85,12 @@ func (r *dagRun) try(ctx workflow.Context, t dag.Task, s *run.Task) error {
 	switch {
 	case err == nil:
 		try.State = run.Success
-	case errors.Is(err, ErrSkip):
+	case errors.Is(err, operators.ErrSkip):
 		try.State = run.Skipped
 	case ctx.Err() != nil:
 		try.State, try.Error = run.Cancelled, r.interruption()
 	default:
-		try.State, try.Error = run.Failed, cut(oneLine(errors.New(failure.Reason(err))), maxTryError)
+		try.State, try.Error = run.Failed, failure.Cut(failure.OneLine(errors.New(failure.Reason(err))), maxTryError)
 	}
 	try.Ended, try.Link, try.JobRunID = workflow.Now(ctx), s.Link, s.JobRunID
 	s.History, s.Trying = append(s.History, *try), nil
@@ -105,24 +101,24 @@ func (r *dagRun) try(ctx workflow.Context, t dag.Task, s *run.Task) error {
 // if the task has a pool.
 func (r *dagRun) operate(ctx workflow.Context, t dag.Task, s *run.Task, record *run.Try) error {
 	id := r.info.WorkflowExecution
-	try := TaskInstance{
+	try := operators.TaskInstance{
 		DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Number: s.Tries, WorkflowID: id.ID, RunID: id.RunID, Params: r.in.Params,
 		Report: func(out run.Outcome) {
 			s.Link, s.JobRunID = out.Link, out.JobRunID
 			r.show(ctx)
 		},
 	}
-	ctx = withTaskRef(ctx, try)
-	l := limits{timeout: t.Timeout, counts: t.Expect.Demands() || t.Expect.Warns()}
-	if op, ok := t.Do.(Preparer); ok {
+	ctx = steps.WithTaskRef(ctx, try.Ref())
+	l := operators.Limits{Timeout: t.Timeout, Counts: t.Expect.Demands() || t.Expect.Warns()}
+	if op, ok := t.Do.(operators.Preparer); ok {
 		r.set(ctx, s, run.Running, "")
 		began := workflow.Now(ctx)
-		out, err := withTimeout(ctx, t.Timeout, t.Timeout, func(ctx workflow.Context) (run.Outcome, error) { return op.Prepare(ctx, try) })
+		out, err := operators.Prepare(ctx, op, try, t.Timeout)
 		if err != nil {
 			return err
 		}
 		s.Outcome, try.Prepared = out, out
-		l.worked = workflow.Now(ctx).Sub(began)
+		l.Worked = workflow.Now(ctx).Sub(began)
 	}
 	done, err := r.work(ctx, t, s, record, try, l)
 	out := done.Outcome
@@ -135,15 +131,15 @@ func (r *dagRun) operate(ctx workflow.Context, t dag.Task, s *run.Task, record *
 	if err := r.dag.CheckSkips(t.ID, out); err != nil {
 		return err
 	}
-	s.Warnings, err = expect(t, done)
+	s.Warnings, err = operators.Expect(t, done)
 	return err
 }
 
 // work does the work of a try where it belongs.
-func (r *dagRun) work(ctx workflow.Context, t dag.Task, s *run.Task, record *run.Try, try TaskInstance, l limits) (run.WorkDone, error) {
+func (r *dagRun) work(ctx workflow.Context, t dag.Task, s *run.Task, record *run.Try, try operators.TaskInstance, l operators.Limits) (run.WorkDone, error) {
 	if t.Pool != "" {
 		return r.workInPool(ctx, t, s, record, try, l)
 	}
 	r.set(ctx, s, run.Running, "")
-	return perform(ctx, t.Do.(Operator), try, l, func() {})
+	return operators.Perform(ctx, t.Do.(operators.Operator), try, l, func() {})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 func TestTimeout(t *testing.T) {
@@ -56,7 +57,7 @@ func TestRunTimeout(t *testing.T) {
 func TestTask(t *testing.T) {
 	t.Run("history_has_each_try", func(t *testing.T) {
 		tries := 0
-		p := play(t, dag.DAG{{ID: "a", RetryDelay: time.Minute, Do: does(func(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+		p := play(t, dag.DAG{{ID: "a", RetryDelay: time.Minute, Do: does(func(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 			if tries++; tries == 1 {
 				try.Report(run.Outcome{Link: "https://page/1", JobRunID: 1})
 				return bad(ctx, try)

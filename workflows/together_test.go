@@ -14,6 +14,8 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // writers counts how many dates write a table at the same time.
@@ -21,7 +23,7 @@ type writers struct {
 	writing, most map[string]int
 }
 
-func (w *writers) write(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+func (w *writers) write(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 	w.writing[try.Task]++
 	w.most[try.Task] = max(w.most[try.Task], w.writing[try.Task])
 	defer func() { w.writing[try.Task]-- }()
@@ -34,7 +36,7 @@ type landThenWrite struct {
 	does
 }
 
-func (l landThenWrite) Prepare(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+func (l landThenWrite) Prepare(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 	return l.landing.write(ctx, try)
 }
 
@@ -53,18 +55,18 @@ func TestRangeTogether(t *testing.T) {
 		const poolsID = "pools-of-the-test"
 		tokens := map[string][]byte{}
 		key := func(r run.Request) string { return r.WorkflowID + r.ActivityID }
-		env.OnActivity(sendToPools, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.PoolsMessage) error {
+		env.OnActivity(steps.SendToPools, mock.Anything, mock.Anything).Return(func(_ context.Context, m run.PoolsMessage) error {
 			env.RegisterDelayedCallback(func() { // the environment takes signals only in callbacks
 				require.NoError(t, env.SignalWorkflowByID(poolsID, run.PoolsSignal, m))
 			}, time.Millisecond)
 			return nil
 		})
-		env.OnActivity(runInPool, mock.Anything, mock.Anything).Return(func(ctx context.Context, r run.Request) (run.WorkDone, error) {
+		env.OnActivity(steps.RunInPool, mock.Anything, mock.Anything).Return(func(ctx context.Context, r run.Request) (run.WorkDone, error) {
 			token := activity.GetInfo(ctx).TaskToken
 			env.RegisterDelayedCallback(func() { tokens[key(r)] = token }, 0)
 			return run.WorkDone{}, activity.ErrResultPending
 		})
-		env.OnActivity(answerRequest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestInput) error {
+		env.OnActivity(steps.AnswerRequest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestInput) error {
 			env.RegisterDelayedCallback(func() {
 				require.NoError(t, env.CompleteActivity(tokens[key(in.Request)], in.Done, nil))
 				// The environment does not wake a child whose activity is completed from outside.
@@ -72,9 +74,9 @@ func TestRangeTogether(t *testing.T) {
 			}, 0)
 			return nil
 		})
-		env.OnActivity(findRequests, mock.Anything, mock.Anything).Return(activities.FoundRequests{}, nil).Once()
-		env.OnActivity(findClosed, mock.Anything, mock.Anything).Return(activities.ClosedRequesters{}, nil).Maybe()
-		env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(nil).Times(30)
+		env.OnActivity(steps.FindRequests, mock.Anything, mock.Anything).Return(activities.FoundRequests{}, nil).Once()
+		env.OnActivity(steps.FindClosed, mock.Anything, mock.Anything).Return(activities.ClosedRequesters{}, nil).Maybe()
+		env.OnActivity(steps.WriteLedger, mock.Anything, mock.Anything).Return(nil).Times(30)
 		withLedger()(env)
 
 		namespace := func(ctx workflow.Context) (run.RangeResult, error) {
@@ -104,8 +106,8 @@ func TestCatalog(t *testing.T) {
 		c := dag.NewCatalog(dag.Definition{Name: "one", DAG: daily()}, dag.Definition{Name: "two", DAG: daily()[:2]})
 		env := newEnv(t, c)
 		var written journal[ledger.Entry]
-		env.OnActivity(writeLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, entry ledger.Entry) error {
-			written.add(entry)
+		env.OnActivity(steps.WriteLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, entry ledger.Entry) error {
+			written.Add(entry)
 			return nil
 		}).Twice()
 		withLedger()(env)
@@ -128,7 +130,7 @@ func TestCatalog(t *testing.T) {
 		env.ExecuteWorkflow("both")
 		require.NoError(t, env.GetWorkflowError())
 		require.Equal(t, 3*time.Minute, env.Now().Sub(began).Round(time.Second), "neither waits for the other")
-		entries := written.all()
+		entries := written.All()
 		require.Len(t, entries, 2)
 		require.Equal(t, []any{"two", someDeployment.WorkflowID("two", someDay), run.Success}, []any{entries[0].DAG, entries[0].WorkflowID, entries[0].State})
 		require.Len(t, entries[0].Tasks, 2)

@@ -16,6 +16,8 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
+	"github.com/pinflow/pinflow/workflows/workflowstest"
 )
 
 // month is thirty dates, all over.
@@ -95,7 +97,7 @@ func (w *window) change(ctx workflow.Context, by int, in run.Input) {
 // withLedger mocks a ledger with these entries.
 func withLedger(entries ...ledger.Entry) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(readLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in ledger.Query) (activities.LedgerEntries, error) {
+		env.OnActivity(steps.ReadLedger, mock.Anything, mock.Anything).Return(func(_ context.Context, in ledger.Query) (activities.LedgerEntries, error) {
 			var answer activities.LedgerEntries
 			for _, e := range entries {
 				if in.From <= e.Date && e.Date <= in.To {
@@ -118,10 +120,9 @@ type ranged struct {
 func playRange(t *testing.T, w *window, in run.RangeInput, prepare ...func(*testsuite.TestWorkflowEnvironment)) ranged {
 	t.Helper()
 	in.DAG = testDAG
-	env := emptyEnv()
+	env := workflowstest.NewEnv()
 	env.RegisterWorkflowWithOptions(w.run, workflow.RegisterOptions{Name: run.RunWorkflow})
 	env.RegisterWorkflowWithOptions(Workflows{catalog(daily()), keeping{}}.Range, workflow.RegisterOptions{Name: run.RangeWorkflow})
-	registerActivities(env)
 	for _, f := range prepare {
 		f(env)
 	}

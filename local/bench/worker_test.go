@@ -22,6 +22,7 @@ import (
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // The DAGs of the benchmarks: one task, three in parallel, one.
@@ -44,7 +45,7 @@ var noopOptions = workflow.ActivityOptions{StartToCloseTimeout: time.Minute}
 
 func (noop) Effects() dag.Effects { return dag.Effects{} }
 
-func (noop) Run(ctx workflow.Context, try workflows.TaskInstance) (run.Outcome, error) {
+func (noop) Run(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 	options := noopOptions
 	options.Summary = try.Task
 	return run.Outcome{}, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), noopName).Get(ctx, nil)
@@ -55,7 +56,7 @@ type parked struct{}
 
 func (parked) Effects() dag.Effects { return dag.Effects{} }
 
-func (parked) Run(ctx workflow.Context, _ workflows.TaskInstance) (run.Outcome, error) {
+func (parked) Run(ctx workflow.Context, _ operators.TaskInstance) (run.Outcome, error) {
 	workflow.GetSignalChannel(ctx, goOn).Receive(ctx, nil)
 	return run.Outcome{}, nil
 }
@@ -71,7 +72,7 @@ var shape = dag.DAG{
 }
 
 // benchDAG returns a DAG of the shape, with or without its pools.
-func benchDAG(first, others workflows.Operator, pools bool) dag.DAG {
+func benchDAG(first, others operators.Operator, pools bool) dag.DAG {
 	var d dag.DAG
 	for i, t := range shape {
 		task := dag.Task{ID: t.ID, After: t.After, Do: others}
@@ -157,7 +158,7 @@ func workUntil(ctx context.Context, address string) error {
 	}
 	defer func() { _ = os.RemoveAll(entries) }() // a directory for temporary files
 	w := worker.New(c, run.DefaultDeployment.TaskQueue(), worker.Options{})
-	workflows.Register(w, catalog, workflows.Operators{"noop": noop{}, "parked": parked{}})
+	workflows.Register(w, catalog, operators.ByName{"noop": noop{}, "parked": parked{}})
 	w.RegisterWorkflowWithOptions(byHand, workflow.RegisterOptions{Name: handWritten})
 	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: noopName})
 	w.RegisterActivity(&activities.Ledger{Ledger: &ledger.Ledger{Objects: files{entries}}})

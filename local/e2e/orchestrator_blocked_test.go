@@ -14,6 +14,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // otherBuild starts a worker whose Run is not that of the recorded history: it starts with a timer,
@@ -21,7 +22,7 @@ import (
 func otherBuild(t *testing.T, c client.Client, d run.Deployment) worker.Worker {
 	t.Helper()
 	w := worker.New(c, d.TaskQueue(), worker.Options{})
-	workflows.Register(otherRun{w}, workflows.DefaultCatalog, workflows.DefaultOperators)
+	workflows.Register(otherRun{w}, workflows.DefaultCatalog, operators.Default)
 	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ run.Input) error { return workflow.Sleep(ctx, time.Hour) },
 		workflow.RegisterOptions{Name: run.RunWorkflow})
 	require.NoError(t, w.Start())

@@ -23,6 +23,7 @@ import (
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 // summing is a DAG in which a task depends on the past, with its own worker on a tenant's Temporal
@@ -45,7 +46,7 @@ type step struct {
 
 func (step) Effects() dag.Effects { return dag.Effects{} }
 
-func (s step) Run(ctx workflow.Context, try workflows.TaskInstance) (run.Outcome, error) {
+func (s step) Run(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 	if !s.Sums {
 		return run.Outcome{}, nil
 	}
@@ -68,7 +69,7 @@ func startSumming(t *testing.T) *summing {
 	}
 	require.NoError(t, catalog.Validate())
 	w := worker.New(d.client, s.deployment().TaskQueue(), worker.Options{})
-	workflows.Register(w, catalog, workflows.Operators{"step": step{}})
+	workflows.Register(w, catalog, operators.ByName{"step": step{}})
 	ledger := &ledger.Ledger{Objects: objects}
 	w.RegisterActivity(&activities.Ledger{Ledger: ledger})
 	w.RegisterActivity(&activities.Pools{Client: d.client, Deployment: s.deployment()})

@@ -1,4 +1,6 @@
-package workflows
+// Package operators holds what a task can do: the kinds of task, how a run performs and records them,
+// and what it expects of their outcome.
+package operators
 
 import (
 	"errors"
@@ -9,6 +11,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // ErrSkip is the error with which an operator skips its task instead of failing it.
@@ -57,18 +60,23 @@ type TaskInstance struct {
 	Report func(run.Outcome)
 }
 
-// summary returns the summary of an activity in the Web UI. The page of the Pools workflow has the
+// Summary returns the summary of an activity in the Web UI. The page of the Pools workflow has the
 // activities of many dates.
-func (t TaskInstance) summary(format string, args ...any) string {
+func (t TaskInstance) Summary(format string, args ...any) string {
 	if t.Pooled {
 		return fmt.Sprintf("%s of %s %s try %d: ", t.Task, t.DAG, t.Date, t.Number) + fmt.Sprintf(format, args...)
 	}
 	return fmt.Sprintf("%s try %d: ", t.Task, t.Number) + fmt.Sprintf(format, args...)
 }
 
-// CheckOperators returns the tasks of a catalog whose operators cannot run, or cannot count what
+// Ref names the try for the log lines of its activities.
+func (t TaskInstance) Ref() steps.TaskRef {
+	return steps.TaskRef{DAG: t.DAG, Date: t.Date, Task: t.Task, Try: t.Number}
+}
+
+// Check returns the tasks of a catalog whose operators cannot run, or cannot count what
 // the tasks expect. The table of tasks knows only the effects of an operator.
-func CheckOperators(catalog dag.Catalog, codec OperatorCodec) error {
+func Check(catalog dag.Catalog, codec Codec) error {
 	var errs []error
 	for _, d := range catalog.DAGs {
 		for _, t := range d.DAG {
@@ -89,23 +97,23 @@ func CheckOperators(catalog dag.Catalog, codec OperatorCodec) error {
 }
 
 // unnamed returns the error of an operator that runs cannot record.
-func unnamed(op Operator, codec OperatorCodec) error {
+func unnamed(op Operator, codec Codec) error {
 	_, err := codec.Encode(op)
 	return err
 }
 
-// skipType is the type of ErrSkip in an answer of the Pools workflow.
-const skipType = "Skip"
+// SkipType is the type of ErrSkip in an answer of the Pools workflow.
+const SkipType = "Skip"
 
-// reporter is an operator that reports the external job as soon as it has started. The run then
+// Reporter is an operator that reports the external job as soon as it has started. The run then
 // shows the task as running from that moment, with its link.
-type reporter interface{ reports() }
+type Reporter interface{ ReportsStart() }
 
 // describer is an operator that says what it does in a few words.
 type describer interface{ describe() string }
 
-// describe returns what an operator does, for the summary of its activity in the Web UI.
-func describe(op dag.Operator) string {
+// Describe returns what an operator does, for the summary of its activity in the Web UI.
+func Describe(op dag.Operator) string {
 	if d, ok := op.(describer); ok {
 		return d.describe()
 	}

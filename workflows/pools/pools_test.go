@@ -1,4 +1,4 @@
-package workflows
+package pools
 
 import (
 	"context"
@@ -21,6 +21,27 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/launch"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
+	"github.com/pinflow/pinflow/workflows/workflowstest"
+)
+
+// A test reads better without the name of the package.
+type (
+	does           = workflowstest.Func
+	keeping        = workflowstest.Keeping
+	journal[T any] = workflowstest.Journal[T]
+)
+
+var (
+	ok   = workflowstest.OK
+	bad  = workflowstest.Bad
+	noon = workflowstest.Noon
+)
+
+const (
+	someDay = workflowstest.Day
+	testDAG = workflowstest.DAG
 )
 
 // users are runs that use the Pools workflow.
@@ -43,18 +64,18 @@ type users struct {
 }
 
 // works is an operator that takes ten minutes.
-func (u *users) works(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+func (u *users) works(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 	name := try.WorkflowID + "/" + try.RunID
 	u.working[try.Task]++
 	u.most[try.Task] = max(u.most[try.Task], u.working[try.Task])
-	u.log.add("start " + name)
+	u.log.Add("start " + name)
 	err := workflow.Sleep(ctx, 10*time.Minute)
 	if err != nil { // a cancelled Databricks run takes a while to end
 		background, _ := workflow.NewDisconnectedContext(ctx)
 		_ = workflow.Sleep(background, time.Minute)
 	}
 	u.working[try.Task]--
-	u.log.add("end " + name)
+	u.log.Add("end " + name)
 	return run.Outcome{Link: "https://databricks/" + name}, err
 }
 
@@ -83,10 +104,10 @@ func (u *users) mock() {
 			if u.isClosed(workflowID) {
 				return errors.New("unknown external workflow execution")
 			}
-			u.reported.add(started.(run.WorkStarted))
+			u.reported.Add(started.(run.WorkStarted))
 			return nil
 		}).Maybe()
-	u.env.OnActivity(findClosed, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.FindClosedInput) (activities.ClosedRequesters, error) {
+	u.env.OnActivity(steps.FindClosed, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.FindClosedInput) (activities.ClosedRequesters, error) {
 		u.mu.Lock()
 		u.checks++
 		u.mu.Unlock()
@@ -98,8 +119,8 @@ func (u *users) mock() {
 		}
 		return closed, nil
 	}).Maybe()
-	u.env.OnActivity(answerRequest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestInput) error {
-		u.answers.add(in)
+	u.env.OnActivity(steps.AnswerRequest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestInput) error {
+		u.answers.Add(in)
 		return nil
 	}).Maybe()
 }
@@ -136,7 +157,7 @@ func (u *users) state() (state run.PoolsState) {
 // continues as new.
 func (u *users) play(state run.PoolsState) (carried run.PoolsState) {
 	state.Rebuilt = true
-	u.env.OnActivity(findRequests, mock.Anything, mock.Anything).Return(activities.FoundRequests{}, nil).Maybe()
+	u.env.OnActivity(steps.FindRequests, mock.Anything, mock.Anything).Return(activities.FoundRequests{}, nil).Maybe()
 	return u.playFor(24*time.Hour, state)
 }
 
@@ -170,9 +191,9 @@ func TestPools(t *testing.T) {
 				carried := u.play(run.PoolsState{})
 				require.Equal(t, run.PoolsState{Rebuilt: true}, carried, "nothing is left")
 				require.Equal(t, n, u.most["a"])
-				require.Equal(t, want, slices.DeleteFunc(u.log.all(), func(line string) bool { return line[0] != 's' }))
-				require.Len(t, u.answers.all(), 12)
-				require.Len(t, u.reported.all(), 12)
+				require.Equal(t, want, slices.DeleteFunc(u.log.All(), func(line string) bool { return line[0] != 's' }))
+				require.Len(t, u.answers.All(), 12)
+				require.Len(t, u.reported.All(), 12)
 			})
 		}
 	})
@@ -188,7 +209,7 @@ func TestPools(t *testing.T) {
 			u.ask(4, priority(5), func(r *run.Request) { r.Pool = "other" })
 		})
 		u.play(run.PoolsState{})
-		require.Equal(t, []string{"start run-01/r", "start run-04/r", "end run-01/r", "start run-03/r", "end run-04/r", "end run-03/r", "start run-02/r", "end run-02/r"}, u.log.all())
+		require.Equal(t, []string{"start run-01/r", "start run-04/r", "end run-01/r", "start run-03/r", "end run-04/r", "end run-03/r", "start run-02/r", "end run-02/r"}, u.log.All())
 	})
 
 	t.Run("a_request_that_is_sent_twice_is_done_once", func(t *testing.T) {
@@ -196,7 +217,7 @@ func TestPools(t *testing.T) {
 		u.after(0, func() { u.ask(1); u.ask(1); u.ask(2); u.ask(2) })
 		u.after(5*time.Minute, func() { u.ask(1) })
 		u.play(run.PoolsState{})
-		require.Len(t, u.answers.all(), 2)
+		require.Len(t, u.answers.All(), 2)
 	})
 
 	t.Run("the_answer_has_the_outcome_or_the_error", func(t *testing.T) {
@@ -207,20 +228,22 @@ func TestPools(t *testing.T) {
 			r.Operator, r.Pool = op, "other"
 		}
 		skips := func(r *run.Request) {
-			op, err := keeping{}.Encode(does(func(workflow.Context, TaskInstance) (run.Outcome, error) { return run.Outcome{}, ErrSkip }))
+			op, err := keeping{}.Encode(does(func(workflow.Context, operators.TaskInstance) (run.Outcome, error) {
+				return run.Outcome{}, operators.ErrSkip
+			}))
 			require.NoError(t, err)
 			r.Operator, r.Pool = op, "third"
 		}
 		u.after(0, func() { u.ask(1); u.ask(2, broken); u.ask(3, skips) })
 		u.play(run.PoolsState{})
 		byRun := map[string]activities.AnswerRequestInput{}
-		for _, a := range u.answers.all() {
+		for _, a := range u.answers.All() {
 			byRun[a.Request.WorkflowID] = a
 			require.Empty(t, a.Request.Operator, "the run has it")
 		}
 		require.Equal(t, "https://databricks/run-01/r", byRun["run-01"].Done.Outcome.Link)
 		require.Equal(t, []string{"broken: SELECT nonsense", failure.NotebookFailed}, []string{byRun["run-02"].Error, byRun["run-02"].ErrorType})
-		require.Equal(t, skipType, byRun["run-03"].ErrorType)
+		require.Equal(t, operators.SkipType, byRun["run-03"].ErrorType)
 	})
 
 	t.Run("the_timeout_counts_from_the_start_of_the_work", func(t *testing.T) {
@@ -229,7 +252,7 @@ func TestPools(t *testing.T) {
 		short := func(r *run.Request) { r.Timeout, r.Worked = 12*time.Minute, 5*time.Minute }
 		u.after(0, func() { u.ask(1, limit); u.ask(2, limit); u.ask(3, short) })
 		u.play(run.PoolsState{})
-		answers := u.answers.all()
+		answers := u.answers.All()
 		require.Len(t, answers, 3)
 		require.Empty(t, answers[1].Error, "it waited ten minutes in the pool")
 		require.Equal(t, "timed out after 12m0s", answers[2].Error)
@@ -244,9 +267,9 @@ func TestPools(t *testing.T) {
 			u.send(run.PoolsMessage{Withdraw: &run.Withdrawal{WorkflowID: "run-03", RunID: "another", Task: "a"}})
 		})
 		u.play(run.PoolsState{})
-		require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-03/r", "end run-03/r"}, u.log.all())
+		require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-03/r", "end run-03/r"}, u.log.All())
 		var cancelled []bool
-		for _, a := range u.answers.all() {
+		for _, a := range u.answers.All() {
 			cancelled = append(cancelled, a.Cancelled)
 		}
 		require.Equal(t, []bool{true, true, false}, cancelled)
@@ -266,7 +289,7 @@ func TestPools(t *testing.T) {
 		require.Equal(t, []string{
 			"start run-01/r", "start run-02/r", "end run-01/r", "start run-01/after the reset", "end run-02/r",
 			"start run-03/after the reset", "end run-01/after the reset", "end run-03/after the reset",
-		}, u.log.all(), "run-03 had no work yet")
+		}, u.log.All(), "run-03 had no work yet")
 	})
 
 	t.Run("the_work_of_a_terminated_run_is_cancelled_while_others_wait", func(t *testing.T) {
@@ -274,8 +297,8 @@ func TestPools(t *testing.T) {
 		u.after(0, func() { u.ask(1); u.ask(2) })
 		u.after(90*time.Second, func() { u.close("run-01") })
 		u.play(run.PoolsState{})
-		require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-02/r", "end run-02/r"}, u.log.all())
-		require.Less(t, u.answers.all()[0].Done.Started, u.answers.all()[1].Done.Started)
+		require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-02/r", "end run-02/r"}, u.log.All())
+		require.Less(t, u.answers.All()[0].Done.Started, u.answers.All()[1].Done.Started)
 		require.LessOrEqual(t, u.checks, 5, "nobody waits for the second, so that it is not looked for")
 	})
 
@@ -284,7 +307,7 @@ func TestPools(t *testing.T) {
 		u.after(0, func() { u.ask(1); u.ask(2); u.ask(3) })
 		u.after(time.Minute, func() { u.close("run-02") })
 		u.play(run.PoolsState{})
-		require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-03/r", "end run-03/r"}, u.log.all())
+		require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-03/r", "end run-03/r"}, u.log.All())
 	})
 
 	t.Run("an_announced_slot_is_kept_from_requests_of_lower_priority", func(t *testing.T) {
@@ -306,9 +329,9 @@ func TestPools(t *testing.T) {
 					u.after(20*time.Minute, func() { u.ask(3) })
 				}
 				require.Equal(t, run.PoolsState{Rebuilt: true}, u.play(run.PoolsState{}))
-				require.Equal(t, c.order, u.log.all())
+				require.Equal(t, c.order, u.log.All())
 				if !c.come {
-					require.GreaterOrEqual(t, u.answers.all()[1].Done.Started.Sub(noon), announcementTime)
+					require.GreaterOrEqual(t, u.answers.All()[1].Done.Started.Sub(noon), announcementTime)
 				}
 			})
 		}
@@ -327,9 +350,9 @@ func TestPools(t *testing.T) {
 		require.Equal(t, run.PoolsState{Rebuilt: true}, next.play(carried))
 		// The operator of the first part belongs to the users of before.
 		require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-01/r", "end run-01/r", "start run-02/r", "end run-02/r"},
-			slices.Concat([]string{u.log.all()[0], "end run-01/r"}, u.log.all()[1:]))
-		require.True(t, next.answers.all()[0].Cancelled)
-		require.False(t, next.answers.all()[1].Cancelled)
+			slices.Concat([]string{u.log.All()[0], "end run-01/r"}, u.log.All()[1:]))
+		require.True(t, next.answers.All()[0].Cancelled)
+		require.False(t, next.answers.All()[1].Cancelled)
 	})
 
 	t.Run("what_does_not_fit_into_a_payload_is_found_again_in_the_open_runs", func(t *testing.T) {
@@ -357,11 +380,11 @@ func TestPools(t *testing.T) {
 		at := func(minute int) func(*run.Request) {
 			return func(r *run.Request) { r.Requested = noon.Add(time.Duration(minute-60) * time.Minute) }
 		}
-		u.env.OnActivity(findRequests, mock.Anything, mock.Anything).Return(activities.FoundRequests{
+		u.env.OnActivity(steps.FindRequests, mock.Anything, mock.Anything).Return(activities.FoundRequests{
 			Requests: []run.OpenRequest{{Request: u.request(1, at(3))}, {Request: u.request(2, at(1))}, {Request: u.request(3, at(2))}},
 		}, nil).Once()
 		u.playFor(24*time.Hour, run.PoolsState{})
-		require.Equal(t, []string{"start run-02/r", "end run-02/r", "start run-03/r", "end run-03/r", "start run-01/r", "end run-01/r"}, u.log.all())
+		require.Equal(t, []string{"start run-02/r", "end run-02/r", "start run-03/r", "end run-03/r", "start run-01/r", "end run-01/r"}, u.log.All())
 	})
 
 	t.Run("their_page_shows_who_is_at_work_who_waits_and_for_whom_slots_are_kept", func(t *testing.T) {
@@ -375,19 +398,21 @@ func TestPools(t *testing.T) {
 			u.ask(20, slots(3), func(r *run.Request) { r.Pool = "clean_*geo*" })
 			u.send(run.PoolsMessage{Announce: &run.Announcement{WorkflowID: "run-30", RunID: "r", DAG: testDAG, Date: someDay.Add(30), Priority: 3, Pools: map[string]string{"b": "kept"}}})
 		})
-		u.after(time.Minute, func() { require.Contains(t, details(t, u.env), launch.AboutPools+"\n\n**2 at work, 8 waiting**\n") })
+		u.after(time.Minute, func() {
+			require.Contains(t, workflowstest.Details(t, u.env), launch.AboutPools+"\n\n**2 at work, 8 waiting**\n")
+		})
 		u.after(2*time.Minute, func() {
-			page := rendered(t, details(t, u.env))
+			page := workflowstest.Rendered(t, workflowstest.Details(t, u.env))
 			at := noon.UTC().Format(time.DateTime) + " UTC"
 			require.Equal(t, []string{
 				"clean_*geo*", "3", "a of test 2022-11-07 since " + at, "", "",
 				"kept", "", "", "", "b of test 2022-11-17",
 				"p", "1", "a of test 2022-10-19 since " + at,
 				"a of test 2022-10-20 try 2; a of test 2022-10-21; a of test 2022-10-22; a of test 2022-10-23; a of test 2022-10-24; and 3 more", "",
-			}, cells(t, page))
+			}, workflowstest.Cells(t, page))
 		})
 		u.play(run.PoolsState{})
-		require.Contains(t, details(t, u.env), "No task is at work, and none waits.")
+		require.Contains(t, workflowstest.Details(t, u.env), "No task is at work, and none waits.")
 	})
 
 	t.Run("their_page_links_to_the_databricks_run", func(t *testing.T) {
@@ -395,7 +420,7 @@ func TestPools(t *testing.T) {
 			{Work: run.Work{Request: run.Request{DAG: testDAG, Date: someDay, Task: "load", Pool: "p", Slots: 2}, Link: "https://databricks/#job/1", Withdrawn: true}},
 			{Work: run.Work{Request: run.Request{DAG: testDAG, Date: someDay, Task: "query", Pool: "p", Slots: 2}, Counting: true}},
 		}}
-		page := rendered(t, p.page())
+		page := workflowstest.Rendered(t, p.page())
 		require.Contains(t, page, `UTC, being cancelled, <a href="https://databricks/#job/1">Databricks run</a>; query of test`)
 		require.Contains(t, page, "UTC, counts rows</td>")
 	})
@@ -404,8 +429,8 @@ func TestPools(t *testing.T) {
 		u := newUsers(t)
 		var priorities journal[int]
 		sees := func(r *run.Request) {
-			op, err := keeping{}.Encode(does(func(ctx workflow.Context, _ TaskInstance) (run.Outcome, error) {
-				priorities.add(workflow.GetActivityOptions(withPolicy(ctx, startPolicy, "start")).Priority.PriorityKey)
+			op, err := keeping{}.Encode(does(func(ctx workflow.Context, _ operators.TaskInstance) (run.Outcome, error) {
+				priorities.Add(workflow.GetActivityOptions(steps.WithPolicy(ctx, steps.StartPolicy, "start")).Priority.PriorityKey)
 				return run.Outcome{}, nil
 			}))
 			require.NoError(t, err)
@@ -414,20 +439,20 @@ func TestPools(t *testing.T) {
 		u.after(0, func() { u.ask(1, priority(3), sees) })
 		u.after(time.Hour, func() { u.ask(2, priority(5), sees) })
 		u.play(run.PoolsState{})
-		require.Equal(t, []int{3, 5}, priorities.all(), "that of the Pools workflow is the same for all")
+		require.Equal(t, []int{3, 5}, priorities.All(), "that of the Pools workflow is the same for all")
 	})
 
 	t.Run("they_find_the_requests_of_open_runs_before_any_work_starts", func(t *testing.T) {
 		u := newUsers(t)
-		u.env.OnActivity(findRequests, mock.Anything, activities.FindRequestsInput{}).Return(activities.FoundRequests{
+		u.env.OnActivity(steps.FindRequests, mock.Anything, activities.FindRequestsInput{}).Return(activities.FoundRequests{
 			Requests: []run.OpenRequest{{Request: u.request(2)}}, PageToken: []byte("more"),
 		}, nil).Once()
-		u.env.OnActivity(findRequests, mock.Anything, activities.FindRequestsInput{PageToken: []byte("more")}).Return(activities.FoundRequests{
+		u.env.OnActivity(steps.FindRequests, mock.Anything, activities.FindRequestsInput{PageToken: []byte("more")}).Return(activities.FoundRequests{
 			Requests: []run.OpenRequest{{Request: u.request(1, priority(5)), Started: true}},
 		}, nil).Once()
 		u.after(0, func() { u.ask(3, priority(1)) })
 		u.playFor(24*time.Hour, run.PoolsState{})
-		require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-03/r", "end run-03/r", "start run-02/r", "end run-02/r"}, u.log.all(),
+		require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-03/r", "end run-03/r", "start run-02/r", "end run-02/r"}, u.log.All(),
 			"the Databricks run of run-01 may still write")
 		u.env.AssertExpectations(t)
 	})
@@ -437,7 +462,7 @@ func TestPools(t *testing.T) {
 		u.after(0, func() { u.ask(1) })
 		u.after(time.Minute, u.env.CancelWorkflow)
 		u.play(run.PoolsState{})
-		require.Empty(t, u.answers.all()[0].Error)
+		require.Empty(t, u.answers.All()[0].Error)
 	})
 
 }

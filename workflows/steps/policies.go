@@ -1,4 +1,6 @@
-package workflows
+// Package steps is how workflow code runs an activity: the names of the activities, their timeouts
+// and retries, the priority of their run, and the try that they work for.
+package steps
 
 import (
 	"time"
@@ -11,22 +13,22 @@ import (
 
 // Names of the activities as the worker registers them: names of methods in package activities.
 const (
-	planLanding    = "PlanLanding"
-	landPartition  = "LandPartition"
-	writeManifest  = "WriteManifest"
-	startNotebook  = "StartNotebook"
-	waitNotebook   = "WaitNotebook"
-	cancelNotebook = "CancelNotebook"
-	readLedger     = "ReadLedger"
-	writeLedger    = "WriteLedger"
-	sendToPools    = "SendToPools"
-	runInPool      = "RunInPool"
-	answerRequest  = "AnswerRequest"
-	findClosed     = "FindClosed"
-	findRequests   = "FindRequests"
-	awaitRun       = "AwaitRun"
-	checkPast      = "CheckPast"
-	countRows      = "CountRows"
+	PlanLanding    = "PlanLanding"
+	LandPartition  = "LandPartition"
+	WriteManifest  = "WriteManifest"
+	StartNotebook  = "StartNotebook"
+	WaitNotebook   = "WaitNotebook"
+	CancelNotebook = "CancelNotebook"
+	ReadLedger     = "ReadLedger"
+	WriteLedger    = "WriteLedger"
+	SendToPools    = "SendToPools"
+	RunInPool      = "RunInPool"
+	AnswerRequest  = "AnswerRequest"
+	FindClosed     = "FindClosed"
+	FindRequests   = "FindRequests"
+	AwaitRun       = "AwaitRun"
+	CheckPast      = "CheckPast"
+	CountRows      = "CountRows"
 )
 
 // backoff is the pause between the attempts of an activity. It stops growing at 30 s, so that work
@@ -43,106 +45,106 @@ const notebookHeartbeat = 45 * time.Second
 
 // The policies of all activities. Timeouts are set nowhere else.
 var (
-	// planPolicy is for a few requests to Kafka and S3. After half an hour of trouble the try
+	// PlanPolicy is for a few requests to Kafka and S3. After half an hour of trouble the try
 	// fails.
-	planPolicy = workflow.ActivityOptions{
+	PlanPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    time.Minute,
 		ScheduleToCloseTimeout: 30 * time.Minute,
 		RetryPolicy:            &backoff,
 	}
-	// landPolicy lands a partition. The activity heartbeats with every request. An attempt
+	// LandPolicy lands a partition. The activity heartbeats with every request. An attempt
 	// continues after the objects that have landed, so that even a partition that takes days lands
 	// in the end.
-	landPolicy = workflow.ActivityOptions{
+	LandPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout: 6 * time.Hour,
 		HeartbeatTimeout:    time.Minute,
 		RetryPolicy:         &backoff,
 	}
-	// startPolicy submits a Databricks run, after it has cancelled one that a terminated workflow
+	// StartPolicy submits a Databricks run, after it has cancelled one that a terminated workflow
 	// left behind, which takes minutes. Attempts share an idempotency token. Cancelling waits for
 	// the current attempt, because it may have started a run that must be cancelled, too.
-	startPolicy = workflow.ActivityOptions{
+	StartPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    15 * time.Minute,
 		ScheduleToCloseTimeout: time.Hour,
 		HeartbeatTimeout:       notebookHeartbeat,
 		WaitForCancellation:    true,
 		RetryPolicy:            &backoff,
 	}
-	// waitPolicy waits for a Databricks run, however long it takes: after a day the next attempt
-	// continues. Cancelling does not wait for the activity; cancelPolicy follows at once.
-	waitPolicy = workflow.ActivityOptions{
+	// WaitPolicy waits for a Databricks run, however long it takes: after a day the next attempt
+	// continues. Cancelling does not wait for the activity; CancelPolicy follows at once.
+	WaitPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout: 24 * time.Hour,
 		HeartbeatTimeout:    notebookHeartbeat,
 		RetryPolicy:         &backoff,
 	}
-	// cancelPolicy cancels the Databricks run of a cancelled task. If that fails for an hour, the
+	// CancelPolicy cancels the Databricks run of a cancelled task. If that fails for an hour, the
 	// next try of the task finds the run and cancels it.
-	cancelPolicy = workflow.ActivityOptions{
+	CancelPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    5 * time.Minute,
 		ScheduleToCloseTimeout: time.Hour,
 		HeartbeatTimeout:       notebookHeartbeat,
 		RetryPolicy:            &backoff,
 	}
-	// ledgerPolicy reads or writes the ledger if quickPolicy failed. An entry survives a day of
+	// LedgerPolicy reads or writes the ledger if quickPolicy failed. An entry survives a day of
 	// trouble with S3.
-	ledgerPolicy = workflow.ActivityOptions{
+	LedgerPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    time.Minute,
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		RetryPolicy:            &longBackoff,
 	}
-	// poolsPolicy sends a message between a run and the Pools workflow if quickPolicy failed.
-	poolsPolicy = workflow.ActivityOptions{
+	// PoolsPolicy sends a message between a run and the Pools workflow if quickPolicy failed.
+	PoolsPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    10 * time.Second,
 		ScheduleToCloseTimeout: time.Hour,
 		RetryPolicy:            &backoff,
 	}
-	// answerPolicy answers a request if quickPolicy failed: for a day, because a run that gets no
+	// AnswerPolicy answers a request if quickPolicy failed: for a day, because a run that gets no
 	// answer waits.
-	answerPolicy = workflow.ActivityOptions{
+	AnswerPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    10 * time.Second,
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		RetryPolicy:            &longBackoff,
 	}
-	// poolPolicy is the work of a task in its pool, however long it waits and takes. Its end comes
+	// PoolPolicy is the work of a task in its pool, however long it waits and takes. Its end comes
 	// from the Pools workflow, so that no worker has to prove that it lives. Cancelling waits for
 	// that end, too.
-	poolPolicy = workflow.ActivityOptions{
+	PoolPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout: 10 * 365 * 24 * time.Hour,
 		WaitForCancellation: true,
 		RetryPolicy:         &backoff,
 	}
-	// findPolicy queries a page of open runs, for as long as it takes: no work starts before.
-	findPolicy = workflow.ActivityOptions{
+	// FindPolicy queries a page of open runs, for as long as it takes: no work starts before.
+	FindPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout: 10 * time.Minute,
 		HeartbeatTimeout:    time.Minute,
 		RetryPolicy:         &backoff,
 	}
-	// awaitPolicy waits for a run that is not a child of the range, however long it takes.
-	awaitPolicy = workflow.ActivityOptions{
+	// AwaitPolicy waits for a run that is not a child of the range, however long it takes.
+	AwaitPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout: 24 * time.Hour,
 		HeartbeatTimeout:    6 * activities.RunHeartbeat,
 		RetryPolicy:         &longBackoff,
 	}
-	// pastPolicy checks the date before, for as long as the run lives.
-	pastPolicy = workflow.ActivityOptions{
+	// PastPolicy checks the date before, for as long as the run lives.
+	PastPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout: time.Minute,
 		RetryPolicy:         &backoff,
 	}
-	// countPolicy counts rows for a task with expectations. A stopped SQL warehouse takes minutes
+	// CountPolicy counts rows for a task with expectations. A stopped SQL warehouse takes minutes
 	// to start: attempts that time out on it start it all the same.
-	countPolicy = workflow.ActivityOptions{
+	CountPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    time.Minute,
 		ScheduleToCloseTimeout: 15 * time.Minute,
 		RetryPolicy:            &backoff,
 	}
-	// informPolicy counts rows that only inform; it gives up early.
-	informPolicy = workflow.ActivityOptions{
+	// InformPolicy counts rows that only inform; it gives up early.
+	InformPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    30 * time.Second,
 		ScheduleToCloseTimeout: time.Minute,
 		RetryPolicy:            &backoff,
 	}
 	// quickPolicy runs one small request as a local activity, which is one event instead of six. It
-	// must end well within the workflow task timeout of 10 s, so it gives up early. executeQuick
+	// must end well within the workflow task timeout of 10 s, so it gives up early. ExecuteQuick
 	// then runs a regular activity, whose error the Web UI shows.
 	quickPolicy = workflow.LocalActivityOptions{
 		StartToCloseTimeout:    3 * time.Second,
@@ -153,35 +155,35 @@ var (
 
 type priorityKey struct{}
 
-// withPriority returns a context whose activities have the priority of the run that they work for.
+// WithPriority returns a context whose activities have the priority of the run that they work for.
 // Otherwise they have that of the workflow: in the Pools workflow, those of a backfill would come
 // before those of the daily run as often as after them.
-func withPriority(ctx workflow.Context, priority int) workflow.Context {
+func WithPriority(ctx workflow.Context, priority int) workflow.Context {
 	return workflow.WithValue(ctx, priorityKey{}, priority)
 }
 
-// withPolicy returns a context in which activities run under the policy. The Web UI shows them with
+// WithPolicy returns a context in which activities run under the policy. The Web UI shows them with
 // the summary.
-func withPolicy(ctx workflow.Context, policy workflow.ActivityOptions, summary string) workflow.Context {
+func WithPolicy(ctx workflow.Context, policy workflow.ActivityOptions, summary string) workflow.Context {
 	policy.Summary = summary
 	policy.Priority.PriorityKey, _ = ctx.Value(priorityKey{}).(int)
 	return workflow.WithActivityOptions(ctx, policy)
 }
 
-// executeQuick runs an activity that is one small request: as a local activity, and if that fails
+// ExecuteQuick runs an activity that is one small request: as a local activity, and if that fails
 // as a regular one under the policy.
-func executeQuick(ctx workflow.Context, policy workflow.ActivityOptions, summary, name string, in, out any) error {
+func ExecuteQuick(ctx workflow.Context, policy workflow.ActivityOptions, summary, name string, in, out any) error {
 	options := quickPolicy
 	options.Summary = summary
 	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, options), name, in).Get(ctx, out)
 	if err == nil || temporal.IsCanceledError(err) {
 		return err
 	}
-	return workflow.ExecuteActivity(withPolicy(ctx, policy, summary), name, in).Get(ctx, out)
+	return workflow.ExecuteActivity(WithPolicy(ctx, policy, summary), name, in).Get(ctx, out)
 }
 
-// sleep waits on a timer that the Web UI shows with the summary. It returns an error as soon as the
+// Sleep waits on a timer that the Web UI shows with the summary. It returns an error as soon as the
 // context is cancelled.
-func sleep(ctx workflow.Context, d time.Duration, summary string) error {
+func Sleep(ctx workflow.Context, d time.Duration, summary string) error {
 	return workflow.NewTimerWithOptions(ctx, d, workflow.TimerOptions{Summary: summary}).Get(ctx, nil)
 }

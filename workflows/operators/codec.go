@@ -1,4 +1,4 @@
-package workflows
+package operators
 
 import (
 	"encoding/json"
@@ -9,34 +9,34 @@ import (
 	"strings"
 )
 
-// OperatorCodec records operators in histories. What it has encoded must be decoded by every later
+// Codec records operators in histories. What it has encoded must be decoded by every later
 // build for as long as a run can be open.
-type OperatorCodec interface {
+type Codec interface {
 	Encode(Operator) (json.RawMessage, error)
 	Decode(json.RawMessage) (Operator, error)
 }
 
-// Operators is the OperatorCodec of production: the types of operators by their names. A recorded
+// ByName is the Codec of production: the types of operators by their names. A recorded
 // operator is a JSON object with its name as the only key, as in {"notebook": {"name": "query"}}. A
 // name is for ever: open runs have recorded it.
-type Operators map[string]Operator
+type ByName map[string]Operator
 
-// DefaultOperators holds the operators of this package. A new type of operator is an entry here.
-var DefaultOperators = Operators{"load": Load{}, "notebook": Notebook{}}
+// Default holds the operators of this package. A new type of operator is an entry here.
+var Default = ByName{"load": Load{}, "notebook": Notebook{}}
 
 // Encode returns the operator as JSON. Its type must have a name.
-func (o Operators) Encode(op Operator) (json.RawMessage, error) {
+func (o ByName) Encode(op Operator) (json.RawMessage, error) {
 	for _, name := range o.names() {
 		if reflect.TypeOf(o[name]) == reflect.TypeOf(op) {
 			return json.Marshal(map[string]Operator{name: op})
 		}
 	}
-	return nil, fmt.Errorf("operator %T has no name under which a run can record it: add it to DefaultOperators", op)
+	return nil, fmt.Errorf("operator %T has no name under which a run can record it: add it to operators.Default", op)
 }
 
 // Decode returns the operator for its JSON. The error of an unknown name is not the run's fault: a
 // build that has the operator can continue it.
-func (o Operators) Decode(recorded json.RawMessage) (Operator, error) {
+func (o ByName) Decode(recorded json.RawMessage) (Operator, error) {
 	var named map[string]json.RawMessage
 	if err := json.Unmarshal(recorded, &named); err != nil || len(named) != 1 {
 		return nil, fmt.Errorf("operator %s: want an object with one key, the name of the operator", recorded)
@@ -53,6 +53,6 @@ func (o Operators) Decode(recorded json.RawMessage) (Operator, error) {
 	return op.Elem().Interface().(Operator), nil
 }
 
-func (o Operators) names() []string {
+func (o ByName) names() []string {
 	return slices.Sorted(maps.Keys(o)) //workflowcheck:ignore // sorted
 }

@@ -1,4 +1,6 @@
-package workflows
+// Package pools holds the Pools workflow, which does the work of all tasks that share slots. It
+// knows requests and operators, but no DAG and no run.
+package pools
 
 import (
 	"encoding/json"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
 )
 
 const (
@@ -28,7 +31,7 @@ const (
 
 // poolsRun is the running Pools workflow. Its coroutines share it without locks.
 type poolsRun struct {
-	operators OperatorCodec
+	operators operators.Codec
 	work      []*poolWork
 	waiting   *queue
 	announced []run.Announcement
@@ -45,6 +48,11 @@ type poolsRun struct {
 	ended      []run.Request // since the search began
 }
 
+// Workflow is the Pools workflow, which performs the operators of a codec.
+type Workflow struct {
+	Operators operators.Codec
+}
+
 // Pools does the work of all tasks that have a pool: in each pool as many requests at a time as it
 // has slots, by priority and then in the order of arrival. It reports to the run when the work has
 // started, and ends the run's activity with the result. A deployment has one Pools workflow, which
@@ -55,7 +63,7 @@ type poolsRun struct {
 //
 // It ignores cancellation, because it protects tables. If it is terminated, its successor looks for
 // the requests of all open runs before it starts work.
-func (w Workflows) Pools(ctx workflow.Context, state run.PoolsState) error {
+func (w Workflow) Pools(ctx workflow.Context, state run.PoolsState) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	p := newPools(ctx, w.Operators, state)
 	if err := workflow.SetQueryHandler(ctx, run.PoolsQuery, func() (run.PoolsState, error) { return p.state(), nil }); err != nil {
@@ -78,15 +86,15 @@ func (w Workflows) Pools(ctx workflow.Context, state run.PoolsState) error {
 		workflow.SetCurrentDetails(ctx, p.page())
 		// An answer whose arrival is not recorded would be given twice: the work would be done again.
 		// A history with a panic is left behind: a build without it could not replay it.
-		if p.inbox.Len() == 0 && p.answering == 0 && (historyIsLong(ctx) || p.panicked) {
+		if p.inbox.Len() == 0 && p.answering == 0 && (workflow.GetInfo(ctx).GetContinueAsNewSuggested() || p.panicked) {
 			return workflow.NewContinueAsNewError(ctx, run.PoolsWorkflow, p.carried())
 		}
 	}
 }
 
-func newPools(ctx workflow.Context, operators OperatorCodec, state run.PoolsState) *poolsRun {
+func newPools(ctx workflow.Context, codec operators.Codec, state run.PoolsState) *poolsRun {
 	p := &poolsRun{
-		operators: operators, waiting: newQueue(), announced: state.Announced, rebuilt: state.Rebuilt, nextSearch: state.NextSearch,
+		operators: codec, waiting: newQueue(), announced: state.Announced, rebuilt: state.Rebuilt, nextSearch: state.NextSearch,
 		inbox: workflow.GetSignalChannel(ctx, run.PoolsSignal), obstacles: map[string]string{},
 	}
 	for _, w := range state.Work {

@@ -1,4 +1,4 @@
-package workflows
+package operators
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // Load brings the records of a date from Kafka into the lake. It lands each topic in S3, all
@@ -57,7 +58,8 @@ func (l Load) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
 	return out, err
 }
 
-func (l Load) reports() {}
+// ReportsStart says that Run reports the Databricks run.
+func (l Load) ReportsStart() {}
 
 func (l Load) describe() string { return "notebook " + l.Notebook }
 
@@ -65,7 +67,7 @@ func (l Load) describe() string { return "notebook " + l.Notebook }
 func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, error) {
 	var planned landing.Plan
 	in := landing.PlanInput{Topic: topic, Date: try.Date}
-	if err := workflow.ExecuteActivity(withPolicy(ctx, planPolicy, try.summary("plan landing of %s", topic)), planLanding, in).Get(ctx, &planned); err != nil {
+	if err := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.PlanPolicy, try.Summary("plan landing of %s", topic)), steps.PlanLanding, in).Get(ctx, &planned); err != nil {
 		return run.Outcome{}, err
 	}
 	var landings []workflow.Future
@@ -74,8 +76,8 @@ func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, er
 			continue
 		}
 		in := landing.PartitionInput{Topic: planned.Topic, Date: try.Date, Range: r}
-		summary := try.summary("land %s partition %d, offsets %d to %d", topic, r.Partition, r.Start, r.End)
-		landings = append(landings, workflow.ExecuteActivity(withPolicy(ctx, landPolicy, summary), landPartition, in))
+		summary := try.Summary("land %s partition %d, offsets %d to %d", topic, r.Partition, r.Start, r.End)
+		landings = append(landings, workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.LandPolicy, summary), steps.LandPartition, in))
 	}
 	var errs []error
 	for _, l := range landings {
@@ -86,7 +88,7 @@ func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, er
 	}
 	var manifest landing.ManifestSummary
 	written := landing.ManifestInput{Plan: planned}
-	if err := executeQuick(ctx, planPolicy, try.summary("write manifest of %s", topic), writeManifest, written, &manifest); err != nil {
+	if err := steps.ExecuteQuick(ctx, steps.PlanPolicy, try.Summary("write manifest of %s", topic), steps.WriteManifest, written, &manifest); err != nil {
 		return run.Outcome{}, err
 	}
 	until := planned.Until

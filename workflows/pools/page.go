@@ -1,4 +1,4 @@
-package workflows
+package pools
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/launch"
+	"github.com/pinflow/pinflow/workflows/markdown"
 )
 
 // shownOfPool is how many tasks a cell of the page shows. It counts the others.
@@ -21,7 +22,7 @@ func (p *poolsRun) page() string {
 	if len(names) == 0 {
 		return launch.AboutPools + "\n\nNo task is at work, and none waits.\n"
 	}
-	text := launch.AboutPools + "\n\n" + fmt.Sprintf("**%d at work, %d waiting**\n\n", len(p.work), p.waiting.size) + head("pool", "slots", "at work", "waiting", "kept for")
+	text := launch.AboutPools + "\n\n" + fmt.Sprintf("**%d at work, %d waiting**\n\n", len(p.work), p.waiting.size) + markdown.Head("pool", "slots", "at work", "waiting", "kept for")
 	for _, name := range names {
 		slots := 0
 		var work, waiting []string
@@ -39,12 +40,12 @@ func (p *poolsRun) page() string {
 			for _, w := range queue.waiting[:min(n, shownOfPool)] {
 				text := taskOf(w.DAG, w.Date, w.Task, w.Try)
 				if obstacle := p.obstacles[string(w.Operator)]; obstacle != "" {
-					text += ": " + escape(obstacle)
+					text += ": " + markdown.Escape(obstacle)
 				}
 				waiting = append(waiting, text)
 			}
 		}
-		text += row(escape(name), slotsOf(slots), first(work, len(work)), first(waiting, n), first(kept, len(kept)))
+		text += markdown.Row(markdown.Escape(name), slotsOf(slots), first(work, len(work)), first(waiting, n), first(kept, len(kept)))
 	}
 	return text
 }
@@ -66,7 +67,7 @@ func (p *poolsRun) names() (names []string) {
 
 // atWork returns a request at work as Markdown.
 func atWork(w *poolWork) string {
-	text := taskOf(w.DAG, w.Date, w.Task, w.Try) + " since " + escape(w.Started.UTC().Format(time.DateTime)) + " UTC"
+	text := taskOf(w.DAG, w.Date, w.Task, w.Try) + " since " + markdown.Escape(w.Started.UTC().Format(time.DateTime)) + " UTC"
 	switch {
 	case w.Withdrawn:
 		text += ", being cancelled"
@@ -74,17 +75,17 @@ func atWork(w *poolWork) string {
 		text += ", counts rows"
 	}
 	if w.Obstacle != "" {
-		text += ", " + escape(w.Obstacle)
+		text += ", " + markdown.Escape(w.Obstacle)
 	}
 	if w.Link != "" {
-		text += ", " + link("Databricks run", w.Link)
+		text += ", " + markdown.Link("Databricks run", w.Link)
 	}
 	return text
 }
 
 // taskOf returns a task of a date as Markdown. Only later tries show their number.
 func taskOf(dag string, date dates.Date, task string, try int) string {
-	text := escape(fmt.Sprintf("%s of %s %s", task, dag, date))
+	text := markdown.Escape(fmt.Sprintf("%s of %s %s", task, dag, date))
 	if try > 1 {
 		text += fmt.Sprintf(" try %d", try)
 	}

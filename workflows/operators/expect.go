@@ -1,4 +1,4 @@
-package workflows
+package operators
 
 import (
 	"errors"
@@ -10,6 +10,9 @@ import (
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
 )
+
+// maxReason limits the text of why the records were not counted, in bytes.
+const maxReason = 300
 
 // counter is an operator that can count what it wrote.
 type counter interface {
@@ -32,24 +35,24 @@ func count(ctx workflow.Context, op Operator, try TaskInstance, done run.WorkDon
 	case required && ctx.Err() != nil:
 		return done, ctx.Err()
 	case required:
-		done.NotCounted, done.NotCountedType = failure.Reason(err), typeOf(err)
+		done.NotCounted, done.NotCountedType = failure.Reason(err), failure.Type(err)
 	}
 	return done, nil
 }
 
-// expect compares the outcome with what the task expects. What was not counted is an error if the
+// Expect compares the outcome with what the task expects. What was not counted is an error if the
 // task demands it, and a warning if it would warn about it. Without a warehouse nobody asked for
 // counts.
-func expect(t dag.Task, done run.WorkDone) (warnings []string, err error) {
+func Expect(t dag.Task, done run.WorkDone) (warnings []string, err error) {
 	switch {
 	case done.NotCounted == "":
 	case t.Expect.Demands():
 		return nil, temporal.NewNonRetryableApplicationError(done.NotCounted, done.NotCountedType, nil)
 	case done.NotCounted != failure.Reason(errNoWarehouse):
-		warnings = append(warnings, "the records were not counted: "+cut(oneLine(errors.New(done.NotCounted)), maxTryError))
+		warnings = append(warnings, "the records were not counted: "+failure.Cut(failure.OneLine(errors.New(done.NotCounted)), maxReason))
 	}
 	if broken := t.Expect.Check(done.Outcome); broken != nil {
-		return nil, temporal.NewNonRetryableApplicationError("the outcome is not as expected: "+oneLine(broken), failure.Expectation, nil)
+		return nil, temporal.NewNonRetryableApplicationError("the outcome is not as expected: "+failure.OneLine(broken), failure.Expectation, nil)
 	}
 	return append(warnings, t.Expect.Warnings(done.Outcome)...), nil
 }

@@ -1,4 +1,4 @@
-package workflows
+package pools
 
 import (
 	"errors"
@@ -6,13 +6,14 @@ import (
 	"runtime/debug"
 	"slices"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // poolWork is a request at work.
@@ -61,7 +62,7 @@ func (p *poolsRun) remove(w *poolWork) {
 func (p *poolsRun) isClosed(ctx workflow.Context, w *poolWork) bool {
 	var closed activities.ClosedRequesters
 	in := activities.FindClosedInput{Requesters: []activities.Requester{{WorkflowID: w.WorkflowID, RunID: w.RunID}}}
-	if err := executeQuick(ctx, poolsPolicy, "look whether the run is open", findClosed, in, &closed); err != nil {
+	if err := steps.ExecuteQuick(ctx, steps.PoolsPolicy, "look whether the run is open", steps.FindClosed, in, &closed); err != nil {
 		workflow.GetLogger(ctx).Warn("It is unknown whether the run is open; its work starts", "run", w.WorkflowID, "error", err)
 	}
 	return len(closed.Requesters) > 0
@@ -79,28 +80,19 @@ func (p *poolsRun) do(ctx, working workflow.Context, w *poolWork) {
 	in.Request.Operator, in.Request.Params, in.Request.Prepared = nil, nil, run.Outcome{} // the run has them
 	switch {
 	case err == nil:
-	case errors.Is(err, ErrSkip):
-		in.Error, in.ErrorType = err.Error(), skipType
+	case errors.Is(err, operators.ErrSkip):
+		in.Error, in.ErrorType = err.Error(), operators.SkipType
 	case w.Withdrawn:
 		in.Cancelled = true
 	default:
-		in.Error, in.ErrorType = failure.Reason(err), typeOf(err)
+		in.Error, in.ErrorType = failure.Reason(err), failure.Type(err)
 	}
 	p.answer(ctx, in)
 }
 
-// typeOf returns the type of an error of an activity or operator; it is empty for others.
-func typeOf(err error) string {
-	var typed *temporal.ApplicationError
-	if errors.As(err, &typed) {
-		return typed.Type()
-	}
-	return ""
-}
-
 // perform performs the operator for the run that has requested it. If the operator panics, its try
 // fails: it must not stop the pools of all DAGs.
-func (p *poolsRun) perform(ctx, working workflow.Context, w *poolWork, op Operator) (_ run.WorkDone, err error) {
+func (p *poolsRun) perform(ctx, working workflow.Context, w *poolWork, op operators.Operator) (_ run.WorkDone, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			workflow.GetLogger(ctx).Error("An operator panicked", "dag", w.DAG, "task", w.Task, "panic", cause, "stack", string(debug.Stack()))
@@ -109,7 +101,7 @@ func (p *poolsRun) perform(ctx, working workflow.Context, w *poolWork, op Operat
 			w.cancel()
 		}
 	}()
-	try := TaskInstance{
+	try := operators.TaskInstance{
 		DAG: w.DAG, Date: w.Date, Task: w.Task, Number: w.Try, WorkflowID: w.WorkflowID, RunID: w.RunID, Pooled: true, Alone: w.Slots == 1, Beside: p.beside(w),
 		Params: w.Params, Prepared: w.Prepared,
 		Report: func(out run.Outcome) {
@@ -120,11 +112,11 @@ func (p *poolsRun) perform(ctx, working workflow.Context, w *poolWork, op Operat
 			p.report(ctx, w)
 		},
 	}
-	if _, later := op.(reporter); !later {
+	if _, later := op.(operators.Reporter); !later {
 		p.report(ctx, w)
 	}
 	worked := w.Worked + workflow.Now(ctx).Sub(w.Started)
-	return perform(withPriority(withTaskRef(working, try), w.Priority), op, try, limits{timeout: w.Timeout, worked: worked, counts: w.Counts}, func() {
+	return operators.Perform(steps.WithPriority(steps.WithTaskRef(working, try.Ref()), w.Priority), op, try, operators.Limits{Timeout: w.Timeout, Worked: worked, Counts: w.Counts}, func() {
 		w.Counting, p.changed = true, true
 	})
 }
@@ -156,7 +148,7 @@ func (p *poolsRun) report(ctx workflow.Context, w *poolWork) {
 // answer ends the activity of a request.
 func (p *poolsRun) answer(ctx workflow.Context, in activities.AnswerRequestInput) {
 	p.answering++
-	if err := executeQuick(ctx, answerPolicy, "answer "+in.Request.ActivityID+" of "+in.Request.WorkflowID, answerRequest, in, nil); err != nil {
+	if err := steps.ExecuteQuick(ctx, steps.AnswerPolicy, "answer "+in.Request.ActivityID+" of "+in.Request.WorkflowID, steps.AnswerRequest, in, nil); err != nil {
 		workflow.GetLogger(ctx).Error("A request was not answered", "run", in.Request.WorkflowID, "activity", in.Request.ActivityID, "error", err)
 	}
 	p.answering--

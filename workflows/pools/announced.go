@@ -1,4 +1,4 @@
-package workflows
+package pools
 
 import (
 	"maps"
@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // announcedFor returns the tasks for which a pool keeps slots, as its page shows them.
@@ -63,7 +64,7 @@ func (p *poolsRun) announcedBefore(request run.Request) int {
 func (p *poolsRun) expireAnnouncements(ctx workflow.Context) {
 	for {
 		_ = workflow.Await(ctx, func() bool { return len(p.announced) > 0 })
-		_ = sleep(ctx, p.announced[0].Until.Sub(workflow.Now(ctx)), "expire announcements")
+		_ = steps.Sleep(ctx, p.announced[0].Until.Sub(workflow.Now(ctx)), "expire announcements")
 		now := workflow.Now(ctx)
 		p.announced = slices.DeleteFunc(p.announced, func(a run.Announcement) bool { return !now.Before(a.Until) })
 		p.changed = true

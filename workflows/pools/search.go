@@ -1,4 +1,4 @@
-package workflows
+package pools
 
 import (
 	"slices"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 const (
@@ -35,7 +36,7 @@ func (p *poolsRun) searchAgain(ctx workflow.Context) {
 		p.nextSearch = workflow.Now(ctx).Add(searchInterval)
 	}
 	for {
-		_ = sleep(ctx, p.nextSearch.Sub(workflow.Now(ctx)), "look for requests that were lost")
+		_ = steps.Sleep(ctx, p.nextSearch.Sub(workflow.Now(ctx)), "look for requests that were lost")
 		p.search(ctx)
 		p.changed = true
 	}
@@ -48,7 +49,7 @@ func (p *poolsRun) search(ctx workflow.Context) {
 	for in, last := (activities.FindRequestsInput{}), false; !last; {
 		var found activities.FoundRequests
 		// The policy retries for ever, and nothing cancels this context.
-		_ = workflow.ExecuteActivity(withPolicy(ctx, findPolicy, "find the requests of open runs"), findRequests, in).Get(ctx, &found)
+		_ = workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.FindPolicy, "find the requests of open runs"), steps.FindRequests, in).Get(ctx, &found)
 		for _, request := range found.Requests {
 			p.found(ctx, request)
 		}
@@ -96,7 +97,7 @@ func (p *poolsRun) withdrawClosed(ctx workflow.Context) {
 			of = append(of, activities.Requester{WorkflowID: a.WorkflowID, RunID: a.RunID})
 		}
 		p.withdrawClosedOf(ctx, of)
-		_ = sleep(ctx, closedInterval, "look for closed runs again")
+		_ = steps.Sleep(ctx, closedInterval, "look for closed runs again")
 	}
 }
 
@@ -106,7 +107,7 @@ func (p *poolsRun) withdrawClosedOf(ctx workflow.Context, of []activities.Reques
 		return
 	}
 	var closed activities.ClosedRequesters
-	if err := executeQuick(ctx, poolsPolicy, "find runs that have closed", findClosed, activities.FindClosedInput{Requesters: of}, &closed); err != nil {
+	if err := steps.ExecuteQuick(ctx, steps.PoolsPolicy, "find runs that have closed", steps.FindClosed, activities.FindClosedInput{Requesters: of}, &closed); err != nil {
 		workflow.GetLogger(ctx).Warn("Requests of closed runs were not looked for; retrying", "error", err)
 	}
 	for _, r := range closed.Requesters {

@@ -1,4 +1,4 @@
-package workflows
+package steps
 
 import (
 	"context"
@@ -23,9 +23,9 @@ type taskRefKey struct{}
 // taskRefHeader is the name of the header.
 const taskRefHeader = "pinflow-task"
 
-// withTaskRef returns a context whose activities work for a try.
-func withTaskRef(ctx workflow.Context, try TaskInstance) workflow.Context {
-	return workflow.WithValue(ctx, taskRefKey{}, TaskRef{DAG: try.DAG, Date: try.Date, Task: try.Task, Try: try.Number})
+// WithTaskRef returns a context whose activities work for a try.
+func WithTaskRef(ctx workflow.Context, ref TaskRef) workflow.Context {
+	return workflow.WithValue(ctx, taskRefKey{}, ref)
 }
 
 // TaskRefOf returns the try that an activity works for. ok is false if it works for none, or if the

@@ -1,4 +1,4 @@
-package workflows
+package pools
 
 import (
 	"time"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 const (
@@ -65,7 +66,7 @@ func (p *poolsRun) tell(ctx workflow.Context, operator, obstacle string) {
 func (p *poolsRun) removeObstacles(ctx workflow.Context) {
 	for {
 		_ = workflow.Await(ctx, func() bool { return len(p.obstacles) > 0 })
-		_ = sleep(ctx, obstacleInterval, "look for a build that has the operators")
+		_ = steps.Sleep(ctx, obstacleInterval, "look for a build that has the operators")
 		var of []activities.Requester
 		for _, w := range p.waiting.behind(p.obstacles) {
 			if len(of) < maxTold {

@@ -1,4 +1,4 @@
-package workflows
+package pools
 
 import (
 	"context"
@@ -13,6 +13,9 @@ import (
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/operators"
+	"github.com/pinflow/pinflow/workflows/steps"
+	"github.com/pinflow/pinflow/workflows/workflowstest"
 )
 
 // rolledBack is the codec of a build that lacks an operator until it is rolled forward.
@@ -21,7 +24,7 @@ type rolledBack struct {
 	lacks *bool
 }
 
-func (c rolledBack) Decode(recorded json.RawMessage) (Operator, error) {
+func (c rolledBack) Decode(recorded json.RawMessage) (operators.Operator, error) {
 	switch {
 	case string(recorded) != `{"spark":{}}`:
 		return c.keeping.Decode(recorded)
@@ -34,10 +37,9 @@ func (c rolledBack) Decode(recorded json.RawMessage) (Operator, error) {
 func spark(r *run.Request) { r.Operator = json.RawMessage(`{"spark":{}}`) }
 
 // newUsersOf returns users of a Pools workflow whose build decodes operators with that codec.
-func newUsersOf(t *testing.T, codec OperatorCodec) *users {
-	u := &users{t: t, env: emptyEnv(), closed: map[string]bool{}, working: map[string]int{}, most: map[string]int{}}
-	Register(u.env, catalog(daily()), codec)
-	registerActivities(u.env)
+func newUsersOf(t *testing.T, codec operators.Codec) *users {
+	u := &users{t: t, env: workflowstest.NewEnv(), closed: map[string]bool{}, working: map[string]int{}, most: map[string]int{}}
+	u.env.RegisterWorkflowWithOptions(Workflow{Operators: codec}.Pools, workflow.RegisterOptions{Name: run.PoolsWorkflow})
 	u.mock()
 	return u
 }
@@ -45,7 +47,7 @@ func newUsersOf(t *testing.T, codec OperatorCodec) *users {
 // answered returns the answers by workflow id.
 func (u *users) answered() map[string]activities.AnswerRequestInput {
 	all := map[string]activities.AnswerRequestInput{}
-	for _, a := range u.answers.all() {
+	for _, a := range u.answers.All() {
 		all[a.Request.WorkflowID] = a
 	}
 	return all
@@ -61,11 +63,11 @@ func TestPoolsWithoutAnOperator(t *testing.T) {
 			state := u.state()
 			require.Len(t, state.Waiting, 1)
 			require.Contains(t, state.Waiting[0].Obstacle, `operator "spark" is unknown to this build`)
-			require.Contains(t, u.reported.all()[0].Obstacle, "deploy a build that has it", "the page of the run shows it")
+			require.Contains(t, u.reported.All()[0].Obstacle, "deploy a build that has it", "the page of the run shows it")
 		})
 		u.after(time.Hour, func() { lacks = false })
 		u.play(run.PoolsState{})
-		require.Equal(t, []string{"start run-02/r", "end run-02/r"}, u.log.all(), "it waits for no slot")
+		require.Equal(t, []string{"start run-02/r", "end run-02/r"}, u.log.All(), "it waits for no slot")
 		require.Empty(t, u.answered()["run-01"].Error)
 		require.WithinRange(t, u.answered()["run-01"].Done.Started, noon.Add(time.Hour), noon.Add(time.Hour+2*time.Minute))
 	})
@@ -135,7 +137,7 @@ func TestPoolsFaults(t *testing.T) {
 				u.after(0, func() { u.ask(1, slots(c[0])); u.ask(2, slots(c[1])) })
 				u.play(run.PoolsState{})
 				require.Equal(t, 1, u.most["a"], "one of the two writes a table that takes one writer")
-				require.Len(t, u.answers.all(), 2)
+				require.Len(t, u.answers.All(), 2)
 			})
 		}
 	})
@@ -146,7 +148,7 @@ func TestPoolsFaults(t *testing.T) {
 		for _, n := range []int{1, 2} {
 			u := newUsers(t)
 			var alone []bool
-			look := operator(func(_ workflow.Context, try TaskInstance) (run.Outcome, error) {
+			look := operator(func(_ workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 				alone = append(alone, try.Alone)
 				return run.Outcome{}, nil
 			})
@@ -165,16 +167,18 @@ func TestPoolsFaults(t *testing.T) {
 				u.after(0, func() { u.ask(1); u.ask(2) })
 				u.after(time.Minute, func() { u.ask(n, late) })
 				u.play(run.PoolsState{})
-				require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-02/r", "end run-02/r"}, u.log.all())
-				require.Len(t, u.answers.all(), 2)
-				require.False(t, u.answers.all()[0].Cancelled || u.answers.all()[1].Cancelled)
+				require.Equal(t, []string{"start run-01/r", "end run-01/r", "start run-02/r", "end run-02/r"}, u.log.All())
+				require.Len(t, u.answers.All(), 2)
+				require.False(t, u.answers.All()[0].Cancelled || u.answers.All()[1].Cancelled)
 			})
 		}
 	})
 
 	t.Run("a_panic_of_an_operator_fails_its_try_alone", func(t *testing.T) {
 		u := newUsers(t)
-		panics := operator(func(workflow.Context, TaskInstance) (run.Outcome, error) { panic("assignment to entry in nil map") })
+		panics := operator(func(workflow.Context, operators.TaskInstance) (run.Outcome, error) {
+			panic("assignment to entry in nil map")
+		})
 		u.after(0, func() { u.ask(1, slots(2)); u.ask(2, slots(2), panics) })
 		carried := u.play(run.PoolsState{})
 		require.Contains(t, u.answered()["run-02"].Error, "the operator panicked: assignment to entry in nil map")
@@ -186,20 +190,20 @@ func TestPoolsFaults(t *testing.T) {
 		for reported, want := range map[bool]int{false: 1, true: 0} {
 			u := newUsers(t)
 			request := u.request(1)
-			op, err := keeping{}.Encode(reportsLater{does(func(_ workflow.Context, try TaskInstance) (run.Outcome, error) {
+			op, err := keeping{}.Encode(reportsLater{does(func(_ workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 				try.Report(run.Outcome{Link: "https://databricks/1", JobRunID: 1})
 				return run.Outcome{}, nil
 			})})
 			require.NoError(t, err)
 			request.Operator = op
 			u.play(run.PoolsState{Work: run.Packed[run.Work]{{Request: request, Started: noon, Link: "https://databricks/1", JobRunID: 1, Reported: reported}}})
-			require.Len(t, u.reported.all(), want)
+			require.Len(t, u.reported.All(), want)
 		}
 	})
 
 	t.Run("a_request_that_is_withdrawn_while_its_rows_are_counted_is_cancelled", func(t *testing.T) {
 		u := newUsers(t)
-		op, err := keeping{}.Encode(countsForever{does(func(workflow.Context, TaskInstance) (run.Outcome, error) { return run.Outcome{}, nil })})
+		op, err := keeping{}.Encode(countsForever{does(func(workflow.Context, operators.TaskInstance) (run.Outcome, error) { return run.Outcome{}, nil })})
 		require.NoError(t, err)
 		u.after(0, func() { u.ask(1, func(r *run.Request) { r.Operator, r.Counts = op, true }) })
 		u.after(time.Minute, func() { u.send(run.PoolsMessage{Withdraw: &run.Withdrawal{WorkflowID: "run-01", Task: "a"}}) })
@@ -211,19 +215,19 @@ func TestPoolsFaults(t *testing.T) {
 // reportsLater is an operator that reports its job as soon as it has started.
 type reportsLater struct{ does }
 
-func (reportsLater) reports() {}
+func (reportsLater) ReportsStart() {}
 
 // countsForever is an operator whose rows take an hour to count.
 type countsForever struct{ does }
 
-func (countsForever) Count(ctx workflow.Context, _ TaskInstance, out run.Outcome, _ bool) (run.Outcome, error) {
+func (countsForever) Count(ctx workflow.Context, _ operators.TaskInstance, out run.Outcome, _ bool) (run.Outcome, error) {
 	return out, workflow.Sleep(ctx, time.Hour)
 }
 
 func TestPoolsFindLostRequests(t *testing.T) {
 	found := func(u *users, answers ...activities.FoundRequests) {
 		n := 0
-		u.env.OnActivity(findRequests, mock.Anything, mock.Anything).Return(func(context.Context, activities.FindRequestsInput) (activities.FoundRequests, error) {
+		u.env.OnActivity(steps.FindRequests, mock.Anything, mock.Anything).Return(func(context.Context, activities.FindRequestsInput) (activities.FoundRequests, error) {
 			n++
 			if n > len(answers) {
 				return activities.FoundRequests{}, nil
@@ -253,11 +257,11 @@ func TestPoolsFindLostRequests(t *testing.T) {
 
 	t.Run("a_request_that_is_answered_meanwhile_is_not_done_again", func(t *testing.T) {
 		u := newUsers(t)
-		u.env.OnActivity(findRequests, mock.Anything, mock.Anything).After(20*time.Minute).Return(activities.FoundRequests{Requests: open(u, 1)}, nil).Once()
-		u.env.OnActivity(findRequests, mock.Anything, mock.Anything).Return(activities.FoundRequests{}, nil)
+		u.env.OnActivity(steps.FindRequests, mock.Anything, mock.Anything).After(20*time.Minute).Return(activities.FoundRequests{Requests: open(u, 1)}, nil).Once()
+		u.env.OnActivity(steps.FindRequests, mock.Anything, mock.Anything).Return(activities.FoundRequests{}, nil)
 		u.after(searchInterval-5*time.Minute, func() { u.ask(1) })
 		u.play(run.PoolsState{})
-		require.Len(t, u.answers.all(), 1)
+		require.Len(t, u.answers.All(), 1)
 	})
 
 	t.Run("a_request_that_was_withdrawn_before_is_not_done", func(t *testing.T) {
@@ -265,6 +269,6 @@ func TestPoolsFindLostRequests(t *testing.T) {
 		found(u, activities.FoundRequests{Requests: run.Packed[run.OpenRequest]{{Request: u.request(1), Withdrawn: true}}})
 		u.playFor(24*time.Hour, run.PoolsState{})
 		require.True(t, u.answered()["run-01"].Cancelled)
-		require.Empty(t, u.log.all())
+		require.Empty(t, u.log.All())
 	})
 }

@@ -1,4 +1,4 @@
-package workflows
+package operators
 
 import (
 	"maps"
@@ -10,6 +10,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 // Notebook runs a Databricks notebook. Starting it and waiting for it are two activities, so that
@@ -41,7 +42,7 @@ func (n Notebook) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, erro
 		Params: n.params(try), Alone: try.Alone, Beside: try.Beside,
 	}
 	var job activities.NotebookRun
-	err := workflow.ExecuteActivity(withPolicy(ctx, startPolicy, try.summary("start notebook %s", n.Name)), startNotebook, in).Get(ctx, &job)
+	err := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.StartPolicy, try.Summary("start notebook %s", n.Name)), steps.StartNotebook, in).Get(ctx, &job)
 	out := run.Outcome{Link: job.Link, JobRunID: job.RunID, Notebook: job.Notebook, NotebookHash: job.Hash}
 	if err == nil {
 		err = ctx.Err() // cancelled while StartNotebook was running
@@ -49,7 +50,7 @@ func (n Notebook) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, erro
 	if err == nil {
 		try.Report(out)
 		waiting := activities.WaitNotebookInput{Run: job, AllowFailures: n.AllowFailures}
-		err = workflow.ExecuteActivity(withPolicy(ctx, waitPolicy, try.summary("wait for Databricks run")), waitNotebook, waiting).Get(ctx, nil)
+		err = workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.WaitPolicy, try.Summary("wait for Databricks run")), steps.WaitNotebook, waiting).Get(ctx, nil)
 	}
 	if ctx.Err() != nil {
 		n.cancel(ctx, try, activities.CancelNotebookInput{Run: job, Start: in})
@@ -63,12 +64,13 @@ func (n Notebook) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, erro
 func (n Notebook) cancel(ctx workflow.Context, try TaskInstance, in activities.CancelNotebookInput) {
 	ctx, done := workflow.NewDisconnectedContext(ctx)
 	defer done()
-	if err := workflow.ExecuteActivity(withPolicy(ctx, cancelPolicy, try.summary("cancel Databricks run")), cancelNotebook, in).Get(ctx, nil); err != nil {
+	if err := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.CancelPolicy, try.Summary("cancel Databricks run")), steps.CancelNotebook, in).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Error("The Databricks run was not cancelled: cancel it on its page", "link", in.Run.Link, "task", try.Task, "error", err)
 	}
 }
 
-func (n Notebook) reports() {}
+// ReportsStart says that Run reports the Databricks run.
+func (n Notebook) ReportsStart() {}
 
 func (n Notebook) describe() string { return "notebook " + n.Name }
 
@@ -88,13 +90,13 @@ func (n Notebook) Count(ctx workflow.Context, try TaskInstance, out run.Outcome,
 	if n.Cleans == "" && len(n.Rebuilds) == 0 {
 		return out, nil
 	}
-	policy := informPolicy
+	policy := steps.InformPolicy
 	if required {
-		policy = countPolicy
+		policy = steps.CountPolicy
 	}
 	var counts activities.RowCounts
 	in := activities.CountRowsInput{Date: try.Date, Cleans: n.Cleans, Rebuilds: n.Rebuilds}
-	if err := workflow.ExecuteActivity(withPolicy(ctx, policy, try.summary("count rows")), countRows, in).Get(ctx, &counts); err != nil {
+	if err := workflow.ExecuteActivity(steps.WithPolicy(ctx, policy, try.Summary("count rows")), steps.CountRows, in).Get(ctx, &counts); err != nil {
 		return out, err
 	}
 	if !counts.Counted {
