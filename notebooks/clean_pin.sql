@@ -8,7 +8,8 @@
 
 -- COMMAND ----------
 
-USE SCHEMA IDENTIFIER(:schema);
+USE IDENTIFIER(:schema);
+SET TIME ZONE 'UTC';
 
 -- COMMAND ----------
 
@@ -47,10 +48,11 @@ CREATE OR REPLACE TEMPORARY VIEW pin_records AS
 WITH landed AS (
   SELECT *, coalesce(elements, array(value)) AS records FROM raw WHERE topic LIKE '%.pin'
 ), unwrapped AS (
-  SELECT logical_date, topic, topic_partition, topic_offset, topic_timestamp, file, value, is_json, posexplode(records) AS (element, record) FROM landed
+  SELECT logical_date, topic, topic_partition, topic_offset, topic_timestamp, file, value, is_json, element, record
+  FROM landed, LATERAL posexplode(records) AS elements(element, record)
 ), parsed AS (
   SELECT *,
-    CASE WHEN is_json AND ltrim(record) LIKE '{%' THEN from_json(record, 'index STRING, unique_id STRING, title STRING, description STRING, follower_count STRING, poster_name STRING, tag_list STRING, is_image_or_video STRING, image_src STRING, save_location STRING, category STRING', map('allowSingleQuotes', 'false')) END AS post
+    CASE WHEN is_json AND regexp_like(record, r'^\s*\{') THEN from_json(record, 'index STRING, unique_id STRING, title STRING, description STRING, follower_count STRING, poster_name STRING, tag_list STRING, is_image_or_video STRING, image_src STRING, save_location STRING, category STRING', map('allowSingleQuotes', 'false')) END AS post
   FROM unwrapped
 )
 SELECT

@@ -8,7 +8,8 @@
 
 -- COMMAND ----------
 
-USE SCHEMA IDENTIFIER(:schema);
+USE IDENTIFIER(:schema);
+SET TIME ZONE 'UTC';
 
 -- COMMAND ----------
 
@@ -40,10 +41,11 @@ CREATE OR REPLACE TEMPORARY VIEW user_records AS
 WITH landed AS (
   SELECT *, coalesce(elements, array(value)) AS records FROM raw WHERE topic LIKE '%.user'
 ), unwrapped AS (
-  SELECT logical_date, topic, topic_partition, topic_offset, topic_timestamp, file, value, is_json, posexplode(records) AS (element, record) FROM landed
+  SELECT logical_date, topic, topic_partition, topic_offset, topic_timestamp, file, value, is_json, element, record
+  FROM landed, LATERAL posexplode(records) AS elements(element, record)
 ), parsed AS (
   SELECT *,
-    CASE WHEN is_json AND ltrim(record) LIKE '{%' THEN from_json(record, 'ind STRING, first_name STRING, last_name STRING, age STRING, date_joined STRING', map('allowSingleQuotes', 'false')) END AS post
+    CASE WHEN is_json AND regexp_like(record, r'^\s*\{') THEN from_json(record, 'ind STRING, first_name STRING, last_name STRING, age STRING, date_joined STRING', map('allowSingleQuotes', 'false')) END AS post
   FROM unwrapped
 ), typed AS (
   SELECT *,

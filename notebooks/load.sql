@@ -4,15 +4,16 @@
 -- MAGIC Appends the objects that landed for one logical date to the bronze table `raw`: a row per Kafka record, its text untouched, its place kept.
 -- MAGIC A landed object is immutable and is loaded once; running a date again appends only objects that are new.
 -- MAGIC
--- MAGIC A line is an envelope: topic, partition, offset, timestamp, key, and `value` (the record, an object or array in strict JSON) or `text`
--- MAGIC (anything else, raw). `elements` are the texts of the elements of a `value` that is an array holding an object.
--- MAGIC A line that is no envelope is a bare value, as the Kafka Connect S3 sink writes it; its place is then the file's name, `topic+partition+offset.json`.
+-- MAGIC A line is an envelope: topic, partition, offset, timestamp, key, and the record's text as `value` (an object or array in strict JSON) or `text`
+-- MAGIC (anything else; `more` is the rest of a very long one). `elements` are the texts to parse, if they are not the value itself.
+-- MAGIC Any other line is kept as a text, and its place is the object's name, `topic+partition+offset.json`.
 -- MAGIC
 -- MAGIC Parameters: `schema`, `raw_path` (root of the landed objects), `user_id` (the topics' prefix), `logical_date`.
 
 -- COMMAND ----------
 
-USE SCHEMA IDENTIFIER(:schema);
+USE IDENTIFIER(:schema);
+SET TIME ZONE 'UTC';
 
 -- COMMAND ----------
 
@@ -41,13 +42,14 @@ WITH lines AS (
   )
 ), parsed AS (
   SELECT line, file,
-    from_json(line, '`topic` STRING, `partition` INT, `offset` BIGINT, `timestamp` BIGINT, `value` STRING, `text` STRING, `elements` ARRAY<STRING>', map('allowSingleQuotes', 'false')) AS envelope
+    from_json(line, '`topic` STRING, `partition` INT, `offset` BIGINT, `timestamp` BIGINT, `value` STRING, `text` STRING, `more` ARRAY<STRING>, `elements` ARRAY<STRING>', map('allowSingleQuotes', 'false')) AS envelope
   FROM lines
   WHERE line <> ''
 ), judged AS (
   SELECT *,
-    envelope.`topic` IS NOT NULL AND envelope.`partition` IS NOT NULL AND envelope.`offset` IS NOT NULL
-      AND (envelope.`value` IS NOT NULL OR envelope.`text` IS NOT NULL) AS enveloped
+    coalesce(
+      line LIKE '{"topic":%' AND envelope.`topic` IS NOT NULL AND envelope.`partition` IS NOT NULL AND envelope.`offset` IS NOT NULL
+        AND envelope.`timestamp` IS NOT NULL AND (envelope.`value` IS NOT NULL OR envelope.`text` IS NOT NULL), false) AS enveloped
   FROM parsed
 )
 SELECT
@@ -57,11 +59,8 @@ SELECT
   CASE WHEN enveloped THEN envelope.`offset` ELSE coalesce(try_cast(split_part(split_part(file, '+', 3), '.', 1) AS BIGINT), 0) END AS topic_offset,
   CASE WHEN enveloped THEN envelope.`timestamp` END AS topic_timestamp,
   file,
-  CASE WHEN enveloped THEN coalesce(envelope.`value`, envelope.`text`) ELSE line END AS value,
-  NOT enveloped OR envelope.`value` IS NOT NULL AS is_json,
-  CASE
-    WHEN enveloped THEN envelope.`elements`
-    WHEN ltrim(line) LIKE '[%{%' THEN from_json(line, 'ARRAY<STRING>')
-  END AS elements
+  CASE WHEN enveloped THEN coalesce(envelope.`value`, envelope.`text` || coalesce(array_join(envelope.`more`, ''), '')) ELSE line END AS value,
+  enveloped AND envelope.`value` IS NOT NULL AS is_json,
+  CASE WHEN enveloped THEN envelope.`elements` END AS elements
 FROM judged
 WHERE file NOT IN (SELECT file FROM raw WHERE logical_date = CAST(:logical_date AS DATE));

@@ -7,7 +7,8 @@
 
 -- COMMAND ----------
 
-USE SCHEMA IDENTIFIER(:schema);
+USE IDENTIFIER(:schema);
+SET TIME ZONE 'UTC';
 
 -- COMMAND ----------
 

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/envelope"
 )
 
 // emptySHA256 is the checksum of an object of length 0.
@@ -22,7 +23,7 @@ func checksum(body []byte) string {
 
 // objectWriter collects the lines of one object, up to its limits.
 type objectWriter struct {
-	envelope   *envelope
+	envelope   *envelope.Envelope
 	partition  int
 	start      int64 // the first offset that the object covers
 	next       int64 // the offset after the last record
@@ -33,7 +34,7 @@ type objectWriter struct {
 }
 
 func newObjectWriter(topic string, partition int, start int64, maxBytes, maxRecords int) *objectWriter {
-	return &objectWriter{envelope: newEnvelope(topic, partition), partition: partition, start: start, next: start, maxBytes: maxBytes, maxRecords: maxRecords}
+	return &objectWriter{envelope: envelope.New(topic, partition), partition: partition, start: start, next: start, maxBytes: maxBytes, maxRecords: maxRecords}
 }
 
 // add appends the line of a record and reports whether it fitted. An empty object takes any record.
@@ -42,7 +43,7 @@ func (w *objectWriter) add(record kafkago.Message) bool {
 		return false
 	}
 	full := len(w.body)
-	w.body = w.envelope.append(w.body, record)
+	w.body = w.envelope.Append(w.body, record)
 	if len(w.body) > w.maxBytes && w.records > 0 {
 		w.body = w.body[:full]
 		return false

@@ -1,5 +1,11 @@
 package engine
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // dropSchemaWord turns USE SCHEMA x into USE x.
 func dropSchemaWord(toks []token) []token {
 	i := skip(toks, 0)
@@ -11,6 +17,63 @@ func dropSchemaWord(toks []token) []token {
 		return toks
 	}
 	return append(append([]token(nil), toks[:k]...), toks[k+1:]...)
+}
+
+// dropCatalog removes the catalog, which this engine has not, from catalog.schema in USE, CREATE
+// SCHEMA, DROP SCHEMA and SHOW TABLES, and from `catalog`.`schema`.`table` in backticks anywhere.
+func (r *rewriter) dropCatalog(toks []token) ([]token, error) {
+	name, isSchema := schemaName(toks)
+	if isSchema && at(toks, name).upper() == "IDENTIFIER" {
+		args, next, ok := call(toks, skip(toks, name))
+		if !ok || len(args) != 1 {
+			return toks, nil
+		}
+		value, err := r.constant(args[0])
+		if err != nil {
+			return nil, fmt.Errorf("IDENTIFIER: %w", err)
+		}
+		toks = slices.Concat(toks[:name], nameTokens(value), toks[next:])
+	}
+	if isSchema && at(toks, name+1).text == "." {
+		return slices.Concat(toks[:name], toks[skip(toks, name+1)+1:]), nil
+	}
+	for i := 0; i+4 < len(toks); i++ {
+		if toks[i].kind == quotedName && toks[i+1].text == "." && toks[i+2].kind == quotedName && toks[i+3].text == "." && toks[i+4].kind == quotedName {
+			toks = slices.Concat(toks[:i], toks[i+2:])
+		}
+	}
+	return toks, nil
+}
+
+// nameTokens splits a name such as a.`b.c`.d.
+func nameTokens(name string) []token {
+	toks := tokens(name)
+	for i, t := range toks {
+		if t.kind != quotedName && t.text != "." {
+			toks[i] = token{quotedName, "`" + strings.ReplaceAll(t.text, "`", "``") + "`"}
+		}
+	}
+	return toks
+}
+
+// schemaName returns the index of the name in a statement about a schema.
+func schemaName(toks []token) (int, bool) {
+	i := skip(toks, 0)
+	first, second := at(toks, i).upper(), skip(toks, i+1)
+	switch word := at(toks, second).upper(); {
+	case first == "USE":
+		return second, word != "CATALOG"
+	case (first == "CREATE" || first == "DROP") && (word == "SCHEMA" || word == "DATABASE"):
+		i = skip(toks, second+1)
+		for at(toks, i).upper() == "IF" || at(toks, i).upper() == "NOT" || at(toks, i).upper() == "EXISTS" {
+			i = skip(toks, i+1)
+		}
+		return i, true
+	case first == "SHOW" && word == "TABLES":
+		i = skip(toks, second+1)
+		return skip(toks, i+1), at(toks, i).upper() == "FROM" || at(toks, i).upper() == "IN"
+	}
+	return 0, false
 }
 
 // dropTableClauses removes the clauses of Delta from CREATE TABLE: USING, CLUSTER BY, PARTITIONED

@@ -42,6 +42,23 @@ func TestRunNotebook(t *testing.T) {
 		require.NoError(t, err, "the engine works on")
 	})
 
+	t.Run("uses_a_schema_with_and_without_a_catalog", func(t *testing.T) {
+		t.Parallel()
+		e := open(t, store{})
+		_, err := e.Query(t.Context(), engine.Query{SQL: "CREATE SCHEMA IF NOT EXISTS `main`.`dev`"})
+		require.NoError(t, err)
+		_, err = e.RunNotebook(t.Context(), header+"USE IDENTIFIER(:schema);\nSET TIME ZONE 'UTC';\nCREATE TABLE t AS SELECT 1 AS x", map[string]string{"schema": "main.dev"})
+		require.NoError(t, err)
+		for _, schema := range []string{"dev", "main.dev", "`main`.`dev`"} {
+			table, err := e.RunNotebook(t.Context(), header+"USE IDENTIFIER(:schema);\nSELECT x FROM t", map[string]string{"schema": schema})
+			require.NoError(t, err, schema)
+			require.Len(t, table.Rows, 1)
+		}
+		table, err := e.Query(t.Context(), engine.Query{SQL: "SELECT x FROM `main`.`dev`.`t`"})
+		require.NoError(t, err)
+		require.Len(t, table.Rows, 1)
+	})
+
 	t.Run("sessions_are_isolated", func(t *testing.T) {
 		t.Parallel()
 		e := open(t, store{})

@@ -116,13 +116,23 @@ func appendObject(appender *duckdb.Appender, object Object, content []byte, whol
 		return add(content)
 	}
 	for len(content) > 0 {
-		line, rest, _ := bytes.Cut(content, []byte("\n"))
-		if err := add(bytes.TrimSuffix(line, []byte("\r"))); err != nil {
+		line, rest := cutLine(content)
+		if err := add(line); err != nil {
 			return err
 		}
 		content = rest
 	}
 	return nil
+}
+
+// cutLine splits after the first line. As on Spark and Databricks, a line ends with \n, \r\n or \r.
+func cutLine(content []byte) (line, rest []byte) {
+	line, rest, _ = bytes.Cut(content, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if end := bytes.IndexByte(line, '\r'); end >= 0 {
+		return line[:end], content[end+1:]
+	}
+	return line, rest
 }
 
 // validUTF8 replaces invalid UTF-8 by U+FFFD, as Databricks does; DuckDB would reject the file.

@@ -27,8 +27,6 @@ func ruleOf(function string) rule {
 		return (*rewriter).readFilesCall
 	case "FROM_JSON":
 		return (*rewriter).fromJSON
-	case "POSEXPLODE":
-		return (*rewriter).posexplode
 	case "EXPLODE":
 		return (*rewriter).explode
 	case "ARRAY":
@@ -43,12 +41,16 @@ var prelude = []string{
 	"SET TimeZone = 'UTC'",
 	"CREATE OR REPLACE TEMP MACRO from_json(value, structure) AS CASE WHEN json_valid(value) THEN json_transform(value, structure) END",
 	"CREATE OR REPLACE TEMP MACRO regexp_like(s, p) AS regexp_matches(s, p)",
+	"CREATE OR REPLACE TEMP MACRO array_join(list, delimiter) AS array_to_string(list, delimiter)",
 }
 
 // rewrite returns the statements of DuckDB, for one transaction, that do what the statement does on
 // Databricks.
 func (r *rewriter) rewrite(toks []token) ([]string, error) {
-	toks = dropTableClauses(dropSchemaWord(toks))
+	toks, err := r.dropCatalog(dropTableClauses(dropSchemaWord(toks)))
+	if err != nil {
+		return nil, err
+	}
 	if target, condition, query, ok := replaceWhere(toks); ok {
 		return r.each(append([]token{{word, "DELETE FROM "}}, append(append(target, token{word, " WHERE "}), condition...)...),
 			append([]token{{word, "INSERT INTO "}}, append(append(target, token{space, " "}), query...)...))
@@ -94,10 +96,12 @@ func (r *rewriter) one(toks []token, i int) (sql string, next int, err error) {
 	case quotedName:
 		return quoteName(unquoteName(t.text)), i + 1, nil
 	case word:
-		if apply := ruleOf(t.upper()); apply != nil {
-			if sql, next, ok, err := apply(r, toks, i); ok || err != nil {
-				return sql, next, err
-			}
+		apply := ruleOf(t.upper())
+		if apply == nil {
+			apply = (*rewriter).lateralPosexplode
+		}
+		if sql, next, ok, err := apply(r, toks, i); ok || err != nil {
+			return sql, next, err
 		}
 	}
 	return t.text, i + 1, nil
@@ -111,7 +115,7 @@ func (r *rewriter) parameter(t token) (string, error) {
 	return value, nil
 }
 
-// identifier evaluates IDENTIFIER('catalog.' || :schema) to quoted names.
+// identifier evaluates IDENTIFIER('schema.' || :table) to quoted names.
 func (r *rewriter) identifier(toks []token, i int) (string, int, bool, error) {
 	args, next, ok := call(toks, i)
 	if !ok || len(args) != 1 {
@@ -121,11 +125,15 @@ func (r *rewriter) identifier(toks []token, i int) (string, int, bool, error) {
 	if err != nil {
 		return "", 0, false, fmt.Errorf("IDENTIFIER: %w", err)
 	}
-	parts := strings.Split(name, ".")
-	for k, part := range parts {
-		parts[k] = quoteName(unquoteName(part))
+	var b strings.Builder
+	for _, t := range nameTokens(name) {
+		if t.kind == operator {
+			b.WriteString(t.text)
+		} else {
+			b.WriteString(quoteName(unquoteName(t.text)))
+		}
 	}
-	return strings.Join(parts, "."), next, true, nil
+	return b.String(), next, true, nil
 }
 
 // fromJSON converts the schema literal and drops the options: DuckDB parses strict JSON only.
@@ -149,22 +157,33 @@ func (r *rewriter) fromJSON(toks []token, i int) (string, int, bool, error) {
 	return "from_json(" + value + ", " + quoteString(structure) + ")", next, true, nil
 }
 
-// posexplode(c) AS (p, v), a generator in the select list, becomes two expressions that DuckDB
-// unnests in parallel.
-func (r *rewriter) posexplode(toks []token, i int) (string, int, bool, error) {
-	args, next, ok := call(toks, i)
-	if !ok || len(args) != 1 || at(toks, next).upper() != "AS" {
+// lateralPosexplode is `relation, LATERAL posexplode(c) AS t(p, v)`: a row for each element beside the
+// columns of its row. Two expressions that DuckDB unnests in parallel take its place, because a
+// lateral join would copy the row's columns for each element.
+func (r *rewriter) lateralPosexplode(toks []token, i int) (string, int, bool, error) {
+	comma := skip(toks, i+1)
+	lateral := skip(toks, comma+1)
+	function := skip(toks, lateral+1)
+	if at(toks, comma).text != "," || at(toks, lateral).upper() != "LATERAL" || at(toks, function).upper() != "POSEXPLODE" {
 		return "", 0, false, nil
+	}
+	args, next, ok := call(toks, function)
+	if !ok || len(args) != 1 {
+		return "", 0, false, nil
+	}
+	if at(toks, next).upper() == "AS" {
+		next = skip(toks, next) + 1
 	}
 	names, next, ok := call(toks, skip(toks, next))
 	if !ok || len(names) != 2 {
-		return "", 0, false, nil
+		return "", 0, false, fmt.Errorf("LATERAL posexplode: this engine wants names, as in `%s, LATERAL posexplode(list) AS t(position, element)`", toks[i].text)
 	}
 	list, err := r.expression(args[0])
 	if err != nil {
 		return "", 0, false, err
 	}
-	return fmt.Sprintf("generate_subscripts(%s, 1) - 1 AS %s, unnest(%s) AS %s", list, text(names[0]), list, text(names[1])), next, true, nil
+	relation := toks[i].text
+	return fmt.Sprintf("(SELECT *, generate_subscripts(%s, 1) - 1 AS %s, unnest(%s) AS %s FROM %s) AS %s", list, text(names[0]), list, text(names[1]), relation, relation), next, true, nil
 }
 
 func (r *rewriter) explode(toks []token, i int) (string, int, bool, error) {

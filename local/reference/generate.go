@@ -33,6 +33,12 @@ func (g *generator) odd(usual any, values ...any) any {
 	return usual
 }
 
+// unusual are values of fields that are no strings, and that engines spell differently.
+var unusual = []any{
+	json.RawMessage("1e5"), json.RawMessage("1E-7"), json.RawMessage("1.50"), json.RawMessage("-0"), json.RawMessage("12345678901234567890"),
+	0.001, -12.5, 10000000.5, true, 7, []any{1.5, "a"}, map[string]any{"a": []int{}}, `"`, "\\u0041",
+}
+
 func (g *generator) pin(ind int) map[string]any {
 	return map[string]any{
 		"index":             g.odd(ind, fmt.Sprint(ind), nil, -1, "1e3", true, "1234567890123456789", "123456789012345678", "7\n", []int{1}, map[string]any{}),
@@ -40,10 +46,10 @@ func (g *generator) pin(ind int) map[string]any {
 		"title":             g.of("No Title Data Available", "Ideas", "", " \u00a0\t", "Déco ✨ дом", "\x00"),
 		"description":       g.of("Untitled", "Art.", "Art. ", "No description available", "a\nb", "<b>…\u00a0"),
 		"follower_count":    g.odd(g.of("12k", "3M", "0", "941", "999k", "User Info Error"), nil, "", "5K", "12 k", "12k\n", "1234567890123M", "999999999999M", 12, 1.5, "-1", "٣"),
-		"poster_name":       g.of("User Info Error", "Ann", "Bob", "Cy ✨", " ", nil, "\u2003"),
+		"poster_name":       g.odd(g.of("User Info Error", "Ann", "Bob", "Cy ✨", " ", nil, "\u2003"), unusual...),
 		"tag_list":          g.of("N,o, ,T,a,g,s, ,A,v,a,i,l,a,b,l,e", "a,b"),
 		"is_image_or_video": "image", "image_src": g.of("Image src error.", "https://example.com/a.jpg"), "downloaded": 1,
-		"save_location": "Local save in /data/art", "category": g.of("art", "travel", "quotes", "", nil, "\u00a0"),
+		"save_location": "Local save in /data/art", "category": g.odd(g.of("art", "travel", "quotes", "", nil, "\u00a0"), unusual...),
 	}
 }
 
@@ -53,7 +59,7 @@ func (g *generator) geo(ind int) map[string]any {
 		"timestamp": g.odd(g.moment(2017, 2023), nil, "", "2022-02-30 00:00:00", "2022-01-01", "2022-01-01 24:00:00", "0000-01-01 00:00:00", "2022-01-01T00:00:00Z", "2022-01-01 00:00:60", "epoch", 5),
 		"latitude":  g.odd(g.of(-89.9787, 12, 0, 1e-7), nil, "12.5", "x", "1e400", "NaN", "5d", "1_0", true, "-.5"),
 		"longitude": g.odd(g.of(-173.293, 8.65953, 180), nil, "1e5", "", "0x10", "Infinity"),
-		"country":   g.of("Albania", "Cote d'Ivoire", "Åland", "", nil, " "),
+		"country":   g.odd(g.of("Albania", "Cote d'Ivoire", "Åland", "", nil, " "), unusual...),
 	}
 }
 

@@ -62,10 +62,15 @@ const maxDepth = 512
 
 // Strict reports whether the value is JSON that every engine reads in the same way: RFC 8259 with
 // the rules of I-JSON (no duplicate names, no lone surrogates, valid UTF-8, numbers within double),
-// nested at most 512 deep.
+// nested at most 512 deep, with at most 10,000,000 bytes, 1,000 for a number and 50,000 for a name.
 func Strict(value []byte) bool {
+	if len(value) > 10_000_000 {
+		return false
+	}
 	decoder := jsontext.NewDecoder(bytes.NewReader(value))
 	for {
+		isName := decoder.PeekKind() == '"' && inName(decoder)
+		start := decoder.InputOffset()
 		token, err := decoder.ReadToken()
 		if errors.Is(err, io.EOF) {
 			return decoder.InputOffset() > 0 && tops(value) == 1
@@ -73,12 +78,24 @@ func Strict(value []byte) bool {
 		if err != nil || decoder.StackDepth() > maxDepth {
 			return false
 		}
+		if isName && len(bytes.TrimLeft(value[start:decoder.InputOffset()], ", \t\r\n")) > 50_000+len(`""`) {
+			return false
+		}
 		if token.Kind() == '0' {
+			if len(token.String()) > 1000 {
+				return false
+			}
 			if f, err := strconv.ParseFloat(token.String(), 64); err != nil || math.IsInf(f, 0) {
 				return false
 			}
 		}
 	}
+}
+
+// inName reports whether the next string is a name.
+func inName(decoder *jsontext.Decoder) bool {
+	kind, length := decoder.StackIndex(decoder.StackDepth())
+	return kind == '{' && length%2 == 0
 }
 
 // tops counts the top-level values.
@@ -109,8 +126,8 @@ func array(value jsontext.Value) (items []jsontext.Value, holdsObject bool) {
 	return items, holdsObject
 }
 
-// object returns the fields of a JSON object as texts: the text of a string, the compact JSON of
-// other values.
+// object returns the fields of a JSON object as texts: the text of a string, and what was written
+// for other values.
 func object(value jsontext.Value) map[string]string {
 	if value.Kind() != '{' {
 		return nil
@@ -137,11 +154,7 @@ func object(value jsontext.Value) map[string]string {
 			}
 			fields[key] = string(text)
 		default:
-			compact := field.Clone()
-			if err := compact.Compact(); err != nil {
-				return nil
-			}
-			fields[key] = compact.String()
+			fields[key] = string(field)
 		}
 	}
 	return fields

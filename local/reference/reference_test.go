@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,10 +50,11 @@ func TestElements(t *testing.T) {
 
 func TestStrict(t *testing.T) {
 	t.Run("rejects_what_engines_read_differently", func(t *testing.T) {
-		for _, value := range []string{`{"a":1,"a":2}`, `"\ud800"`, "\"\xff\"", `1e400`, `{'a':1}`, `{"a":1} x`, `{"a":1}{"b":2}`, `[1,]`, `NaN`, ``, ` `} {
+		long := func(n int) string { return strings.Repeat("1", n) }
+		for _, value := range []string{`{"` + long(50_001) + `":1}`, `[0.` + long(999) + `]`, `["` + long(10_000_000) + `"]`, `{"a":1,"a":2}`, `"\ud800"`, "\"\xff\"", `1e400`, `{'a':1}`, `{"a":1} x`, `{"a":1}{"b":2}`, `[1,]`, `NaN`, ``, ` `} {
 			require.False(t, Strict([]byte(value)), value)
 		}
-		for _, value := range []string{`{"a":1}`, ` [1, 2]`, `12345678901234567890123`, `"x"`, `null`} {
+		for _, value := range []string{`{"b":1 , "` + long(50_000) + `":"` + long(50_001) + `"}`, `[0.` + long(998) + `]`, `["` + long(10_000_000-4) + `"]`, `{"a":1}`, ` [1, 2]`, `12345678901234567890123`, `"x"`, `null`} {
 			require.True(t, Strict([]byte(value)), value)
 		}
 	})

@@ -100,11 +100,13 @@ func lines(t *testing.T, objects *s3.Client, date dates.Date) map[string]int {
 				Partition, Offset int64
 				Timestamp         int64
 				Key               *string
-				Value             struct{ Index int }
+				Value             string
 			}
 			require.NoError(t, json.Unmarshal([]byte(text), &line), text)
+			var value struct{ Index int }
+			require.NoError(t, json.Unmarshal([]byte(line.Value), &value), text)
 			require.Equal(t, date, dates.Of(time.UnixMilli(line.Timestamp)))
-			found[fmt.Sprintf("%d/%d=%d", line.Partition, line.Offset, line.Value.Index)]++
+			found[fmt.Sprintf("%d/%d=%d", line.Partition, line.Offset, value.Index)]++
 		}
 	}
 	return found
