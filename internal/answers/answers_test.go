@@ -210,7 +210,7 @@ func results(w *Warehouse, e Export) map[string][][]string {
 		for i := len(e.Answers[table.Name]) - 1; i >= 0; i-- {
 			row := make([]string, len(table.Columns))
 			for j, v := range e.Answers[table.Name][i] {
-				if table.Columns[j].Kind == Integer {
+				if kind := table.Columns[j].Kind; kind == Integer || kind == Year {
 					v = int64(v.(float64))
 				}
 				row[j] = text(v)

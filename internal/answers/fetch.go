@@ -52,7 +52,7 @@ func (w *Warehouse) Fetch(ctx context.Context, table Table) (Answer, error) {
 func columnsOf(described []sql.ColumnInfo) []Column {
 	columns := make([]Column, len(described))
 	for i, column := range described {
-		columns[i] = Column{Name: column.Name, Kind: Text}
+		columns[i] = Column{Name: column.Name, Title: column.Name, Kind: Text}
 		switch column.TypeName {
 		case sql.ColumnInfoTypeNameByte, sql.ColumnInfoTypeNameShort, sql.ColumnInfoTypeNameInt, sql.ColumnInfoTypeNameLong:
 			columns[i].Kind = Integer
@@ -95,7 +95,7 @@ func (t Table) parse(text []string) ([]any, error) {
 		var err error
 		switch {
 		case text[i] == "": // NULL
-		case column.Kind == Integer:
+		case column.Kind == Integer, column.Kind == Year:
 			row[i], err = strconv.ParseInt(text[i], 10, 64)
 		case column.Kind == Float:
 			row[i], err = strconv.ParseFloat(text[i], 64)

@@ -16,12 +16,16 @@ const (
 	Integer
 	// Float is a number that may lie between two whole ones, a float64.
 	Float
+	// Year is a calendar year, an int64: it is written without separators and counts nothing.
+	Year
 )
 
 // Column is a column of an answer.
 type Column struct {
-	Name string
-	Kind Kind
+	// Name is the column's name in the table; Title what it is for a reader. Tables that are not
+	// known here have their names as titles.
+	Name, Title string
+	Kind        Kind
 }
 
 // Table is a gold table: the answer to one question about the posts.
@@ -35,28 +39,29 @@ type Table struct {
 }
 
 var (
-	country   = Column{"country", Text}
-	category  = Column{"category", Text}
-	poster    = Column{"poster_name", Text}
-	ageGroup  = Column{"age_group", Text}
-	year      = Column{"post_year", Integer}
-	posts     = Column{"category_count", Integer}
-	followers = Column{"follower_count", Integer}
-	joined    = Column{"number_users_joined", Integer}
-	median    = Column{"median_follower_count", Float}
+	country   = Column{"country", "country", Text}
+	category  = Column{"category", "category", Text}
+	poster    = Column{"poster_name", "user", Text}
+	ageGroup  = Column{"age_group", "age group", Text}
+	postYear  = Column{"post_year", "year", Year}
+	joinYear  = Column{"post_year", "year of joining", Year}
+	posts     = Column{"category_count", "posts", Integer}
+	followers = Column{"follower_count", "followers", Integer}
+	joined    = Column{"number_users_joined", "users joined", Integer}
+	median    = Column{"median_follower_count", "median followers", Float}
 )
 
 // known holds the answers to the eight questions. The third question has two.
 var known = []Table{
 	{"most_popular_category_by_country", "1. The most popular category in each country", []Column{country, category, posts}},
-	{"most_popular_category_by_year", "2. The most popular category in each year", []Column{year, category, posts}},
-	{"most_followed_user_by_country", "3. The user with the most followers in each country", []Column{country, poster, followers}},
-	{"country_of_most_followed_user", "3. The country of the user with the most followers of all", []Column{country, followers}},
+	{"most_popular_category_by_year", "2. The most popular category in each year", []Column{postYear, category, posts}},
+	{"most_followed_user_by_country", "3a. The user with the most followers in each country", []Column{country, poster, followers}},
+	{"country_of_most_followed_user", "3b. The country of the user with the most followers of all", []Column{country, followers}},
 	{"most_popular_category_by_age_group", "4. The most popular category in each age group", []Column{ageGroup, category, posts}},
 	{"median_followers_by_age_group", "5. The median number of followers in each age group", []Column{ageGroup, median}},
-	{"users_joined_by_year", "6. How many users joined in each year", []Column{year, joined}},
-	{"median_followers_by_joining_year", "7. The median number of followers by year of joining", []Column{year, median}},
-	{"median_followers_by_joining_year_and_age_group", "8. The median number of followers by age group and year of joining", []Column{ageGroup, year, median}},
+	{"users_joined_by_year", "6. How many users joined in each year", []Column{joinYear, joined}},
+	{"median_followers_by_joining_year", "7. The median number of followers by year of joining", []Column{joinYear, median}},
+	{"median_followers_by_joining_year_and_age_group", "8. The median number of followers by age group and year of joining", []Column{ageGroup, joinYear, median}},
 }
 
 // Tables returns the tables with these names. One without a title here is headed by its name.
@@ -69,6 +74,15 @@ func Tables(names []string) []Table {
 		}
 	}
 	return tables
+}
+
+// ColumnTitles returns the titles of the columns.
+func (t Table) ColumnTitles() []string {
+	titles := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		titles[i] = c.Title
+	}
+	return titles
 }
 
 // ColumnNames returns the names of the columns.

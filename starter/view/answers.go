@@ -21,7 +21,7 @@ func (v *View) PrintAnswers(all []answers.Answer) {
 
 // PrintAnswer prints an answer as a table.
 func (v *View) PrintAnswer(answer answers.Answer) {
-	g := term.Table{Title: answer.Title, Header: answer.ColumnNames()}
+	g := term.Table{Title: answer.Title, Header: answer.ColumnTitles()}
 	for i, column := range answer.Columns {
 		if column.Kind != answers.Text {
 			g.Right = append(g.Right, i)
