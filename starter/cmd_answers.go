@@ -16,8 +16,9 @@ func (a *app) answersCommand() *cobra.Command {
 		Use:   "answers [table]",
 		Short: "Show the answers, or one of them",
 		Long: "Answers shows the tables that the tasks of the DAG rebuild, or one of them.\n\n" +
-			"-o json without a table prints one document: the number of rows of the cleaned tables, rejected records by kind and reason, and all answers.",
-		Example:           "  starter answers\n  starter answers users_joined_by_year -o csv",
+			"-o json without a table prints one document: the number of rows of the cleaned tables, rejected records by kind and reason, and all answers.\n\n" +
+			"-o html prints a page for readers: tables, charts, the run that rebuilt them, and how much was quarantined. It needs no network.",
+		Example:           "  starter answers\n  starter answers users_joined_by_year -o csv\n  starter answers -o html > answers.html",
 		GroupID:           groupResults,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeTables,
@@ -27,6 +28,9 @@ func (a *app) answersCommand() *cobra.Command {
 				if err := a.checkTable(args[0]); err != nil {
 					return err
 				}
+				if a.form(c) == formHTML {
+					return a.reportAnswers(c, args[0])
+				}
 				return a.answer(c, args[0])
 			case len(a.dag.DAG.Tables()) == 0:
 				return a.checkTable("")
@@ -34,11 +38,13 @@ func (a *app) answersCommand() *cobra.Command {
 				return exit.Usagef("-o csv prints one table: name it, as in `%s`", a.history.Command("answers "+a.dag.DAG.Tables()[0]+" -o csv"))
 			case a.form(c) == formJSON:
 				return a.exportAnswers(c)
+			case a.form(c) == formHTML:
+				return a.reportAnswers(c, "")
 			}
 			return a.allAnswers(c)
 		},
 	}
-	return prints(c, formTable, formJSON, formCSV)
+	return prints(c, formTable, formJSON, formCSV, formHTML)
 }
 
 // completeTables completes the tables that the DAG rebuilds.
@@ -80,6 +86,15 @@ func (a *app) answer(c *cobra.Command, name string) error {
 		Columns []string `json:"columns"`
 		Rows    [][]any  `json:"rows"`
 	}{answer.Name, answer.ColumnNames(), answer.Rows}, func() { a.view.PrintAnswer(answer) })
+}
+
+// reportAnswers prints all tables, or one of them, as a page.
+func (a *app) reportAnswers(c *cobra.Command, table string) error {
+	page, err := a.history.Report(c.Context(), table)
+	if err != nil {
+		return err
+	}
+	return page.WriteHTML(a.Out)
 }
 
 // exportAnswers prints all tables and counts as one document.

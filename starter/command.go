@@ -19,6 +19,7 @@ const (
 	formWide  = "wide" // a table with all columns, as in kubectl
 	formJSON  = "json"
 	formCSV   = "csv"
+	formHTML  = "html"
 )
 
 // prints declares the output formats of a command; the first is the default.

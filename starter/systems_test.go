@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
+	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
 	"github.com/pinflow/pinflow/starter/control"
@@ -224,6 +225,28 @@ func TestAnswers(t *testing.T) {
 		}
 		_, stdout, _ := answered().starter(t, "answers", "median_followers_by_age_group", "-o", "csv")
 		require.Equal(t, "age_group,median_follower_count\n18-24,106000\n50+,2.5\n", stdout)
+	})
+
+	t.Run("are_written_as_a_page", func(t *testing.T) {
+		t.Parallel()
+		w := answered()
+		for _, kind := range startertest.Catalog.DAGs[0].DAG.Cleaned() {
+			w.sql.results["FROM `pinterest`.`"+kind+"_quarantine`"] = [][]string{{"follower_count", "3"}, {"", "200"}}
+		}
+		w.ledgered(t, "2022-10-17", run.Success, func(e *ledger.Entry) {
+			e.RunID, e.Tasks = "rebuilt-it", []run.Task{{ID: "query", State: run.Success, Ended: e.Ended}}
+		})
+		code, stdout, stderr := w.starter(t, "answers", "most_popular_category_by_country", "-o", "html")
+		require.Zero(t, code, stderr)
+		require.Contains(t, stdout, "<th scope=\"row\">Åland</th><td>art, modern</td><td class=\"n\">2</td>")
+		require.Contains(t, stdout, "rebuilt-it")
+		require.Contains(t, stdout, "1.5 %")
+		require.NotContains(t, stdout, "median_followers_by_age_group", "one table was asked for")
+
+		code, stdout, stderr = newWorld().starter(t, "answers", "-o", "html")
+		require.Equal(t, exit.Failed, code)
+		require.Contains(t, stderr, "no answers yet")
+		require.Empty(t, stdout, "no half of a page")
 	})
 
 	t.Run("say_what_to_do_before_the_first_run", func(t *testing.T) {
