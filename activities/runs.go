@@ -37,7 +37,7 @@ type RunEnd struct {
 	// namespace's retention.
 	Found   bool `json:"found"`
 	Success bool `json:"success"`
-	// Cancelled reports whether the run ended because it was cancelled.
+	// Cancelled reports whether an operator ended the run: by cancelling or by terminating it.
 	Cancelled bool `json:"cancelled,omitempty"`
 	// Status is the status of the workflow: Completed, Failed, Canceled, Terminated or TimedOut.
 	Status string    `json:"status"`
@@ -120,7 +120,7 @@ func (r *Runs) await(ctx context.Context, in AwaitRunInput) (RunEnd, error) {
 	end := RunEnd{
 		Found:     true,
 		Success:   info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED,
-		Cancelled: info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED,
+		Cancelled: info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED || info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED,
 		Status:    info.GetStatus().String(),
 		RunID:     runID,
 		Closed:    info.GetCloseTime().AsTime(),

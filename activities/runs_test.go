@@ -39,9 +39,10 @@ func TestAwaitRun(t *testing.T) {
 			failure error
 			want    RunEnd
 		}{
-			"success": {enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, nil, RunEnd{Found: true, Success: true, Status: "Completed", RunID: "r1", Closed: closed}},
-			"failure": {enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, temporal.NewApplicationError("task query failed", "RunFailed"), RunEnd{Found: true, Status: "Failed", RunID: "r1", Closed: closed, Error: "task query failed"}},
-			"cancel":  {enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, temporal.NewCanceledError(), RunEnd{Found: true, Cancelled: true, Status: "Canceled", RunID: "r1", Closed: closed, Error: "cancelled"}},
+			"success":    {enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, nil, RunEnd{Found: true, Success: true, Status: "Completed", RunID: "r1", Closed: closed}},
+			"failure":    {enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, temporal.NewApplicationError("task query failed", "RunFailed"), RunEnd{Found: true, Status: "Failed", RunID: "r1", Closed: closed, Error: "task query failed"}},
+			"cancel":     {enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, temporal.NewCanceledError(), RunEnd{Found: true, Cancelled: true, Status: "Canceled", RunID: "r1", Closed: closed, Error: "cancelled"}},
+			"terminated": {enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, &temporal.TerminatedError{}, RunEnd{Found: true, Cancelled: true, Status: "Terminated", RunID: "r1", Closed: closed, Error: "terminated"}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				described := 0

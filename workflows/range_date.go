@@ -101,7 +101,9 @@ func (r *rangeRun) runChild(ctx workflow.Context, f *run.InFlight, decision ledg
 	case errors.As(err, &already):
 		f.RunID = ""
 		return dateEnd{}, true
-	case temporal.IsCanceledError(err): // the run; nothing cancels the context of this coroutine
+	// An operator cancelled or terminated the run, as the ledger says, too. Nothing cancels the context
+	// of this coroutine.
+	case temporal.IsCanceledError(err), errors.As(err, new(*temporal.TerminatedError)):
 		return dateEnd{state: run.Cancelled}, false
 	case err != nil:
 		return dateEnd{state: run.Failed, reason: failure.Reason(err)}, false

@@ -135,6 +135,21 @@ func TestRange(t *testing.T) {
 		require.Equal(t, 1, r.progress.Failed)
 	})
 
+	// The ledger says so, too: an operator has ended the run.
+	t.Run("a_terminated_run_is_cancelled_and_no_failure", func(t *testing.T) {
+		w := newWindow()
+		w.ends = func(d dates.Date) error {
+			if d == firstOfMonth {
+				return &temporal.TerminatedError{}
+			}
+			return nil
+		}
+		r := playRange(t, w, run.RangeInput{From: firstOfMonth, To: firstOfMonth.Add(2), OnFailure: run.StopOnFailure}, withLedger())
+		require.ErrorContains(t, r.err, "1 of 3 dates were cancelled")
+		require.Equal(t, []int{2, 0, 1}, []int{r.progress.Success, r.progress.Failed, r.progress.Cancelled})
+		require.Empty(t, r.progress.FailedDates)
+	})
+
 	t.Run("attaches_to_a_running_run", func(t *testing.T) {
 		for name, success := range map[string]bool{"success": true, "failure": false} {
 			t.Run(name, func(t *testing.T) {

@@ -64,8 +64,11 @@ type dateFact struct {
 	partial, open bool
 	// recorded reports whether the ledger has the run, with its tasks.
 	recorded bool
-	until    time.Time
-	why      string
+	// outside reports whether the run was ended from outside and the ledger does not have it: its
+	// Databricks runs may still write.
+	outside bool
+	until   time.Time
+	why     string
 }
 
 // RangeFact is the state of the range that a firing started.
@@ -115,7 +118,7 @@ func latestRuns(entries []ledger.Entry, rows []RunRow) map[dates.Date]dateFact {
 		if row.Date == "" || recorded[row.RunID] || row.Started.Before(started[row.Date]) {
 			continue
 		}
-		f := dateFact{partial: row.Partial, open: row.Ended.IsZero()}
+		f := dateFact{partial: row.Partial, open: row.Ended.IsZero(), outside: row.EndedOutside()}
 		if f.state, f.why = settled(row.Run); row.Blocked != nil {
 			f.why = row.Blocked.String()
 		}
@@ -172,7 +175,10 @@ func (g GapFacts) of(date dates.Date, firing time.Time, late schedule.OverdueDat
 		if fact.state == run.Cancelled {
 			gap.State, gap.Cause = GapCancelled, cmp.Or(fact.why, "its run was cancelled")
 		}
-		if fact.recorded && !fact.partial {
+		switch {
+		case fact.outside:
+			gap.Command = g.Command(fmt.Sprintf("terminate %s --reason text", date))
+		case fact.recorded && !fact.partial:
 			gap.Command = g.Command(fmt.Sprintf("rerun %s --failed", date))
 		}
 		return gap, true
