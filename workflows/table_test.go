@@ -76,17 +76,4 @@ func TestTable(t *testing.T) {
 			require.Equal(t, dag.DAG{want}, rows)
 		}
 	})
-
-	t.Run("an_operator_that_the_build_lacks_is_named", func(t *testing.T) {
-		for recorded, want := range map[string]string{
-			`{"spark": {}}`: `operator "spark" is unknown to this build, which has load, notebook: deploy a build that has it`,
-			`{}`:            "want an object with one key",
-			`"notebook"`:    "want an object with one key",
-		} {
-			_, err := operators.Default.Decode([]byte(recorded))
-			require.ErrorContains(t, err, want)
-		}
-		_, err := operators.Default.Encode(noop{})
-		require.ErrorContains(t, err, "no name under which a run can record it")
-	})
 }

@@ -1,6 +1,7 @@
 package operators
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -19,6 +20,10 @@ type Codec interface {
 // ByName is the Codec of production: the types of operators by their names. A recorded
 // operator is a JSON object with its name as the only key, as in {"notebook": {"name": "query"}}. A
 // name is for ever: open runs have recorded it.
+//
+// So is a setting: what a build does not know blocks the run or the request until a build has it,
+// because without the setting it would be other work. A setting that is not used must not be
+// recorded (omitempty), so that a build that is rolled back blocks only the runs that use it.
 type ByName map[string]Operator
 
 // Default holds the operators of this package. A new type of operator is an entry here.
@@ -34,8 +39,8 @@ func (o ByName) Encode(op Operator) (json.RawMessage, error) {
 	return nil, fmt.Errorf("operator %T has no name under which a run can record it: add it to operators.Default", op)
 }
 
-// Decode returns the operator for its JSON. The error of an unknown name is not the run's fault: a
-// build that has the operator can continue it.
+// Decode returns the operator for its JSON. The error of an unknown name or setting is not the run's
+// fault: a build that has it can continue the run.
 func (o ByName) Decode(recorded json.RawMessage) (Operator, error) {
 	var named map[string]json.RawMessage
 	if err := json.Unmarshal(recorded, &named); err != nil || len(named) != 1 {
@@ -47,8 +52,10 @@ func (o ByName) Decode(recorded json.RawMessage) (Operator, error) {
 		return nil, fmt.Errorf("operator %q is unknown to this build, which has %s: deploy a build that has it", name, strings.Join(o.names(), ", "))
 	}
 	op := reflect.New(reflect.TypeOf(zero))
-	if err := json.Unmarshal(named[name], op.Interface()); err != nil {
-		return nil, fmt.Errorf("operator %s: %w", recorded, err)
+	settings := json.NewDecoder(bytes.NewReader(named[name]))
+	settings.DisallowUnknownFields()
+	if err := settings.Decode(op.Interface()); err != nil {
+		return nil, fmt.Errorf("operator %q has settings that this build does not know (%w): deploy a build that knows them", name, err)
 	}
 	return op.Elem().Interface().(Operator), nil
 }
