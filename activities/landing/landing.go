@@ -64,6 +64,7 @@ type Activities struct {
 	ObjectRecords int
 
 	clock pause.Clock
+	beat  time.Duration // PlanHeartbeat if 0; for tests
 }
 
 func (l *Activities) objectBytes() int { return cmp.Or(l.ObjectBytes, maxObjectBytes) }

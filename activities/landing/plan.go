@@ -27,6 +27,7 @@ const nearEnd = 10 * time.Second
 // retention has deleted offsets that are left to land.
 func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error) {
 	clock := servertime.Of(ctx, l.clock)
+	defer l.heartbeat(ctx)()
 	if in.Date.Start().IsZero() || in.Date.Start().After(clock.Now()) {
 		return Plan{}, failure.NonRetryable(failure.InvalidInput, nil, "date %q has not begun: choose a date up to %s", in.Date, dates.Of(clock.Now()))
 	}

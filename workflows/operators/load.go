@@ -88,7 +88,7 @@ func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, er
 	}
 	var manifest landing.ManifestSummary
 	written := landing.ManifestInput{Plan: planned}
-	if err := steps.ExecuteQuick(ctx, steps.PlanPolicy, try.Summary("write manifest of %s", topic), steps.WriteManifest, written, &manifest); err != nil {
+	if err := steps.ExecuteQuick(ctx, steps.ManifestPolicy, try.Summary("write manifest of %s", topic), steps.WriteManifest, written, &manifest); err != nil {
 		return run.Outcome{}, err
 	}
 	until := planned.Until

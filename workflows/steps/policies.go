@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
 )
 
 // Names of the activities as the worker registers them: names of methods in package activities.
@@ -46,8 +47,16 @@ const notebookHeartbeat = 45 * time.Second
 // The policies of all activities. Timeouts are set nowhere else.
 var (
 	// PlanPolicy is for a few requests to Kafka and S3. After half an hour of trouble the try
-	// fails.
+	// fails. The heartbeats show that the worker lives, so that the plan of one that was killed
+	// starts again at once and not after a minute.
 	PlanPolicy = workflow.ActivityOptions{
+		StartToCloseTimeout:    time.Minute,
+		ScheduleToCloseTimeout: 30 * time.Minute,
+		HeartbeatTimeout:       5 * landing.PlanHeartbeat,
+		RetryPolicy:            &backoff,
+	}
+	// ManifestPolicy writes a manifest if quickPolicy failed.
+	ManifestPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    time.Minute,
 		ScheduleToCloseTimeout: 30 * time.Minute,
 		RetryPolicy:            &backoff,

@@ -3,6 +3,7 @@ package steps
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/workflow"
@@ -27,7 +28,7 @@ func TestPolicies(t *testing.T) {
 
 	t.Run("attempts_have_a_timeout_and_long_ones_heartbeat", func(t *testing.T) {
 		for name, p := range map[string]workflow.ActivityOptions{
-			"plan": PlanPolicy, "land": LandPolicy, "start": StartPolicy, "wait": WaitPolicy, "cancel": CancelPolicy, "ledger": LedgerPolicy, "pools": PoolsPolicy, "answer": AnswerPolicy, "find": FindPolicy, "await": AwaitPolicy,
+			"plan": PlanPolicy, "manifest": ManifestPolicy, "land": LandPolicy, "start": StartPolicy, "wait": WaitPolicy, "cancel": CancelPolicy, "ledger": LedgerPolicy, "pools": PoolsPolicy, "answer": AnswerPolicy, "find": FindPolicy, "await": AwaitPolicy,
 			"past": PastPolicy, "count": CountPolicy, "inform": InformPolicy,
 		} {
 			require.Positive(t, p.StartToCloseTimeout, name)
@@ -37,5 +38,10 @@ func TestPolicies(t *testing.T) {
 				require.Positive(t, p.HeartbeatTimeout, "%s: without heartbeats a dead worker is not noticed", name)
 			}
 		}
+	})
+	// The demo, and a kill of a worker in production, would wait a minute for its timeout.
+	t.Run("the_plan_of_a_killed_worker_starts_again_soon", func(t *testing.T) {
+		require.LessOrEqual(t, PlanPolicy.HeartbeatTimeout, 15*time.Second)
+		require.GreaterOrEqual(t, PlanPolicy.HeartbeatTimeout, 3*landing.PlanHeartbeat, "a worker that is busy still lives")
 	})
 }
