@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -42,17 +43,21 @@ type scheduledRun struct {
 }
 
 // A backfill never delays the daily run: with 500 dates queued, 50 of them running and all pools
-// taken, a scheduled run starts within a second and takes less than twice as long as without the
+// taken, a scheduled run starts within a second and takes less than 1.5 times as long as without the
 // backfill.
+//
+// The best of several series counts: whatever else the machine does makes a run longer, and never
+// shorter. A backfill that did delay the daily run would do so in all of them.
 //
 // It measures times, and therefore calls no t.Parallel: it is over before the lanes open
 // (lanes_test.go).
 func TestPriorityOfTheDailyRun(t *testing.T) {
-	const rounds, idleRounds, queued, parallel = 5, 3, 500, 50
+	const series, rounds, idleRounds, queued, parallel = 3, 5, 3, 500, 50
+	const limit = 1.5
 	s := startSystem(t)
 	s.must("schedule", "apply")
 	c := s.temporal()
-	s.timeScheduled(c, ago(rounds+idleRounds+1)) // makes the tables, whose rows each run counts
+	s.timeScheduled(c, ago(series*rounds+idleRounds+1)) // makes the tables, whose rows each run counts
 	if cleaning := cleaningWork(t); cleaning > 0 {
 		for _, task := range workflows.Daily.DAG {
 			work := remoteWork
@@ -62,7 +67,8 @@ func TestPriorityOfTheDailyRun(t *testing.T) {
 			s.breakNotebook(task.ID, fmt.Sprintf("-- Databricks notebook source\nSELECT sleep_ms(%d)", work.Milliseconds()))
 		}
 	}
-	idle := s.timeEach(c, rounds+1, rounds+idleRounds)
+	idle := s.timeEach(c, series*rounds+1, series*rounds+idleRounds)
+	t.Logf("idle: %s", figures(idle))
 
 	from := dates.Date("2020-01-01")
 	to := from.Add(queued - 1)
@@ -71,16 +77,18 @@ func TestPriorityOfTheDailyRun(t *testing.T) {
 		progress := s.progress(c, from, to)
 		return len(progress.Running) == parallel && progress.Done() > 0
 	})
-	before := s.progress(c, from, to)
-	busy := s.timeEach(c, 1, rounds)
-	after := s.progress(c, from, to)
-
-	t.Logf("idle: %s", figures(idle))
-	t.Logf("busy: %s", figures(busy))
-	t.Logf("the backfill did %d of its dates meanwhile", after.Done()-before.Done())
-	require.Less(t, after.Done(), queued-parallel, "dates were queued to the end")
-	require.Less(t, middle(busy, scheduledRun.start), time.Second)
-	require.Less(t, middle(busy, scheduledRun.duration), 2*middle(idle, scheduledRun.duration))
+	start, ratio := time.Hour, math.Inf(1)
+	for n := 0; n < series && (start >= time.Second || ratio >= limit); n++ {
+		before := s.progress(c, from, to)
+		busy := s.timeEach(c, n*rounds+1, (n+1)*rounds)
+		after := s.progress(c, from, to)
+		require.Less(t, after.Done(), queued-parallel, "dates were queued to the end")
+		start = min(start, middle(busy, scheduledRun.start))
+		ratio = min(ratio, middle(busy, scheduledRun.duration).Seconds()/middle(idle, scheduledRun.duration).Seconds())
+		t.Logf("busy: %s; the backfill did %d of its dates meanwhile", figures(busy), after.Done()-before.Done())
+	}
+	require.Less(t, start, time.Second)
+	require.Less(t, ratio, limit, "as many times as long as without the backfill")
 }
 
 // timeEach lets the Schedule fire for yesterday and the days before it, from so many to so many
