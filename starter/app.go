@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"os"
+	"os/user"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -133,4 +135,16 @@ func (a *app) doctor() *doctor.Doctor {
 		Systems: a.systems, Settings: a.settings, Kinds: a.catalog.Kinds(), Notebooks: a.notebooks, DAGs: a.readers(), BuildID: a.buildID,
 		Now: a.Now,
 	}
+}
+
+// operatorName returns the user and the machine, as in ann@desk.
+func operatorName() string {
+	name := "unknown"
+	if current, err := user.Current(); err == nil {
+		name = current.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
 }

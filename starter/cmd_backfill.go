@@ -9,13 +9,14 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/term"
 )
 
 // backfillOptions is the command line of `starter backfill`.
 type backfillOptions struct {
-	runFlags
-	drop      dropFlags
+	flags.Run
+	drop      flags.Drop
 	from, to  string
 	parallel  int
 	reprocess string
@@ -58,9 +59,9 @@ func (a *app) backfillCommand() *cobra.Command {
 	f.StringArrayVar(&o.taskFrom, "task-from", nil, "`task` to run again with everything downstream (repeatable); implies --reprocess all")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the decision about each date, start nothing")
 	_ = c.RegisterFlagCompletionFunc("task-from", a.completeTasks)
-	reprocessFlag(c, &o.reprocess, run.ReprocessNone)
-	o.add(a, c)
-	o.drop.add(c)
+	flags.Reprocess(c, &o.reprocess, run.ReprocessNone)
+	o.Add(c, a.chooseDAG)
+	o.drop.Add(c)
 	c.AddCommand(a.backfillControls()...)
 	return prints(c, formTable, formJSON)
 }
@@ -68,8 +69,8 @@ func (a *app) backfillCommand() *cobra.Command {
 // input returns the range that the command line asks for, or all mistakes in it.
 func (o backfillOptions) input(a *app, c *cobra.Command) (run.RangeInput, error) {
 	in := run.RangeInput{
-		DAG: a.dag.Name, Parallel: o.parallel, Trigger: run.Backfill, Backwards: o.backwards, TriggeredBy: a.operator(), Tags: o.tags,
-		Hold: o.hold, IgnorePast: o.ignorePast, RunTimeout: o.timeout,
+		DAG: a.dag.Name, Parallel: o.parallel, Trigger: run.Backfill, Backwards: o.backwards, TriggeredBy: a.operator(), Tags: o.Tags,
+		Hold: o.Hold, IgnorePast: o.IgnorePast, RunTimeout: o.Timeout,
 	}
 	usage := func(flag string, err error) error {
 		if err != nil {
@@ -81,13 +82,13 @@ func (o backfillOptions) input(a *app, c *cobra.Command) (run.RangeInput, error)
 	if o.from == "" || o.to == "" {
 		errs[0] = exit.Usagef("a backfill needs --from and --to")
 	} else {
-		in.From, errs[0] = a.parseDate("--from", o.from)
-		in.To, errs[1] = a.parseDate("--to", o.to)
+		in.From, errs[0] = flags.Date(a.Now(), "--from", o.from)
+		in.To, errs[1] = flags.Date(a.Now(), "--to", o.to)
 		if errs[0] == nil && errs[1] == nil && in.From > in.To {
 			errs[0] = exit.Usagef("--from %s comes after --to %s: swap them", in.From, in.To)
 		}
 	}
-	in.Params, errs[2] = o.read(a.dag)
+	in.Params, errs[2] = o.Read(a.dag)
 	var err error
 	in.Reprocess, err = run.ParseReprocess(o.reprocess)
 	errs[3] = usage("", err)
@@ -97,9 +98,9 @@ func (o backfillOptions) input(a *app, c *cobra.Command) (run.RangeInput, error)
 	if len(o.taskFrom) > 0 {
 		in.RerunTasks, err = a.dag.DAG.From(o.taskFrom...)
 		errs[6] = usage("task-from: ", err)
-		in.Drop, errs[7] = o.drop.read(c, o.runFlags, a.dag)
+		in.Drop, errs[7] = o.drop.Read(c, o.Run, a.dag)
 	} else {
-		errs[7] = o.drop.check()
+		errs[7] = o.drop.Check()
 	}
 	return in, errors.Join(errs[:]...)
 }

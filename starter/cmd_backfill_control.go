@@ -10,6 +10,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/history"
 )
 
@@ -25,13 +26,13 @@ func (a *app) backfillControls() []*cobra.Command {
 				return a.updateBackfill(c, conn, strings.Join(args, ""), name, input())
 			}),
 		}
-		reasonFlag(c, &why)
+		flags.Reason(c, &why)
 		return prints(c, formTable, formJSON)
 	}
-	pause := update("pause", "Pause a backfill: running dates finish, no new ones start", run.PauseUpdate, func() any { return a.control.Pause(reason(why)) })
-	resume := update("resume", "Resume a paused backfill", run.ResumeUpdate, func() any { return a.control.Pause(reason(why)) })
+	pause := update("pause", "Pause a backfill: running dates finish, no new ones start", run.PauseUpdate, func() any { return a.control.Pause(flags.GivenReason(why)) })
+	resume := update("resume", "Resume a paused backfill", run.ResumeUpdate, func() any { return a.control.Pause(flags.GivenReason(why)) })
 	cancel := update("cancel", "End a backfill: running dates finish", run.StopUpdate, func() any {
-		return run.Stop{Pause: a.control.Pause(reason(why)), Now: now}
+		return run.Stop{Pause: a.control.Pause(flags.GivenReason(why)), Now: now}
 	})
 	cancel.Flags().BoolVar(&now, "now", false, "cancel the running dates, too")
 	show := &cobra.Command{

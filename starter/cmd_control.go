@@ -10,6 +10,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/history"
 )
 
@@ -27,14 +28,14 @@ func (a *app) pauseOrResume(use, short, update, done, example string) *cobra.Com
 		Use: use + " <date>", Short: short, Example: fmt.Sprintf("  starter %s 2022-10-18 --reason %q", use, example),
 		GroupID: groupManage, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			date, err := a.parseDate("date", args[0])
+			date, err := flags.Date(a.Now(), "date", args[0])
 			if err != nil {
 				return err
 			}
-			return a.updateRun(c, date, update, a.control.Pause(reason(why)), fmt.Sprintf(done, date))
+			return a.updateRun(c, date, update, a.control.Pause(flags.GivenReason(why)), fmt.Sprintf(done, date))
 		},
 	}
-	reasonFlag(c, &why)
+	flags.Reason(c, &why)
 	return prints(c, formTable, formJSON)
 }
 
@@ -51,16 +52,16 @@ func (a *app) cancelCommand() *cobra.Command {
 		GroupID: groupManage,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			date, err := a.parseDate("date", args[0])
+			date, err := flags.Date(a.Now(), "date", args[0])
 			if err != nil {
 				return err
 			}
 			return a.connected(func(c *cobra.Command, conn *temporal.Connection, _ []string) error {
-				return a.cancel(c, conn, date, reason(why), wait)
+				return a.cancel(c, conn, date, flags.GivenReason(why), wait)
 			})(c, args)
 		},
 	}
-	reasonFlag(c, &why)
+	flags.Reason(c, &why)
 	c.Flags().BoolVar(&wait, "wait", false, "wait until the run has ended")
 	return prints(c, formTable, formJSON)
 }
@@ -95,7 +96,7 @@ func (a *app) noteCommand() *cobra.Command {
 		GroupID: groupManage,
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
-			date, err := a.parseDate("date", args[0])
+			date, err := flags.Date(a.Now(), "date", args[0])
 			if err == nil && len(args) == 2 && strings.TrimSpace(args[1]) == "" {
 				err = exit.Usagef("the note has no text")
 			}

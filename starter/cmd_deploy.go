@@ -23,7 +23,7 @@ func (a *app) deployCommand() *cobra.Command {
 }
 
 func (a *app) showVersions(c *cobra.Command, conn *temporal.Connection, _ []string) error {
-	versions, err := a.history.Versions(c.Context(), conn)
+	versions, err := a.history.Builds().Versions(c.Context(), conn)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/view"
 )
 
@@ -21,8 +22,8 @@ func (a *app) diffCommand() *cobra.Command {
 		GroupID: groupViews,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			first, errFirst := a.parseDate("first date", args[0])
-			second, errSecond := a.parseDate("second date", args[1])
+			first, errFirst := flags.Date(a.Now(), "first date", args[0])
+			second, errSecond := flags.Date(a.Now(), "second date", args[1])
 			if err := errors.Join(errFirst, errSecond); err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/view"
 )
@@ -20,7 +21,7 @@ func (a *app) ganttCommand() *cobra.Command {
 			if len(args) == 0 {
 				return a.missingDate("gantt")
 			}
-			date, err := a.parseDate("date", args[0])
+			date, err := flags.Date(a.Now(), "date", args[0])
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/starter/flags"
 )
 
 func (a *app) graphCommand() *cobra.Command {
@@ -19,7 +20,7 @@ func (a *app) graphCommand() *cobra.Command {
 			if len(args) == 0 {
 				return a.view.Graph(a.form(c), nil)
 			}
-			date, err := a.parseDate("date", args[0])
+			date, err := flags.Date(a.Now(), "date", args[0])
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
 	"github.com/pinflow/pinflow/starter/view"
@@ -43,7 +44,7 @@ func (a *app) gridCommand() *cobra.Command {
 // span returns the dates of the command line. Those that were not given are empty.
 func (o gridOptions) span(a *app) (from, to dates.Date, err error) {
 	if o.to != "" {
-		if to, err = a.parseDate("--to", o.to); err != nil {
+		if to, err = flags.Date(a.Now(), "--to", o.to); err != nil {
 			return "", "", err
 		}
 	}
@@ -51,7 +52,7 @@ func (o gridOptions) span(a *app) (from, to dates.Date, err error) {
 		return "", "", exit.Usagef("--last %d: want 1 or more", o.last)
 	}
 	if o.from != "" {
-		if from, err = a.parseDate("--from", o.from); err == nil && to != "" && from > to {
+		if from, err = flags.Date(a.Now(), "--from", o.from); err == nil && to != "" && from > to {
 			err = exit.Usagef("--from %s comes after --to %s: swap them", from, to)
 		}
 	}

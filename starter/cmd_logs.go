@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
 	"github.com/pinflow/pinflow/starter/view"
@@ -34,7 +35,7 @@ func (a *app) logsCommand() *cobra.Command {
 				return a.missingDate("logs")
 			}
 			var err error
-			if o.Date, err = a.parseDate("date", args[0]); err != nil {
+			if o.Date, err = flags.Date(a.Now(), "date", args[0]); err != nil {
 				return err
 			}
 			if len(args) == 2 {

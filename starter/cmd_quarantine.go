@@ -11,6 +11,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/databricks"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/term"
 )
 
@@ -26,7 +27,7 @@ func (a *app) quarantineCommand() *cobra.Command {
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: a.completeCleaned,
 		RunE: func(c *cobra.Command, args []string) error {
-			date, errDate := a.parseDate("date", args[0])
+			date, errDate := flags.Date(a.Now(), "date", args[0])
 			kinds, errTopic := a.cleanedKinds(args[1:])
 			var errExamples error
 			if examples < 0 {

@@ -9,13 +9,14 @@ import (
 	"github.com/pinflow/pinflow/internal/launch"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/term"
 )
 
 // rerunOptions is the command line of `starter rerun`.
 type rerunOptions struct {
-	runFlags
-	drop      dropFlags
+	flags.Run
+	drop      flags.Drop
 	selection control.RerunSelection
 	dryRun    bool
 	wait      bool
@@ -44,8 +45,8 @@ func (a *app) rerunCommand() *cobra.Command {
 	for _, name := range []string{"from", "only"} {
 		_ = c.RegisterFlagCompletionFunc(name, a.completeTasks)
 	}
-	o.add(a, c)
-	o.drop.add(c)
+	o.Add(c, a.chooseDAG)
+	o.drop.Add(c)
 	return prints(c, formTable, formJSON)
 }
 
@@ -71,11 +72,11 @@ func (o rerunOptions) check() error {
 }
 
 func (a *app) rerun(c *cobra.Command, date string, o rerunOptions) error {
-	in := a.runInput(o.runFlags)
+	in := o.Input(a.dag.Name, a.operator())
 	var errDate, errParams, errDrop error
-	in.Date, errDate = a.parseDate("date", date)
-	in.Params, errParams = o.read(a.dag)
-	in.Drop, errDrop = o.drop.read(c, o.runFlags, a.dag)
+	in.Date, errDate = flags.Date(a.Now(), "date", date)
+	in.Params, errParams = o.Read(a.dag)
+	in.Drop, errDrop = o.drop.Read(c, o.Run, a.dag)
 	if err := errors.Join(errDate, errParams, errDrop, o.check()); err != nil {
 		return err
 	}

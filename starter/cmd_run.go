@@ -12,12 +12,13 @@ import (
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/history"
 )
 
 // runOptions is the command line of `starter run`.
 type runOptions struct {
-	runFlags
+	flags.Run
 	date      string
 	wait      bool
 	reprocess string
@@ -42,20 +43,20 @@ func (a *app) runCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&o.wait, "wait", false, "wait for the end; exit code 1 if the run failed")
-	o.add(a, c)
-	reprocessFlag(c, &o.reprocess, run.ReprocessAll)
+	o.Add(c, a.chooseDAG)
+	flags.Reprocess(c, &o.reprocess, run.ReprocessAll)
 	return prints(c, formTable, formJSON)
 }
 
 // input returns the run that the command line asks for, or all mistakes in it.
 func (o runOptions) input(a *app) (run.Input, run.Reprocess, error) {
-	in := a.runInput(o.runFlags)
+	in := o.Input(a.dag.Name, a.operator())
 	in.Date = a.history.Yesterday()
 	var errDate, errParams, errReprocess error
 	if o.date != "" {
-		in.Date, errDate = a.parseDate("date", o.date)
+		in.Date, errDate = flags.Date(a.Now(), "date", o.date)
 	}
-	in.Params, errParams = o.read(a.dag)
+	in.Params, errParams = o.Read(a.dag)
 	reprocess, err := run.ParseReprocess(o.reprocess)
 	if err != nil {
 		errReprocess = exit.Usagef("--%w", err)
@@ -102,7 +103,7 @@ func (a *app) runAndShow(c *cobra.Command, conn *temporal.Connection, options cl
 // warnOfOtherBuilds says if the workers are of another build than this command: the run may have
 // other tasks than the operator expects. It never fails a run that has been started.
 func (a *app) warnOfOtherBuilds(c *cobra.Command, conn *temporal.Connection) {
-	if others, err := a.history.OtherBuilds(c.Context(), conn, a.buildID); err == nil && others != "" {
+	if others, err := a.history.Builds().OtherBuilds(c.Context(), conn, a.buildID); err == nil && others != "" {
 		a.Log("Warning: %s.", others)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/term"
 )
 
@@ -71,8 +72,8 @@ func words[S ~string](all []S) []string {
 func (o runsOptions) filter(a *app) (search.Filter, error) {
 	f := search.Filter{State: run.State(o.state), Trigger: run.Trigger(o.trigger), Tag: o.tag, Warned: o.warned}
 	var errs [6]error
-	f.From, errs[0] = a.optionalDate("--from", o.from)
-	f.To, errs[1] = a.optionalDate("--to", o.to)
+	f.From, errs[0] = flags.OptionalDate(a.Now(), "--from", o.from)
+	f.To, errs[1] = flags.OptionalDate(a.Now(), "--to", o.to)
 	if o.limit < 1 {
 		errs[2] = exit.Usagef("--limit %d: want 1 or more", o.limit)
 	}
@@ -83,7 +84,7 @@ func (o runsOptions) filter(a *app) (search.Filter, error) {
 		errs[4] = exit.Usagef("--trigger %s: want one of %s", o.trigger, term.Join(words(runTriggers)))
 	}
 	if o.tag != "" {
-		errs[5] = checkTag(o.tag)
+		errs[5] = flags.CheckTag(o.tag)
 	}
 	return f, errors.Join(errs[:]...)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/pinflow/pinflow/internal/schedule"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 )
 
 func (a *app) scheduleCommand() *cobra.Command {
@@ -98,7 +99,7 @@ func (a *app) schedulePauseCommand() *cobra.Command {
 			})(c, args)
 		},
 	}
-	reasonFlag(c, &why)
+	flags.Reason(c, &why)
 	return prints(c, formTable, formJSON)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/schedule"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 )
 
 func (a *app) scheduleApplyCommand() *cobra.Command {
@@ -43,7 +44,7 @@ func (a *app) scheduleApplyCommand() *cobra.Command {
 	f.StringVar(&o.Spec.Cron, "cron", "", "cron `fields`: minute, hour, day of the month, month, day of the week")
 	f.StringVar(&o.Spec.TimeZone, "timezone", "", "IANA time `zone` of the fields (default UTC)")
 	f.BoolVar(&o.Paused, "paused", false, "leave the Schedule paused")
-	reasonFlag(c, &o.Reason)
+	flags.Reason(c, &o.Reason)
 	return prints(c, formTable, formJSON)
 }
 

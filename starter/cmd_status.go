@@ -11,6 +11,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
 )
@@ -39,7 +40,7 @@ func (a *app) statusCommand() *cobra.Command {
 			case c.Flags().Changed("days"):
 				return exit.Usagef("--days cannot be combined with a date: it limits the gaps of `starter status`")
 			}
-			date, err := a.parseDate("date", args[0])
+			date, err := flags.Date(a.Now(), "date", args[0])
 			if err != nil {
 				return err
 			}

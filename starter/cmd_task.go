@@ -11,6 +11,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 )
 
 func (a *app) taskCommand() *cobra.Command {
@@ -50,7 +51,7 @@ func (a *app) decideCommand(choice run.Choice, short, why, long string) *cobra.C
 
 // decideTask leaves it to the run whether it has the task: the run may have the DAG of another build.
 func (a *app) decideTask(c *cobra.Command, text string, d run.Decision) error {
-	date, errDate := a.parseDate("date", text)
+	date, errDate := flags.Date(a.Now(), "date", text)
 	var errReason error
 	if strings.TrimSpace(d.Reason) == "" {
 		errReason = exit.Usagef("--reason is missing: the run records why")

@@ -11,6 +11,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/exit"
+	"github.com/pinflow/pinflow/starter/flags"
 	"github.com/pinflow/pinflow/starter/term"
 )
 
@@ -29,7 +30,7 @@ func (a *app) terminateCommand() *cobra.Command {
 		GroupID: groupManage,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			date, err := a.parseDate("date", args[0])
+			date, err := flags.Date(a.Now(), "date", args[0])
 			var errReason, errYes error
 			if strings.TrimSpace(why) == "" {
 				errReason = exit.Usagef("--reason is missing: the ledger records why")
@@ -45,7 +46,7 @@ func (a *app) terminateCommand() *cobra.Command {
 			})(c, args)
 		},
 	}
-	reasonFlag(c, &why)
+	flags.Reason(c, &why)
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "no confirmation")
 	return prints(c, formTable, formJSON)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pinflow/pinflow/starter/flags"
 )
 
 func (a *app) whyCommand() *cobra.Command {
@@ -17,7 +19,7 @@ func (a *app) whyCommand() *cobra.Command {
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: a.completeTables,
 		RunE: func(c *cobra.Command, args []string) error {
-			date, errDate := a.parseDate("date", args[1])
+			date, errDate := flags.Date(a.Now(), "date", args[1])
 			if err := errors.Join(a.checkTable(args[0]), errDate); err != nil {
 				return err
 			}

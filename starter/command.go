@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
-	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/starter/exit"
 )
 
@@ -65,7 +64,7 @@ func (a *app) shown(err, lost error) error {
 		return err
 	}
 	if a.output == formJSON {
-		return &partError{lost}
+		return &exit.PartError{Lost: lost}
 	}
 	a.Log("\nNot everything is known: %v", lost)
 	return exit.Shown(exit.Unreachable)
@@ -111,55 +110,7 @@ func missingSubcommand(c *cobra.Command, _ []string) error {
 	return exit.Shown(exit.Usage)
 }
 
-// parseDate parses a logical date that can be run: not one in the future. The name is for the
-// error, as in "--from".
-func (a *app) parseDate(name, text string) (dates.Date, error) {
-	date, err := a.anyDate(name, text)
-	if err != nil {
-		return "", err
-	}
-	if today := dates.Of(a.Now()); date > today {
-		return "", exit.Usagef("%s: %s is in the future and has no data yet; the latest date is today, %s (UTC)", name, date, today)
-	}
-	return date, nil
-}
-
-// anyDate parses a date, or the word for one: the days are those of UTC, as logical dates are.
-func (a *app) anyDate(name, text string) (dates.Date, error) {
-	switch text {
-	case "today":
-		return dates.Of(a.Now()), nil
-	case "yesterday":
-		return a.history.Yesterday(), nil
-	}
-	date, err := dates.Parse(text)
-	if err != nil {
-		return "", exit.Usagef("%s: %w, or today or yesterday", name, err)
-	}
-	return date, nil
-}
-
-// optionalDate parses a date that may be left out.
-func (a *app) optionalDate(name, text string) (dates.Date, error) {
-	if text == "" {
-		return "", nil
-	}
-	return a.anyDate(name, text)
-}
-
 // missingDate returns the error of a command that was called without its date.
 func (a *app) missingDate(command string) error {
 	return exit.Usagef("name a date as YYYY-MM-DD, today or yesterday, for example `%s`", a.history.Command(command+" "+string(a.history.Yesterday())))
-}
-
-// reason returns the text of --reason, or that there is none.
-func reason(text string) string {
-	if strings.TrimSpace(text) == "" {
-		return "no reason given"
-	}
-	return text
-}
-
-func reasonFlag(c *cobra.Command, into *string) {
-	c.Flags().StringVar(into, "reason", "", "`text` for others to read")
 }

@@ -11,8 +11,8 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/pinflow/pinflow/starter/builds"
 	"github.com/pinflow/pinflow/starter/exit"
-	"github.com/pinflow/pinflow/starter/history"
 )
 
 // versioned is a ready world with three versions: an old one that is draining, one that is drained
@@ -64,7 +64,7 @@ func TestDeployStatus(t *testing.T) {
 			w.temporal.addVersion("0.1.0+aaaaaaa", c.status, c.runs)
 			code, stdout, stderr := w.starter(t, "deploy", "status", "-o", "json")
 			require.Zero(t, code, stderr)
-			var v history.Versions
+			var v builds.Versions
 			require.NoError(t, json.Unmarshal([]byte(stdout), &v))
 			require.Equal(t, []any{c.removable, c.why, c.runs}, []any{v.Versions[0].Removable, v.Versions[0].Why, v.Versions[0].OpenRuns}, name)
 		}
@@ -75,7 +75,7 @@ func TestDeployStatus(t *testing.T) {
 		w := versioned(t)
 		w.temporal.pollers[3].LastAccessTime = timestamppb.New(noon.Add(-70 * time.Second))
 		_, stdout, _ := w.starter(t, "deploy", "status", "-o", "json")
-		var v history.Versions
+		var v builds.Versions
 		require.NoError(t, json.Unmarshal([]byte(stdout), &v))
 		require.Len(t, v.Find("0.2.0+ccccccc").Workers, 1)
 	})
@@ -121,7 +121,7 @@ func TestDeployPromote(t *testing.T) {
 		}{
 			"unknown build":          {"0.9.0+aaaaaaa", nil, []string{"no version 0.9.0+aaaaaaa", "0.2.0+ccccccc", "PINFLOW_WORKER_VERSIONING=on"}},
 			"no version at all":      {"0.1.0+aaaaaaa", func(w *world) { w.temporal.deployment = nil }, []string{"versions: none"}},
-			"no workers":             {"0.1.0+bbbbbbb", func(w *world) { w.now = noon.Add(2 * history.PollAge) }, []string{"no worker of 0.1.0+bbbbbbb", "--allow-no-pollers"}},
+			"no workers":             {"0.1.0+bbbbbbb", func(w *world) { w.now = noon.Add(2 * builds.PollAge) }, []string{"no worker of 0.1.0+bbbbbbb", "--allow-no-pollers"}},
 			"no unversioned workers": {"--unversioned", nil, []string{"PINFLOW_WORKER_VERSIONING=off"}},
 			"unversioned already":    {"--unversioned", func(w *world) { w.temporal.deployment = nil }, []string{"has no versions"}},
 			"a ramp of the current":  {"0.2.0+ccccccc --percentage 10", nil, []string{"0.2.0+ccccccc is the current version"}},
@@ -211,7 +211,7 @@ func TestOtherBuilds(t *testing.T) {
 		}, "workers run 0.1.0+other12"},
 		"one_that_polled_earlier": {func(w *world) {
 			w.temporal.poll("0.1.0+other12", "five", false)
-			w.temporal.pollers[1].LastAccessTime = timestamppb.New(noon.Add(-history.PollAge - 1))
+			w.temporal.pollers[1].LastAccessTime = timestamppb.New(noon.Add(-builds.PollAge - 1))
 		}, ""},
 		"an_old_version_that_only_finishes_its_runs": {func(w *world) {
 			w.temporal.addVersion("0.1.0+old1234", draining, 1)

@@ -9,7 +9,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
-	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/builds"
 )
 
 // AllRuns is the percentage that makes a version the current one.
@@ -28,8 +28,8 @@ type Promotion struct {
 
 // Promote changes which version starts new runs, and returns the versions after it. Runs that are
 // open continue on the version that has started them.
-func (c *Controller) Promote(ctx context.Context, conn *temporal.Connection, p Promotion) (*history.Versions, error) {
-	before, err := c.Versions(ctx, conn)
+func (c *Controller) Promote(ctx context.Context, conn *temporal.Connection, p Promotion) (*builds.Versions, error) {
+	before, err := c.Builds().Versions(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -43,11 +43,11 @@ func (c *Controller) Promote(ctx context.Context, conn *temporal.Connection, p P
 		}
 		return nil, conn.Classify(err)
 	}
-	return c.Versions(ctx, conn)
+	return c.Builds().Versions(ctx, conn)
 }
 
 // check returns why a promotion would leave new runs without a worker.
-func (p Promotion) check(v *history.Versions) error {
+func (p Promotion) check(v *builds.Versions) error {
 	switch one := v.Find(p.BuildID); {
 	case p.BuildID == "" && len(v.Versions) == 0:
 		return fmt.Errorf("deployment %s has no versions: the workers without Worker Versioning start the runs already", v.Deployment)
@@ -75,7 +75,7 @@ func (p Promotion) check(v *history.Versions) error {
 }
 
 // route sends the change to Temporal, which rejects it if the routing has changed since.
-func (c *Controller) route(ctx context.Context, conn *temporal.Connection, p Promotion, before *history.Versions) error {
+func (c *Controller) route(ctx context.Context, conn *temporal.Connection, p Promotion, before *builds.Versions) error {
 	if p.Percentage == AllRuns {
 		_, err := conn.WorkflowService().SetWorkerDeploymentCurrentVersion(ctx, &workflowservice.SetWorkerDeploymentCurrentVersionRequest{
 			Namespace: conn.Namespace, DeploymentName: before.Deployment, BuildId: p.BuildID, ConflictToken: before.Token(), Identity: c.Operator(),

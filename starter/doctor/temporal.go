@@ -37,7 +37,7 @@ func (d *Doctor) temporal(ctx context.Context) []Finding {
 	}
 	if len(d.DAGs) > 0 {
 		checks = append(checks,
-			check{"worker", func() (string, error) { return d.DAGs[0].CheckWorker(ctx, conn) }},
+			check{"worker", func() (string, error) { return d.DAGs[0].Builds().CheckWorker(ctx, conn) }},
 			check{"build", func() (string, error) { return build(ctx, conn, d.DAGs[0], d.BuildID) }},
 			check{"versions", func() (string, error) { return versions(ctx, conn, d.DAGs[0]) }},
 		)

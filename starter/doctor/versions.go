@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/starter/builds"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
 )
 
 // build reports whether new runs start with the build of this command.
 func build(ctx context.Context, conn *temporal.Connection, r *history.Reader, buildID string) (string, error) {
-	others, err := r.OtherBuilds(ctx, conn, buildID)
+	others, err := r.Builds().OtherBuilds(ctx, conn, buildID)
 	switch {
 	case err != nil:
 		return "", err
@@ -26,7 +27,7 @@ func build(ctx context.Context, conn *temporal.Connection, r *history.Reader, bu
 
 // versions reports whether each version of the workers has those that it needs.
 func versions(ctx context.Context, conn *temporal.Connection, r *history.Reader) (string, error) {
-	v, err := r.Versions(ctx, conn)
+	v, err := r.Builds().Versions(ctx, conn)
 	if err != nil {
 		return "", err
 	}
@@ -54,7 +55,7 @@ func versions(ctx context.Context, conn *temporal.Connection, r *history.Reader)
 }
 
 // abandoned returns the versions that have open runs, but no workers to continue them.
-func abandoned(v *history.Versions) (problems []string) {
+func abandoned(v *builds.Versions) (problems []string) {
 	for _, one := range v.Versions {
 		if one.OpenRuns > 0 && len(one.Workers) == 0 {
 			problems = append(problems, fmt.Sprintf("%s has %s and no workers: start workers of that build again until `starter deploy status` says that it may be removed",
@@ -65,7 +66,7 @@ func abandoned(v *history.Versions) (problems []string) {
 }
 
 // unrouted returns why new runs wait for workers.
-func unrouted(v *history.Versions) (problems []string) {
+func unrouted(v *builds.Versions) (problems []string) {
 	if v.Current == "" && len(v.Unversioned) == 0 {
 		problems = append(problems, noCurrent(v, "new runs wait"))
 	}
@@ -75,7 +76,7 @@ func unrouted(v *history.Versions) (problems []string) {
 			continue
 		}
 		next := "start some"
-		switch i := slices.IndexFunc(v.Versions, func(other history.Version) bool { return len(other.Workers) > 0 }); {
+		switch i := slices.IndexFunc(v.Versions, func(other builds.Version) bool { return len(other.Workers) > 0 }); {
 		case i >= 0:
 			next += fmt.Sprintf(", or `starter deploy promote %s`", v.Versions[i].BuildID)
 		case len(v.Unversioned) > 0:
@@ -87,7 +88,7 @@ func unrouted(v *history.Versions) (problems []string) {
 }
 
 // noCurrent says that no version is current, and how to make one so.
-func noCurrent(v *history.Versions, effect string) string {
+func noCurrent(v *builds.Versions, effect string) string {
 	for _, one := range v.Versions {
 		if len(one.Workers) > 0 {
 			return fmt.Sprintf("no version is current, and %s: `starter deploy promote %s`", effect, one.BuildID)

@@ -62,6 +62,9 @@ func (e *BlockedError) Error() string {
 	return fmt.Sprintf("%s is blocked: %s\n%s", e.ID, e.Blocked, e.WayOut)
 }
 
+// Hint returns what the reader can do.
+func (e *BlockedError) Hint() string { return e.WayOut }
+
 // wayOut says what to do about a blocked workflow: to repair it, or to end it.
 func (r *Reader) wayOut(workflowID string) string {
 	end := "terminate it in the Web UI"

@@ -126,7 +126,7 @@ type PoolTask struct {
 // Overview returns the state of the DAG. What no worker or no bucket answers for is in Unknown.
 func (r *Reader) Overview(ctx context.Context, conn *temporal.Connection, days int) (*Overview, error) {
 	o := &Overview{DAG: r.DAG.Name, Deployment: r.Settings.Deployment, At: r.Now().UTC(), Since: r.Yesterday().Add(1 - days), Gaps: []Gap{}, Running: []RunNow{}, Backfills: []BackfillNow{}, Pools: []PoolNow{}}
-	_, workerErr := r.CheckWorker(ctx, conn)
+	_, workerErr := r.Builds().CheckWorker(ctx, conn)
 	if fault.Unusable(workerErr) {
 		return nil, workerErr
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/starter/builds"
 	"github.com/pinflow/pinflow/starter/systems"
 )
 
@@ -29,6 +30,11 @@ type Reader struct {
 
 // Yesterday returns the latest date that is over.
 func (r *Reader) Yesterday() dates.Date { return dates.Of(r.Now()).Add(-1) }
+
+// Builds answers questions about the workers.
+func (r *Reader) Builds() *builds.Reader {
+	return &builds.Reader{Deployment: r.Settings.Deployment, Now: r.Now}
+}
 
 // WorkflowID returns the workflow id of a date's runs.
 func (r *Reader) WorkflowID(date dates.Date) string {

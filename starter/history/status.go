@@ -43,7 +43,7 @@ func (r *Reader) noWorker(ctx context.Context, conn *temporal.Connection, err er
 		Kind: fault.Unreachable, What: "no worker answers on task queue " + r.Settings.Deployment.TaskQueue(),
 		Next: "start one with `bin/workers`, or look at its log; `starter doctor` names a build that has open runs and no workers", Err: err,
 	}
-	if _, missing := r.CheckWorker(ctx, conn); missing != nil && !fault.Unusable(missing) || errors.As(err, new(*serviceerror.FailedPrecondition)) {
+	if _, missing := r.Builds().CheckWorker(ctx, conn); missing != nil && !fault.Unusable(missing) || errors.As(err, new(*serviceerror.FailedPrecondition)) {
 		problem.What, problem.Next = "no worker polls task queue "+r.Settings.Deployment.TaskQueue(), "start one with `bin/workers`; if one is running, look at its log"
 	}
 	return &NoWorkerError{problem}

@@ -6,12 +6,12 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/pinflow/pinflow/starter/history"
+	"github.com/pinflow/pinflow/starter/builds"
 	"github.com/pinflow/pinflow/starter/term"
 )
 
 // Versions prints the versions of the workers.
-func (v *View) Versions(versions *history.Versions) {
+func (v *View) Versions(versions *builds.Versions) {
 	v.Say("Deployment %s: %s\n", versions.Deployment, routing(versions))
 	if len(versions.Versions) == 0 {
 		v.Say("No worker has polled with Worker Versioning: set PINFLOW_WORKER_VERSIONING=on for the workers to use it.")
@@ -34,18 +34,18 @@ func (v *View) Versions(versions *history.Versions) {
 	v.Say("\nWorkers are counted if they have polled within the last minute.")
 }
 
-func (v *View) versionState(one history.Version, all *history.Versions) string {
+func (v *View) versionState(one builds.Version, all *builds.Versions) string {
 	switch one.State {
-	case history.Current:
+	case builds.Current:
 		return v.Paint(text.FgGreen, string(one.State))
-	case history.Ramping:
+	case builds.Ramping:
 		return v.Paint(text.FgCyan, fmt.Sprintf("%s %g %%", one.State, all.Percentage))
 	}
 	return string(one.State)
 }
 
 // routing says which builds start new runs.
-func routing(v *history.Versions) string {
+func routing(v *builds.Versions) string {
 	starts := "new runs start on " + cmp.Or(v.Current, "workers without Worker Versioning")
 	if v.Ramping != "" {
 		starts += fmt.Sprintf(", %g %% of them on %s", v.Percentage, v.Ramping)

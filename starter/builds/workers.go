@@ -1,4 +1,6 @@
-package history
+// Package builds is what is known of the programs that do the work: which workers poll, of which
+// build they are, and which builds start runs or have open ones. It changes and prints nothing.
+package builds
 
 import (
 	"cmp"
@@ -14,6 +16,13 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/term"
 )
+
+// Reader answers questions about the workers of a deployment.
+type Reader struct {
+	Deployment run.Deployment
+	// Now is the clock.
+	Now func() time.Time
+}
 
 // PollAge is how long ago a running worker may have polled. Temporal answers a poll without work
 // after a minute, and the worker polls again at once; the rest is for the two clocks. Temporal still
@@ -38,7 +47,7 @@ type Worker struct {
 func (r *Reader) Workers(ctx context.Context, conn *temporal.Connection) ([]Worker, error) {
 	var all []Worker
 	for _, kind := range []enumspb.TaskQueueType{enumspb.TASK_QUEUE_TYPE_WORKFLOW, enumspb.TASK_QUEUE_TYPE_ACTIVITY} {
-		queue, err := conn.DescribeTaskQueue(ctx, r.Settings.Deployment.TaskQueue(), kind)
+		queue, err := conn.DescribeTaskQueue(ctx, r.Deployment.TaskQueue(), kind)
 		if err != nil {
 			return nil, conn.Classify(err)
 		}
@@ -75,9 +84,9 @@ func (r *Reader) CheckWorker(ctx context.Context, conn *temporal.Connection) (st
 		return "", err
 	}
 	if !slices.ContainsFunc(all, func(w Worker) bool { return w.Workflows }) || !slices.ContainsFunc(all, func(w Worker) bool { return w.Activities }) {
-		return "", fmt.Errorf("no worker polls task queue %s: start one with `bin/workers`; if one runs, look at its log", r.Settings.Deployment.TaskQueue())
+		return "", fmt.Errorf("no worker polls task queue %s: start one with `bin/workers`; if one runs, look at its log", r.Deployment.TaskQueue())
 	}
-	return fmt.Sprintf("%s polls task queue %s", term.Join(identities(all)), r.Settings.Deployment.TaskQueue()), nil
+	return fmt.Sprintf("%s polls task queue %s", term.Join(identities(all)), r.Deployment.TaskQueue()), nil
 }
 
 func identities(all []Worker) []string {

@@ -1,4 +1,4 @@
-package history
+package builds
 
 import (
 	"cmp"
@@ -123,7 +123,7 @@ func (r *Reader) Versions(ctx context.Context, conn *temporal.Connection) (*Vers
 
 // routing returns the versions and which of them start runs.
 func (r *Reader) routing(ctx context.Context, conn *temporal.Connection) (*Versions, error) {
-	v := &Versions{Deployment: r.Settings.Deployment.WorkerDeployment(), Versions: []Version{}, Unversioned: []Worker{}}
+	v := &Versions{Deployment: r.Deployment.WorkerDeployment(), Versions: []Version{}, Unversioned: []Worker{}}
 	answer, err := conn.WorkflowService().DescribeWorkerDeployment(ctx, &workflowservice.DescribeWorkerDeploymentRequest{
 		Namespace: conn.Namespace, DeploymentName: v.Deployment,
 	})

@@ -1,0 +1,44 @@
+package flags
+
+import (
+	"time"
+
+	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/starter/exit"
+)
+
+// Date parses a logical date that can be run: not one in the future. The name is for the error, as
+// in "--from".
+func Date(now time.Time, name, text string) (dates.Date, error) {
+	date, err := AnyDate(now, name, text)
+	if err != nil {
+		return "", err
+	}
+	if today := dates.Of(now); date > today {
+		return "", exit.Usagef("%s: %s is in the future and has no data yet; the latest date is today, %s (UTC)", name, date, today)
+	}
+	return date, nil
+}
+
+// AnyDate parses a date, or the word for one: the days are those of UTC, as logical dates are.
+func AnyDate(now time.Time, name, text string) (dates.Date, error) {
+	switch text {
+	case "today":
+		return dates.Of(now), nil
+	case "yesterday":
+		return dates.Of(now).Add(-1), nil
+	}
+	date, err := dates.Parse(text)
+	if err != nil {
+		return "", exit.Usagef("%s: %w, or today or yesterday", name, err)
+	}
+	return date, nil
+}
+
+// OptionalDate parses a date that may be left out.
+func OptionalDate(now time.Time, name, text string) (dates.Date, error) {
+	if text == "" {
+		return "", nil
+	}
+	return AnyDate(now, name, text)
+}
