@@ -97,7 +97,7 @@ func (n *Notebooks) result(ctx context.Context, in WaitNotebookInput, run *jobs.
 
 // concurrent matches the errors of a Delta table that another transaction changed meanwhile: error
 // classes, and the exceptions of older runtimes.
-var concurrent = regexp.MustCompile(`DELTA_CONCURRENT_\w+|Concurrent(Append|DeleteRead|DeleteDelete|Write|Transaction)Exception|MetadataChangedException|ProtocolChangedException`)
+var concurrent = regexp.MustCompile(`DELTA_(CONCURRENT_\w+|METADATA_CHANGED|PROTOCOL_CHANGED)|Concurrent(Append|DeleteRead|DeleteDelete|Write|Transaction)Exception|MetadataChangedException|ProtocolChangedException`)
 
 func duration(run *jobs.Run) time.Duration {
 	if run.RunDuration > 0 {

@@ -125,6 +125,8 @@ func TestWait(t *testing.T) {
 		for _, text := range []string{
 			"[DELTA_CONCURRENT_APPEND] ConcurrentAppendException: Files were added", "io.delta.exceptions.ConcurrentDeleteReadException: x",
 			"[DELTA_CONCURRENT_WRITE.WITH_PARTITION_HINT] A concurrent transaction",
+			"[DELTA_CONCURRENT_APPEND.ROW_LEVEL_CHANGES] Transaction conflict detected. A concurrent MERGE added data to table pins.pin.",
+			"[DELTA_METADATA_CHANGED] The metadata of the Delta table has been changed by a concurrent update.", "[DELTA_PROTOCOL_CHANGED] The protocol version of the table has changed.",
 		} {
 			n, workspace, _, in := started(t, ended(jobs.RunResultStateFailed))
 			workspace.output = jobs.RunOutput{Error: text}

@@ -30,8 +30,9 @@ type Options struct {
 // Engine runs notebooks and statements. It is safe for concurrent use; each call is a session of
 // its own.
 type Engine struct {
-	db      *sql.DB
-	objects ObjectStore
+	db        *sql.DB
+	objects   ObjectStore
+	isolation isolation
 }
 
 // Open opens the database, which it creates if necessary.
@@ -146,5 +147,5 @@ func failed(ctx context.Context, st statement, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return &StatementError{Cell: st.cell, Statement: st.number, SQL: text(st.toks), Message: strings.TrimSpace(err.Error())}
+	return &StatementError{Cell: st.cell, Statement: st.number, SQL: text(st.toks), Message: strings.TrimSpace(inDelta(err).Error())}
 }

@@ -136,6 +136,24 @@ func (r *rewriter) identifier(toks []token, i int) (string, int, bool, error) {
 	return b.String(), next, true, nil
 }
 
+// nameParts returns the parts of a qualified name, or of IDENTIFIER(…), without quotes.
+func (r *rewriter) nameParts(toks []token) ([]string, error) {
+	if args, _, ok := call(toks, 0); ok && len(args) == 1 {
+		name, err := r.constant(args[0])
+		if err != nil {
+			return nil, fmt.Errorf("IDENTIFIER: %w", err)
+		}
+		toks = tokens(name)
+	}
+	var parts []string
+	for _, t := range toks {
+		if t.kind != space && t.text != "." {
+			parts = append(parts, unquoteName(t.text))
+		}
+	}
+	return parts, nil
+}
+
 // fromJSON converts the schema literal and drops the options: DuckDB parses strict JSON only.
 func (r *rewriter) fromJSON(toks []token, i int) (string, int, bool, error) {
 	args, next, ok := call(toks, i)

@@ -31,8 +31,36 @@ func (e *Engine) newSession(ctx context.Context, params map[string]string) (*ses
 
 func (s *session) close() { _ = s.conn.Close() } // nothing is left to write
 
-// run runs one statement. If it becomes several in DuckDB, they run in a transaction.
+// run runs one statement: a write in its turn.
 func (s *session) run(ctx context.Context, toks []token, rowLimit int64) (*Table, error) {
+	w := writeOf(toks)
+	if w.operation == reading {
+		return s.perform(ctx, toks, rowLimit)
+	}
+	table, err := s.tableOf(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	if w.ifMissing && s.exists(ctx, table) {
+		return s.perform(ctx, toks, rowLimit)
+	}
+	if err := s.findReads(ctx, &w, table); err != nil {
+		return nil, err
+	}
+	t := s.engine.isolation.enter(table.key(), w)
+	defer t.leave()
+	if err := s.takeTurn(ctx, t, w, table); err != nil {
+		return nil, err
+	}
+	result, err := s.perform(ctx, toks, rowLimit)
+	if err == nil {
+		t.committed(w)
+	}
+	return result, err
+}
+
+// perform runs one statement. If it becomes several in DuckDB, they run in a transaction.
+func (s *session) perform(ctx context.Context, toks []token, rowLimit int64) (*Table, error) {
 	first := s.reads + 1
 	r := &rewriter{params: s.params, readFiles: func(pattern string, wholeText bool) (string, error) {
 		return s.readFiles(ctx, pattern, wholeText)
