@@ -73,7 +73,7 @@ func (e *Engine) Close() error { return e.db.Close() }
 // Query is one statement of Databricks SQL.
 type Query struct {
 	SQL string
-	// Schema is the schema of unqualified names. Catalog is ignored: this engine has none.
+	// Schema is the schema of unqualified names. Catalog, if it is set, must be that of the engine.
 	Catalog, Schema string
 	// Params are the values of named parameters.
 	Params map[string]string
@@ -89,7 +89,7 @@ func (e *Engine) RunNotebook(ctx context.Context, source string, params map[stri
 	if err != nil {
 		return nil, &StatementError{Cell: 1, Message: err.Error()}
 	}
-	s, err := e.newSession(ctx, params)
+	s, err := e.newSession(ctx, parameters{params, "base_parameters of the task"})
 	if err != nil {
 		return nil, err
 	}
@@ -110,15 +110,18 @@ func (e *Engine) Query(ctx context.Context, q Query) (*Table, error) {
 	if len(statements) != 1 {
 		return nil, &StatementError{SQL: q.SQL, Message: fmt.Sprintf("[PARSE_SYNTAX_ERROR] want one statement, got %d", len(statements))}
 	}
-	s, err := e.newSession(ctx, q.Params)
+	s, err := e.newSession(ctx, parameters{q.Params, "the parameters of the statement"})
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
 	st := statement{cell: 1, number: 1, toks: statements[0]}
+	if err := s.checkCatalog(ctx, q.Catalog); err != nil {
+		return nil, failed(ctx, st, err)
+	}
 	if q.Schema != "" {
 		if _, err := s.conn.ExecContext(ctx, "USE "+quoteName(q.Schema)); err != nil {
-			return nil, failed(ctx, st, fmt.Errorf("[SCHEMA_NOT_FOUND] the schema %s cannot be found: %w", q.Schema, err))
+			return nil, failed(ctx, st, fmt.Errorf("[SCHEMA_NOT_FOUND] The schema `%s` cannot be found: create it, or verify its name. SQLSTATE: 42704", q.Schema))
 		}
 	}
 	table, err := s.run(ctx, st.toks, q.RowLimit)

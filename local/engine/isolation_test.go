@@ -167,7 +167,7 @@ func TestWaitingWrites(t *testing.T) {
 	t.Run("names_are_the_same_table_in_any_spelling", func(t *testing.T) {
 		t.Parallel()
 		e, _ := openGated(t)
-		s, err := e.newSession(t.Context(), map[string]string{"schema": "main"})
+		s, err := e.newSession(t.Context(), parameters{values: map[string]string{"schema": "main"}})
 		require.NoError(t, err)
 		defer s.close()
 		for _, sql := range []string{

@@ -9,7 +9,7 @@ import (
 // constructs in which the two differ. Everything else passes unchanged, and DuckDB rejects what it
 // does not support.
 type rewriter struct {
-	params map[string]string
+	params parameters
 	// readFiles loads the objects of a path pattern and returns the name of the relation.
 	readFiles func(pattern string, wholeText bool) (string, error)
 }
@@ -108,9 +108,9 @@ func (r *rewriter) one(toks []token, i int) (sql string, next int, err error) {
 }
 
 func (r *rewriter) parameter(t token) (string, error) {
-	value, ok := r.params[t.text[1:]]
+	value, ok := r.params.values[t.text[1:]]
 	if !ok {
-		return "", fmt.Errorf("[UNBOUND_SQL_PARAMETER] found the unbound parameter: %s; give it a value in base_parameters", t.text[1:])
+		return "", fmt.Errorf("[UNBOUND_SQL_PARAMETER] Found the unbound parameter: %s. Give it a value in %s. SQLSTATE: 42P02", t.text[1:], r.params.where)
 	}
 	return value, nil
 }

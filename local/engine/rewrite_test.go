@@ -11,7 +11,7 @@ func TestRewrite(t *testing.T) {
 	t.Parallel()
 	t.Run("each_rule", func(t *testing.T) {
 		t.Parallel()
-		r := &rewriter{params: map[string]string{"schema": "cat.pins", "name": "O'Hara"}, readFiles: func(pattern string, whole bool) (string, error) {
+		r := &rewriter{params: parameters{values: map[string]string{"schema": "cat.pins", "name": "O'Hara"}}, readFiles: func(pattern string, whole bool) (string, error) {
 			if whole {
 				return "whole(" + pattern + ")", nil
 			}
@@ -51,7 +51,7 @@ func TestRewrite(t *testing.T) {
 
 	t.Run("replace_where_is_delete_and_insert", func(t *testing.T) {
 		t.Parallel()
-		r := &rewriter{params: map[string]string{"d": "2022-10-18"}}
+		r := &rewriter{params: parameters{values: map[string]string{"d": "2022-10-18"}}}
 		got, err := r.rewrite(splitStatements("INSERT INTO q REPLACE WHERE d = :d AND (a IN (SELECT 1)) SELECT * FROM r WHERE d = :d")[0])
 		require.NoError(t, err)
 		require.Equal(t, []string{

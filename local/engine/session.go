@@ -4,17 +4,24 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 )
+
+// parameters are the values of the parameters of a session, and where clients give them.
+type parameters struct {
+	values map[string]string
+	where  string
+}
 
 // session is one connection, with its own schema, temporary views and files.
 type session struct {
 	engine *Engine
 	conn   *sql.Conn
-	params map[string]string
+	params parameters
 	reads  int // how many relations read_files has created
 }
 
-func (e *Engine) newSession(ctx context.Context, params map[string]string) (*session, error) {
+func (e *Engine) newSession(ctx context.Context, params parameters) (*session, error) {
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open a session: %w", err)
@@ -27,6 +34,21 @@ func (e *Engine) newSession(ctx context.Context, params map[string]string) (*ses
 		}
 	}
 	return s, nil
+}
+
+// checkCatalog returns an error unless name is empty or the catalog of the engine, the only one.
+func (s *session) checkCatalog(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	var catalog string
+	if err := s.conn.QueryRowContext(ctx, "SELECT current_catalog()").Scan(&catalog); err != nil {
+		return err
+	}
+	if !strings.EqualFold(name, catalog) {
+		return fmt.Errorf("[NO_SUCH_CATALOG_EXCEPTION] Catalog '%s' was not found. Please verify the catalog name and then retry the query or command again: this workspace has the catalog '%s' only. SQLSTATE: 42704", name, catalog)
+	}
+	return nil
 }
 
 func (s *session) close() { _ = s.conn.Close() } // nothing is left to write

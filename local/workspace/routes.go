@@ -37,8 +37,14 @@ func (s *Server) routes() http.Handler {
 // ownRoutes returns the endpoints about the workspace itself.
 func (s *Server) ownRoutes() api.Routes {
 	return api.Routes{
-		"GET /api/2.0/preview/scim/v2/Me": s.currentUser,
-		"/api/":                           unknownEndpoint,
+		"GET /api/2.0/preview/scim/v2/Me":         s.currentUser,
+		"GET /api/2.0/clusters/spark-versions":    s.listSparkVersions,
+		"GET /api/2.1/clusters/spark-versions":    s.listSparkVersions,
+		"GET /api/2.0/sql/warehouses":             s.listWarehouses,
+		"GET /api/2.0/sql/warehouses/{id}":        s.getWarehouse,
+		"POST /api/2.0/sql/warehouses/{id}/start": s.startWarehouse,
+		"POST /api/2.0/sql/warehouses/{id}/stop":  s.stopWarehouse,
+		"/api/":                                   unknownEndpoint,
 	}
 }
 

@@ -63,7 +63,7 @@ func (a *API) getRun(r *http.Request) (any, error) {
 }
 
 // getRunOutput returns the output of the run of a task; as in the service, the id of the job run is
-// an error even if it has a single task. A SQL notebook has no dbutils.notebook.exit, so that
+// an error, unless it was submitted as a single task. A SQL notebook has no dbutils.notebook.exit, so that
 // notebook_output is empty, as documented. The page of the run has the last result.
 func (a *API) getRunOutput(r *http.Request) (any, error) {
 	id, err := runID(api.NewQuery(r))
@@ -75,6 +75,9 @@ func (a *API) getRunOutput(r *http.Request) (any, error) {
 		return nil, err
 	}
 	t := found.task(id)
+	if t == nil && found.Single {
+		t = found.Tasks[0]
+	}
 	if t == nil {
 		return nil, api.InvalidParameter("Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead.")
 	}

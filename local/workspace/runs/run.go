@@ -7,10 +7,12 @@ import (
 // Run is a stored job run: its submission and its state. Times are milliseconds since the epoch; 0
 // is not set.
 type Run struct {
-	ID             int64      `json:"run_id"`
-	JobID          int64      `json:"job_id"`
-	Name           string     `json:"name"`
-	Token          string     `json:"token,omitempty"`
+	ID    int64  `json:"run_id"`
+	JobID int64  `json:"job_id"`
+	Name  string `json:"name"`
+	Token string `json:"token,omitempty"`
+	// Single is a run that was submitted as a single task: its output is that of the task.
+	Single         bool       `json:"single,omitempty"`
 	TimeoutSeconds int        `json:"timeout_seconds,omitempty"`
 	Submitted      int64      `json:"submitted"`
 	Ended          int64      `json:"ended,omitempty"`

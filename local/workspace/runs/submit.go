@@ -18,6 +18,7 @@ import (
 const (
 	maxTokenLength  = 64      // characters of an idempotency_token
 	maxRunName      = 4096    // bytes of a run_name
+	maxTaskKey      = 100     // characters of a task_key
 	maxTasks        = 100     // tasks of a one-time run
 	maxParameters   = 1 << 20 // bytes of a notebook's base_parameters as JSON
 	defaultRunName  = "Untitled"
@@ -34,14 +35,14 @@ var taskKeyPattern = regexp.MustCompile(`^[\w-]{1,100}$`)
 // accepted and ignored: all runs share one SQL engine. Unsupported options that would change what a
 // run does are rejected.
 func (a *API) submitRun(r *http.Request) (any, error) {
-	var request jobs.SubmitRun
-	if err := api.ReadBody(r, &request); err != nil {
+	request, single, err := readSubmit(r)
+	if err != nil {
 		return nil, err
 	}
 	if err := a.checkSubmit(request); err != nil {
 		return nil, err
 	}
-	id, created, err := a.submit(r, request)
+	id, created, err := a.submit(r, request, single)
 	if errors.Is(err, errTokenDeleted) {
 		return nil, api.InvalidParameter("The run with the idempotency token %q was deleted. Use another token to start a new run.", request.IdempotencyToken)
 	}
@@ -54,13 +55,14 @@ func (a *API) submitRun(r *http.Request) (any, error) {
 	return jobs.SubmitRunResponse{RunId: id}, nil
 }
 
-func (a *API) submit(r *http.Request, request jobs.SubmitRun) (id int64, created bool, err error) {
+func (a *API) submit(r *http.Request, request jobs.SubmitRun, single bool) (id int64, created bool, err error) {
 	submitted := &Run{
 		Name:           request.RunName,
 		Token:          request.IdempotencyToken,
 		TimeoutSeconds: request.TimeoutSeconds,
 		Submitted:      a.now().UnixMilli(),
 		Phase:          phasePending,
+		Single:         single,
 	}
 	if submitted.Name == "" {
 		submitted.Name = defaultRunName

@@ -154,10 +154,12 @@ func (a *API) getStatementChunk(r *http.Request) (any, error) {
 	return result.chunk(st.id, index), nil
 }
 
-// cancelStatement returns {} in any state of the statement, and also if it does not exist.
+// cancelStatement returns {} in any state of the statement.
 func (a *API) cancelStatement(r *http.Request) (any, error) {
-	if st := a.find(r.PathValue("statement_id")); st != nil {
-		st.cancel()
+	st, err := a.findStatement(r)
+	if err != nil {
+		return nil, err
 	}
+	st.cancel()
 	return struct{}{}, nil
 }
