@@ -13,8 +13,8 @@ func LogFields(value any) []any {
 	switch v := value.(type) {
 	case landing.PlanInput:
 		return []any{"topic", v.Topic}
-	case landing.PartitionInput:
-		return []any{"topic", v.Topic, "partition", v.Range.Partition, "offsets", fmt.Sprintf("%d..%d", v.Range.Start, v.Range.End)}
+	case landing.PartitionsInput:
+		return []any{"topic", v.Topic, "ranges", describeRanges(v.Ranges)}
 	case landing.ManifestInput:
 		return []any{"topic", v.Plan.Topic}
 	case StartNotebookInput:
@@ -25,7 +25,7 @@ func LogFields(value any) []any {
 		return []any{"pool", v.Pool}
 	case landing.Plan:
 		return []any{"offsets", v.Offsets(), "partitions", len(v.Ranges), "partial", v.Partial}
-	case landing.PartitionSummary:
+	case landing.PartitionsSummary:
 		return []any{"records", v.Records, "objects", v.Objects, "bytes", v.Bytes}
 	case landing.ManifestSummary:
 		return []any{"records", v.Records, "objects", v.Objects, "bytes", v.Bytes}
@@ -35,4 +35,13 @@ func LogFields(value any) []any {
 		return []any{"rows", v.Rows, "records", v.Records, "quarantined", v.Quarantined}
 	}
 	return nil
+}
+
+// describeRanges returns the ranges as partition:start..end.
+func describeRanges(ranges []landing.Range) []string {
+	described := make([]string, len(ranges))
+	for i, r := range ranges {
+		described[i] = fmt.Sprintf("%d:%d..%d", r.Partition, r.Start, r.End)
+	}
+	return described
 }

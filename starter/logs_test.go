@@ -108,7 +108,7 @@ func logged(t *testing.T) *world {
 	entry.Tasks[2].History[0].JobRunID, entry.Tasks[2].History[1].JobRunID, entry.Tasks[2].JobRunID = 7, 8, 8
 	entry.Tasks[1].History[0].JobRunID = 6
 	w.record(t, entry)
-	w.shipped(t, logOf("r1", "load", 2, "LandPartition", 5, 1), []any{0, "INFO", "activity starts"}, []any{12, "INFO", "activity done", "took", "12.004s"})
+	w.shipped(t, logOf("r1", "load", 2, "LandPartitions", 5, 1), []any{0, "INFO", "activity starts"}, []any{12, "INFO", "activity done", "took", "12.004s"})
 	w.shipped(t, logOf("r1", "clean_geo", 2, "WaitNotebook", 40, 3),
 		[]any{200, "INFO", "activity starts"},
 		[]any{210, "WARN", "Databricks does not tell the run's state; asking on.", "run", 8, "link", "https://workspace/?o=1#job/runs/8", "error", "429 Too Many Requests"},

@@ -83,14 +83,14 @@ func TestTaskLogs(t *testing.T) {
 		suite.SetLogger(sdklog.NewStructuredLogger(logger))
 		env := suite.NewTestActivityEnvironment()
 		env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&taskLogs{}}})
-		env.RegisterActivityWithOptions(func(context.Context, landing.PartitionInput) (landing.PartitionSummary, error) {
-			return landing.PartitionSummary{Records: 3}, nil
-		}, activity.RegisterOptions{Name: "LandPartition"})
-		_, err = env.ExecuteActivity("LandPartition", landing.PartitionInput{Topic: "pinflow.pin", Range: landing.Range{Partition: 2}})
+		env.RegisterActivityWithOptions(func(context.Context, landing.PartitionsInput) (landing.PartitionsSummary, error) {
+			return landing.PartitionsSummary{Records: 3}, nil
+		}, activity.RegisterOptions{Name: "LandPartitions"})
+		_, err = env.ExecuteActivity("LandPartitions", landing.PartitionsInput{Topic: "pinflow.pin", Ranges: []landing.Range{{Partition: 2, End: 3}}})
 		require.NoError(t, err)
 		var line map[string]any
 		require.NoError(t, json.Unmarshal(out.Bytes(), &line))
-		require.Equal(t, []any{"pinflow.pin", 2.0, 3.0}, []any{line["topic"], line["partition"], line["records"]})
+		require.Equal(t, []any{"pinflow.pin", []any{"2:0..3"}, 3.0}, []any{line["topic"], line["ranges"], line["records"]})
 	})
 
 	t.Run("have_the_error_of_a_failed_activity", func(t *testing.T) {

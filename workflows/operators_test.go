@@ -50,14 +50,16 @@ func (l *lake) mock(env *testsuite.TestWorkflowEnvironment) {
 		defer l.mu.Unlock()
 		return landing.Plan{Topic: "u." + in.Topic, Date: in.Date, Partial: l.partial[in.Topic], Until: l.until[in.Topic], Ranges: []landing.Range{
 			{Partition: 0, Start: 0, End: 10}, {Partition: 1, Start: 5, End: 5}, {Partition: 2, Start: 7, End: 9},
-		}}, nil
+		}, Groups: [][]landing.Range{{{Partition: 0, Start: 0, End: 10}}, {{Partition: 2, Start: 7, End: 9}}}}, nil
 	}).Times(3)
-	env.OnActivity(steps.LandPartition, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.PartitionInput) (landing.PartitionSummary, error) {
+	env.OnActivity(steps.LandPartitions, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.PartitionsInput) (landing.PartitionsSummary, error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.landed = append(l.landed, fmt.Sprintf("%s/%d [%d,%d)", in.Topic, in.Range.Partition, in.Range.Start, in.Range.End))
-		return landing.PartitionSummary{Partition: in.Range.Partition, Records: in.Range.End - in.Range.Start}, nil
-	}).Times(6) // not the empty range
+		for _, r := range in.Ranges {
+			l.landed = append(l.landed, fmt.Sprintf("%s/%d [%d,%d)", in.Topic, r.Partition, r.Start, r.End))
+		}
+		return landing.PartitionsSummary{Records: in.Offsets()}, nil
+	}).Times(6) // two groups for each topic
 	env.OnActivity(steps.WriteManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
 		var records int64
 		for _, r := range in.Plan.Ranges {
@@ -248,11 +250,11 @@ func TestLoad(t *testing.T) {
 
 	t.Run("a_failed_partition_writes_no_manifest", func(t *testing.T) {
 		play(t, dag.DAG{{ID: "load", Tries: 1, Do: operators.Load{Topics: []string{"pin"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
-			env.OnActivity(steps.PlanLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: someDay, Ranges: []landing.Range{{Partition: 0, End: 1}, {Partition: 1, End: 1}}}, nil).Once()
-			env.OnActivity(steps.LandPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 0 })).
-				Return(landing.PartitionSummary{}, temporal.NewNonRetryableApplicationError("no", failure.AccessDenied, nil)).Once()
-			env.OnActivity(steps.LandPartition, mock.Anything, mock.MatchedBy(func(in landing.PartitionInput) bool { return in.Range.Partition == 1 })).
-				Return(landing.PartitionSummary{}, nil).Once()
+			env.OnActivity(steps.PlanLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: someDay, Ranges: []landing.Range{{Partition: 0, End: 1}, {Partition: 1, End: 1}}, Groups: [][]landing.Range{{{Partition: 0, End: 1}}, {{Partition: 1, End: 1}}}}, nil).Once()
+			env.OnActivity(steps.LandPartitions, mock.Anything, mock.MatchedBy(func(in landing.PartitionsInput) bool { return in.Ranges[0].Partition == 0 })).
+				Return(landing.PartitionsSummary{}, temporal.NewNonRetryableApplicationError("no", failure.AccessDenied, nil)).Once()
+			env.OnActivity(steps.LandPartitions, mock.Anything, mock.MatchedBy(func(in landing.PartitionsInput) bool { return in.Ranges[0].Partition == 1 })).
+				Return(landing.PartitionsSummary{}, nil).Once()
 			env.OnActivity(steps.WriteManifest, mock.Anything, mock.Anything).Return(landing.ManifestSummary{}, nil).Never()
 		})
 	})

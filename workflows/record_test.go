@@ -112,7 +112,7 @@ func newRecorder(t *testing.T) *recorder {
 	w.RegisterActivity(&activities.Runs{Client: r.client})
 	w.RegisterActivity(&activities.Past{Client: r.client})
 	for name, do := range map[string]any{
-		steps.PlanLanding: r.plan, steps.LandPartition: r.land, steps.WriteManifest: r.manifest, steps.StartNotebook: r.start, steps.WaitNotebook: r.wait, steps.CancelNotebook: r.cancel,
+		steps.PlanLanding: r.plan, steps.LandPartitions: r.land, steps.WriteManifest: r.manifest, steps.StartNotebook: r.start, steps.WaitNotebook: r.wait, steps.CancelNotebook: r.cancel,
 		steps.CountRows: r.count, steps.ReadLedger: r.read, steps.WriteLedger: r.write, "Noop": func(context.Context) error { return nil },
 	} {
 		w.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
@@ -157,11 +157,13 @@ func (r *recorder) reset() {
 }
 
 func (r *recorder) plan(_ context.Context, in landing.PlanInput) (landing.Plan, error) {
-	return landing.Plan{Topic: "u." + in.Topic, Date: in.Date, Ranges: []landing.Range{{Partition: 0, End: 10}, {Partition: 1, Start: 4, End: 4}}}, nil
+	return landing.Plan{Topic: "u." + in.Topic, Date: in.Date, Ranges: []landing.Range{{Partition: 0, End: 10}, {Partition: 1, Start: 4, End: 4}},
+		Groups: [][]landing.Range{{{Partition: 0, End: 10}}},
+	}, nil
 }
 
-func (r *recorder) land(_ context.Context, in landing.PartitionInput) (landing.PartitionSummary, error) {
-	return landing.PartitionSummary{Partition: in.Range.Partition, Objects: 1, Records: in.Range.End - in.Range.Start}, nil
+func (r *recorder) land(_ context.Context, in landing.PartitionsInput) (landing.PartitionsSummary, error) {
+	return landing.PartitionsSummary{Objects: len(in.Ranges), Records: in.Offsets()}, nil
 }
 
 func (r *recorder) manifest(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {

@@ -286,7 +286,7 @@ func TestHistory(t *testing.T) {
 			"load try 1: notebook load", "clean_pin try 1: notebook clean_pin", "clean_geo try 1: notebook clean_geo",
 			"clean_user try 1: notebook clean_user", "query try 1: notebook query",
 		}, "one bar for each task, besides those of landing")
-		require.Contains(t, clean[steps.LandPartition], "load try 1: land pin partition 0, offsets 0 to 10")
+		require.Contains(t, clean[steps.LandPartitions], "load try 1: land pin partition 0, offsets 0 to 10")
 		require.Regexp(t, `^load of pipeline 2022-10-\d+ try 1: wait for Databricks run$`, scheduled(readHistory(t, "pools"))[steps.WaitNotebook][0])
 	})
 

@@ -10,9 +10,9 @@ import (
 	"github.com/pinflow/pinflow/activities/activitytest"
 )
 
-// BenchmarkLandPartition measures landing alone: records of the size of real posts, from a broker
+// BenchmarkLandPartitions measures landing alone: records of the size of real posts, from a broker
 // in memory to a bucket in memory.
-func BenchmarkLandPartition(b *testing.B) {
+func BenchmarkLandPartitions(b *testing.B) {
 	const records = 100_000
 	l := newLandings(1, at(day, 25))
 	l.fix(b, day.Add(-1), `{"0":0}`)
@@ -29,7 +29,7 @@ func BenchmarkLandPartition(b *testing.B) {
 	b.SetBytes(int64(bytes))
 	for b.Loop() {
 		l.bucket.Delete("topics/")
-		landed, err := activitytest.Execute[PartitionSummary](l.LandPartition, PartitionInput{Topic: topic, Date: day, Range: plan.Ranges[0]})
+		landed, err := activitytest.Execute[PartitionsSummary](l.LandPartitions, PartitionsInput{Topic: topic, Date: day, Ranges: plan.Ranges[:1]})
 		require.NoError(b, err)
 		require.EqualValues(b, records, landed.Records)
 	}

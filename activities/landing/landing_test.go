@@ -56,11 +56,8 @@ func (l *landings) plan(date dates.Date) (Plan, error) {
 
 // landPlan lands all ranges of a plan and writes the manifest.
 func (l *landings) landPlan(plan Plan) (ManifestSummary, error) {
-	for _, r := range plan.Ranges {
-		if r.Empty() {
-			continue
-		}
-		if _, err := activitytest.Execute[PartitionSummary](l.LandPartition, PartitionInput{Topic: plan.Topic, Date: plan.Date, Range: r}); err != nil {
+	for _, ranges := range plan.Groups {
+		if _, err := activitytest.Execute[PartitionsSummary](l.LandPartitions, PartitionsInput{Topic: plan.Topic, Date: plan.Date, Ranges: ranges}); err != nil {
 			return ManifestSummary{}, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	kafkago "github.com/segmentio/kafka-go"
 	"go.temporal.io/sdk/activity"
@@ -12,32 +13,36 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 )
 
-// LandPartition lands the offsets of a range as objects, each record exactly once. It returns what
-// all objects of the range hold, including those of earlier attempts and other workers.
-func (l *Activities) LandPartition(ctx context.Context, in PartitionInput) (PartitionSummary, error) {
-	p := &partitionLanding{
-		Activities: l, topic: in.Topic, date: in.Date, Range: in.Range,
-		summary: PartitionSummary{Partition: in.Range.Partition},
-	}
-	landed, err := l.landed(ctx, in.Topic, in.Date, partitionPrefix(in.Topic, in.Date, in.Range.Partition))
-	if err != nil {
-		return PartitionSummary{}, err
-	}
-	next := p.countLanded(landed[in.Range.Partition])
-	for next < in.Range.End && err == nil {
-		activity.RecordHeartbeat(ctx, next)
-		next, err = p.land(ctx, next)
-	}
-	return p.summary, err
-}
-
-// partitionLanding is one run of LandPartition.
+// partitionLanding lands one range.
 type partitionLanding struct {
 	*Activities
 	topic string
 	date  dates.Date
 	Range
-	summary PartitionSummary
+	at      int64 // the offset up to which done counts
+	done    *atomic.Int64
+	summary PartitionsSummary
+}
+
+func (p *partitionLanding) run(ctx context.Context) error {
+	landed, err := p.landed(ctx, p.topic, p.date, partitionPrefix(p.topic, p.date, p.Partition))
+	if err != nil {
+		return err
+	}
+	next := p.countLanded(landed[p.Partition])
+	for next < p.End && err == nil {
+		p.reached(ctx, next)
+		next, err = p.land(ctx, next)
+	}
+	p.reached(ctx, next)
+	return err
+}
+
+// reached heartbeats that the range has landed up to an offset.
+func (p *partitionLanding) reached(ctx context.Context, next int64) {
+	done := p.done.Add(next - p.at)
+	p.at = next
+	activity.RecordHeartbeat(ctx, done)
 }
 
 // countLanded counts the existing objects of the range and returns the offset at which they end.
@@ -82,7 +87,7 @@ func (p *partitionLanding) land(ctx context.Context, next int64) (int64, error) 
 			object.reset(end)
 			object.add(record) // an empty object takes any record
 		}
-		activity.RecordHeartbeat(ctx, object.next)
+		p.reached(ctx, object.next)
 	}
 	if err := <-failed; err != nil {
 		return object.start, err
@@ -126,7 +131,7 @@ var errNoProgress = &fault.Error{
 // fetch returns records, or at least an offset further on. It retries errors that can pass.
 func (p *partitionLanding) fetch(ctx context.Context, offset int64) (records []kafkago.Message, next int64, err error) {
 	doing := fmt.Sprintf("read partition %d of %s from offset %d", p.Partition, p.topic, offset)
-	err = p.retry(ctx, doing, offset, func() error {
+	err = p.retry(ctx, doing, p.done.Load(), func() error {
 		records, next, err = p.Kafka.Fetch(ctx, p.topic, p.Partition, offset, fetchBytes)
 		switch {
 		case err == nil && next <= offset:

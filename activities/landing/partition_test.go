@@ -147,7 +147,7 @@ func TestLand(t *testing.T) {
 		activitytest.RequireRetryable(t, err, "connection reset")
 		l.bucket.FailBefore(nil)
 		l.broker.fetched = nil
-		landed, err := activitytest.Execute[PartitionSummary](l.LandPartition, PartitionInput{Topic: topic, Date: day, Range: plan.Ranges[0]})
+		landed, err := activitytest.Execute[PartitionsSummary](l.LandPartitions, PartitionsInput{Topic: topic, Date: day, Ranges: plan.Ranges[:1]})
 		require.NoError(t, err)
 		require.EqualValues(t, 4, l.broker.fetched[0], "what has landed is not read again")
 		require.Equal(t, 4, landed.Objects)
@@ -197,7 +197,7 @@ func TestLand(t *testing.T) {
 					}
 					raced = true
 					rival := &Activities{Kafka: l.broker, Objects: l.bucket, UserID: "u", ObjectRecords: other, clock: l.clock}
-					_, err := activitytest.Execute[PartitionSummary](rival.LandPartition, PartitionInput{Topic: topic, Date: day, Range: Range{0, 0, min(10, int64(2*other))}})
+					_, err := activitytest.Execute[PartitionsSummary](rival.LandPartitions, PartitionsInput{Topic: topic, Date: day, Ranges: []Range{{0, 0, min(10, int64(2*other))}}})
 					return err
 				})
 				summary, err := l.landPlan(plan)
@@ -275,7 +275,7 @@ func TestLand(t *testing.T) {
 		require.Len(t, l.broker.fetched, 1)
 	})
 
-	t.Run("heartbeats_with_the_next_offset", func(t *testing.T) {
+	t.Run("heartbeats_with_the_number_of_offsets_that_have_landed", func(t *testing.T) {
 		l := newLandings(1, at(day, 25))
 		l.broker.fetchSize = 2
 		for range 6 {
@@ -283,16 +283,16 @@ func TestLand(t *testing.T) {
 		}
 		plan, err := l.plan(day)
 		require.NoError(t, err)
-		_, err = activitytest.Execute[PartitionSummary](l.LandPartition, PartitionInput{Topic: topic, Date: day, Range: Range{0, 0, 4}})
+		_, err = activitytest.Execute[PartitionsSummary](l.LandPartitions, PartitionsInput{Topic: topic, Date: day, Ranges: []Range{{0, 0, 4}}})
 		require.NoError(t, err)
 		env := activitytest.NewEnvironment()
 		var beats []int64
 		env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) {
-			var next int64
-			require.NoError(t, details.Get(&next))
-			beats = append(beats, next)
+			var done int64
+			require.NoError(t, details.Get(&done))
+			beats = append(beats, done)
 		})
-		_, err = activitytest.ExecuteIn[PartitionSummary](env, l.LandPartition, PartitionInput{Topic: topic, Date: day, Range: plan.Ranges[0]})
+		_, err = activitytest.ExecuteIn[PartitionsSummary](env, l.LandPartitions, PartitionsInput{Topic: topic, Date: day, Ranges: plan.Ranges[:1]})
 		require.NoError(t, err)
 		require.NotEmpty(t, beats)
 		require.EqualValues(t, 4, beats[0], "the SDK sends the first at once and later ones from time to time")

@@ -21,7 +21,7 @@ const nearEnd = 10 * time.Second
 // at the current end of the topic, and the plan is partial. A date that ends within 10 s is awaited.
 // The Temporal server's clock decides, as it does for Schedules; the worker's may be off. The ranges
 // start after the objects that have already landed. For a partition without records of the date it
-// writes the object of length 0 that proves it, so that an empty range needs no LandPartition.
+// writes the object of length 0 that proves it, so that an empty range needs no LandPartitions.
 //
 // It fails without a retry if the topic does not exist, if the date has not begun, or if Kafka's
 // retention has deleted offsets that are left to land.
@@ -67,6 +67,7 @@ func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error
 	if plan.Ranges, err = l.rangesLeft(ctx, plan, landed, partitions, starts, ends); err != nil {
 		return Plan{}, err
 	}
+	plan.Groups = group(plan.Ranges)
 	return plan, l.proveEmpty(ctx, plan, landed)
 }
 

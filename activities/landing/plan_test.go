@@ -26,7 +26,8 @@ func TestPlan(t *testing.T) {
 		l.broker.produce(topic, 1, at(day, 1), "{}")
 		plan, err := l.plan(day)
 		require.NoError(t, err)
-		require.Equal(t, Plan{Topic: topic, Date: day, Until: day.End(), Ranges: []Range{{0, 1, 3}, {1, 0, 1}}}, plan)
+		ranges := []Range{{0, 1, 3}, {1, 0, 1}}
+		require.Equal(t, Plan{Topic: topic, Date: day, Until: day.End(), Ranges: ranges, Groups: [][]Range{ranges}}, plan)
 		require.Equal(t, []string{"boundaries/u.pin/2022-10-17.json", "boundaries/u.pin/2022-10-18.json"}, l.bucket.Keys("boundaries/"))
 		body, err := l.bucket.Get(context.Background(), "boundaries/u.pin/2022-10-18.json")
 		require.NoError(t, err)

@@ -7,13 +7,7 @@ import (
 )
 
 // Offsets counts the offsets that are left to land. Not every offset has a record.
-func (p Plan) Offsets() int64 {
-	sum := int64(0)
-	for _, r := range p.Ranges {
-		sum += r.End - r.Start
-	}
-	return sum
-}
+func (p Plan) Offsets() int64 { return offsets(p.Ranges) }
 
 // PlanInput selects what to plan.
 type PlanInput struct {
@@ -32,30 +26,42 @@ type Range struct {
 // Empty reports whether there is nothing to land.
 func (r Range) Empty() bool { return r.Start >= r.End }
 
+func offsets(ranges []Range) (sum int64) {
+	for _, r := range ranges {
+		sum += r.End - r.Start
+	}
+	return sum
+}
+
 // Plan is what is left to land of a topic for a date: a range for each partition.
 type Plan struct {
 	Topic  string     `json:"topic"`
 	Date   dates.Date `json:"date"`
 	Ranges []Range    `json:"ranges"`
+	// Groups are the ranges that are not empty, as activities land them: small ones together, so
+	// that a topic of many small partitions is one activity.
+	Groups [][]Range `json:"groups,omitempty"`
 	// Partial reports whether the date was not over at Until, where the ranges end. A later plan
 	// continues there.
 	Partial bool      `json:"partial"`
 	Until   time.Time `json:"until"`
 }
 
-// PartitionInput selects the range to land.
-type PartitionInput struct {
-	Topic string     `json:"topic"`
-	Date  dates.Date `json:"date"`
-	Range Range      `json:"range"`
+// PartitionsInput selects the ranges to land, each of another partition.
+type PartitionsInput struct {
+	Topic  string     `json:"topic"`
+	Date   dates.Date `json:"date"`
+	Ranges []Range    `json:"ranges"`
 }
 
-// PartitionSummary counts what the objects of one partition hold. Bytes is the size of the objects.
-type PartitionSummary struct {
-	Partition int   `json:"partition"`
-	Objects   int   `json:"objects"`
-	Records   int64 `json:"records"`
-	Bytes     int64 `json:"bytes"`
+// Offsets counts the offsets of the ranges. Not every offset has a record.
+func (in PartitionsInput) Offsets() int64 { return offsets(in.Ranges) }
+
+// PartitionsSummary counts what the objects of the ranges hold. Bytes is the size of the objects.
+type PartitionsSummary struct {
+	Objects int   `json:"objects"`
+	Records int64 `json:"records"`
+	Bytes   int64 `json:"bytes"`
 }
 
 // ManifestInput holds the plan, all of whose ranges have landed.

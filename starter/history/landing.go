@@ -10,8 +10,8 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 )
 
-// landPartition is the activity that lands one partition, by its name in history.
-const landPartition = "LandPartition"
+// landPartitions is the activity that lands partitions, by its name in history.
+const landPartitions = "LandPartitions"
 
 // Landing is the progress of landing a run's records, in offsets.
 type Landing struct{ Done, Total int64 }
@@ -19,8 +19,8 @@ type Landing struct{ Done, Total int64 }
 // landingOf reads the progress from a run's history: the ranges to land, those that are landed and,
 // for the others, their heartbeats.
 func landingOf(ctx context.Context, conn *temporal.Connection, id, runID string) (Landing, error) {
-	ranges := map[string]landing.Range{} // by activity id
-	scheduled := map[int64]string{}      // event id → activity id
+	offsets := map[string]int64{}   // by activity id
+	scheduled := map[int64]string{} // event id → activity id
 	var progress Landing
 	events := conn.GetWorkflowHistory(ctx, id, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
@@ -28,17 +28,17 @@ func landingOf(ctx context.Context, conn *temporal.Connection, id, runID string)
 		if err != nil {
 			return Landing{}, err
 		}
-		if attributes := event.GetActivityTaskScheduledEventAttributes(); attributes.GetActivityType().GetName() == landPartition {
-			var in landing.PartitionInput
+		if attributes := event.GetActivityTaskScheduledEventAttributes(); attributes.GetActivityType().GetName() == landPartitions {
+			var in landing.PartitionsInput
 			if err := converter.GetDefaultDataConverter().FromPayloads(attributes.GetInput(), &in); err != nil {
 				return Landing{}, err
 			}
-			ranges[attributes.GetActivityId()] = in.Range
+			offsets[attributes.GetActivityId()] = in.Offsets()
 			scheduled[event.GetEventId()] = attributes.GetActivityId()
-			progress.Total += in.Range.End - in.Range.Start
+			progress.Total += in.Offsets()
 		}
 		if id, ok := scheduled[event.GetActivityTaskCompletedEventAttributes().GetScheduledEventId()]; ok {
-			progress.Done += ranges[id].End - ranges[id].Start
+			progress.Done += offsets[id]
 		}
 	}
 	description, err := conn.DescribeWorkflowExecution(ctx, id, runID)
@@ -46,10 +46,10 @@ func landingOf(ctx context.Context, conn *temporal.Connection, id, runID string)
 		return Landing{}, err
 	}
 	for _, pending := range description.GetPendingActivities() {
-		var next int64
-		r, ok := ranges[pending.GetActivityId()]
-		if ok && converter.GetDefaultDataConverter().FromPayloads(pending.GetHeartbeatDetails(), &next) == nil && next > r.Start {
-			progress.Done += next - r.Start
+		var done int64
+		all, ok := offsets[pending.GetActivityId()]
+		if ok && converter.GetDefaultDataConverter().FromPayloads(pending.GetHeartbeatDetails(), &done) == nil {
+			progress.Done += min(done, all)
 		}
 	}
 	return progress, nil

@@ -44,7 +44,7 @@ func TestLanding(t *testing.T) {
 	t.Parallel()
 	t.Run("counts_offsets_of_all_partitions", func(t *testing.T) {
 		t.Parallel()
-		event := func(id int64, activity string, in landing.PartitionInput) *historypb.HistoryEvent {
+		event := func(id int64, activity string, in landing.PartitionsInput) *historypb.HistoryEvent {
 			payloads, err := converter.GetDefaultDataConverter().ToPayloads(in)
 			require.NoError(t, err)
 			return &historypb.HistoryEvent{EventId: id, Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
@@ -52,14 +52,14 @@ func TestLanding(t *testing.T) {
 					ActivityId: string(rune('0' + id)), ActivityType: &commonpb.ActivityType{Name: activity}, Input: payloads,
 				}}}
 		}
-		heartbeat, err := converter.GetDefaultDataConverter().ToPayloads(int64(1300))
+		heartbeat, err := converter.GetDefaultDataConverter().ToPayloads(int64(300))
 		require.NoError(t, err)
 		conn := &temporal.Connection{Client: &landingRun{
 			history: []*historypb.HistoryEvent{
-				event(5, "PlanLanding", landing.PartitionInput{}),
-				event(6, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 0, Start: 100, End: 600}}),
-				event(7, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 1, Start: 1000, End: 2000}}),
-				event(8, "LandPartition", landing.PartitionInput{Range: landing.Range{Partition: 2, Start: 0, End: 50}}),
+				event(5, "PlanLanding", landing.PartitionsInput{}),
+				event(6, "LandPartitions", landing.PartitionsInput{Ranges: []landing.Range{{Partition: 0, Start: 100, End: 600}}}),
+				event(7, "LandPartitions", landing.PartitionsInput{Ranges: []landing.Range{{Partition: 1, Start: 1000, End: 1600}, {Partition: 3, Start: 2000, End: 2400}}}),
+				event(8, "LandPartitions", landing.PartitionsInput{Ranges: []landing.Range{{Partition: 2, Start: 0, End: 50}}}),
 				{EventId: 9, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
 					ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: 6}}},
 			},

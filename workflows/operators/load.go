@@ -63,7 +63,7 @@ func (l Load) ReportsStart() {}
 
 func (l Load) describe() string { return "notebook " + l.Notebook }
 
-// land lands one topic: the plan, then all partitions that have records, then the manifest.
+// land lands one topic: the plan, then the partitions that have records, then the manifest.
 func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, error) {
 	var planned landing.Plan
 	in := landing.PlanInput{Topic: topic, Date: try.Date}
@@ -71,13 +71,15 @@ func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, er
 		return run.Outcome{}, err
 	}
 	var landings []workflow.Future
-	for _, r := range planned.Ranges {
-		if r.Empty() {
-			continue
+	for _, ranges := range planned.Groups {
+		in := landing.PartitionsInput{Topic: planned.Topic, Date: try.Date, Ranges: ranges}
+		summary := try.Summary("land %d offsets of %s in %d partitions", in.Offsets(), topic, len(ranges))
+		if len(ranges) == 1 {
+			r := ranges[0]
+			summary = try.Summary("land %s partition %d, offsets %d to %d", topic, r.Partition, r.Start, r.End)
 		}
-		in := landing.PartitionInput{Topic: planned.Topic, Date: try.Date, Range: r}
-		summary := try.Summary("land %s partition %d, offsets %d to %d", topic, r.Partition, r.Start, r.End)
-		landings = append(landings, workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.LandPolicy, summary), steps.LandPartition, in))
+		land := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.LandPolicy, summary), steps.LandPartitions, in)
+		landings = append(landings, land)
 	}
 	var errs []error
 	for _, l := range landings {

@@ -15,7 +15,7 @@ import (
 // Names of the activities as the worker registers them: names of methods in package activities.
 const (
 	PlanLanding    = "PlanLanding"
-	LandPartition  = "LandPartition"
+	LandPartitions = "LandPartitions"
 	WriteManifest  = "WriteManifest"
 	StartNotebook  = "StartNotebook"
 	WaitNotebook   = "WaitNotebook"
@@ -61,7 +61,7 @@ var (
 		ScheduleToCloseTimeout: 30 * time.Minute,
 		RetryPolicy:            &backoff,
 	}
-	// LandPolicy lands a partition. The activity heartbeats with every request. An attempt
+	// LandPolicy lands partitions. The activity heartbeats with every request. An attempt
 	// continues after the objects that have landed, so that even a partition that takes days lands
 	// in the end.
 	LandPolicy = workflow.ActivityOptions{

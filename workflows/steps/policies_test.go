@@ -15,7 +15,7 @@ import (
 func TestPolicies(t *testing.T) {
 	t.Run("every_activity_name_is_a_method", func(t *testing.T) {
 		for name, owner := range map[string]any{
-			PlanLanding: &landing.Activities{}, LandPartition: &landing.Activities{}, WriteManifest: &landing.Activities{},
+			PlanLanding: &landing.Activities{}, LandPartitions: &landing.Activities{}, WriteManifest: &landing.Activities{},
 			StartNotebook: &activities.Notebooks{}, WaitNotebook: &activities.Notebooks{}, CancelNotebook: &activities.Notebooks{},
 			ReadLedger: &activities.Ledger{}, WriteLedger: &activities.Ledger{},
 			SendToPools: &activities.Pools{}, RunInPool: &activities.Pools{}, AnswerRequest: &activities.Pools{}, FindClosed: &activities.Pools{}, FindRequests: &activities.Pools{},

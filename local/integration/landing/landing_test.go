@@ -64,8 +64,8 @@ func requireFinal(t *testing.T, err error, kind string, words ...string) {
 func land(t *testing.T, landings *landing.Activities, date dates.Date) landing.ManifestSummary {
 	t.Helper()
 	plan := persist[landing.Plan](t, landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: date})
-	for _, r := range plan.Ranges {
-		persist[landing.PartitionSummary](t, landings.LandPartition, landing.PartitionInput{Topic: plan.Topic, Date: date, Range: r})
+	for _, ranges := range plan.Groups {
+		persist[landing.PartitionsSummary](t, landings.LandPartitions, landing.PartitionsInput{Topic: plan.Topic, Date: date, Ranges: ranges})
 	}
 	return persist[landing.ManifestSummary](t, landings.WriteManifest, landing.ManifestInput{Plan: plan})
 }
@@ -176,7 +176,7 @@ func TestLanding(t *testing.T) {
 		plan, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
 		require.NoError(t, err)
 		deleteBefore(t, producer, 6)
-		_, err = execute[landing.PartitionSummary](landings.LandPartition, landing.PartitionInput{Topic: plan.Topic, Date: day, Range: plan.Ranges[0]})
+		_, err = execute[landing.PartitionsSummary](landings.LandPartitions, landing.PartitionsInput{Topic: plan.Topic, Date: day, Ranges: plan.Ranges[:1]})
 		requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
 		_, err = execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
 		requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
@@ -214,8 +214,8 @@ func BenchmarkLanding(b *testing.B) {
 	date := day
 	for b.Loop() {
 		landings := &landing.Activities{Kafka: reader, Objects: bucket, UserID: "u", Group: run.DefaultDeployment.ConsumerGroup()}
-		landed, err := execute[landing.PartitionSummary](landings.LandPartition, landing.PartitionInput{
-			Topic: topic, Date: date, Range: landing.Range{End: records},
+		landed, err := execute[landing.PartitionsSummary](landings.LandPartitions, landing.PartitionsInput{
+			Topic: topic, Date: date, Ranges: []landing.Range{{End: records}},
 		})
 		require.NoError(b, err)
 		require.EqualValues(b, records, landed.Records)
