@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"sync"
+
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/pinflow/pinflow/internal/dag"
@@ -21,7 +23,7 @@ type Registry interface {
 // Pools workflow move on to the current build with their next task: a range lives for as long as its
 // backfill, and the pools serve the runs of all builds.
 func Register(registry Registry, catalog dag.Catalog, codec operators.Codec) {
-	w := Workflows{Catalog: catalog, Operators: codec}
+	w := Workflows{Catalog: catalog, Operators: codec, tables: &sync.Map{}}
 	registry.RegisterWorkflowWithOptions(w.Run, workflow.RegisterOptions{Name: run.RunWorkflow, VersioningBehavior: workflow.VersioningBehaviorPinned})
 	registry.RegisterWorkflowWithOptions(w.Range, workflow.RegisterOptions{Name: run.RangeWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	p := pools.Workflow{Operators: codec}
@@ -33,4 +35,6 @@ func Register(registry Registry, catalog dag.Catalog, codec operators.Codec) {
 type Workflows struct {
 	Catalog   dag.Catalog
 	Operators operators.Codec
+
+	tables *sync.Map // *readTable by its JSON
 }

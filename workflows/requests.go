@@ -166,27 +166,23 @@ func (r *dagRun) openRequests() []run.OpenRequest {
 	return all
 }
 
-// listenForStarts shows the tasks as running whose work has started. A report to this run before it
-// was reset names another run id: Temporal delivers it again, although that work has been
-// cancelled.
-func (r *dagRun) listenForStarts(ctx workflow.Context) {
-	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		for {
-			var started run.WorkStarted
-			workflow.GetSignalChannel(ctx, run.StartedSignal).Receive(ctx, &started)
-			for _, open := range r.requests {
-				if open.RunID != started.RunID || open.Task != started.Task || open.Try != started.Try {
-					continue
-				}
-				if started.Obstacle != "" {
-					r.wait(ctx, open.task, "a worker that can do it: "+started.Obstacle)
-					continue
-				}
-				open.Started, open.try.Granted = true, started.Started
-				open.task.Link, open.task.JobRunID = started.Link, started.JobRunID
-				r.set(ctx, open.task, run.Running, "")
+// receiveStarted shows the tasks as running whose work has started, for all reports that have come.
+// A report to this run before it was reset names another run id: Temporal delivers it again,
+// although that work has been cancelled.
+func (r *dagRun) receiveStarted(ctx workflow.Context, reports workflow.ReceiveChannel) {
+	var started run.WorkStarted
+	for ; reports.ReceiveAsync(&started); started = (run.WorkStarted{}) {
+		for _, open := range r.requests {
+			if open.RunID != started.RunID || open.Task != started.Task || open.Try != started.Try {
+				continue
 			}
+			if started.Obstacle != "" {
+				r.wait(ctx, open.task, "a worker that can do it: "+started.Obstacle)
+				continue
+			}
+			open.Started, open.try.Granted = true, started.Started
+			open.task.Link, open.task.JobRunID = started.Link, started.JobRunID
+			r.set(ctx, open.task, run.Running, "")
 		}
-	})
+	}
 }

@@ -20,7 +20,7 @@ import (
 // dagRun is a running DAG. Its coroutines share it without locks: the workflow runs one at a time.
 type dagRun struct {
 	operators operators.Codec
-	table     table
+	table     *readTable
 	dag       dag.DAG
 	in        run.Input // with the defaults of the DAG
 	asked     run.Input // without them: what the ledger keeps for a rerun
@@ -81,17 +81,13 @@ func (w Workflows) newRun(ctx workflow.Context, in run.Input) (*dagRun, error) {
 	if t.Invalid != "" {
 		return nil, errors.New(t.Invalid)
 	}
-	d, err := t.dag(w.Operators)
-	if err != nil {
-		panic(err)
-	}
 	in.Hold = in.Hold || t.Hold
 	in.RunTimeout = cmp.Or(in.RunTimeout, t.RunTimeout)
 	r := &dagRun{
-		operators: w.Operators, table: t, dag: d, in: in, info: workflow.GetInfo(ctx), started: workflow.Now(ctx),
+		operators: w.Operators, table: t, dag: t.dag, in: in, info: workflow.GetInfo(ctx), started: workflow.Now(ctx),
 		decisions: map[string]run.Decision{}, interrupts: map[string]workflow.CancelFunc{},
 	}
-	for _, t := range d {
+	for _, t := range t.dag {
 		task := newTask(t)
 		r.tasks = append(r.tasks, &task)
 	}
@@ -101,7 +97,6 @@ func (w Workflows) newRun(ctx workflow.Context, in run.Input) (*dagRun, error) {
 // listen sets the handlers of queries and updates. Validators reject an update that is not
 // possible; the error names what is.
 func (r *dagRun) listen(ctx workflow.Context) error {
-	r.listenForStarts(ctx)
 	return errors.Join(
 		workflow.SetQueryHandler(ctx, run.StatusQuery, func() (run.Status, error) { return r.status(), nil }),
 		workflow.SetQueryHandler(ctx, run.RequestsQuery, func() ([]run.OpenRequest, error) { return r.openRequests(), nil }),
@@ -126,9 +121,10 @@ func (r *dagRun) withRunTimeout(ctx workflow.Context) (workflow.Context, workflo
 }
 
 // interpret starts tasks as their trigger rules hold, until all are final. It passes over the DAG
-// once for each task that becomes final.
+// once for each task that becomes final, and shows meanwhile which work in pools has started.
 func (r *dagRun) interpret(ctx workflow.Context) {
 	background, _ := workflow.NewDisconnectedContext(ctx) // a cancelled run also waits for its tasks
+	reports := workflow.GetSignalChannel(background, run.StartedSignal)
 	r.interpreting = true
 	defer func() { r.interpreting = false }()
 	for {
@@ -140,7 +136,8 @@ func (r *dagRun) interpret(ctx workflow.Context) {
 		r.changed = false
 		// Await fails only if the condition panics or the context is cancelled; this context never
 		// is.
-		_ = workflow.Await(background, func() bool { return r.changed })
+		_ = workflow.Await(background, func() bool { return r.changed || reports.Len() > 0 })
+		r.receiveStarted(ctx, reports)
 	}
 }
 

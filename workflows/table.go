@@ -33,8 +33,10 @@ type taskRow struct {
 
 // recordTable returns the table of the run from its history, which it enters first if the run is
 // new.
-func (w Workflows) recordTable(ctx workflow.Context, in run.Input) (table, error) {
-	var t table
+//
+// Runs with the same table share it, so that a worker with a thousand open runs has it once.
+func (w Workflows) recordTable(ctx workflow.Context, in run.Input) (*readTable, error) {
+	var recorded json.RawMessage
 	now := workflow.Now(ctx)
 	err := workflow.SideEffectWithOptions(ctx, workflow.SideEffectOptions{Summary: "the DAG of the run"}, func(workflow.Context) any {
 		today, err := w.table(in, now)
@@ -42,8 +44,28 @@ func (w Workflows) recordTable(ctx workflow.Context, in run.Input) (table, error
 			return table{Invalid: err.Error()}
 		}
 		return today
-	}).Get(&t)
-	return t, err
+	}).Get(&recorded)
+	if err != nil {
+		return nil, err
+	}
+	if known, ok := w.tables.Load(string(recorded)); ok {
+		return known.(*readTable), nil
+	}
+	read := &readTable{}
+	if err := json.Unmarshal(recorded, &read.table); err != nil || read.Invalid != "" {
+		return read, err
+	}
+	if read.dag, err = read.rows(w.Operators); err != nil {
+		return nil, err
+	}
+	w.tables.Store(string(recorded), read)
+	return read, nil
+}
+
+// readTable is a table with its operators. Runs share it and do not change it.
+type readTable struct {
+	table
+	dag dag.DAG
 }
 
 // table returns the table of this build for a run with that input, or what is wrong with the input.
@@ -70,8 +92,8 @@ func (w Workflows) table(in run.Input, now time.Time) (table, error) {
 	return t, nil
 }
 
-// dag returns the rows with their operators. It fails if this build lacks one of them.
-func (t table) dag(codec operators.Codec) (dag.DAG, error) {
+// rows returns the rows with their operators. It fails if this build lacks one of them.
+func (t table) rows(codec operators.Codec) (dag.DAG, error) {
 	d := make(dag.DAG, len(t.Tasks))
 	for i, row := range t.Tasks {
 		op, err := codec.Decode(row.Do)

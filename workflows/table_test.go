@@ -42,7 +42,7 @@ func TestTable(t *testing.T) {
 	t.Run("gives_back_the_dag_that_was_recorded", func(t *testing.T) {
 		var again table
 		require.NoError(t, json.Unmarshal(recorded(t), &again))
-		rows, err := again.dag(operators.Default)
+		rows, err := again.rows(operators.Default)
 		require.NoError(t, err)
 		require.Equal(t, pooledPipeline().DAG, rows)
 		for _, pool := range pooledPipeline().Pools {
@@ -69,7 +69,7 @@ func TestTable(t *testing.T) {
 			require.NoError(t, err)
 			var again table
 			require.NoError(t, json.Unmarshal(body, &again))
-			rows, err := again.dag(operators.Default)
+			rows, err := again.rows(operators.Default)
 			require.NoError(t, err)
 			want := task
 			want.Do = op

@@ -122,7 +122,7 @@ func playRange(t *testing.T, w *window, in run.RangeInput, prepare ...func(*test
 	in.DAG = testDAG
 	env := workflowstest.NewEnv()
 	env.RegisterWorkflowWithOptions(w.run, workflow.RegisterOptions{Name: run.RunWorkflow})
-	env.RegisterWorkflowWithOptions(Workflows{catalog(daily()), keeping{}}.Range, workflow.RegisterOptions{Name: run.RangeWorkflow})
+	env.RegisterWorkflowWithOptions(Workflows{Catalog: catalog(daily()), Operators: keeping{}}.Range, workflow.RegisterOptions{Name: run.RangeWorkflow})
 	for _, f := range prepare {
 		f(env)
 	}
