@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"go.temporal.io/sdk/activity"
 
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // CancelNotebook cancels a Databricks run and waits until it has ended. A run that has already
@@ -27,7 +29,7 @@ func (n *Notebooks) CancelNotebook(ctx context.Context, in CancelNotebookInput) 
 		return err
 	}
 	for _, run := range active {
-		if run.date != in.Start.Date {
+		if run.dates.From != in.Start.Date {
 			continue
 		}
 		status, err := n.getRun(ctx, run.RunId)
@@ -53,7 +55,7 @@ func (n *Notebooks) cancelAndWait(ctx context.Context, runID int64, page string)
 	return nil
 }
 
-// cancelOthers cancels the active runs of the same DAG, task and date but its own, and waits until
+// cancelOthers cancels the active runs of the same DAG, task and dates but its own, and waits until
 // they have ended: a terminated workflow has left them, or one that was reset. If the task has the
 // only slot of its pool, the same holds for the runs of other dates, except those that the Pools
 // workflow has at work.
@@ -63,14 +65,14 @@ func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own
 		return err
 	}
 	for _, run := range active {
-		if run.date != in.Date && (!in.Alone || slices.Contains(in.Beside, run.date)) {
+		if slices.Contains(in.Beside, run.dates.From) || !in.Alone && !run.dates.Overlap(in.Dates()) {
 			continue
 		}
 		status, err := n.getRun(ctx, run.RunId)
 		if err != nil {
 			return databricksError(ctx, fmt.Sprintf("get active run %d", run.RunId), err)
 		}
-		if hasKey(status, own.Tasks[0].TaskKey) {
+		if hasKey(status, own.Tasks[0].TaskKey) || !in.Alone && !handles(status, in.Dates()) {
 			continue
 		}
 		activity.GetLogger(ctx).Warn("cancelling an active run of the same task that no workflow waits for", "run", run.RunId, "name", run.RunName)
@@ -81,10 +83,22 @@ func (n *Notebooks) cancelOthers(ctx context.Context, in StartNotebookInput, own
 	return nil
 }
 
-// activeRun is an active run of a task, with its logical date.
+// handles reports whether a run handles one of the dates. The name of a run has only the first and
+// the last of its dates.
+func handles(status *jobs.Run, any []dates.Date) bool {
+	if len(status.Tasks) == 0 || status.Tasks[0].NotebookTask == nil {
+		return true
+	}
+	list, ok := status.Tasks[0].NotebookTask.BaseParameters[logicalDates]
+	return !ok || slices.ContainsFunc(strings.Split(list, ","), func(date string) bool {
+		return slices.Contains(any, dates.Date(date))
+	})
+}
+
+// activeRun is an active run of a task, with its logical dates.
 type activeRun struct {
 	jobs.BaseRun
-	date dates.Date
+	dates run.DateSpan
 }
 
 // runsOfTask returns the active runs of a task, of all dates.
@@ -94,9 +108,9 @@ func (n *Notebooks) runsOfTask(ctx context.Context, in StartNotebookInput) ([]ac
 		return nil, err
 	}
 	var active []activeRun
-	for _, run := range all {
-		if date, ok := n.Deployment.DateOfJobRun(run.RunName, in.DAG, in.Task); ok {
-			active = append(active, activeRun{run, date})
+	for _, job := range all {
+		if span, ok := n.Deployment.DatesOfJobRun(job.RunName, in.DAG, in.Task); ok {
+			active = append(active, activeRun{job, span})
 		}
 	}
 	return active, nil

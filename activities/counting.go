@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,9 +20,10 @@ type Warehouse interface {
 
 // CountRowsInput selects what to count after a notebook.
 type CountRowsInput struct {
-	Date dates.Date `json:"date"`
-	// Cleans is the kind of record that the notebook cleans: the date's rows of <kind>,
-	// <kind>_quarantine and raw are counted.
+	// Dates are the dates that the notebook handled.
+	Dates []dates.Date `json:"dates"`
+	// Cleans is the kind of record that the notebook cleans: the rows of <kind>, <kind>_quarantine
+	// and raw are counted for each date.
 	Cleans string `json:"cleans,omitempty"`
 	// Rebuilds holds the tables that the notebook replaces: all their rows are counted.
 	Rebuilds []string `json:"rebuilds,omitempty"`
@@ -30,11 +32,18 @@ type CountRowsInput struct {
 // RowCounts holds the numbers of rows that a notebook left.
 type RowCounts struct {
 	// Counted is false if the worker has no SQL warehouse.
-	Counted     bool            `json:"counted"`
-	Rows        int64           `json:"rows,omitempty"`
-	Records     int64           `json:"records,omitempty"`
-	Quarantined int64           `json:"quarantined,omitempty"`
-	Tables      []run.TableRows `json:"tables,omitempty"`
+	Counted bool `json:"counted"`
+	// Dates holds the counts of each date, in the order of the input.
+	Dates []DateCounts `json:"dates,omitempty"`
+	// Tables holds the counts of the tables that the notebook replaces.
+	Tables []run.TableRows `json:"tables,omitempty"`
+}
+
+// DateCounts holds the numbers of rows of one date. Rows includes those of the replaced tables.
+type DateCounts struct {
+	Rows        int64 `json:"rows,omitempty"`
+	Records     int64 `json:"records,omitempty"`
+	Quarantined int64 `json:"quarantined,omitempty"`
 }
 
 // Counting counts rows on a SQL warehouse.
@@ -53,53 +62,70 @@ func (c *Counting) CountRows(ctx context.Context, in CountRowsInput) (RowCounts,
 	if err != nil {
 		return RowCounts{}, databricksError(ctx, "count rows on the SQL warehouse", err)
 	}
-	counts := RowCounts{Counted: true}
+	counts := RowCounts{Counted: true, Dates: make([]DateCounts, len(in.Dates))}
+	var rebuilt int64
 	for _, row := range rows {
-		name, n, err := countRow(row)
-		switch {
-		case err != nil:
+		name, date, n, err := countRow(row)
+		if err != nil {
 			return RowCounts{}, err
-		case in.Cleans != "" && name == in.Cleans:
-			counts.Rows = n
-		case in.Cleans != "" && name == "raw":
-			counts.Records = n
-		case in.Cleans != "" && name == quarantine(in.Cleans):
-			counts.Quarantined = n
-		default:
-			counts.Tables = append(counts.Tables, run.TableRows{Table: name, Rows: n})
-			counts.Rows += n
 		}
+		if date == "" {
+			counts.Tables = append(counts.Tables, run.TableRows{Table: name, Rows: n})
+			rebuilt += n
+			continue
+		}
+		at := slices.Index(in.Dates, date)
+		if at < 0 {
+			return RowCounts{}, fmt.Errorf("count rows of %s: the SQL warehouse returned date %q, which was not asked for", name, date)
+		}
+		switch of := &counts.Dates[at]; name {
+		case in.Cleans:
+			of.Rows = n
+		case "raw":
+			of.Records = n
+		case quarantine(in.Cleans):
+			of.Quarantined = n
+		}
+	}
+	for i := range counts.Dates {
+		counts.Dates[i].Rows += rebuilt
 	}
 	return counts, nil
 }
 
 func quarantine(kind string) string { return kind + "_quarantine" }
 
-// statement returns one row for each table, in the order of the input.
+// statement returns one row for each table and date that has rows, in the order of the input.
 func (c *Counting) statement(in CountRowsInput) string {
 	var parts []string
-	count := func(table, where string) {
-		parts = append(parts, fmt.Sprintf("SELECT %d AS place, '%s' AS name, count(*) AS n FROM %s%s", len(parts), table, c.Warehouse.Name(table), where))
+	count := func(table, date, where string) {
+		parts = append(parts, fmt.Sprintf("SELECT %d AS place, '%s' AS name, %s AS counted_date, count(*) AS n FROM %s%s",
+			len(parts), table, date, c.Warehouse.Name(table), where))
 	}
 	if in.Cleans != "" {
-		date := fmt.Sprintf(" WHERE logical_date = DATE'%s'", in.Date)
-		topic := fmt.Sprintf("%s AND topic = '%s.%s'", date, strings.ReplaceAll(c.UserID, "'", `\'`), in.Cleans)
-		count(in.Cleans, date)
-		count(quarantine(in.Cleans), topic)
-		count("raw", topic)
+		days := make([]string, len(in.Dates))
+		for i, date := range in.Dates {
+			days[i] = fmt.Sprintf("DATE'%s'", date)
+		}
+		dates := " WHERE logical_date IN (" + strings.Join(days, ", ") + ")"
+		topic := fmt.Sprintf("%s AND topic = '%s.%s'", dates, strings.ReplaceAll(c.UserID, "'", `\'`), in.Cleans)
+		const day, each = "CAST(logical_date AS STRING)", " GROUP BY logical_date"
+		count(in.Cleans, day, dates+each)
+		count(quarantine(in.Cleans), day, topic+each)
+		count("raw", day, topic+each)
 	}
 	for _, table := range in.Rebuilds {
-		count(table, "")
+		count(table, "''", "")
 	}
-	return "SELECT name, n FROM (" + strings.Join(parts, " UNION ALL ") + ") AS counts ORDER BY place"
+	return "SELECT name, counted_date, n FROM (" + strings.Join(parts, " UNION ALL ") + ") AS counts ORDER BY place"
 }
 
-func countRow(row []string) (name string, n int64, err error) {
-	if len(row) != 2 {
-		return "", 0, fmt.Errorf("count rows: the SQL warehouse returned %d columns, want a name and a number", len(row))
+func countRow(row []string) (name string, date dates.Date, n int64, err error) {
+	if len(row) != 3 {
+		return "", "", 0, fmt.Errorf("count rows: the SQL warehouse returned %d columns, want a name, a date and a number", len(row))
 	}
-	if n, err = strconv.ParseInt(row[1], 10, 64); err != nil {
-		return "", 0, fmt.Errorf("count rows of %s: %w", row[0], err)
+	if n, err = strconv.ParseInt(row[2], 10, 64); err != nil {
+		return "", "", 0, fmt.Errorf("count rows of %s: %w", row[0], err)
 	}
-	return row[0], n, nil
+	return row[0], dates.Date(row[1]), n, nil
 }

@@ -6,12 +6,14 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/listing"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"go.temporal.io/sdk/activity"
 
+	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/pause"
 	"github.com/pinflow/pinflow/internal/run"
@@ -125,12 +127,17 @@ func (n *Notebooks) hash(ctx context.Context, path string) (hash string) {
 // return the runs of before the reset, which have not seen what happened since. If the run itself
 // executes the activity, its own run id counts: a reset executes the activity again with the input
 // of before.
+//
+// Tries that go together are all part of it: another group of dates is another run.
 func (n *Notebooks) runToken(info activity.Info, in StartNotebookInput) string {
 	runID := in.RunID
 	if info.WorkflowExecution.ID == in.WorkflowID {
 		runID = info.WorkflowExecution.RunID
 	}
 	identity := fmt.Sprintf("%q %q %q %q %q %d", n.Deployment, info.Namespace, in.WorkflowID, runID, in.Task, in.Try)
+	for _, other := range in.Others {
+		identity += fmt.Sprintf(" %q %q %d", other.WorkflowID, other.RunID, other.Try)
+	}
 	sum := sha256.Sum256([]byte(identity))
 	return hex.EncodeToString(sum[:])
 }
@@ -144,18 +151,30 @@ func (n *Notebooks) submission(in StartNotebookInput, where Compute, token strin
 		"invalid_followers": n.InvalidFollowers,
 	}
 	maps.Copy(params, in.Params)
-	params["logical_date"] = string(in.Date) // no parameter makes a run write another date
+	// No parameter makes a run write another date.
+	params["logical_date"], params[logicalDates] = string(in.Date), joinDates(in.Dates())
 	task := jobs.SubmitTask{
 		TaskKey:      taskKey(in, token),
 		NotebookTask: &jobs.NotebookTask{NotebookPath: n.Folder + "/" + in.Notebook, BaseParameters: params, Source: jobs.SourceWorkspace},
 	}
 	where.place(&task)
 	return jobs.SubmitRun{
-		RunName:          n.Deployment.JobRunName(in.DAG, in.Date, in.Task, in.Try),
+		RunName:          n.Deployment.GroupJobRunName(in.DAG, in.Dates(), in.Task, in.Try),
 		IdempotencyToken: token,
 		Queue:            &jobs.QueueSettings{Enabled: true}, // at the limit of the workspace the run waits; otherwise it would be skipped
 		Tasks:            []jobs.SubmitTask{task},
 	}
+}
+
+// logicalDates is the parameter with the dates that a run handles, separated by commas.
+const logicalDates = "logical_dates"
+
+func joinDates(all []dates.Date) string {
+	texts := make([]string, len(all))
+	for i, date := range all {
+		texts[i] = string(date)
+	}
+	return strings.Join(texts, ",")
 }
 
 // cancelRun cancels a run and waits until it has ended. It returns a nil run if that takes longer

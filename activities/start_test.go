@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,7 +50,8 @@ func TestStart(t *testing.T) {
 		require.Len(t, submitted.Tasks, 1)
 		require.Equal(t, "clean_pin-"+submitted.IdempotencyToken[:16], submitted.Tasks[0].TaskKey)
 		require.Equal(t, &jobs.NotebookTask{NotebookPath: "/Shared/pinflow/clean_pin", Source: jobs.SourceWorkspace, BaseParameters: map[string]string{
-			"schema": "main.pinterest", "raw_path": "s3://pinflow/pinflow", "user_id": "u", "logical_date": "2022-10-18", "invalid_followers": "null",
+			"schema": "main.pinterest", "raw_path": "s3://pinflow/pinflow", "user_id": "u", "invalid_followers": "null",
+			"logical_date": "2022-10-18", "logical_dates": "2022-10-18",
 		}}, submitted.Tasks[0].NotebookTask)
 	})
 
@@ -149,6 +151,58 @@ func TestStart(t *testing.T) {
 		_, err := start(n, in)
 		require.NoError(t, err)
 		require.ElementsMatch(t, []int64{1, 3}, workspace.cancelled)
+	})
+
+	// Dates that go together are one Databricks run. Its name has the first and the last, its parameters
+	// have all.
+	t.Run("runs_a_notebook_once_for_several_dates", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		workspace.script = []jobs.RunState{running}
+		group := cleanPin
+		group.Others = []TryIdentity{{day.Add(1), "w1", "r1", 1}, {day.Add(4), "w4", "r4", 2}}
+		_, err := start(n, group)
+		require.NoError(t, err)
+		_, err = start(n, group)
+		require.NoError(t, err)
+		require.Len(t, workspace.runs, 1)
+		require.Equal(t, "pinflow pinterest-daily 2022-10-18..2022-10-22 clean_pin try 1", workspace.submitted[0].RunName)
+		require.Equal(t, "2022-10-18,2022-10-19,2022-10-22", workspace.submitted[0].Tasks[0].NotebookTask.BaseParameters["logical_dates"])
+
+		for name, change := range map[string]func(*StartNotebookInput){
+			"fewer dates":    func(in *StartNotebookInput) { in.Others = in.Others[:1] },
+			"a reset run":    func(in *StartNotebookInput) { in.Others = slices.Clone(in.Others); in.Others[0].RunID = "r9" },
+			"another try":    func(in *StartNotebookInput) { in.Others = slices.Clone(in.Others); in.Others[1].Try = 3 },
+			"only the first": func(in *StartNotebookInput) { in.Others = nil },
+		} {
+			in := group
+			change(&in)
+			before := len(workspace.runs)
+			_, err := start(n, in)
+			require.NoError(t, err)
+			require.Len(t, workspace.runs, before+1, name)
+			require.Len(t, workspace.cancelled, before, "%s: the run of before is left over", name)
+		}
+	})
+
+	t.Run("a_group_in_a_pool_of_several_slots_leaves_the_runs_of_dates_that_it_does_not_have", func(t *testing.T) {
+		n, workspace, _ := newNotebooks()
+		workspace.script = []jobs.RunState{running}
+		group := cleanPin
+		group.Others = []TryIdentity{{day.Add(2), "w2", "r2", 1}}
+		_, err := start(n, group)
+		require.NoError(t, err)
+		for _, days := range []int{1, 3} { // between its dates, and after them
+			other := cleanPin
+			other.Date, other.WorkflowID = day.Add(days), "other"
+			_, err = start(n, other)
+			require.NoError(t, err)
+		}
+		require.Empty(t, workspace.cancelled)
+		again := cleanPin
+		again.Date, again.WorkflowID = day.Add(2), "w2"
+		_, err = start(n, again)
+		require.NoError(t, err)
+		require.Equal(t, []int64{1}, workspace.cancelled)
 	})
 
 	// The other date has started since this one asked which are at work beside it.

@@ -18,7 +18,11 @@ func LogFields(value any) []any {
 	case landing.ManifestInput:
 		return []any{"topic", v.Plan.Topic}
 	case StartNotebookInput:
-		return []any{"notebook", v.Notebook}
+		fields := []any{"notebook", v.Notebook}
+		if len(v.Others) > 0 {
+			fields = append(fields, "logical_dates", joinDates(v.Dates()))
+		}
+		return fields
 	case WaitNotebookInput:
 		return []any{"run", v.Run.RunID}
 	case run.Request:
@@ -32,7 +36,13 @@ func LogFields(value any) []any {
 	case NotebookRun:
 		return []any{"run", v.RunID, "link", v.Link}
 	case RowCounts:
-		return []any{"rows", v.Rows, "records", v.Records, "quarantined", v.Quarantined}
+		sum := DateCounts{}
+		for _, date := range v.Dates {
+			sum.Rows += date.Rows
+			sum.Records += date.Records
+			sum.Quarantined += date.Quarantined
+		}
+		return []any{"rows", sum.Rows, "records", sum.Records, "quarantined", sum.Quarantined}
 	}
 	return nil
 }

@@ -26,6 +26,26 @@ type StartNotebookInput struct {
 	// dates are then left over, except those of the dates in Beside, and are cancelled first.
 	Alone  bool         `json:"alone,omitempty"`
 	Beside []dates.Date `json:"beside,omitempty"`
+	// Others are the tries of other dates that go together with this one, in the order of their dates,
+	// which are later.
+	Others []TryIdentity `json:"others,omitempty"`
+}
+
+// TryIdentity names a try of a task by the run of its date.
+type TryIdentity struct {
+	Date       dates.Date `json:"date"`
+	WorkflowID string     `json:"workflowId"`
+	RunID      string     `json:"runId"`
+	Try        int        `json:"try"`
+}
+
+// Dates returns all dates that the notebook handles, in their order.
+func (in StartNotebookInput) Dates() []dates.Date {
+	all := []dates.Date{in.Date}
+	for _, other := range in.Others {
+		all = append(all, other.Date)
+	}
+	return all
 }
 
 // CancelNotebookInput selects the Databricks run to cancel. Without an id it is the run that the

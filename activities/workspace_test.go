@@ -30,6 +30,7 @@ type workspace struct {
 
 type fakeRun struct {
 	name, key string
+	notebook  *jobs.NotebookTask
 	states    []jobs.RunState
 }
 
@@ -66,7 +67,7 @@ func (w *workspace) Submit(ctx context.Context, run jobs.SubmitRun) (int64, erro
 		if len(states) == 0 {
 			states = []jobs.RunState{ended(jobs.RunResultStateSuccess)}
 		}
-		w.runs[id] = &fakeRun{name: run.RunName, key: run.Tasks[0].TaskKey, states: states}
+		w.runs[id] = &fakeRun{name: run.RunName, key: run.Tasks[0].TaskKey, notebook: run.Tasks[0].NotebookTask, states: states}
 	}
 	if w.lost != nil {
 		return 0, w.lost("submit")
@@ -95,7 +96,7 @@ func (w *workspace) GetRun(_ context.Context, id int64) (*jobs.Run, error) {
 	}
 	return &jobs.Run{
 		RunId: id, RunName: run.name, RunPageUrl: fmt.Sprintf("https://workspace/run/%d", id), State: &state, RunDuration: 1500,
-		Tasks: []jobs.RunTask{{RunId: 1000 + id, TaskKey: run.key, State: &state}},
+		Tasks: []jobs.RunTask{{RunId: 1000 + id, TaskKey: run.key, State: &state, NotebookTask: run.notebook}},
 	}, nil
 }
 

@@ -65,7 +65,7 @@ func TestBackfill(t *testing.T) {
 		w.backfills(tenDays(10, 0, 0))
 		code, stdout, stderr := w.starter(t, backfillLine("--parallel", "4", "--reprocess", "failed", "--param", "invalid_followers=null")...)
 		require.Zero(t, code, stderr)
-		require.Equal(t, []any{run.RangeInput{DAG: pipeline, From: "2022-10-01", To: "2022-10-10", Parallel: 4,
+		require.Equal(t, []any{run.RangeInput{DAG: pipeline, From: "2022-10-01", To: "2022-10-10", Parallel: 4, Batch: 64,
 			Reprocess: run.ReprocessFailed, OnFailure: "continue", Trigger: run.Backfill, TriggeredBy: "ann@desk",
 			Params: map[string]string{"invalid_followers": "null"}}}, w.temporal.started)
 		require.Contains(t, stdout, "10 dates")
@@ -76,10 +76,10 @@ func TestBackfill(t *testing.T) {
 		t.Parallel()
 		w := newWorld()
 		w.backfills(tenDays(10, 0, 0))
-		code, _, stderr := w.starter(t, backfillLine("--task-from", "clean_geo", "--backwards", "--on-failure", "max=3", "--hold", "--ignore-past", "--run-timeout", "6h", "--tag", "repair")...)
+		code, _, stderr := w.starter(t, backfillLine("--task-from", "clean_geo", "--backwards", "--batch", "8", "--on-failure", "max=3", "--hold", "--ignore-past", "--run-timeout", "6h", "--tag", "repair")...)
 		require.Zero(t, code, stderr)
 		require.Equal(t, []any{run.RangeInput{
-			DAG: pipeline, From: "2022-10-01", To: "2022-10-10", Parallel: 1, Reprocess: run.ReprocessAll, Backwards: true, OnFailure: "max=3",
+			DAG: pipeline, From: "2022-10-01", To: "2022-10-10", Parallel: 1, Batch: 8, Reprocess: run.ReprocessAll, Backwards: true, OnFailure: "max=3",
 			Trigger: run.Backfill, Params: map[string]string{}, Hold: true, RerunTasks: dag.Tasks{"clean_geo", "query"}, IgnorePast: true, RunTimeout: 6 * time.Hour,
 			TriggeredBy: "ann@desk", Tags: []string{"repair"},
 		}}, w.temporal.started, "tasks that run again mean dates that run again")
@@ -88,11 +88,11 @@ func TestBackfill(t *testing.T) {
 	t.Run("reports_all_mistakes_at_once", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld()
-		code, _, stderr := w.starter(t, "backfill", "--from", "2022-10-05", "--to", "2022-10-01", "--parallel", "0", "--reprocess", "some", "--on-failure", "max=0",
+		code, _, stderr := w.starter(t, "backfill", "--from", "2022-10-05", "--to", "2022-10-01", "--parallel", "0", "--batch", "501", "--reprocess", "some", "--on-failure", "max=0",
 			"--task-from", "cleen", "--tag", "a b", "--run-timeout", "-1h")
 		require.Equal(t, exit.Usage, code)
 		for _, want := range []string{
-			"--from 2022-10-05 comes after --to 2022-10-01", "--parallel 0", `--reprocess "some"`, `--on-failure "max=0"`, `--task-from: no task "cleen"`, `--tag "a b"`, "--run-timeout -1h0m0s",
+			"--from 2022-10-05 comes after --to 2022-10-01", "--parallel 0", "--batch 501: want 1 to 500", `--reprocess "some"`, `--on-failure "max=0"`, `--task-from: no task "cleen"`, `--tag "a b"`, "--run-timeout -1h0m0s",
 		} {
 			require.Contains(t, stderr, want)
 		}

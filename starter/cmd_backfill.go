@@ -19,6 +19,7 @@ type backfillOptions struct {
 	drop      flags.Drop
 	from, to  string
 	parallel  int
+	batch     int
 	reprocess string
 	onFailure string
 	taskFrom  []string
@@ -33,6 +34,8 @@ func (a *app) backfillCommand() *cobra.Command {
 		Use:   "backfill --from date --to date",
 		Short: "Run the DAG for many logical dates",
 		Long: "Backfill runs the logical dates from --from to --to, both included, at most --parallel of them at a time.\n\n" +
+			"Dates that wait for the same notebook go together in one Databricks run, --batch of them at most; if it fails, they are split, so that a date that cannot\n" +
+			"succeed fails alone.\n\n" +
 			"Dates that have run are skipped unless --reprocess says otherwise; dates that were seen only in part run in any case. The backfill continues\n" +
 			"without this command, and has a lower priority than the daily run. When dates fail, --on-failure continue runs all others, stop starts no more,\n" +
 			"and max=N stops after N failures. With --task-from each date keeps the parameters, tags, hold and run timeout that it ran with. The subcommands show backfills, and pause, resume, widen or cancel them.",
@@ -53,6 +56,7 @@ func (a *app) backfillCommand() *cobra.Command {
 	f.StringVar(&o.from, "from", "", "first `date`, YYYY-MM-DD")
 	f.StringVar(&o.to, "to", "", "last `date`, YYYY-MM-DD")
 	f.IntVar(&o.parallel, "parallel", 1, "number of `dates` that run at a time")
+	f.IntVar(&o.batch, "batch", run.DefaultBatch, "number of `dates` that one Databricks run handles at most; 1 runs each date alone")
 	f.BoolVar(&o.wait, "wait", false, "wait for the end; exit code 1 if a date failed or was cancelled")
 	f.BoolVar(&o.backwards, "backwards", false, "latest date first")
 	f.StringVar(&o.onFailure, "on-failure", string(run.ContinueOnFailure), "`action` when dates fail: continue, stop or max=N")
@@ -69,7 +73,8 @@ func (a *app) backfillCommand() *cobra.Command {
 // input returns the range that the command line asks for, or all mistakes in it.
 func (o backfillOptions) input(a *app, c *cobra.Command) (run.RangeInput, error) {
 	in := run.RangeInput{
-		DAG: a.dag.Name, Parallel: o.parallel, Trigger: run.Backfill, Backwards: o.backwards, TriggeredBy: a.operator(), Tags: o.Tags,
+		DAG: a.dag.Name, Parallel: o.parallel, Batch: o.batch, Trigger: run.Backfill,
+		Backwards: o.backwards, TriggeredBy: a.operator(), Tags: o.Tags,
 		Hold: o.Hold, IgnorePast: o.IgnorePast, RunTimeout: o.Timeout,
 	}
 	usage := func(flag string, err error) error {
@@ -78,7 +83,7 @@ func (o backfillOptions) input(a *app, c *cobra.Command) (run.RangeInput, error)
 		}
 		return nil
 	}
-	var errs [8]error
+	var errs [9]error
 	if o.from == "" || o.to == "" {
 		errs[0] = exit.Usagef("a backfill needs --from and --to")
 	} else {
@@ -94,7 +99,7 @@ func (o backfillOptions) input(a *app, c *cobra.Command) (run.RangeInput, error)
 	errs[3] = usage("", err)
 	in.OnFailure, err = run.ParseOnFailure(o.onFailure)
 	errs[4] = usage("", err)
-	errs[5] = usage("", run.CheckParallel(o.parallel))
+	errs[5], errs[8] = usage("", run.CheckParallel(o.parallel)), usage("", run.CheckBatch(o.batch))
 	if len(o.taskFrom) > 0 {
 		in.RerunTasks, err = a.dag.DAG.From(o.taskFrom...)
 		errs[6] = usage("task-from: ", err)
@@ -119,7 +124,7 @@ func (a *app) backfill(c *cobra.Command, o backfillOptions) error {
 			}
 			return a.print(c, decisions, func() {
 				a.view.Decisions(decisions)
-				a.view.Width(in.Parallel, a.catalog)
+				a.view.Width(in, a.catalog)
 			})
 		}
 		started, err := a.control.StartBackfill(ctx, conn, in, o.wait)
@@ -144,6 +149,6 @@ func (a *app) printBackfillStarted(c *cobra.Command, conn *temporal.Connection, 
 	}{started.GetID(), started.GetRunID(), count, link}, func() {
 		a.Say("Started a backfill of %s, %s to %s. Follow it with `%s`, or at\n%s", term.Count(int64(count), "date"), in.From, in.To,
 			a.history.Command("backfill show "+started.GetID()), link)
-		a.view.Width(in.Parallel, a.catalog)
+		a.view.Width(in, a.catalog)
 	})
 }

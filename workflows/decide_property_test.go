@@ -78,7 +78,7 @@ func (d *databricks) mock(env *testsuite.TestWorkflowEnvironment) {
 		d.end(in.Run.RunID)
 		return nil
 	}).AfterFn(within(3 * time.Minute)).Maybe()
-	env.OnActivity(steps.CountRows, mock.Anything, mock.Anything).Return(activities.RowCounts{Counted: true}, nil).Maybe()
+	env.OnActivity(steps.CountRows, mock.Anything, mock.Anything).Return(activities.RowCounts{Counted: true, Dates: make([]activities.DateCounts, 1)}, nil).Maybe()
 }
 
 // TestDecisionProperty sends random decisions at random times to a run of notebooks that fail at

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/search"
@@ -24,9 +25,14 @@ import (
 // counts is what the warehouse counts, once.
 func counts(answer activities.RowCounts, err error) func(*testsuite.TestWorkflowEnvironment) {
 	return func(env *testsuite.TestWorkflowEnvironment) {
-		env.OnActivity(steps.CountRows, mock.Anything, activities.CountRowsInput{Date: someDay, Cleans: "pin"}).Return(
+		env.OnActivity(steps.CountRows, mock.Anything, activities.CountRowsInput{Dates: []dates.Date{someDay}, Cleans: "pin"}).Return(
 			func(context.Context, activities.CountRowsInput) (activities.RowCounts, error) { return answer, err }).Once()
 	}
+}
+
+// counted is what the warehouse counts of a date.
+func counted(of activities.DateCounts) activities.RowCounts {
+	return activities.RowCounts{Counted: true, Dates: []activities.DateCounts{of}}
 }
 
 // lander is a function that lands a topic.
@@ -41,7 +47,7 @@ func cleaning(expect dag.Expect) dag.DAG {
 func TestExpect(t *testing.T) {
 	t.Run("a_broken_expectation_fails_the_task_without_another_try", func(t *testing.T) {
 		l := newLake()
-		p := play(t, cleaning(dag.Expect{MaxQuarantined: 5}), run.Input{}, l.mockNotebooks, counts(activities.RowCounts{Counted: true, Rows: 90, Records: 100, Quarantined: 10}, nil))
+		p := play(t, cleaning(dag.Expect{MaxQuarantined: 5}), run.Input{}, l.mockNotebooks, counts(counted(activities.DateCounts{Rows: 90, Records: 100, Quarantined: 10}), nil))
 		require.ErrorContains(t, p.err, "the outcome is not as expected: 10 of 100 records quarantined, 10.0 %, expected at most 5 %")
 		require.Equal(t, []int{1}, l.starts("clean_pin"))
 		require.EqualValues(t, 90, p.task("clean_pin").Rows, "the counts are kept")
@@ -52,7 +58,7 @@ func TestExpect(t *testing.T) {
 		l := newLake()
 		var rejected []string
 		p := play(t, cleaning(dag.Expect{MinRows: 91, Hold: true}), run.Input{}, l.mockNotebooks,
-			counts(activities.RowCounts{Counted: true, Rows: 90}, nil),
+			counts(counted(activities.DateCounts{Rows: 90}), nil),
 			func(env *testsuite.TestWorkflowEnvironment) {
 				env.RegisterDelayedCallback(func() {
 					decide(env, run.Decision{Task: "clean_pin", Choice: run.SucceedTask, By: "ann", Reason: "a holiday"}, &rejected)
@@ -65,7 +71,7 @@ func TestExpect(t *testing.T) {
 
 	t.Run("a_warning_fails_nothing", func(t *testing.T) {
 		l := newLake()
-		p := play(t, cleaning(dag.Expect{WarnQuarantined: 50}), run.Input{}, l.mockNotebooks, counts(activities.RowCounts{Counted: true, Records: 5, Quarantined: 5}, nil))
+		p := play(t, cleaning(dag.Expect{WarnQuarantined: 50}), run.Input{}, l.mockNotebooks, counts(counted(activities.DateCounts{Records: 5, Quarantined: 5}), nil))
 		require.NoError(t, p.err)
 		require.Equal(t, run.Success, p.entry.State)
 		require.Equal(t, []string{"clean_pin: 5 of 5 records quarantined, 100.0 %, more than 50 %"}, p.entry.Warnings)
@@ -73,7 +79,7 @@ func TestExpect(t *testing.T) {
 		require.Equal(t, []string{"5 of 5 records quarantined, 100.0 %, more than 50 %"}, p.task("clean_pin").Warnings)
 		require.True(t, p.task("clean_pin").Counted, "it counted 0 rows")
 
-		p = play(t, cleaning(dag.Expect{WarnQuarantined: 50}), run.Input{}, l.mockNotebooks, counts(activities.RowCounts{Counted: true, Rows: 5, Records: 5}, nil))
+		p = play(t, cleaning(dag.Expect{WarnQuarantined: 50}), run.Input{}, l.mockNotebooks, counts(counted(activities.DateCounts{Rows: 5, Records: 5}), nil))
 		require.Empty(t, p.entry.Warnings)
 		require.False(t, p.entry.Warned())
 	})

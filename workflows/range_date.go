@@ -83,7 +83,7 @@ func (r *rangeRun) runOnce(ctx workflow.Context, f *run.InFlight, decision ledge
 // start if a run of the date is running, or has ended in a way that the decision does not allow to
 // repeat.
 func (r *rangeRun) runChild(ctx workflow.Context, f *run.InFlight, decision ledger.Decision) (end dateEnd, rejected bool) {
-	in := r.in.RunInput(f.Date)
+	in := r.in.RunInput(f.Date, r.Parallel)
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, launch.ChildOptions(deployment(ctx), in, decision)), run.RunWorkflow, in)
 	var started workflow.Execution
 	var result run.Result

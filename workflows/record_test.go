@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -234,8 +235,9 @@ func (r *recorder) wait(ctx context.Context, in activities.WaitNotebookInput) (a
 	return activities.NotebookResult{Link: in.Run.Link}, r.fate(task)
 }
 
-func (r *recorder) count(context.Context, activities.CountRowsInput) (activities.RowCounts, error) {
-	return activities.RowCounts{Counted: true, Rows: 9, Records: 10, Quarantined: 1}, nil
+func (r *recorder) count(_ context.Context, in activities.CountRowsInput) (activities.RowCounts, error) {
+	of := activities.DateCounts{Rows: 9, Records: 10, Quarantined: 1}
+	return activities.RowCounts{Counted: true, Dates: slices.Repeat([]activities.DateCounts{of}, len(in.Dates))}, nil
 }
 
 func (r *recorder) cancel(_ context.Context, in activities.CancelNotebookInput) error {

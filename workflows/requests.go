@@ -93,7 +93,28 @@ func (r *dagRun) request(ctx workflow.Context, t dag.Task, s *run.Task, instance
 		Requested: workflow.Now(ctx), WorkflowID: instance.WorkflowID, RunID: instance.RunID, DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Try: s.Tries,
 		ActivityID: fmt.Sprintf("%s-try-%d", t.ID, s.Tries), Pool: t.Pool, Slots: slots, Priority: r.priority(),
 		Operator: op, Params: r.in.Params, Prepared: instance.Prepared, Timeout: l.Timeout, Worked: l.Worked, Counts: l.Counts,
+		Together: r.together(t), Bytes: r.landedBytes(),
 	}, nil
+}
+
+// together returns how many dates may go together with this one for a task. After a failure of a
+// group, half of it goes together.
+func (r *dagRun) together(t dag.Task) int {
+	if _, ok := t.Do.(operators.Grouper); !ok || !t.Do.Effects().Together {
+		return 0
+	}
+	if half, failed := r.halves[t.ID]; failed {
+		return half
+	}
+	return r.in.Together
+}
+
+// landedBytes returns the size of what the run has landed.
+func (r *dagRun) landedBytes() (sum int64) {
+	for _, s := range r.tasks {
+		sum += s.Bytes
+	}
+	return sum
 }
 
 func (r *dagRun) priority() int { return launch.Priority(r.in.Trigger).PriorityKey }
@@ -180,8 +201,8 @@ func (r *dagRun) receiveStarted(ctx workflow.Context, reports workflow.ReceiveCh
 				r.wait(ctx, open.task, "a worker that can do it: "+started.Obstacle)
 				continue
 			}
-			open.Started, open.try.Granted = true, started.Started
-			open.task.Link, open.task.JobRunID = started.Link, started.JobRunID
+			open.Started, open.JobRunID, open.try.Granted = true, started.JobRunID, started.Started
+			open.task.Link, open.task.JobRunID, open.task.Together = started.Link, started.JobRunID, started.Together
 			r.set(ctx, open.task, run.Running, "")
 		}
 	}

@@ -41,6 +41,7 @@ type dagRun struct {
 	announced  map[string]string // pools of the tasks that are announced and not requested yet; by task
 
 	interpreting bool                           // tasks take decisions
+	halves       map[string]int                 // how many dates go together after a group failed; by task
 	decisions    map[string]run.Decision        // until they are carried out; by task
 	interrupts   map[string]workflow.CancelFunc // of the work in progress that a decision ends; by task
 }
@@ -85,7 +86,7 @@ func (w Workflows) newRun(ctx workflow.Context, in run.Input) (*dagRun, error) {
 	in.RunTimeout = cmp.Or(in.RunTimeout, t.RunTimeout)
 	r := &dagRun{
 		operators: w.Operators, table: t, dag: t.dag, in: in, info: workflow.GetInfo(ctx), started: workflow.Now(ctx),
-		decisions: map[string]run.Decision{}, interrupts: map[string]workflow.CancelFunc{},
+		halves: map[string]int{}, decisions: map[string]run.Decision{}, interrupts: map[string]workflow.CancelFunc{},
 	}
 	for _, t := range t.dag {
 		task := newTask(t)

@@ -36,7 +36,12 @@ func (r *dagRun) runTask(ctx workflow.Context, t dag.Task, s *run.Task) {
 			return
 		case errors.Is(err, errRetry):
 			allowed = s.Tries + t.MaxTries() // as after Airflow's clear
+			delete(r.halves, s.ID)
 		case errors.As(err, new(*decidedError)), errors.Is(err, operators.ErrSkip), ctx.Err() != nil:
+		case r.split(s, err):
+			allowed++ // the task has not failed alone yet
+			r.set(ctx, s, run.UpForRetry, failure.Reason(err))
+			err = nil
 		case failure.Type(err) == failure.Expectation:
 			err = r.hold(ctx, s, err, r.in.Hold || t.Expect.Hold)
 		case s.Tries < allowed:
@@ -49,6 +54,30 @@ func (r *dagRun) runTask(ctx workflow.Context, t dag.Task, s *run.Task) {
 		}
 	}
 	r.fail(ctx, s, err)
+}
+
+// togetherError is the error of work that was done for several dates.
+type togetherError struct {
+	error
+	dates int
+}
+
+func (e *togetherError) Unwrap() error { return e.error }
+
+// split reports whether the next try is to go together with half as many dates as the last one,
+// which failed. It starts at once: after a few steps the date that cannot succeed fails alone, and
+// the others have succeeded. What fails for every date alike is not split.
+func (r *dagRun) split(s *run.Task, err error) bool {
+	var failed *togetherError
+	if !errors.As(err, &failed) {
+		return false
+	}
+	switch failure.Type(err) {
+	case failure.NotebookConflict, failure.Missing, failure.Settings, failure.AccessDenied:
+		return false
+	}
+	r.halves[s.ID] = failed.dates / 2
+	return true
 }
 
 // fail gives a task without a successful try its final state.
@@ -92,7 +121,7 @@ func (r *dagRun) try(ctx workflow.Context, t dag.Task, s *run.Task) error {
 	default:
 		try.State, try.Error = run.Failed, failure.Cut(failure.OneLine(errors.New(failure.Reason(err))), maxTryError)
 	}
-	try.Ended, try.Link, try.JobRunID = workflow.Now(ctx), s.Link, s.JobRunID
+	try.Ended, try.Link, try.JobRunID, try.Together = workflow.Now(ctx), s.Link, s.JobRunID, s.Together
 	s.History, s.Trying = append(s.History, *try), nil
 	return err
 }
@@ -104,7 +133,7 @@ func (r *dagRun) operate(ctx workflow.Context, t dag.Task, s *run.Task, record *
 	try := operators.TaskInstance{
 		DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Number: s.Tries, WorkflowID: id.ID, RunID: id.RunID, Params: r.in.Params,
 		Report: func(out run.Outcome) {
-			s.Link, s.JobRunID = out.Link, out.JobRunID
+			s.Link, s.JobRunID, s.Together = out.Link, out.JobRunID, out.Together
 			r.show(ctx)
 		},
 	}
@@ -124,6 +153,9 @@ func (r *dagRun) operate(ctx workflow.Context, t dag.Task, s *run.Task, record *
 	out := done.Outcome
 	if err == nil || out.Link != "" {
 		s.Outcome = out // otherwise the outcome of Prepare is all that is known
+	}
+	if err != nil && len(out.Together) > 1 {
+		return &togetherError{err, len(out.Together)}
 	}
 	if err != nil {
 		return err

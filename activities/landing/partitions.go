@@ -79,4 +79,3 @@ func first(errs []error) (first error) {
 	}
 	return first
 }
-

@@ -184,15 +184,25 @@ func (c Catalog) PoolsOf(d DAG) []Pool {
 }
 
 // Width returns how many tasks of a DAG can work at a time over all its runs: the slots of its
-// pools. ok is false if a task is in no pool, so that nothing limits it.
-func (c Catalog) Width(d DAG) (width int, ok bool) {
+// pools, those of tasks that do several dates at once counted so many times. ok is false if a task
+// is in no pool, so that nothing limits it.
+func (c Catalog) Width(d DAG, batch int) (width int, ok bool) {
 	if slices.ContainsFunc(d, func(t Task) bool { return t.Pool == "" }) {
 		return 0, false
 	}
 	for _, p := range c.PoolsOf(d) {
+		if d.GoesTogether(p.Name) {
+			width += p.Slots * batch
+			continue
+		}
 		width += p.Slots
 	}
 	return width, true
+}
+
+// GoesTogether reports whether all tasks of a pool can do the work of several dates at once.
+func (d DAG) GoesTogether(pool string) bool {
+	return !slices.ContainsFunc(d, func(t Task) bool { return t.Pool == pool && !t.Do.Effects().Together })
 }
 
 // Slots returns how many slots the pool with that name has; 0 if there is none.

@@ -73,11 +73,14 @@ func TestParams(t *testing.T) {
 }
 
 func TestWidth(t *testing.T) {
-	load, clean := Task{ID: "load", Pool: "load"}, Task{ID: "clean", Pool: "clean", After: Tasks{"load"}}
+	load, clean := Task{ID: "load", Pool: "load", Do: does{}}, Task{ID: "clean", Pool: "clean", After: Tasks{"load"}, Do: does{}}
 	c := Catalog{Pools: []Pool{{Name: "load", Slots: 1}, {Name: "clean", Slots: 3}, {Name: "other", Slots: 9}}}
-	width, ok := c.Width(DAG{load, clean, {ID: "check", Pool: "clean", After: Tasks{"clean"}}})
+	width, ok := c.Width(DAG{load, clean, {ID: "check", Pool: "clean", After: Tasks{"clean"}, Do: does{}}}, 64)
 	require.True(t, ok)
 	require.Equal(t, 4, width, "tasks of a pool share its slots")
-	_, ok = c.Width(DAG{load, clean, {ID: "report", After: Tasks{"clean"}}})
+	load.Do = does{Together: true}
+	width, _ = c.Width(DAG{load, clean}, 64)
+	require.Equal(t, 67, width, "a task that does several dates at once takes one slot for all of them")
+	_, ok = c.Width(DAG{load, clean, {ID: "report", After: Tasks{"clean"}}}, 64)
 	require.False(t, ok, "a task without a pool has no limit")
 }

@@ -58,6 +58,8 @@ type Effects struct {
 	Cleans string
 	// Rebuilds holds the tables that the task replaces: their rows can be counted.
 	Rebuilds []string
+	// Together reports whether the task can do the work of several dates at once.
+	Together bool
 }
 
 // Tasks holds the ids of tasks.

@@ -20,6 +20,14 @@ func CheckDate(name string, date dates.Date, now time.Time) error {
 	return nil
 }
 
+// CheckBatch returns an error if that many dates cannot go together in one Databricks run.
+func CheckBatch(batch int) error {
+	if batch < 1 || batch > MaxBatch {
+		return fmt.Errorf("batch %d: want 1 to %d", batch, MaxBatch)
+	}
+	return nil
+}
+
 // CheckParallel returns an error if a range cannot run that many dates at a time.
 func CheckParallel(parallel int) error {
 	if parallel < 1 || parallel > MaxParallel {

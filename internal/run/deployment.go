@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,35 +70,57 @@ func (d Deployment) ScheduledRangeID(dag string, fired time.Time) string {
 
 // JobRunName returns the name of the Databricks run of one try of a task.
 func (d Deployment) JobRunName(dag string, date dates.Date, task string, try int) string {
-	return fmt.Sprintf("%s%d", d.JobRunNamePrefix(dag, date, task), try)
+	return d.GroupJobRunName(dag, []dates.Date{date}, task, try)
 }
 
-// JobRunNamePrefix returns what the names of all Databricks runs of a date's task begin with, and
-// those of no other date, task or deployment: none of the parts has a blank.
-func (d Deployment) JobRunNamePrefix(dag string, date dates.Date, task string) string {
-	return fmt.Sprintf("%s %s %s %s try ", d, dag, date, task)
+// GroupJobRunName returns the name of a Databricks run that does one task for all of the dates,
+// which are sorted: the first and the last are in it.
+func (d Deployment) GroupJobRunName(dag string, days []dates.Date, task string, try int) string {
+	span := DateSpan{From: days[0], To: days[len(days)-1]}
+	return fmt.Sprintf("%s %s %s %s try %d", d, dag, span, task, try)
 }
 
-// DateOfJobRun returns the logical date in the name of a Databricks run. ok is false if it is not a
-// run of that task in this deployment.
-func (d Deployment) DateOfJobRun(name, dag, task string) (date dates.Date, ok bool) {
-	fields := strings.Fields(name)
-	if len(fields) != 6 {
-		return "", false
+// DateSpan is the first and the last of the dates of a Databricks run.
+type DateSpan struct{ From, To dates.Date }
+
+// String returns the date, or the first and the last as in 2022-10-01..2022-10-18.
+func (s DateSpan) String() string {
+	if s.From == s.To {
+		return string(s.From)
 	}
-	date = dates.Date(fields[2])
-	return date, strings.HasPrefix(name, d.JobRunNamePrefix(dag, date, task))
+	return string(s.From) + ".." + string(s.To)
+}
+
+// Overlap reports whether one of the dates lies in the span.
+func (s DateSpan) Overlap(days []dates.Date) bool {
+	return slices.ContainsFunc(days, func(date dates.Date) bool { return s.From <= date && date <= s.To })
+}
+
+// DatesOfJobRun returns the logical dates in the name of a Databricks run. ok is false if it is not
+// a run of that task in this deployment.
+func (d Deployment) DatesOfJobRun(name, dag, task string) (span DateSpan, ok bool) {
+	span, of, ok := d.parseJobRun(name, dag)
+	return span, ok && of == task
 }
 
 // TaskOfJobRun returns the task in the name of a Databricks run. ok is false if it is not a run of
-// that DAG and date in this deployment.
+// that DAG and of that date alone in this deployment.
 func (d Deployment) TaskOfJobRun(name, dag string, date dates.Date) (task string, ok bool) {
+	span, task, ok := d.parseJobRun(name, dag)
+	return task, ok && span == DateSpan{From: date, To: date}
+}
+
+// parseJobRun returns what is in the name of a Databricks run. None of the parts has a blank.
+func (d Deployment) parseJobRun(name, dag string) (span DateSpan, task string, ok bool) {
 	fields := strings.Fields(name)
-	if len(fields) != 6 {
-		return "", false
+	if len(fields) != 6 || fields[0] != string(d) || fields[1] != dag || fields[4] != "try" {
+		return DateSpan{}, "", false
 	}
-	task = fields[3]
-	return task, strings.HasPrefix(name, d.JobRunNamePrefix(dag, date, task))
+	from, to, several := strings.Cut(fields[2], "..")
+	if !several {
+		to = from
+	}
+	return DateSpan{From: dates.Date(from), To: dates.Date(to)}, fields[3], true
 }
 
 // ConsumerGroup returns the Kafka consumer group whose offsets show how far topics have landed.

@@ -61,13 +61,21 @@ func TestDeployment(t *testing.T) {
 			}
 			a, b := draw(), draw()
 			name := b.deployment.JobRunName(b.dag, b.date, b.id, rapid.IntRange(1, 11).Draw(t, "try"))
-			require.Equal(t, a == b, strings.HasPrefix(name, a.deployment.JobRunNamePrefix(a.dag, a.date, a.id)), "%+v and %s", a, name)
-			date, ok := a.deployment.DateOfJobRun(name, a.dag, a.id)
+			span, ok := a.deployment.DatesOfJobRun(name, a.dag, a.id)
 			require.Equal(t, a.deployment == b.deployment && a.dag == b.dag && a.id == b.id, ok)
-			require.True(t, !ok || date == b.date)
+			require.True(t, !ok || span == DateSpan{b.date, b.date})
 			id, ok := a.deployment.TaskOfJobRun(name, a.dag, a.date)
 			require.Equal(t, a.deployment == b.deployment && a.dag == b.dag && a.date == b.date, ok)
 			require.True(t, !ok || id == b.id)
+
+			days := []dates.Date{b.date, b.date.Add(rapid.IntRange(1, 3).Draw(t, "days"))}
+			name = b.deployment.GroupJobRunName(b.dag, days, b.id, 1)
+			span, ok = a.deployment.DatesOfJobRun(name, a.dag, a.id)
+			require.Equal(t, a.deployment == b.deployment && a.dag == b.dag && a.id == b.id, ok)
+			require.True(t, !ok || span == DateSpan{days[0], days[1]})
+			require.Equal(t, ok && days[0] <= a.date && a.date <= days[1], ok && span.Overlap([]dates.Date{a.date}))
+			_, alone := a.deployment.TaskOfJobRun(name, a.dag, a.date)
+			require.False(t, alone, "the run of a group is not that of a date")
 		})
 	})
 }

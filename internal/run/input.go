@@ -23,6 +23,9 @@ type Input struct {
 	Drop Drop `json:"drop,omitzero"`
 	// IgnorePast starts tasks that depend on the past without waiting for it.
 	IgnorePast bool `json:"ignorePast,omitempty"`
+	// Together is how many dates of a backfill may go together in one Databricks run; 0 and 1 are
+	// none but this.
+	Together int `json:"together,omitempty"`
 	// BackfillStart is the first date of the backfill that the run belongs to.
 	BackfillStart dates.Date `json:"backfillStart,omitempty"`
 	// RunTimeout is the longest time that the run may take; zero is the DAG's own limit.

@@ -1,6 +1,10 @@
 package run
 
-import "time"
+import (
+	"time"
+
+	"github.com/pinflow/pinflow/internal/dates"
+)
 
 // Outcome is what a task leaves behind: small facts, never data.
 type Outcome struct {
@@ -22,6 +26,11 @@ type Outcome struct {
 	// hex.
 	Notebook     string `json:"notebook,omitempty"`
 	NotebookHash string `json:"notebookHash,omitempty"`
+	// Together holds all dates that the Databricks run handled, in their order, if it handled more
+	// than that of the task.
+	Together []dates.Date `json:"together,omitempty"`
+	// Bytes is the size of the objects that a task landed.
+	Bytes int64 `json:"bytes,omitempty"`
 	// Until is up to when the task saw the date's data, for a task that reads the source; Partial
 	// reports whether the date was not over then.
 	Until   time.Time `json:"until,omitzero"`

@@ -1,8 +1,10 @@
 package run
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,6 +39,11 @@ type Request struct {
 	// does not count.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	Worked  time.Duration `json:"worked,omitempty"`
+	// Together is how many requests may go together: those that differ only in their dates are then
+	// one piece of work, as a database commits many transactions with one write. 0 and 1 are none
+	// but this. Bytes is the size of what has landed of the date; it limits a group, too.
+	Together int   `json:"together,omitempty"`
+	Bytes    int64 `json:"bytes,omitempty"`
 	// Obstacle is why the work cannot start although a slot is free: this build of the workers does
 	// not know the operator. The Pools workflow sets it.
 	Obstacle string `json:"obstacle,omitempty"`
@@ -49,11 +56,20 @@ func (r Request) Same(other Request) bool {
 	return r.WorkflowID == other.WorkflowID && r.RunID == other.RunID && r.Task == other.Task && r.Try == other.Try
 }
 
+// GoesWith reports whether both requests can be one piece of work. Parameters that differ never go
+// together, nor do priorities: a daily run must not wait for the dates of a backfill.
+func (r Request) GoesWith(other Request) bool {
+	return r.Together > 1 && other.Together > 1 && r.WorkflowID != other.WorkflowID &&
+		r.DAG == other.DAG && r.Task == other.Task && r.Pool == other.Pool && r.Slots == other.Slots && r.Priority == other.Priority &&
+		r.Timeout == other.Timeout && r.Counts == other.Counts && bytes.Equal(r.Operator, other.Operator) && maps.Equal(r.Params, other.Params)
+}
+
 // OpenRequest is a request without an answer yet. It is an answer to RequestsQuery.
 type OpenRequest struct {
 	Request
-	// Started reports whether its work has started.
-	Started bool `json:"started,omitempty"`
+	// Started reports whether its work has started, JobRunID is its Databricks run, if it has one.
+	Started  bool  `json:"started,omitempty"`
+	JobRunID int64 `json:"jobRunId,omitempty"`
 	// Withdrawn reports whether the run has withdrawn it, and waits for the end of its work.
 	Withdrawn bool `json:"withdrawn,omitempty"`
 }
@@ -107,6 +123,12 @@ type Work struct {
 	Withdrawn bool `json:"withdrawn,omitempty"`
 	// Counting reports whether the work itself has ended and its slot is free: rows are counted.
 	Counting bool `json:"counting,omitempty"`
+	// Group is what the requests that go together have in common: the workflow id of the first. It
+	// is empty for a request that is alone.
+	Group string `json:"group,omitempty"`
+	// Answered reports whether a withdrawn request has its answer, while the work continues for the
+	// others of its group.
+	Answered bool `json:"answered,omitempty"`
 }
 
 // WorkStarted is the signal with which the Pools workflow reports to a run that the work of a try
@@ -118,6 +140,8 @@ type WorkStarted struct {
 	Started  time.Time `json:"started"`
 	Link     string    `json:"link,omitempty"`
 	JobRunID int64     `json:"jobRunId,omitempty"`
+	// Together holds all dates of the work, if they are more than one.
+	Together []dates.Date `json:"together,omitempty"`
 	// Obstacle is why the work has not started, although a slot is free.
 	Obstacle string `json:"obstacle,omitempty"`
 }
@@ -149,8 +173,10 @@ type PoolsState struct {
 // Pool is the part of the state that one pool has.
 type Pool struct {
 	Name string `json:"name"`
-	// Slots is that of the latest request; 0 if there is none.
+	// Slots is that of the latest request; 0 if there is none. Taken is how many of them are at
+	// work: requests that go together take one.
 	Slots   int       `json:"slots"`
+	Taken   int       `json:"taken"`
 	Work    []Work    `json:"work,omitempty"`
 	Waiting []Request `json:"waiting,omitempty"`
 	// Announced holds the tasks for which slots are kept.
@@ -167,8 +193,16 @@ type AnnouncedTask struct {
 // Pool returns the part of the state that the pool with that name has.
 func (s PoolsState) Pool(name string) Pool {
 	p := Pool{Name: name}
+	groups := map[string]bool{}
 	for _, w := range s.Work {
-		if w.Pool == name && !w.Counting {
+		if w.Pool != name || w.Counting {
+			continue
+		}
+		group := w.DAG + " " + w.Task + " " + w.Group
+		if w.Group == "" || !groups[group] {
+			p.Taken, groups[group] = p.Taken+1, true
+		}
+		if !w.Answered {
 			p.Work, p.Slots = append(p.Work, w), w.Slots
 		}
 	}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/pinflow/pinflow/internal/dates"
@@ -11,6 +12,16 @@ import (
 // pools.
 const MaxParallel = 500
 
+const (
+	// DefaultBatch is how many dates go together in one Databricks run if nothing else is asked: a
+	// year is then six groups, and a group that fails is split into single dates in six steps.
+	DefaultBatch = 64
+	// MaxBatch is the largest batch. The list of its dates is a parameter of the notebook, and Databricks
+	// takes 10,000 bytes of parameters:
+	// https://docs.databricks.com/api/workspace/jobs/runnow#notebook_params
+	MaxBatch = 500
+)
+
 // RangeInput starts a range: it runs the dates From to To, both included.
 type RangeInput struct {
 	DAG string `json:"dag"`
@@ -19,7 +30,9 @@ type RangeInput struct {
 	From dates.Date `json:"from,omitempty"`
 	To   dates.Date `json:"to,omitempty"`
 	// Parallel is how many dates run at a time; 1 by default.
-	Parallel  int       `json:"parallel,omitempty"`
+	Parallel int `json:"parallel,omitempty"`
+	// Batch is how many dates go together in one Databricks run at most; DefaultBatch by default.
+	Batch     int       `json:"batch,omitempty"`
 	Reprocess Reprocess `json:"reprocess,omitempty"`
 	// Backwards runs the latest date first.
 	Backwards bool      `json:"backwards,omitempty"`
@@ -38,12 +51,23 @@ type RangeInput struct {
 	Carried *RangeProgress `json:"carried,omitempty"`
 }
 
-// RunInput returns the input of the run of a date.
-func (in RangeInput) RunInput(date dates.Date) Input {
+// RunInput returns the input of the run of a date, while so many dates run at a time.
+func (in RangeInput) RunInput(date dates.Date, parallel int) Input {
 	return Input{
-		DAG: in.DAG, Date: date, Trigger: in.Trigger, Params: in.Params, Hold: in.Hold, RerunTasks: in.RerunTasks, Drop: in.Drop,
+		Together: in.together(parallel),
+		DAG:      in.DAG, Date: date, Trigger: in.Trigger, Params: in.Params, Hold: in.Hold, RerunTasks: in.RerunTasks, Drop: in.Drop,
 		IgnorePast: in.IgnorePast, BackfillStart: in.From, RunTimeout: in.RunTimeout, TriggeredBy: in.TriggeredBy, Tags: in.Tags,
 	}
+}
+
+// together returns how many dates can go together: not more than run at a time, so that a group of
+// all of them does not wait for others.
+func (in RangeInput) together(parallel int) int {
+	n := min(cmp.Or(in.Batch, DefaultBatch), parallel, in.From.Days(in.To))
+	if n == 1 {
+		return 0
+	}
+	return n
 }
 
 // RangeResult counts how the dates of a range ended.

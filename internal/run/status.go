@@ -128,6 +128,8 @@ type Try struct {
 	// Link is the page of the Databricks run, JobRunID its id.
 	Link     string `json:"link,omitempty"`
 	JobRunID int64  `json:"jobRunId,omitempty"`
+	// Together holds all dates of that Databricks run, if they are more than one.
+	Together []dates.Date `json:"together,omitempty"`
 	// Error is why the try failed, on one line.
 	Error string `json:"error,omitempty"`
 }

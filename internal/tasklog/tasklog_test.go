@@ -57,7 +57,7 @@ func TestReader(t *testing.T) {
 			start.Key():   "{\"time\":\"2022-10-19T00:00:01Z\",\"msg\":\"a\"}\n{\"time\":\"2022-10-19T00:00:04Z\",\"msg\":\"d\"}\n",
 			waitLog.Key(): "{\"time\":\"2022-10-19T00:00:02Z\",\"msg\":\"b\"}\n{\"time\":\"2022-10-19T00:00:02Z\",\"msg\":\"c\"}\nbroken\n",
 			"logs/pinterest-daily/2022-10-17/r/load/try-1/LandPartitions-5-1.jsonl": "{}\n",
-			"logs/pinterest-daily/2022-10-18/notes.txt":                            "not a log",
+			"logs/pinterest-daily/2022-10-18/notes.txt":                             "not a log",
 		})
 		listed, err := logs.List(t.Context(), "pinterest-daily", "2022-10-18")
 		require.NoError(t, err)

@@ -119,7 +119,7 @@ func (c *Controller) Decisions(ctx context.Context, conn *temporal.Connection, i
 			continue
 		}
 		if decisions[i].Run && len(in.RerunTasks) > 0 && entry != nil {
-			plan, _ := c.PlanRerun(in.RunInput(date), entry.Status) // the plan has the error
+			plan, _ := c.PlanRerun(in.RunInput(date, in.Parallel), entry.Status) // the plan has the error
 			decisions[i].Rerun = &plan
 		}
 	}

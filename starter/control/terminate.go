@@ -261,7 +261,7 @@ var errTime = errors.New("it takes longer than " + endWait.String())
 // Databricks runs.
 func workOf(state run.PoolsState, workflowID string) (tasks []string, started []JobRun) {
 	for _, w := range state.Work {
-		if w.WorkflowID != workflowID || w.Counting {
+		if w.WorkflowID != workflowID || w.Counting || w.Answered {
 			continue
 		}
 		tasks = append(tasks, w.Task)

@@ -102,8 +102,10 @@ type BackfillNow struct {
 
 // PoolNow is a pool. Work is in the order in which it started, Waiting in that in which it will.
 type PoolNow struct {
-	Name    string     `json:"name"`
+	Name string `json:"name"`
+	// Taken is how many of the slots are at work: tasks of several dates that go together take one.
 	Slots   int        `json:"slots"`
+	Taken   int        `json:"taken"`
 	Work    []PoolTask `json:"work"`
 	Waiting []PoolTask `json:"waiting"`
 	// Announced holds the tasks of higher priority for which slots are kept.

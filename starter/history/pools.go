@@ -51,6 +51,7 @@ func (p *PoolNow) fill(known run.Pool) {
 	if known.Slots > 0 {
 		p.Slots = known.Slots
 	}
+	p.Taken = known.Taken
 	for _, w := range known.Work {
 		p.Work = append(p.Work, PoolTask{DAG: w.DAG, Date: w.Date, Task: w.Task, Try: w.Try, Link: w.Link})
 	}

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -153,13 +154,18 @@ func (v *View) Decisions(decisions []control.DateDecision) {
 }
 
 // Width prints what running so many dates at a time can do, and what pools keep it from doing.
-func (v *View) Width(parallel int, catalog dag.Catalog) {
-	slots, limited := catalog.Width(v.DAG.DAG)
+func (v *View) Width(in run.RangeInput, catalog dag.Catalog) {
+	parallel, batch := in.Parallel, cmp.Or(in.Batch, run.DefaultBatch)
+	slots, limited := catalog.Width(v.DAG.DAG, batch)
 	var narrow []string
 	for _, pool := range catalog.PoolsOf(v.DAG.DAG) {
-		if pool.Slots < parallel {
+		if pool.Slots < parallel && (batch == 1 || !v.DAG.DAG.GoesTogether(pool.Name)) {
 			narrow = append(narrow, fmt.Sprintf("%s (%d)", pool.Name, pool.Slots))
 		}
+	}
+	if len(narrow) == 0 && parallel > 1 && batch > 1 {
+		v.Say("\n%s", v.Wrapped(fmt.Sprintf("%d dates at a time: those that wait for the same notebook go together, at most %d in one Databricks run.",
+			parallel, min(parallel, batch))))
 	}
 	if len(narrow) == 0 {
 		return

@@ -185,7 +185,7 @@ func (v *View) showPools(all []history.PoolNow, width int) {
 		switch {
 		case p.Unknown:
 			g.Rows = append(g.Rows, []string{p.Name, fmt.Sprintf("?/%d", p.Slots), "not known"})
-		case len(p.Work)+len(p.Waiting) == 0:
+		case p.Taken+len(p.Waiting) == 0:
 			idle = append(idle, fmt.Sprintf("%s (%d)", p.Name, p.Slots))
 		default:
 			g.Rows = append(g.Rows, v.poolRows(p)...)
@@ -205,7 +205,7 @@ func (v *View) showPools(all []history.PoolNow, width int) {
 
 // poolRows returns the rows of a pool in use, one for each task at work.
 func (v *View) poolRows(p history.PoolNow) [][]string {
-	row := []string{p.Name, fmt.Sprintf("%d/%d", len(p.Work), p.Slots), "", "", ""}
+	row := []string{p.Name, fmt.Sprintf("%d/%d", p.Taken, p.Slots), "", "", ""}
 	if len(p.Waiting) > 0 {
 		row[3], row[4] = fmt.Sprint(len(p.Waiting)), v.poolTask(p.Waiting[0])
 	}

@@ -18,6 +18,7 @@ func (v *View) Run(r history.Run, wide bool) {
 	if !r.TasksUnknown {
 		v.PrintTable(v.taskTable(r.Status, wide))
 	}
+	v.printTogether(r.Status)
 	v.printRemarks(r.Status)
 	v.printErrors(r)
 }

@@ -16,26 +16,33 @@ const maxReason = 300
 
 // counter is an operator that can count what it wrote.
 type counter interface {
-	// Count adds its counts to the outcome. Unless they are required, they only inform: then Count
-	// gives up early.
-	Count(ctx workflow.Context, try TaskInstance, out run.Outcome, required bool) (run.Outcome, error)
+	// Count adds its counts to the outcomes of tries that went together. Unless they are required,
+	// they only inform: then Count gives up early.
+	Count(ctx workflow.Context, tries []TaskInstance, outs []run.Outcome, required bool) ([]run.Outcome, error)
 }
 
 // count counts what the operator wrote, if it can. Its error is that of a context that was cancelled
 // before the required counts were known: the task is not as expected until they are.
-func count(ctx workflow.Context, op Operator, try TaskInstance, done run.WorkDone, required bool) (run.WorkDone, error) {
+func count(ctx workflow.Context, op Operator, tries []TaskInstance, done []run.WorkDone, required bool) ([]run.WorkDone, error) {
 	counter, ok := op.(counter)
 	if !ok {
 		return done, nil
 	}
-	counted, err := counter.Count(ctx, try, done.Outcome, required)
-	switch {
-	case err == nil:
-		done.Outcome = counted
-	case required && ctx.Err() != nil:
+	outs := make([]run.Outcome, len(done))
+	for i := range done {
+		outs[i] = done[i].Outcome
+	}
+	counted, err := counter.Count(ctx, tries, outs, required)
+	if err != nil && required && ctx.Err() != nil {
 		return done, ctx.Err()
-	case required:
-		done.NotCounted, done.NotCountedType = failure.Reason(err), failure.Type(err)
+	}
+	for i := range done {
+		switch {
+		case err == nil:
+			done[i].Outcome = counted[i]
+		case required:
+			done[i].NotCounted, done[i].NotCountedType = failure.Reason(err), failure.Type(err)
+		}
 	}
 	return done, nil
 }

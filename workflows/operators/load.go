@@ -21,10 +21,13 @@ type Load struct {
 	Notebook string `json:"notebook"`
 	// SkipEmpty skips everything downstream if the date has no records.
 	SkipEmpty bool `json:"skipEmpty,omitempty"`
+	// Together reports whether the notebook takes several dates at once, in logical_dates.
+	Together bool `json:"together,omitempty"`
 }
 
-// Effects returns the kinds of record that the task lands.
-func (l Load) Effects() dag.Effects { return dag.Effects{Lands: l.Topics} }
+// Effects returns the kinds of record that the task lands, and whether its notebook takes several
+// dates.
+func (l Load) Effects() dag.Effects { return dag.Effects{Lands: l.Topics, Together: l.Together} }
 
 // Prepare lands all topics. If one fails, the others still land, so that the next try has less to
 // do.
@@ -48,14 +51,34 @@ func (l Load) Prepare(ctx workflow.Context, try TaskInstance) (run.Outcome, erro
 
 // Run runs the notebook over the landed objects.
 func (l Load) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
-	out := try.Prepared
-	if l.SkipEmpty && out.Rows == 0 {
-		out.SkipRest = true
-		return out, nil
+	return runAlone(ctx, l, try)
+}
+
+// RunTogether runs the notebook over the landed objects of several dates.
+func (l Load) RunTogether(ctx workflow.Context, tries []TaskInstance) ([]run.Outcome, error) {
+	outs := make([]run.Outcome, len(tries))
+	var loads []TaskInstance
+	for i, try := range tries {
+		outs[i] = try.Prepared
+		if l.SkipEmpty && try.Prepared.Rows == 0 {
+			outs[i].SkipRest = true
+			continue
+		}
+		loads = append(loads, try)
 	}
-	loaded, err := Notebook{Name: l.Notebook}.Run(ctx, try)
-	out.Link, out.JobRunID, out.Notebook, out.NotebookHash = loaded.Link, loaded.JobRunID, loaded.Notebook, loaded.NotebookHash
-	return out, err
+	if len(loads) == 0 {
+		return outs, nil
+	}
+	loaded, err := Notebook{Name: l.Notebook}.RunTogether(ctx, loads)
+	for i := range outs {
+		if !outs[i].SkipRest {
+			job := loaded[0]
+			loaded = loaded[1:]
+			outs[i].Link, outs[i].JobRunID, outs[i].Together = job.Link, job.JobRunID, job.Together
+			outs[i].Notebook, outs[i].NotebookHash = job.Notebook, job.NotebookHash
+		}
+	}
+	return outs, err
 }
 
 // ReportsStart says that Run reports the Databricks run.
@@ -97,7 +120,7 @@ func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, er
 	if !planned.Partial || until.IsZero() {
 		until = try.Date.End()
 	}
-	return run.Outcome{URI: manifest.URI, Rows: manifest.Records, Counted: true, Until: until, Partial: planned.Partial}, nil
+	return run.Outcome{URI: manifest.URI, Rows: manifest.Records, Bytes: manifest.Bytes, Counted: true, Until: until, Partial: planned.Partial}, nil
 }
 
 // sum adds up the outcomes of the topics. The sum is partial if one of them is, and saw the date up
@@ -109,6 +132,7 @@ func sum(parts []run.Outcome) run.Outcome {
 			all.URI = part.URI
 		}
 		all.Rows += part.Rows
+		all.Bytes += part.Bytes
 		all.Counted = all.Counted || part.Counted
 		all.Partial = all.Partial || part.Partial
 		if all.Until.IsZero() || part.Until.Before(all.Until) {

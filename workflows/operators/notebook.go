@@ -2,6 +2,7 @@ package operators
 
 import (
 	"maps"
+	"slices"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -20,6 +21,8 @@ type Notebook struct {
 	Name string `json:"name"`
 	// Params override the worker's settings; the parameters of the run override them.
 	Params map[string]string `json:"params,omitempty"`
+	// Together reports whether the notebook takes several dates at once, in logical_dates.
+	Together bool `json:"together,omitempty"`
 	// AllowFailures counts SUCCESS_WITH_FAILURES as success.
 	AllowFailures bool `json:"allowFailures,omitempty"`
 	// Cleans is the kind of record that the notebook cleans: the tables <kind> and
@@ -31,24 +34,50 @@ type Notebook struct {
 
 // Effects returns the kind of record that the notebook cleans and the tables that it rebuilds.
 func (n Notebook) Effects() dag.Effects {
-	return dag.Effects{Cleans: n.Cleans, Rebuilds: n.Rebuilds}
+	return dag.Effects{Cleans: n.Cleans, Rebuilds: n.Rebuilds, Together: n.Together}
 }
 
 // Run starts the notebook and waits until it has ended. If the context is cancelled, it cancels the
 // Databricks run.
 func (n Notebook) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+	return runAlone(ctx, n, try)
+}
+
+// RunTogether runs the notebook once for the dates of all tries.
+func (n Notebook) RunTogether(ctx workflow.Context, tries []TaskInstance) ([]run.Outcome, error) {
+	out, err := n.run(ctx, tries[0], tries[1:])
+	outs := make([]run.Outcome, len(tries))
+	for i := range tries {
+		outs[i] = out
+	}
+	return outs, err
+}
+
+// run runs the notebook for a try and those that go together with it.
+func (n Notebook) run(ctx workflow.Context, try TaskInstance, others []TaskInstance) (run.Outcome, error) {
 	in := activities.StartNotebookInput{
 		Notebook: n.Name, DAG: try.DAG, Date: try.Date, Task: try.Task, Try: try.Number, WorkflowID: try.WorkflowID, RunID: try.RunID,
 		Params: n.params(try), Alone: try.Alone, Beside: try.Beside,
 	}
+	for _, other := range others {
+		identity := activities.TryIdentity{Date: other.Date, WorkflowID: other.WorkflowID, RunID: other.RunID, Try: other.Number}
+		in.Others = append(in.Others, identity)
+	}
+	try.Others = len(others)
 	var job activities.NotebookRun
 	err := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.StartPolicy, try.Summary("start notebook %s", n.Name)), steps.StartNotebook, in).Get(ctx, &job)
 	out := run.Outcome{Link: job.Link, JobRunID: job.RunID, Notebook: job.Notebook, NotebookHash: job.Hash}
+	if len(others) > 0 {
+		out.Together = in.Dates()
+	}
 	if err == nil {
 		err = ctx.Err() // cancelled while StartNotebook was running
 	}
 	if err == nil {
 		try.Report(out)
+		for _, other := range others {
+			other.Report(out)
+		}
 		waiting := activities.WaitNotebookInput{Run: job, AllowFailures: n.AllowFailures}
 		err = workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.WaitPolicy, try.Summary("wait for Databricks run")), steps.WaitNotebook, waiting).Get(ctx, nil)
 	}
@@ -86,23 +115,32 @@ func (n Notebook) params(try TaskInstance) map[string]string {
 var errNoWarehouse = temporal.NewNonRetryableApplicationError("no SQL warehouse to count rows on: set PINFLOW_WAREHOUSE_ID for the workers", failure.Settings, nil)
 
 // Count counts what the notebook left in its tables.
-func (n Notebook) Count(ctx workflow.Context, try TaskInstance, out run.Outcome, required bool) (run.Outcome, error) {
+func (n Notebook) Count(ctx workflow.Context, tries []TaskInstance, outs []run.Outcome, required bool) ([]run.Outcome, error) {
 	if n.Cleans == "" && len(n.Rebuilds) == 0 {
-		return out, nil
+		return outs, nil
 	}
+	try := tries[0]
+	try.Others = len(tries) - 1
 	policy := steps.InformPolicy
 	if required {
 		policy = steps.CountPolicy
 	}
 	var counts activities.RowCounts
-	in := activities.CountRowsInput{Date: try.Date, Cleans: n.Cleans, Rebuilds: n.Rebuilds}
+	in := activities.CountRowsInput{Cleans: n.Cleans, Rebuilds: n.Rebuilds}
+	for _, try := range tries {
+		in.Dates = append(in.Dates, try.Date)
+	}
 	if err := workflow.ExecuteActivity(steps.WithPolicy(ctx, policy, try.Summary("count rows")), steps.CountRows, in).Get(ctx, &counts); err != nil {
-		return out, err
+		return outs, err
 	}
 	if !counts.Counted {
-		return out, errNoWarehouse
+		return outs, errNoWarehouse
 	}
-	out.Counted = true
-	out.Rows, out.Records, out.Quarantined, out.Tables = counts.Rows, counts.Records, counts.Quarantined, counts.Tables
-	return out, nil
+	counted := slices.Clone(outs)
+	for i := range counted {
+		of := counts.Dates[i]
+		counted[i].Counted, counted[i].Tables = true, counts.Tables
+		counted[i].Rows, counted[i].Records, counted[i].Quarantined = of.Rows, of.Records, of.Quarantined
+	}
+	return counted, nil
 }

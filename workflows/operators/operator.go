@@ -33,6 +33,14 @@ type Preparer interface {
 	Prepare(ctx workflow.Context, try TaskInstance) (run.Outcome, error)
 }
 
+// Grouper is an operator that can do the work of several dates at once, if its effects say so.
+type Grouper interface {
+	Operator
+	// RunTogether does the work of tries that differ only in their dates, as Run does for one. It
+	// returns their outcomes in their order, or the error that all of them have.
+	RunTogether(ctx workflow.Context, tries []TaskInstance) ([]run.Outcome, error)
+}
+
 // TaskInstance is one try of a task of one date.
 type TaskInstance struct {
 	DAG  string
@@ -45,6 +53,8 @@ type TaskInstance struct {
 	// the other part of the identity of an external job: a run that was reset has another run id,
 	// and starts new jobs.
 	WorkflowID, RunID string
+	// Others is how many other tries go together with this one.
+	Others int
 	// Pooled reports whether the Pools workflow does the work.
 	Pooled bool
 	// Alone reports whether the task has the only slot of its pool. No job of the task for another
@@ -63,7 +73,10 @@ type TaskInstance struct {
 // Summary returns the summary of an activity in the Web UI. The page of the Pools workflow has the
 // activities of many dates.
 func (t TaskInstance) Summary(format string, args ...any) string {
-	if t.Pooled {
+	switch {
+	case t.Others > 0:
+		return fmt.Sprintf("%s of %s %s and %d more dates: ", t.Task, t.DAG, t.Date, t.Others) + fmt.Sprintf(format, args...)
+	case t.Pooled:
 		return fmt.Sprintf("%s of %s %s try %d: ", t.Task, t.DAG, t.Date, t.Number) + fmt.Sprintf(format, args...)
 	}
 	return fmt.Sprintf("%s try %d: ", t.Task, t.Number) + fmt.Sprintf(format, args...)

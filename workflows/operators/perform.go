@@ -22,13 +22,35 @@ type Limits struct {
 // Perform runs an operator and counts the rows that it left. It calls ended in between, when
 // nothing writes tables any more.
 func Perform(ctx workflow.Context, op Operator, try TaskInstance, l Limits, ended func()) (run.WorkDone, error) {
-	out, err := withTimeout(ctx, l.Timeout, l.Timeout-l.Worked, func(ctx workflow.Context) (run.Outcome, error) { return op.Run(ctx, try) })
+	done, err := PerformTogether(ctx, op, []TaskInstance{try}, l, ended)
+	return done[0], err
+}
+
+// PerformTogether performs an operator for tries that go together. Several need a Grouper. It
+// returns what was done for each try in their order, or the error that all of them have.
+func PerformTogether(ctx workflow.Context, op Operator, tries []TaskInstance, l Limits, ended func()) ([]run.WorkDone, error) {
+	outs, err := withTimeout(ctx, l.Timeout, l.Timeout-l.Worked, func(ctx workflow.Context) ([]run.Outcome, error) {
+		if len(tries) > 1 {
+			return op.(Grouper).RunTogether(ctx, tries)
+		}
+		out, err := op.Run(ctx, tries[0])
+		return []run.Outcome{out}, err
+	})
 	ended()
-	done := run.WorkDone{Outcome: out}
+	done := make([]run.WorkDone, len(tries))
+	for i := range outs {
+		done[i].Outcome = outs[i]
+	}
 	if err != nil {
 		return done, err
 	}
-	return count(ctx, op, try, done, l.Counts)
+	return count(ctx, op, tries, done, l.Counts)
+}
+
+// runAlone is Run of a Grouper.
+func runAlone(ctx workflow.Context, op Grouper, try TaskInstance) (run.Outcome, error) {
+	outs, err := op.RunTogether(ctx, []TaskInstance{try})
+	return outs[0], err
 }
 
 // Prepare runs the part of an operator that needs no slot, within the timeout of the task.
@@ -38,7 +60,9 @@ func Prepare(ctx workflow.Context, op Preparer, try TaskInstance, timeout time.D
 
 // withTimeout runs work and cancels it when the time left of its timeout has passed. The work then
 // fails, unless it was done in time. A timeout of 0 is no limit.
-func withTimeout(ctx workflow.Context, timeout, left time.Duration, work func(workflow.Context) (run.Outcome, error)) (run.Outcome, error) {
+func withTimeout[Out any](
+	ctx workflow.Context, timeout, left time.Duration, work func(workflow.Context) (Out, error),
+) (Out, error) {
 	if timeout == 0 {
 		return work(ctx)
 	}

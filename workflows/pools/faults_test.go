@@ -223,8 +223,8 @@ func (reportsLater) ReportsStart() {}
 // countsForever is an operator whose rows take an hour to count.
 type countsForever struct{ does }
 
-func (countsForever) Count(ctx workflow.Context, _ operators.TaskInstance, out run.Outcome, _ bool) (run.Outcome, error) {
-	return out, workflow.Sleep(ctx, time.Hour)
+func (countsForever) Count(ctx workflow.Context, _ []operators.TaskInstance, outs []run.Outcome, _ bool) ([]run.Outcome, error) {
+	return outs, workflow.Sleep(ctx, time.Hour)
 }
 
 func TestPoolsFindLostRequests(t *testing.T) {

@@ -83,10 +83,15 @@ func (p *poolsRun) removeObstacles(ctx workflow.Context) {
 // work frees it: nobody could cancel the job here, and StartNotebook does so before the next job.
 func (p *poolsRun) resume(ctx workflow.Context, w *poolWork) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		for w.Obstacle = p.obstacle(ctx, w.Request); w.Obstacle != ""; w.Obstacle = p.obstacle(ctx, w.Request) {
-			_ = workflow.Await(ctx, func() bool { return w.Withdrawn || p.obstacles[string(w.Operator)] == "" })
-			if w.Withdrawn {
-				p.answer(ctx, activities.AnswerRequestInput{Request: w.Request, Cancelled: true})
+		first := w.first()
+		for first.Obstacle = p.obstacle(ctx, first.Request); first.Obstacle != ""; first.Obstacle = p.obstacle(ctx, first.Request) {
+			_ = workflow.Await(ctx, func() bool { return w.isWithdrawn() || p.obstacles[string(first.Operator)] == "" })
+			if w.isWithdrawn() {
+				for _, m := range w.members {
+					if !m.Answered {
+						p.answer(ctx, activities.AnswerRequestInput{Request: m.Request, Cancelled: true})
+					}
+				}
 				p.remove(w)
 				return
 			}

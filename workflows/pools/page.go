@@ -28,8 +28,8 @@ func (p *poolsRun) page() string {
 		var work, waiting []string
 		kept := p.announcedFor(name)
 		for _, w := range p.work {
-			if w.Pool == name {
-				slots = w.Slots
+			if w.first().Pool == name {
+				slots = w.first().Slots
 				work = append(work, atWork(w))
 			}
 		}
@@ -53,7 +53,7 @@ func (p *poolsRun) page() string {
 // names returns the pools with work, requests or announcements, sorted.
 func (p *poolsRun) names() (names []string) {
 	for _, w := range p.work {
-		names = append(names, w.Pool)
+		names = append(names, w.first().Pool)
 	}
 	for _, q := range p.waiting.pools {
 		names = append(names, q.name)
@@ -67,18 +67,23 @@ func (p *poolsRun) names() (names []string) {
 
 // atWork returns a request at work as Markdown.
 func atWork(w *poolWork) string {
-	text := taskOf(w.DAG, w.Date, w.Task, w.Try) + " since " + markdown.Escape(w.Started.UTC().Format(time.DateTime)) + " UTC"
+	first := w.first()
+	text := taskOf(first.DAG, first.Date, first.Task, first.Try)
+	if others := w.together(); len(others) > 0 {
+		text += fmt.Sprintf(" and %d more dates up to %s", len(others)-1, markdown.Escape(string(others[len(others)-1])))
+	}
+	text += " since " + markdown.Escape(first.Started.UTC().Format(time.DateTime)) + " UTC"
 	switch {
-	case w.Withdrawn:
+	case w.isWithdrawn():
 		text += ", being cancelled"
-	case w.Counting:
+	case first.Counting:
 		text += ", counts rows"
 	}
-	if w.Obstacle != "" {
-		text += ", " + markdown.Escape(w.Obstacle)
+	if first.Obstacle != "" {
+		text += ", " + markdown.Escape(first.Obstacle)
 	}
-	if w.Link != "" {
-		text += ", " + markdown.Link("Databricks run", w.Link)
+	if first.Link != "" {
+		text += ", " + markdown.Link("Databricks run", first.Link)
 	}
 	return text
 }

@@ -37,9 +37,10 @@ type poolsRun struct {
 	announced []run.Announcement
 	rebuilt   bool
 	inbox     workflow.ReceiveChannel
-	changed   bool // work ended, or announcements lapsed
-	answering int  // requests whose answer is on its way
-	panicked  bool // an operator did
+	changed   bool      // work ended, announcements lapsed, or a group has waited long enough
+	lingers   time.Time // when to look again at groups that wait for companions
+	answering int       // requests whose answer is on its way
+	panicked  bool      // an operator did
 	// obstacles are why operators cannot work on this build; by their JSON.
 	obstacles map[string]string
 
@@ -71,15 +72,16 @@ func (w Workflow) Pools(ctx workflow.Context, state run.PoolsState) error {
 	}
 	p.rebuild(ctx)
 	for _, w := range p.work {
-		w.Counting = false
+		w.count(false)
 		p.resume(ctx, w)
 	}
 	workflow.Go(ctx, p.withdrawClosed)
 	workflow.Go(ctx, p.expireAnnouncements)
 	workflow.Go(ctx, p.removeObstacles)
 	workflow.Go(ctx, p.searchAgain)
+	workflow.Go(ctx, p.linger)
 	for {
-		_ = workflow.Await(ctx, func() bool { return p.inbox.Len() > 0 || p.changed || p.next() != nil })
+		_ = workflow.Await(ctx, func() bool { return p.inbox.Len() > 0 || p.changed || p.next(ctx) != nil })
 		p.changed = false
 		p.receive(ctx)
 		p.startWork(ctx)
@@ -97,9 +99,7 @@ func newPools(ctx workflow.Context, codec operators.Codec, state run.PoolsState)
 		operators: codec, waiting: newQueue(), announced: state.Announced, rebuilt: state.Rebuilt, nextSearch: state.NextSearch,
 		inbox: workflow.GetSignalChannel(ctx, run.PoolsSignal), obstacles: map[string]string{},
 	}
-	for _, w := range state.Work {
-		p.work = append(p.work, &poolWork{Work: w})
-	}
+	p.work = regroup(state.Work)
 	for _, request := range state.Waiting {
 		p.waiting.add(request, time.Time{})
 	}
@@ -113,7 +113,9 @@ func (p *poolsRun) state() run.PoolsState {
 		s.Waiting[i].Obstacle = p.obstacles[string(s.Waiting[i].Operator)]
 	}
 	for _, w := range p.work {
-		s.Work = append(s.Work, w.Work)
+		for _, m := range w.members {
+			s.Work = append(s.Work, m.Work)
+		}
 	}
 	return s
 }
@@ -153,7 +155,7 @@ func (p *poolsRun) receive(ctx workflow.Context) {
 // knows.
 func (p *poolsRun) add(ctx workflow.Context, request run.Request) {
 	p.fulfil(request)
-	if p.waiting.has(request) || slices.ContainsFunc(p.work, func(w *poolWork) bool { return w.Same(request) }) {
+	if p.waiting.has(request) || slices.ContainsFunc(p.work, func(w *poolWork) bool { return w.has(request) }) {
 		return
 	}
 	arrived := workflow.Now(ctx)
@@ -171,8 +173,10 @@ func (p *poolsRun) ofOtherRuns(request run.Request) (others []activities.Request
 		return r.WorkflowID == request.WorkflowID && r.Task == request.Task && r.RunID != request.RunID
 	}
 	for _, w := range p.work {
-		if other(w.Request) {
-			others = append(others, activities.Requester{WorkflowID: w.WorkflowID, RunID: w.RunID})
+		for _, m := range w.members {
+			if other(m.Request) {
+				others = append(others, activities.Requester{WorkflowID: m.WorkflowID, RunID: m.RunID})
+			}
 		}
 	}
 	for _, w := range p.waiting.of(request.WorkflowID) {
@@ -192,34 +196,28 @@ func (p *poolsRun) withdraw(ctx workflow.Context, w run.Withdrawal) {
 		})
 	}
 	for _, work := range p.work {
-		if w.Covers(work.Request) {
-			work.withdraw()
+		for _, m := range work.members {
+			if w.Covers(m.Request) {
+				p.withdrawMember(ctx, work, m)
+			}
 		}
 	}
 	for _, request := range p.waiting.of(w.WorkflowID) {
-		if !w.Covers(request.Request) {
-			continue
+		if w.Covers(request.Request) {
+			p.waiting.remove(request)
+			p.forget(request.Request)
+			p.answerCancelled(ctx, request.Request)
 		}
-		p.waiting.remove(request)
-		p.forget(request.Request)
-		p.answering++ // before this pass can continue as new: nothing else remembers the request
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			p.answering--
-			p.answer(ctx, activities.AnswerRequestInput{Request: request.Request, Cancelled: true})
-		})
 	}
 }
 
-// next returns the first waiting request that can start, or nil. In each pool the requests start in
-// their order.
-func (p *poolsRun) next() (next *waitingRequest) {
-	for _, pool := range p.waiting.pools {
-		first := pool.first(p.obstacles)
-		if first != nil && p.atWork(pool.name)+p.announcedBefore(first.Request) < p.slots(first.Request) && (next == nil || first.before(next) < 0) {
-			next = first
-		}
-	}
-	return next
+// answerCancelled answers a request that is withdrawn, in a coroutine of its own.
+func (p *poolsRun) answerCancelled(ctx workflow.Context, request run.Request) {
+	p.answering++ // before this pass can continue as new: nothing else remembers the request
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		p.answering--
+		p.answer(ctx, activities.AnswerRequestInput{Request: request, Cancelled: true})
+	})
 }
 
 // slots returns how many slots the pool of a request has. Runs of different builds may know
@@ -227,8 +225,8 @@ func (p *poolsRun) next() (next *waitingRequest) {
 func (p *poolsRun) slots(request run.Request) int {
 	n := request.Slots
 	for _, w := range p.work {
-		if w.Pool == request.Pool && !w.Counting {
-			n = min(n, w.Slots)
+		if w.first().Pool == request.Pool && !w.first().Counting {
+			n = min(n, w.first().Slots)
 		}
 	}
 	return n
@@ -238,7 +236,7 @@ func (p *poolsRun) slots(request run.Request) int {
 func (p *poolsRun) atWork(pool string) int {
 	n := 0
 	for _, w := range p.work {
-		if w.Pool == pool && !w.Counting {
+		if w.first().Pool == pool && !w.first().Counting {
 			n++
 		}
 	}
@@ -247,13 +245,17 @@ func (p *poolsRun) atWork(pool string) int {
 
 // startWork starts the requests that can start.
 func (p *poolsRun) startWork(ctx workflow.Context) {
-	for request := p.next(); request != nil; request = p.next() {
-		if p.obstacle(ctx, request.Request) != "" {
+	for group := p.next(ctx); group != nil; group = p.next(ctx) {
+		if p.obstacle(ctx, group[0].Request) != "" {
 			continue
 		}
-		p.waiting.remove(request)
-		w := &poolWork{Work: run.Work{Request: request.Request, Started: workflow.Now(ctx)}}
+		fresh := true
+		for _, request := range group {
+			p.waiting.remove(request)
+			fresh = fresh && workflow.Now(ctx).Sub(request.arrived) < freshRequest
+		}
+		w := newWork(group, workflow.Now(ctx))
 		p.work = append(p.work, w)
-		p.start(ctx, w, workflow.Now(ctx).Sub(request.arrived) < freshRequest)
+		p.start(ctx, w, fresh)
 	}
 }

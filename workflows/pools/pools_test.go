@@ -357,7 +357,7 @@ func TestPools(t *testing.T) {
 
 	t.Run("what_does_not_fit_into_a_payload_is_found_again_in_the_open_runs", func(t *testing.T) {
 		carry := func(n int) run.PoolsState {
-			p := &poolsRun{waiting: newQueue(), rebuilt: true, work: []*poolWork{{Work: run.Work{Request: run.Request{Task: "at work"}}}}}
+			p := &poolsRun{waiting: newQueue(), rebuilt: true, work: []*poolWork{{members: []*member{{run.Work{Request: run.Request{Task: "at work"}}}}}}}
 			random := rand.NewChaCha8([32]byte{})
 			for i := range n { // what cannot be compressed
 				noise := make([]byte, 24)
@@ -417,8 +417,10 @@ func TestPools(t *testing.T) {
 
 	t.Run("their_page_links_to_the_databricks_run", func(t *testing.T) {
 		p := &poolsRun{waiting: newQueue(), work: []*poolWork{
-			{Work: run.Work{Request: run.Request{DAG: testDAG, Date: someDay, Task: "load", Pool: "p", Slots: 2}, Link: "https://databricks/#job/1", Withdrawn: true}},
-			{Work: run.Work{Request: run.Request{DAG: testDAG, Date: someDay, Task: "query", Pool: "p", Slots: 2}, Counting: true}},
+			{members: []*member{{run.Work{
+				Request: run.Request{DAG: testDAG, Date: someDay, Task: "load", Pool: "p", Slots: 2}, Link: "https://databricks/#job/1", Withdrawn: true,
+			}}}},
+			{members: []*member{{run.Work{Request: run.Request{DAG: testDAG, Date: someDay, Task: "query", Pool: "p", Slots: 2}, Counting: true}}}},
 		}}
 		page := workflowstest.Rendered(t, p.page())
 		require.Contains(t, page, `UTC, being cancelled, <a href="https://databricks/#job/1">Databricks run</a>; query of test`)

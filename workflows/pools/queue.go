@@ -14,6 +14,9 @@ type waitingRequest struct {
 	arrived time.Time
 	told    string // the obstacle that the run knows of
 	number  int    // in the order of arrival
+	// jobRun is the Databricks run that was at work for the request when its Pools workflow ended.
+	// The requests of one run go together again, so that it is rejoined.
+	jobRun int64
 }
 
 // before orders requests: by priority, then by the time of the request, then by arrival.
@@ -53,14 +56,13 @@ func (q *queue) add(request run.Request, arrived time.Time) {
 	q.size++
 }
 
-// first returns the first request that has no obstacle, or nil.
-func (q *poolQueue) first(obstacles map[string]string) *waitingRequest {
-	for _, w := range q.waiting {
-		if len(obstacles) == 0 || obstacles[string(w.Operator)] == "" {
-			return w
+// rejoin notes the Databricks run of a request that was at work, if it waits.
+func (q *queue) rejoin(request run.OpenRequest) {
+	for _, w := range q.byRun[request.WorkflowID] {
+		if w.Same(request.Request) {
+			w.jobRun = request.JobRunID
 		}
 	}
-	return nil
 }
 
 // with returns the requests of that operator.

@@ -72,6 +72,7 @@ func (p *poolsRun) found(ctx workflow.Context, request run.OpenRequest) {
 		request.Priority = 0
 	}
 	p.add(ctx, request.Request)
+	p.waiting.rejoin(request)
 	if request.Withdrawn {
 		p.withdraw(ctx, run.Withdrawal{WorkflowID: request.WorkflowID, RunID: request.RunID, Task: request.Task})
 	}
@@ -88,10 +89,12 @@ func (p *poolsRun) forget(request run.Request) {
 // terminated ones. It looks only while a request waits: at once, and then every closedInterval.
 func (p *poolsRun) withdrawClosed(ctx workflow.Context) {
 	for {
-		_ = workflow.Await(ctx, func() bool { return p.waiting.size > 0 && p.next() == nil })
+		_ = workflow.Await(ctx, func() bool { return p.waiting.size > 0 && p.next(ctx) == nil && p.lingers.IsZero() })
 		var of []activities.Requester
 		for _, w := range p.work {
-			of = append(of, activities.Requester{WorkflowID: w.WorkflowID, RunID: w.RunID})
+			for _, m := range w.members {
+				of = append(of, activities.Requester{WorkflowID: m.WorkflowID, RunID: m.RunID})
+			}
 		}
 		for _, a := range p.announced {
 			of = append(of, activities.Requester{WorkflowID: a.WorkflowID, RunID: a.RunID})

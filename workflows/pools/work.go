@@ -16,22 +16,8 @@ import (
 	"github.com/pinflow/pinflow/workflows/steps"
 )
 
-// poolWork is a request at work.
-type poolWork struct {
-	run.Work
-	cancel workflow.CancelFunc
-}
-
-// withdraw cancels the work. The request is answered when it has ended.
-func (w *poolWork) withdraw() {
-	w.Withdrawn = true
-	if w.cancel != nil {
-		w.cancel()
-	}
-}
-
-// start does the work of a request in a coroutine, and then answers it. The run of a request that
-// is not fresh may have been terminated while it waited; its work does not start.
+// start does work in a coroutine, and then answers its requests. The run of a request that is not
+// fresh may have been terminated while it waited; its work does not start.
 //
 // Work that was in progress when the workflow continued as new is done again, too: its operator
 // rejoins the job that it has started.
@@ -39,15 +25,18 @@ func (p *poolsRun) start(ctx workflow.Context, w *poolWork, fresh bool) {
 	workflow.Go(ctx, func(ctx workflow.Context) { p.finish(ctx, w, fresh) })
 }
 
-// finish does the work and answers the request.
+// finish does the work and answers its requests.
 func (p *poolsRun) finish(ctx workflow.Context, w *poolWork, fresh bool) {
 	defer p.remove(w)
-	if !fresh && p.isClosed(ctx, w) {
-		return
+	if !fresh {
+		p.dropClosed(ctx, w)
+		if len(w.members) == 0 {
+			return
+		}
 	}
 	var working workflow.Context
 	working, w.cancel = workflow.WithCancel(ctx)
-	if w.Withdrawn {
+	if w.isWithdrawn() {
 		w.cancel()
 	}
 	p.do(ctx, working, w)
@@ -55,93 +44,144 @@ func (p *poolsRun) finish(ctx workflow.Context, w *poolWork, fresh bool) {
 
 func (p *poolsRun) remove(w *poolWork) {
 	p.work = slices.DeleteFunc(p.work, func(other *poolWork) bool { return other == w })
-	p.forget(w.Request)
+	for _, m := range w.members {
+		p.forget(m.Request)
+	}
 	p.changed = true
 }
 
-func (p *poolsRun) isClosed(ctx workflow.Context, w *poolWork) bool {
+// dropClosed drops the requests whose runs have closed. The dates of the others are the group then.
+func (p *poolsRun) dropClosed(ctx workflow.Context, w *poolWork) {
 	var closed activities.ClosedRequesters
-	in := activities.FindClosedInput{Requesters: []activities.Requester{{WorkflowID: w.WorkflowID, RunID: w.RunID}}}
-	if err := steps.ExecuteQuick(ctx, steps.PoolsPolicy, "look whether the run is open", steps.FindClosed, in, &closed); err != nil {
-		workflow.GetLogger(ctx).Warn("It is unknown whether the run is open; its work starts", "run", w.WorkflowID, "error", err)
+	var in activities.FindClosedInput
+	for _, m := range w.members {
+		in.Requesters = append(in.Requesters, activities.Requester{WorkflowID: m.WorkflowID, RunID: m.RunID})
 	}
-	return len(closed.Requesters) > 0
+	if err := steps.ExecuteQuick(ctx, steps.PoolsPolicy, "look whether the runs are open", steps.FindClosed, in, &closed); err != nil {
+		workflow.GetLogger(ctx).Warn("It is unknown whether runs are open; their work starts", "run", w.first().WorkflowID, "error", err)
+	}
+	w.members = slices.DeleteFunc(w.members, func(m *member) bool {
+		return slices.Contains(closed.Requesters, activities.Requester{WorkflowID: m.WorkflowID, RunID: m.RunID})
+	})
 }
 
-// do performs the operator and answers the request.
+// do performs the operator and answers the requests.
 func (p *poolsRun) do(ctx, working workflow.Context, w *poolWork) {
-	op, err := p.operators.Decode(w.Operator)
+	op, err := p.operators.Decode(w.first().Operator)
 	if err != nil {
 		panic(err) // replayed on a build that lacks the operator: blocks the workflow until one has it
 	}
 	done, err := p.perform(ctx, working, w, op)
-	done.Started = w.Started
-	in := activities.AnswerRequestInput{Request: w.Request, Done: done}
+	p.answering++ // until finish has removed the work: it would be done again
+	answers := workflow.NewWaitGroup(ctx)
+	for i, m := range w.members {
+		if m.Answered {
+			continue
+		}
+		in := answerOf(m, done[i], err)
+		answers.Add(1)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer answers.Done()
+			p.answer(ctx, in)
+		})
+	}
+	answers.Wait(ctx)
+	p.answering--
+}
+
+// answerOf returns the answer to a request whose work has ended.
+func answerOf(m *member, done run.WorkDone, err error) activities.AnswerRequestInput {
+	done.Started = m.Started
+	in := activities.AnswerRequestInput{Request: m.Request, Done: done}
 	in.Request.Operator, in.Request.Params, in.Request.Prepared = nil, nil, run.Outcome{} // the run has them
 	switch {
 	case err == nil:
 	case errors.Is(err, operators.ErrSkip):
 		in.Error, in.ErrorType = err.Error(), operators.SkipType
-	case w.Withdrawn:
+	case m.Withdrawn:
 		in.Cancelled = true
 	default:
 		in.Error, in.ErrorType = failure.Reason(err), failure.Type(err)
 	}
-	p.answer(ctx, in)
+	return in
 }
 
-// perform performs the operator for the run that has requested it. If the operator panics, its try
-// fails: it must not stop the pools of all DAGs.
-func (p *poolsRun) perform(ctx, working workflow.Context, w *poolWork, op operators.Operator) (_ run.WorkDone, err error) {
+// perform performs the operator for the runs that have requested it. If the operator panics, its
+// tries fail: it must not stop the pools of all DAGs.
+func (p *poolsRun) perform(ctx, working workflow.Context, w *poolWork, op operators.Operator) (done []run.WorkDone, err error) {
+	first := w.first()
 	defer func() {
 		if cause := recover(); cause != nil {
-			workflow.GetLogger(ctx).Error("An operator panicked", "dag", w.DAG, "task", w.Task, "panic", cause, "stack", string(debug.Stack()))
+			workflow.GetLogger(ctx).Error("An operator panicked", "dag", first.DAG, "task", first.Task, "panic", cause, "stack", string(debug.Stack()))
 			err = fmt.Errorf("the operator panicked: %v (the log of the worker has the stack)", cause)
+			done = make([]run.WorkDone, len(w.members))
 			p.panicked = true
 			w.cancel()
 		}
 	}()
-	try := operators.TaskInstance{
-		DAG: w.DAG, Date: w.Date, Task: w.Task, Number: w.Try, WorkflowID: w.WorkflowID, RunID: w.RunID, Pooled: true, Alone: w.Slots == 1, Beside: p.beside(w),
-		Params: w.Params, Prepared: w.Prepared,
-		Report: func(out run.Outcome) {
-			if w.Reported && w.Link == out.Link && w.JobRunID == out.JobRunID {
-				return // before the workflow continued as new
-			}
-			w.Link, w.JobRunID, p.changed = out.Link, out.JobRunID, true
-			p.report(ctx, w)
-		},
+	_, later := op.(operators.Reporter)
+	limits := operators.Limits{Timeout: first.Timeout, Counts: first.Counts}
+	tries := make([]operators.TaskInstance, len(w.members))
+	for i, m := range w.members {
+		tries[i] = p.instance(ctx, w, m)
+		if !later {
+			p.report(ctx, w, m)
+		}
+		// The date that has the most time left decides: the others go with it.
+		if worked := m.Worked + workflow.Now(ctx).Sub(m.Started); i == 0 || worked < limits.Worked {
+			limits.Worked = worked
+		}
 	}
-	if _, later := op.(operators.Reporter); !later {
-		p.report(ctx, w)
-	}
-	worked := w.Worked + workflow.Now(ctx).Sub(w.Started)
-	return operators.Perform(steps.WithPriority(steps.WithTaskRef(working, try.Ref()), w.Priority), op, try, operators.Limits{Timeout: w.Timeout, Worked: worked, Counts: w.Counts}, func() {
-		w.Counting, p.changed = true, true
+	ctx = steps.WithPriority(steps.WithTaskRef(working, tries[0].Ref()), first.Priority)
+	return operators.PerformTogether(ctx, op, tries, limits, func() {
+		w.count(true)
+		p.changed = true
 	})
 }
 
-// beside returns the other dates of the task that are at work, in a pool of several slots.
-func (p *poolsRun) beside(w *poolWork) []dates.Date {
-	var beside []dates.Date
+// instance returns a member's try.
+func (p *poolsRun) instance(ctx workflow.Context, w *poolWork, m *member) operators.TaskInstance {
+	return operators.TaskInstance{
+		DAG: m.DAG, Date: m.Date, Task: m.Task, Number: m.Try, WorkflowID: m.WorkflowID, RunID: m.RunID,
+		Pooled: true, Alone: m.Slots == 1, Beside: p.beside(w), Params: m.Params, Prepared: m.Prepared,
+		Report: func(out run.Outcome) {
+			if m.Reported && m.Link == out.Link && m.JobRunID == out.JobRunID {
+				return // before the workflow continued as new
+			}
+			m.Link, m.JobRunID, p.changed = out.Link, out.JobRunID, true
+			p.report(ctx, w, m)
+		},
+	}
+}
+
+// beside returns the dates of the task that are at work otherwise, in a pool of several slots.
+func (p *poolsRun) beside(w *poolWork) (beside []dates.Date) {
 	for _, other := range p.work {
-		if other.DAG == w.DAG && other.Task == w.Task && other.Date != w.Date {
-			beside = append(beside, other.Date)
+		if other == w {
+			continue
+		}
+		for _, m := range other.members {
+			if m.DAG == w.first().DAG && m.Task == w.first().Task {
+				beside = append(beside, m.Date)
+			}
 		}
 	}
 	return beside
 }
 
-// report tells the run that its work has started. A run that has closed gets no work.
-func (p *poolsRun) report(ctx workflow.Context, w *poolWork) {
-	started := run.WorkStarted{RunID: w.RunID, Task: w.Task, Try: w.Try, Started: w.Started, Link: w.Link, JobRunID: w.JobRunID}
+// report tells a run that its work has started. A run that has closed gets no work.
+func (p *poolsRun) report(ctx workflow.Context, w *poolWork, m *member) {
+	if m.Answered {
+		return
+	}
+	started := run.WorkStarted{RunID: m.RunID, Task: m.Task, Try: m.Try, Started: m.Started, Link: m.Link, JobRunID: m.JobRunID, Together: w.together()}
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		if err := workflow.SignalExternalWorkflow(ctx, w.WorkflowID, w.RunID, run.StartedSignal, started).Get(ctx, nil); err != nil {
-			workflow.GetLogger(ctx).Info("A run has closed; its work is cancelled", "run", w.WorkflowID, "task", w.Task, "error", err)
-			w.withdraw()
+		if err := workflow.SignalExternalWorkflow(ctx, m.WorkflowID, m.RunID, run.StartedSignal, started).Get(ctx, nil); err != nil {
+			workflow.GetLogger(ctx).Info("A run has closed; it needs no work", "run", m.WorkflowID, "task", m.Task, "error", err)
+			p.withdrawMember(ctx, w, m)
 			return
 		}
-		w.Reported = true
+		m.Reported = true
 	})
 }
 
