@@ -38,7 +38,7 @@ func buildEdited(t *testing.T, dir, name string, edit func(source string) string
 }
 
 func withSixthTask(source string) string {
-	const report = "\t\t{ID: \"report\", After: dag.Tasks{\"query\"}, Pool: \"query\", Do: Notebook{Name: \"query\"}},\n"
+	const report = "\t\t{ID: \"report\", After: dag.Tasks{\"query\"}, Pool: \"query\", Do: operators.Notebook{Name: \"query\"}},\n"
 	return strings.Replace(source, "\t},\n\tSchedule:", report+"\t},\n\tSchedule:", 1)
 }
 
