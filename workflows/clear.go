@@ -22,7 +22,8 @@ func (r *dagRun) decideAgain(ctx workflow.Context, s *run.Task, d run.Decision) 
 	}
 	below := r.dag.Below(s.ID)
 	for _, other := range r.tasks {
-		kept := (other.State == run.UpstreamFailed || other.State == run.Skipped) && other.Started.IsZero() && other.Decision == ""
+		kept := (other.State == run.UpstreamFailed || other.State == run.Skipped) &&
+			other.Started.IsZero() && other.Decision == ""
 		if slices.Contains(below, other.ID) && (kept || d.Choice == run.RetryTask) {
 			r.clear(other)
 		}
@@ -48,7 +49,8 @@ func (r *dagRun) obstacleToRetry(s *run.Task) string {
 	below := r.dag.Below(s.ID)
 	for _, other := range r.tasks {
 		if slices.Contains(below, other.ID) && other.State != run.None && !other.State.Final() {
-			return fmt.Sprintf("cannot be retried while %s, downstream of it, is %s: wait for it, or decide about it first", other.ID, other.State)
+			return fmt.Sprintf("cannot be retried while %s, downstream of it, is %s: wait for it, or decide about it first",
+				other.ID, other.State)
 		}
 	}
 	for _, other := range r.tasks {

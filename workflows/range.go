@@ -91,7 +91,8 @@ func (w Workflows) completeRange(ctx workflow.Context, in run.RangeInput) (run.R
 	}
 	now := workflow.Now(ctx)
 	var recorded checked
-	err := workflow.SideEffectWithOptions(ctx, workflow.SideEffectOptions{Summary: "the input with its defaults"}, func(workflow.Context) any {
+	options := workflow.SideEffectOptions{Summary: "the input with its defaults"}
+	err := workflow.SideEffectWithOptions(ctx, options, func(workflow.Context) any {
 		complete, err := w.Catalog.CompleteRange(in, now)
 		if err != nil {
 			return checked{Invalid: err.Error()}
@@ -176,7 +177,8 @@ func (r *rangeRun) entry(ctx workflow.Context) (*ledger.Entry, error) {
 func (r *rangeRun) read(ctx workflow.Context, from, to dates.Date) ([]ledger.Entry, error) {
 	var answer activities.LedgerEntries
 	in := ledger.Query{DAG: r.in.DAG, From: from, To: to, Brief: true}
-	err := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.LedgerPolicy, fmt.Sprintf("read the ledger from %s to %s", from, to)), steps.ReadLedger, in).Get(ctx, &answer)
+	ctx = steps.WithPolicy(ctx, steps.LedgerPolicy, fmt.Sprintf("read the ledger from %s to %s", from, to))
+	err := workflow.ExecuteActivity(ctx, steps.ReadLedger, in).Get(ctx, &answer)
 	return answer.Entries, err
 }
 
@@ -205,7 +207,8 @@ func (r *rangeRun) end(ctx workflow.Context) (run.RangeResult, error) {
 	if r.Stopped != "" {
 		reasons = append(reasons, fmt.Sprintf("%d dates did not run: %s", r.Total-r.Done(), r.Stopped))
 	}
-	return r.RangeResult, temporal.NewNonRetryableApplicationError(strings.Join(reasons, "; "), failure.RangeFailed, nil, r.RangeResult)
+	message := strings.Join(reasons, "; ")
+	return r.RangeResult, temporal.NewNonRetryableApplicationError(message, failure.RangeFailed, nil, r.RangeResult)
 }
 
 // failedDates returns the first failed dates as text.
@@ -230,9 +233,11 @@ func (r *rangeRun) page() string {
 	for _, f := range r.Running {
 		running = append(running, markdown.Escape(string(f.Date)))
 	}
-	text := fmt.Sprintf("**%s from %s to %s**: %d of %d dates done\n\n", markdown.Escape(r.in.DAG), markdown.Escape(string(r.in.From)), markdown.Escape(string(r.in.To)), r.Done(), r.Total)
+	text := fmt.Sprintf("**%s from %s to %s**: %d of %d dates done\n\n", markdown.Escape(r.in.DAG),
+		markdown.Escape(string(r.in.From)), markdown.Escape(string(r.in.To)), r.Done(), r.Total)
 	text += markdown.Head("success", "failed", "cancelled", "skipped", "running")
-	text += markdown.Row(fmt.Sprint(r.Success), fmt.Sprint(r.Failed), fmt.Sprint(r.Cancelled), fmt.Sprint(r.Skipped), strings.Join(running, ", "))
+	text += markdown.Row(fmt.Sprint(r.Success), fmt.Sprint(r.Failed), fmt.Sprint(r.Cancelled), fmt.Sprint(r.Skipped),
+		strings.Join(running, ", "))
 	if r.Paused != "" {
 		text += "\npaused: " + markdown.Escape(r.Paused) + "\n"
 	}

@@ -24,7 +24,8 @@ func (r *dagRun) end(ctx workflow.Context) (run.Result, error) {
 	partial, until := r.seen()
 	upsert := []temporal.SearchAttributeUpdate{search.State.ValueSet(string(r.state())), search.Partial.ValueSet(partial)}
 	if !workflow.GetTypedSearchAttributes(ctx).ContainsKey(search.DAG) { // started from the Web UI
-		upsert = append(upsert, search.DAG.ValueSet(r.in.DAG), search.Date.ValueSet(r.in.Date.Start()), search.Trigger.ValueSet(string(r.in.Trigger)))
+		upsert = append(upsert, search.DAG.ValueSet(r.in.DAG), search.Date.ValueSet(r.in.Date.Start()),
+			search.Trigger.ValueSet(string(r.in.Trigger)))
 	}
 	if r.status().Warned() {
 		upsert = append(upsert, search.Warned.ValueSet(true))
@@ -34,7 +35,8 @@ func (r *dagRun) end(ctx workflow.Context) (run.Result, error) {
 	}
 	r.show(ctx)
 	// The ledger sets the attempt of the entry.
-	if err := steps.ExecuteQuick(ctx, steps.LedgerPolicy, "write the ledger", steps.WriteLedger, ledger.Entry{Status: r.status()}, nil); err != nil {
+	entry := ledger.Entry{Status: r.status()}
+	if err := steps.ExecuteQuick(ctx, steps.LedgerPolicy, "write the ledger", steps.WriteLedger, entry, nil); err != nil {
 		return run.Result{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("the run ended as %s, but the ledger was not written: %s", r.state(), failure.Reason(err)), failure.RunFailed, err)
 	}

@@ -1,13 +1,17 @@
 package e2e
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
+	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/workflows"
 )
 
 // pools asks the Pools workflow for its state.
@@ -73,5 +77,33 @@ func TestPools(t *testing.T) {
 		s.must("status", string(waiting), "--watch")
 		require.Equal(t, run.Success, s.statusOf(string(waiting)).State)
 		require.Equal(t, jobs.RunResultStateCanceled, s.load(working).State.ResultState)
+	})
+	// docs/operations.md says not to: work in progress may take another try. But no run is lost, and
+	// what has ended is not done again.
+	t.Run("end_all_runs_after_they_were_reset", func(t *testing.T) {
+		onShared.enter(t)
+		s := startTenant(t)
+		c := s.temporal()
+		done, working, waiting := ago(3), ago(2), ago(1)
+		s.must("run", string(done), "--wait")
+		s.breakNotebook("load", "-- Databricks notebook source\nSELECT sleep_ms(5000)")
+		s.must("run", string(working))
+		s.eventually("the first is at work", func() bool { return s.loads(working) })
+		s.must("run", string(waiting))
+		s.eventually("the second waits", func() bool { return len(s.pools(c).Waiting) == 1 })
+		id := s.deployment().PoolsID()
+		pools, err := c.DescribeWorkflowExecution(t.Context(), id, "")
+		require.NoError(t, err)
+		runID := pools.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+		events := s.history(c, id, runID)
+		first := slices.IndexFunc(events, func(e *historyEvent) bool { return e.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED })
+		s.resetTo(id, runID, events[first].EventId)
+		for _, date := range []dates.Date{working, waiting} {
+			s.must("status", string(date), "--watch")
+			require.Equal(t, run.Success, s.statusOf(string(date)).State)
+		}
+		for _, task := range workflows.Daily.DAG {
+			require.Equal(t, []jobs.RunResultState{jobs.RunResultStateSuccess}, s.results(done, task.ID), task.ID)
+		}
 	})
 }

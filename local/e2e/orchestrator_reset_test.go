@@ -31,10 +31,16 @@ func (s *system) resetBefore(date dates.Date, task string) {
 			break
 		}
 	}
-	_, err := c.ResetWorkflowExecution(s.t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+	s.resetTo(id, runID, to)
+}
+
+// resetTo resets a run of a workflow to the end of a workflow task.
+func (s *system) resetTo(workflowID, runID string, event int64) {
+	s.t.Helper()
+	_, err := s.temporal().ResetWorkflowExecution(s.t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
 		Namespace:         s.setting("TEMPORAL_NAMESPACE"),
-		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: runID},
-		Reason:            "records came later", WorkflowTaskFinishEventId: to, RequestId: runID,
+		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflowID, RunId: runID},
+		Reason:            "records came later", WorkflowTaskFinishEventId: event, RequestId: runID,
 	})
 	require.NoError(s.t, err)
 }

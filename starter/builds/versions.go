@@ -124,9 +124,8 @@ func (r *Reader) Versions(ctx context.Context, conn *temporal.Connection) (*Vers
 // routing returns the versions and which of them start runs.
 func (r *Reader) routing(ctx context.Context, conn *temporal.Connection) (*Versions, error) {
 	v := &Versions{Deployment: r.Deployment.WorkerDeployment(), Versions: []Version{}, Unversioned: []Worker{}}
-	answer, err := conn.WorkflowService().DescribeWorkerDeployment(ctx, &workflowservice.DescribeWorkerDeploymentRequest{
-		Namespace: conn.Namespace, DeploymentName: v.Deployment,
-	})
+	in := &workflowservice.DescribeWorkerDeploymentRequest{Namespace: conn.Namespace, DeploymentName: v.Deployment}
+	answer, err := conn.WorkflowService().DescribeWorkerDeployment(ctx, in)
 	// An older server knows no Worker Deployments.
 	if errors.As(err, new(*serviceerror.NotFound)) || errors.As(err, new(*serviceerror.Unimplemented)) {
 		return v, nil
@@ -141,7 +140,8 @@ func (r *Reader) routing(ctx context.Context, conn *temporal.Connection) (*Versi
 	v.Percentage = info.GetRoutingConfig().GetRampingVersionPercentage()
 	for _, s := range info.GetVersionSummaries() {
 		v.Versions = append(v.Versions, Version{
-			BuildID: s.GetDeploymentVersion().GetBuildId(), State: stateOf(s.GetStatus()), Created: s.GetCreateTime().AsTime(), Workers: []Worker{},
+			BuildID: s.GetDeploymentVersion().GetBuildId(), State: stateOf(s.GetStatus()),
+			Created: s.GetCreateTime().AsTime(), Workers: []Worker{},
 		})
 	}
 	slices.SortFunc(v.Versions, func(a, b Version) int {

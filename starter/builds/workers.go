@@ -56,7 +56,8 @@ func (r *Reader) Workers(ctx context.Context, conn *temporal.Connection) ([]Work
 				continue
 			}
 			found := Worker{Identity: poller.GetIdentity(), BuildID: run.WorkerBuild(poller.GetIdentity())}
-			if options := poller.GetDeploymentOptions(); options.GetWorkerVersioningMode() == enumspb.WORKER_VERSIONING_MODE_VERSIONED {
+			options := poller.GetDeploymentOptions()
+			if options.GetWorkerVersioningMode() == enumspb.WORKER_VERSIONING_MODE_VERSIONED {
 				found.BuildID, found.Versioned = options.GetBuildId(), true
 			}
 			i := slices.IndexFunc(all, func(w Worker) bool { return w.Identity == found.Identity })
@@ -83,10 +84,13 @@ func (r *Reader) CheckWorker(ctx context.Context, conn *temporal.Connection) (st
 	if err != nil {
 		return "", err
 	}
-	if !slices.ContainsFunc(all, func(w Worker) bool { return w.Workflows }) || !slices.ContainsFunc(all, func(w Worker) bool { return w.Activities }) {
-		return "", fmt.Errorf("no worker polls task queue %s: start one with `bin/workers`; if one runs, look at its log", r.Deployment.TaskQueue())
+	queue := r.Deployment.TaskQueue()
+	workflows := slices.ContainsFunc(all, func(w Worker) bool { return w.Workflows })
+	activities := slices.ContainsFunc(all, func(w Worker) bool { return w.Activities })
+	if !workflows || !activities {
+		return "", fmt.Errorf("no worker polls task queue %s: start one with `bin/workers`; if one runs, look at its log", queue)
 	}
-	return fmt.Sprintf("%s polls task queue %s", term.Join(identities(all)), r.Deployment.TaskQueue()), nil
+	return fmt.Sprintf("%s polls task queue %s", term.Join(identities(all)), queue), nil
 }
 
 func identities(all []Worker) []string {
@@ -113,7 +117,10 @@ func (r *Reader) OtherBuilds(ctx context.Context, conn *temporal.Connection, bui
 	others := map[string][]string{}
 	var builds []string
 	for _, w := range all {
-		startsRuns := w.Versioned && (w.BuildID == routing.Current || w.BuildID == routing.Ramping) || routing.Current == "" && !w.Versioned
+		startsRuns := routing.Current == "" && !w.Versioned
+		if w.Versioned {
+			startsRuns = w.BuildID == routing.Current || w.BuildID == routing.Ramping
+		}
 		if !startsRuns || w.BuildID == "" || w.BuildID == buildID {
 			continue
 		}
@@ -130,6 +137,6 @@ func (r *Reader) OtherBuilds(ctx context.Context, conn *temporal.Connection, bui
 	for _, build := range builds {
 		lines = append(lines, fmt.Sprintf("%s (%s)", build, term.Join(others[build])))
 	}
-	return fmt.Sprintf("workers run %s, and this command is of build %s: DAGs and options may differ; restart the workers, or use the starter of their build",
-		strings.Join(lines, ", "), buildID), nil
+	return fmt.Sprintf("workers run %s, and this command is of build %s: "+
+		"DAGs and options may differ; restart the workers, or use the starter of their build", strings.Join(lines, ", "), buildID), nil
 }

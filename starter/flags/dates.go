@@ -15,7 +15,8 @@ func Date(now time.Time, name, text string) (dates.Date, error) {
 		return "", err
 	}
 	if today := dates.Of(now); date > today {
-		return "", exit.Usagef("%s: %s is in the future and has no data yet; the latest date is today, %s (UTC)", name, date, today)
+		return "", exit.Usagef("%s: %s is in the future and has no data yet; the latest date is today, %s (UTC)",
+			name, date, today)
 	}
 	return date, nil
 }

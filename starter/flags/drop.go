@@ -29,11 +29,13 @@ func (f *Drop) Add(c *cobra.Command) {
 // Read returns what the rerun drops, or all mistakes in the flags. --run-timeout 0 drops the run
 // timeout.
 func (f *Drop) Read(c *cobra.Command, set Run, definition dag.Definition) (run.Drop, error) {
-	drop := run.Drop{Params: f.Params, Tags: f.Tags, Hold: f.Hold, RunTimeout: c.Flags().Changed("run-timeout") && set.Timeout == 0}
+	noTimeout := c.Flags().Changed("run-timeout") && set.Timeout == 0
+	drop := run.Drop{Params: f.Params, Tags: f.Tags, Hold: f.Hold, RunTimeout: noTimeout}
 	var errs []error
 	for _, name := range f.Params {
 		if slices.ContainsFunc(set.Params, func(pair string) bool { return strings.HasPrefix(pair, name+"=") }) {
-			errs = append(errs, exit.Usagef("--param %s and --no-param %s: give one of them; --param alone replaces the value", name, name))
+			errs = append(errs, exit.Usagef("--param %s and --no-param %s: give one of them; --param alone replaces the value",
+				name, name))
 		}
 	}
 	for _, tag := range f.Tags {

@@ -34,14 +34,15 @@ func (f *Run) Add(c *cobra.Command, definition func() (dag.Definition, error)) {
 	flags.BoolVar(&f.Hold, "hold", false, "hold tasks that have used up their tries, for a decision with starter task")
 	flags.BoolVar(&f.IgnorePast, "ignore-past", false, "no wait for the date before")
 	flags.DurationVar(&f.Timeout, "run-timeout", 0, "`time` after which the run is cancelled and fails, as in 6h")
-	_ = c.RegisterFlagCompletionFunc("param", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		definition, _ := definition() // without a DAG there is nothing to complete
 		var names []string
 		for _, name := range slices.Sorted(maps.Keys(definition.Params)) {
 			names = append(names, name+"=")
 		}
 		return names, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
-	})
+	}
+	_ = c.RegisterFlagCompletionFunc("param", complete)
 }
 
 // tagForm is the form of a tag, which becomes part of searches and tables.
@@ -82,7 +83,8 @@ func (f *Run) Read(definition dag.Definition) (map[string]string, error) {
 // Input returns a manual run of a DAG with the flags, without date and parameters.
 func (f *Run) Input(dagName, by string) run.Input {
 	return run.Input{
-		DAG: dagName, Trigger: run.Manual, TriggeredBy: by, Tags: f.Tags, Hold: f.Hold, IgnorePast: f.IgnorePast, RunTimeout: f.Timeout,
+		DAG: dagName, Trigger: run.Manual, TriggeredBy: by,
+		Tags: f.Tags, Hold: f.Hold, IgnorePast: f.IgnorePast, RunTimeout: f.Timeout,
 	}
 }
 

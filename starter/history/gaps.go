@@ -165,19 +165,20 @@ func (g GapFacts) of(date dates.Date, firing time.Time, late schedule.OverdueDat
 	fact, r := g.Runs[date]
 	switch {
 	case r && fact.open && fact.state == run.Blocked:
-		return Gap{Date: date, State: GapBlocked, Cause: fact.why, Command: g.Command(fmt.Sprintf("terminate %s --reason text", date))}, true
+		return Gap{Date: date, State: GapBlocked, Cause: fact.why, Command: g.terminate(date)}, true
 	case r && fact.open && isLate:
 		return Gap{Date: date, State: GapOverdue, Cause: late.Reason(), Command: g.Command("status " + string(date))}, true
 	case r && fact.open, !date.Over(g.Now):
 		return Gap{}, false
 	case r && fact.state != run.Success:
-		gap := Gap{Date: date, State: GapFailed, Cause: cmp.Or(fact.why, "the ledger has no error"), Command: g.Command("run " + string(date))}
+		gap := Gap{Date: date, State: GapFailed, Command: g.Command("run " + string(date))}
+		gap.Cause = cmp.Or(fact.why, "the ledger has no error")
 		if fact.state == run.Cancelled {
 			gap.State, gap.Cause = GapCancelled, cmp.Or(fact.why, "its run was cancelled")
 		}
 		switch {
 		case fact.outside:
-			gap.Command = g.Command(fmt.Sprintf("terminate %s --reason text", date))
+			gap.Command = g.terminate(date)
 		case fact.recorded && !fact.partial:
 			gap.Command = g.Command(fmt.Sprintf("rerun %s --failed", date))
 		}
@@ -193,6 +194,10 @@ func (g GapFacts) of(date dates.Date, firing time.Time, late schedule.OverdueDat
 	}
 	state, cause := g.missing(date, firing)
 	return Gap{Date: date, State: state, Cause: cause, Command: g.Command("run " + string(date))}, state != ""
+}
+
+func (g GapFacts) terminate(date dates.Date) string {
+	return g.Command(fmt.Sprintf("terminate %s --reason text", date))
 }
 
 // missing returns why a date for which the Schedule should have fired has no run. Temporal's counts
@@ -217,7 +222,8 @@ func (g GapFacts) missing(date dates.Date, firing time.Time) (GapState, string) 
 	case s.Skipped+s.Dropped > 0 && !s.Paused:
 		return GapDropped, fmt.Sprintf("the firing was dropped (%d by overlap, %d by a full buffer)", s.Skipped, s.Dropped)
 	case s.Paused && s.Missed+s.Skipped+s.Dropped > 0:
-		return GapSkipped, fmt.Sprintf("the Schedule is paused (%s), or the firing was missed (%s so far)", s.Note, term.Count(s.Missed+s.Skipped+s.Dropped, "firing"))
+		lost := term.Count(s.Missed+s.Skipped+s.Dropped, "firing")
+		return GapSkipped, fmt.Sprintf("the Schedule is paused (%s), or the firing was missed (%s so far)", s.Note, lost)
 	case s.Paused:
 		return GapSkipped, fmt.Sprintf("the Schedule is paused: %s", s.Note)
 	}

@@ -66,30 +66,39 @@ func (r *Reader) FindGaps(ctx context.Context, conn *temporal.Connection, since 
 }
 
 // expected returns which dates should have run from since on.
-func (r *Reader) expected(ctx context.Context, conn *temporal.Connection, since dates.Date, entries []ledger.Entry) (schedule.Expected, error) {
+func (r *Reader) expected(
+	ctx context.Context, conn *temporal.Connection, since dates.Date, entries []ledger.Entry,
+) (schedule.Expected, error) {
 	objects, err := r.bucket(ctx)
 	if err != nil {
 		return schedule.Expected{}, s3.Classify(err)
 	}
-	lookout := schedule.Lookout{Temporal: conn, Namespace: conn.Namespace, Deployment: r.Settings.Deployment, Ledger: &ledger.Ledger{Objects: objects}}
+	lookout := schedule.Lookout{
+		Temporal: conn, Namespace: conn.Namespace, Deployment: r.Settings.Deployment, Ledger: &ledger.Ledger{Objects: objects},
+	}
 	from := since.End().Add(-time.Second) // the first firing that can be for since comes at its end
-	expected, err := lookout.Expect(ctx, schedule.ExpectInput{Definition: r.Settings.Definition(r.DAG), Entries: entries, Since: from, Now: r.Now()})
+	in := schedule.ExpectInput{Definition: r.Settings.Definition(r.DAG), Entries: entries, Since: from, Now: r.Now()}
+	expected, err := lookout.Expect(ctx, in)
 	return expected, conn.Classify(err)
 }
 
 // findSchedule adds the state of the Schedule.
-func (r *Reader) findSchedule(ctx context.Context, conn *temporal.Connection, description *client.ScheduleDescription, found *foundGaps) error {
+func (r *Reader) findSchedule(
+	ctx context.Context, conn *temporal.Connection, description *client.ScheduleDescription, found *foundGaps,
+) error {
 	v, err := r.ViewSchedule(description)
 	if err != nil {
 		return err
 	}
-	counts, err := conn.WorkflowService().DescribeSchedule(ctx, &workflowservice.DescribeScheduleRequest{Namespace: conn.Namespace, ScheduleId: v.ID})
+	counts, err := conn.WorkflowService().DescribeSchedule(ctx, &workflowservice.DescribeScheduleRequest{
+		Namespace: conn.Namespace, ScheduleId: v.ID,
+	})
 	if err != nil {
 		return conn.Classify(err)
 	}
 	found.Schedule = ScheduleCounts{
-		Paused: v.Paused, Note: cmp.Or(v.Note, "no reason given"), Created: description.Info.CreatedAt, Missed: counts.GetInfo().GetMissedCatchupWindow(),
-		Skipped: counts.GetInfo().GetOverlapSkipped(), Dropped: counts.GetInfo().GetBufferDropped(),
+		Paused: v.Paused, Note: cmp.Or(v.Note, "no reason given"), Created: description.Info.CreatedAt,
+		Missed: counts.GetInfo().GetMissedCatchupWindow(), Skipped: counts.GetInfo().GetOverlapSkipped(), Dropped: counts.GetInfo().GetBufferDropped(),
 	}
 	found.now = &ScheduleNow{
 		ID: v.ID, Paused: v.Paused, Note: v.Note, Differs: len(v.Behind) > 0,
@@ -102,7 +111,9 @@ func (r *Reader) findSchedule(ctx context.Context, conn *temporal.Connection, de
 }
 
 // findRanges returns the ranges of the firings whose dates have no run.
-func (r *Reader) findRanges(ctx context.Context, conn *temporal.Connection, facts GapFacts) (map[dates.Date]RangeFact, error) {
+func (r *Reader) findRanges(
+	ctx context.Context, conn *temporal.Connection, facts GapFacts,
+) (map[dates.Date]RangeFact, error) {
 	found := make([]RangeFact, len(facts.Firings))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(overviewRuns)
@@ -111,12 +122,14 @@ func (r *Reader) findRanges(ctx context.Context, conn *temporal.Connection, fact
 			continue
 		}
 		group.Go(func() error {
-			description, err := conn.DescribeWorkflowExecution(ctx, r.Settings.Deployment.ScheduledRangeID(r.DAG.Name, f.At), "")
+			id := r.Settings.Deployment.ScheduledRangeID(r.DAG.Name, f.At)
+			description, err := conn.DescribeWorkflowExecution(ctx, id, "")
 			if errors.As(err, new(*serviceerror.NotFound)) {
 				return nil
 			}
 			status := description.GetWorkflowExecutionInfo().GetStatus()
-			found[i] = RangeFact{Known: true, Running: status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, Status: search.StateOf(status)}
+			running := status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+			found[i] = RangeFact{Known: true, Running: running, Status: search.StateOf(status)}
 			return conn.Classify(err)
 		})
 	}
