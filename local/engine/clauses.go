@@ -76,10 +76,11 @@ func schemaName(toks []token) (int, bool) {
 	return 0, false
 }
 
-// dropTableClauses removes the clauses of Delta from CREATE TABLE: USING, CLUSTER BY, PARTITIONED
-// BY, COMMENT, TBLPROPERTIES, LOCATION. They are between the name or the columns and AS.
+// dropTableClauses removes the clauses of Delta from CREATE TABLE and CREATE VIEW: USING, CLUSTER BY,
+// PARTITIONED BY, COMMENT, TBLPROPERTIES, LOCATION, and the comments of columns. They are between the
+// name or the columns and AS.
 func dropTableClauses(toks []token) []token {
-	if !isCreateTable(toks) {
+	if !createsTable(toks) {
 		return toks
 	}
 	var kept []token
@@ -93,6 +94,9 @@ func dropTableClauses(toks []token) []token {
 			depth--
 		case depth == 0 && t.upper() == "AS":
 			return append(kept, toks[i:]...)
+		case depth == 1 && t.upper() == "COMMENT" && at(toks, i+1).kind == stringLiteral:
+			i = skip(toks, i+1)
+			continue
 		case depth == 0:
 			if next := clauseEnd(toks, i); next > i {
 				i = next - 1
@@ -104,7 +108,8 @@ func dropTableClauses(toks []token) []token {
 	return kept
 }
 
-func isCreateTable(toks []token) bool {
+// createsTable reports whether a statement creates a table or a view that outlives its session.
+func createsTable(toks []token) bool {
 	i := skip(toks, 0)
 	if at(toks, i).upper() != "CREATE" {
 		return false
@@ -113,7 +118,8 @@ func isCreateTable(toks []token) bool {
 	if at(toks, i).upper() == "OR" {
 		i = skip(toks, skip(toks, i+1)+1)
 	}
-	return at(toks, i).upper() == "TABLE"
+	kind := at(toks, i).upper()
+	return kind == "TABLE" || kind == "VIEW"
 }
 
 // clauseEnd returns the index after the clause that starts at i, or i if none does.
@@ -131,6 +137,24 @@ func clauseEnd(toks []token, i int) int {
 		}
 	}
 	return i
+}
+
+// overwrite splits INSERT OVERWRITE t query, which on Databricks replaces all rows atomically.
+func overwrite(toks []token) (target, query []token, ok bool) {
+	i := skip(toks, 0)
+	if at(toks, i).upper() != "INSERT" || at(toks, i+1).upper() != "OVERWRITE" {
+		return nil, nil, false
+	}
+	start := skip(toks, skip(toks, i+1)+1)
+	if at(toks, start).upper() == "TABLE" {
+		start = skip(toks, start+1)
+	}
+	for k := start; k < len(toks); k++ {
+		if upper := toks[k].upper(); upper == "SELECT" || upper == "WITH" || upper == "VALUES" {
+			return toks[start:k:k], toks[k:], true
+		}
+	}
+	return nil, nil, false
 }
 
 // replaceWhere splits INSERT INTO t REPLACE WHERE condition query, which on Databricks replaces the

@@ -52,10 +52,38 @@ func (r *rewriter) rewrite(toks []token) ([]string, error) {
 		return nil, err
 	}
 	if target, condition, query, ok := replaceWhere(toks); ok {
-		return r.each(append([]token{{word, "DELETE FROM "}}, append(append(target, token{word, " WHERE "}), condition...)...),
-			append([]token{{word, "INSERT INTO "}}, append(append(target, token{space, " "}), query...)...))
+		return r.replace(target, append([]token{{word, " WHERE "}}, condition...), query)
+	}
+	if target, query, ok := overwrite(toks); ok {
+		return r.replace(target, nil, query)
 	}
 	return r.each(toks)
+}
+
+// replaced is the table of rows that a statement replaces others by.
+const replaced = "temp.main._replaced"
+
+// replace deletes rows and inserts others. As on Databricks, the query sees the rows that are
+// deleted.
+func (r *rewriter) replace(target, where, query []token) ([]string, error) {
+	selected, err := r.expression(query)
+	if err != nil {
+		return nil, err
+	}
+	table, err := r.expression(target)
+	if err != nil {
+		return nil, err
+	}
+	condition, err := r.expression(where)
+	if err != nil {
+		return nil, err
+	}
+	return []string{
+		"CREATE OR REPLACE TEMP TABLE _replaced AS " + selected,
+		strings.TrimSpace("DELETE FROM " + table + " " + condition),
+		"INSERT INTO " + table + " FROM " + replaced,
+		"DROP TABLE " + replaced,
+	}, nil
 }
 
 func (r *rewriter) each(statements ...[]token) ([]string, error) {

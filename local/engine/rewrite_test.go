@@ -34,6 +34,8 @@ func TestRewrite(t *testing.T) {
 			{"a table in a catalog", "SELECT * FROM `cat`.`pins`.`t` JOIN `pins`.`u`", `SELECT * FROM "pins"."t" JOIN "pins"."u"`},
 			{"time zone", "SET TIME ZONE 'UTC'", "SET TIME ZONE 'UTC'"},
 			{"table clauses", "CREATE TABLE IF NOT EXISTS t (a STRING) USING DELTA CLUSTER BY (a) COMMENT 'x' TBLPROPERTIES ('a' = 'b')", "CREATE TABLE IF NOT EXISTS t (a STRING)"},
+			{"comments of columns", "CREATE TABLE t (comment STRING COMMENT 'a, (b', b ARRAY<INT> NOT NULL COMMENT 'x') PARTITIONED BY (b) COMMENT 'y'", "CREATE TABLE t (comment STRING , b INT[] NOT NULL )"},
+			{"comments of views", "CREATE VIEW IF NOT EXISTS v (a COMMENT 'x', b) COMMENT 'y' AS SELECT comment FROM t", "CREATE VIEW IF NOT EXISTS v (a , b) AS SELECT comment FROM t"},
 			{"table as select keeps USING of a join", "CREATE OR REPLACE TABLE t USING DELTA AS SELECT * FROM a JOIN b USING (id)", "CREATE OR REPLACE TABLE t  AS SELECT * FROM a JOIN b USING (id)"},
 			{"array type", "CREATE TABLE t (a ARRAY<ARRAY<DOUBLE>>)", "CREATE TABLE t (a DOUBLE[][])"},
 			{"array function", "SELECT array(1, 2)", "SELECT list_value(1, 2)"},
@@ -49,14 +51,27 @@ func TestRewrite(t *testing.T) {
 		}
 	})
 
-	t.Run("replace_where_is_delete_and_insert", func(t *testing.T) {
+	t.Run("replace_where_replaces_the_rows_of_a_condition", func(t *testing.T) {
 		t.Parallel()
 		r := &rewriter{params: parameters{values: map[string]string{"d": "2022-10-18"}}}
 		got, err := r.rewrite(splitStatements("INSERT INTO q REPLACE WHERE d = :d AND (a IN (SELECT 1)) SELECT * FROM r WHERE d = :d")[0])
 		require.NoError(t, err)
 		require.Equal(t, []string{
-			"DELETE FROM q  WHERE  d = '2022-10-18' AND (a IN (SELECT 1))",
-			"INSERT INTO q  SELECT * FROM r WHERE d = '2022-10-18'",
+			"CREATE OR REPLACE TEMP TABLE _replaced AS SELECT * FROM r WHERE d = '2022-10-18'",
+			"DELETE FROM q WHERE  d = '2022-10-18' AND (a IN (SELECT 1))",
+			"INSERT INTO q FROM temp.main._replaced",
+			"DROP TABLE temp.main._replaced",
+		}, got)
+	})
+
+	t.Run("overwrite_replaces_all_rows", func(t *testing.T) {
+		t.Parallel()
+		r := &rewriter{}
+		got, err := r.rewrite(splitStatements("INSERT OVERWRITE TABLE t WITH c AS (SELECT 1) SELECT * FROM c")[0])
+		require.NoError(t, err)
+		require.Equal(t, []string{
+			"CREATE OR REPLACE TEMP TABLE _replaced AS WITH c AS (SELECT 1) SELECT * FROM c", "DELETE FROM t",
+			"INSERT INTO t FROM temp.main._replaced", "DROP TABLE temp.main._replaced",
 		}, got)
 	})
 
