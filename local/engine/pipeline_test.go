@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -29,12 +28,10 @@ const user = "u1"
 // store is an object store in memory.
 type store map[string][]byte
 
-func (s store) List(_ context.Context, pattern string) ([]engine.Object, error) {
+func (s store) List(_ context.Context, prefix string) ([]engine.Object, error) {
 	var found []engine.Object
 	for uri, content := range s {
-		if ok, err := path.Match(pattern, uri); err != nil {
-			return nil, err
-		} else if ok {
+		if strings.HasPrefix(uri, prefix) {
 			found = append(found, engine.Object{URI: uri, Size: int64(len(content))})
 		}
 	}

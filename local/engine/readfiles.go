@@ -24,9 +24,8 @@ type Object struct {
 
 // ObjectStore is the store that read_files reads.
 type ObjectStore interface {
-	// List returns the objects that a pattern matches, sorted by URI. * matches any characters
-	// but the slash.
-	List(ctx context.Context, pattern string) ([]Object, error)
+	// List returns the objects whose URI starts with the prefix, sorted by URI.
+	List(ctx context.Context, prefix string) ([]Object, error)
 	// Read returns the content of an object.
 	Read(ctx context.Context, uri string) ([]byte, error)
 }
@@ -44,7 +43,7 @@ func (s *session) readFiles(ctx context.Context, pattern string, wholeText bool)
 	if s.engine.objects == nil {
 		return "", errors.New("read_files: this engine has no object store")
 	}
-	objects, err := s.engine.objects.List(ctx, pattern)
+	objects, err := Find(ctx, s.engine.objects, pattern)
 	if err != nil {
 		return "", fmt.Errorf("read_files %s: %w", pattern, err)
 	}

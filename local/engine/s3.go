@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"strings"
 
@@ -30,15 +29,11 @@ func NewS3Store(_ context.Context, o S3Options) (ObjectStore, error) {
 	})}, nil
 }
 
-// List lists the keys with the fixed start of the pattern and returns those that match.
-func (s *s3Store) List(ctx context.Context, pattern string) ([]Object, error) {
-	bucket, key, err := splitURI(pattern)
+// List lists the keys with the prefix.
+func (s *s3Store) List(ctx context.Context, uri string) ([]Object, error) {
+	bucket, prefix, err := splitURI(uri)
 	if err != nil {
 		return nil, err
-	}
-	prefix := key
-	if star := strings.IndexAny(key, "*?["); star >= 0 {
-		prefix = key[:star]
 	}
 	var objects []Object
 	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
@@ -48,13 +43,7 @@ func (s *s3Store) List(ctx context.Context, pattern string) ([]Object, error) {
 			return nil, err
 		}
 		for _, o := range page.Contents {
-			matches, err := path.Match(key, aws.ToString(o.Key))
-			if err != nil {
-				return nil, fmt.Errorf("pattern %s: %w", pattern, err)
-			}
-			if matches {
-				objects = append(objects, Object{URI: "s3://" + bucket + "/" + aws.ToString(o.Key), Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)})
-			}
+			objects = append(objects, Object{URI: "s3://" + bucket + "/" + aws.ToString(o.Key), Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified)})
 		}
 	}
 	slices.SortFunc(objects, func(a, b Object) int { return strings.Compare(a.URI, b.URI) })
