@@ -16,7 +16,7 @@ EXIT ?=#                 1: end after the answers
 PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
 
-.PHONY: help demo stack build test test-units test-e2e lint bench clean
+.PHONY: help demo stack build test test-units test-e2e test-silver lint bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ test-units:
 # Whole systems, after the other tests and not beside them: one test measures times.
 test-e2e:
 	cd local && $(GOTEST) -count=1 -timeout 40m ./e2e
+
+# SEED repeats the sequences of a run that failed: it prints its seed.
+test-silver: ## silver after many random sequences of runs, reruns and kills (SEQUENCES=500)
+	cd local && go test ./enginetest -run TestSilver -v -count=1 -timeout 60m -rapid.checks $(or $(SEQUENCES),500) $(if $(SEED),-rapid.seed $(SEED))
 
 lint: ## golangci-lint, workflowcheck and tidy modules, as CI does
 	scripts/lint

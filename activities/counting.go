@@ -22,8 +22,8 @@ type Warehouse interface {
 type CountRowsInput struct {
 	// Dates are the dates that the notebook handled.
 	Dates []dates.Date `json:"dates"`
-	// Cleans is the kind of record that the notebook cleans: the rows of <kind>, <kind>_quarantine
-	// and raw are counted for each date.
+	// Cleans is the kind of record that the notebook cleans: the valid rows of <kind>_by_date, and the
+	// rows of <kind>_quarantine and raw, are counted for each date.
 	Cleans string `json:"cleans,omitempty"`
 	// Rebuilds holds the tables that the notebook replaces: all their rows are counted.
 	Rebuilds []string `json:"rebuilds,omitempty"`
@@ -98,9 +98,9 @@ func quarantine(kind string) string { return kind + "_quarantine" }
 // statement returns one row for each table and date that has rows, in the order of the input.
 func (c *Counting) statement(in CountRowsInput) string {
 	var parts []string
-	count := func(table, date, where string) {
+	count := func(name, table, date, where string) {
 		parts = append(parts, fmt.Sprintf("SELECT %d AS place, '%s' AS name, %s AS counted_date, count(*) AS n FROM %s%s",
-			len(parts), table, date, c.Warehouse.Name(table), where))
+			len(parts), name, date, c.Warehouse.Name(table), where))
 	}
 	if in.Cleans != "" {
 		days := make([]string, len(in.Dates))
@@ -110,12 +110,13 @@ func (c *Counting) statement(in CountRowsInput) string {
 		dates := " WHERE logical_date IN (" + strings.Join(days, ", ") + ")"
 		topic := fmt.Sprintf("%s AND topic = '%s.%s'", dates, strings.ReplaceAll(c.UserID, "'", `\'`), in.Cleans)
 		const day, each = "CAST(logical_date AS STRING)", " GROUP BY logical_date"
-		count(in.Cleans, day, dates+each)
-		count(quarantine(in.Cleans), day, topic+each)
-		count("raw", day, topic+each)
+		// The view <kind> has the latest row of each key: a later date would lower the count.
+		count(in.Cleans, in.Cleans+"_by_date", day, dates+" AND reason IS NULL"+each)
+		count(quarantine(in.Cleans), quarantine(in.Cleans), day, topic+each)
+		count("raw", "raw", day, topic+each)
 	}
 	for _, table := range in.Rebuilds {
-		count(table, "''", "")
+		count(table, table, "''", "")
 	}
 	return "SELECT name, counted_date, n FROM (" + strings.Join(parts, " UNION ALL ") + ") AS counts ORDER BY place"
 }

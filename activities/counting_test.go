@@ -37,7 +37,7 @@ func TestCountRows(t *testing.T) {
 		require.Equal(t, RowCounts{Counted: true, Dates: []DateCounts{{Rows: 867, Records: 1326, Quarantined: 18}, {}, {Rows: 1}}}, got)
 		const days = " WHERE logical_date IN (DATE'2022-10-18', DATE'2022-10-19', DATE'2022-10-20')"
 		require.Equal(t, []string{"SELECT name, counted_date, n FROM (" +
-			"SELECT 0 AS place, 'pin' AS name, CAST(logical_date AS STRING) AS counted_date, count(*) AS n FROM `s`.`pin`" + days + " GROUP BY logical_date UNION ALL " +
+			"SELECT 0 AS place, 'pin' AS name, CAST(logical_date AS STRING) AS counted_date, count(*) AS n FROM `s`.`pin_by_date`" + days + " AND reason IS NULL GROUP BY logical_date UNION ALL " +
 			"SELECT 1 AS place, 'pin_quarantine' AS name, CAST(logical_date AS STRING) AS counted_date, count(*) AS n FROM `s`.`pin_quarantine`" +
 			days + " AND topic = 'u.pin' GROUP BY logical_date UNION ALL " +
 			"SELECT 2 AS place, 'raw' AS name, CAST(logical_date AS STRING) AS counted_date, count(*) AS n FROM `s`.`raw`" +

@@ -37,7 +37,7 @@ func TestStart(t *testing.T) {
 	t.Run("submits_the_notebook_with_its_parameters", func(t *testing.T) {
 		n, workspace, _ := newNotebooks()
 		in := cleanPin
-		in.Params = map[string]string{"invalid_followers": "null", "logical_date": "2022-10-17"}
+		in.Params = map[string]string{"invalid_followers": "null", "logical_date": "2022-10-17", "logical_dates": "2022-10-17"}
 		run, err := start(n, in)
 		require.NoError(t, err)
 		require.Equal(t, NotebookRun{

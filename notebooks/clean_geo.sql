@@ -1,10 +1,15 @@
 -- Databricks notebook source
 -- MAGIC %md
 -- MAGIC # clean_geo
--- MAGIC Cleans where and when the posts of one logical date were made: bronze `raw` to silver `geo`; the rest goes to `geo_quarantine`.
--- MAGIC One row per `ind`: the latest valid record stands, by timestamp, offset, partition and element.
+-- MAGIC Cleans where and when the posts were made, of some logical dates: bronze `raw` to silver. It writes one table and creates two views of it.
 -- MAGIC
--- MAGIC Parameters: `schema`, `user_id`, `logical_date`.
+-- MAGIC - `geo_by_date` has, for each date, the latest valid record of each post, and every record that is rejected, with the first reason that
+-- MAGIC   applies. A run replaces its dates as a whole, in one statement: the table is a function of what has landed, and of the rules and parameters
+-- MAGIC   with which each date was last cleaned.
+-- MAGIC - `geo` has one row per `ind`: of the latest date, and within it the latest by timestamp, offset, partition and element.
+-- MAGIC - `geo_quarantine` has the rejected records.
+-- MAGIC
+-- MAGIC Parameters: `schema`, `user_id`, `logical_dates` (one or more, sorted: `2022-10-17,2022-10-18`).
 
 -- COMMAND ----------
 
@@ -13,26 +18,52 @@ SET TIME ZONE 'UTC';
 
 -- COMMAND ----------
 
-CREATE TABLE IF NOT EXISTS geo (
-  ind BIGINT NOT NULL,
-  country STRING,
-  coordinates ARRAY<DOUBLE> NOT NULL,
-  timestamp TIMESTAMP NOT NULL,
-  logical_date DATE NOT NULL
+-- DBTITLE 1,Partitioned: two runs of different dates write different partitions, and do not conflict
+CREATE TABLE IF NOT EXISTS geo_by_date (
+  logical_date DATE NOT NULL COMMENT 'Date in which the record landed',
+  topic STRING NOT NULL COMMENT 'Kafka topic',
+  topic_partition INT NOT NULL COMMENT 'Partition of the topic',
+  topic_offset BIGINT NOT NULL COMMENT 'Offset in the partition',
+  element INT NOT NULL COMMENT 'Position in the array that was sent; 0 for the first, or without an array',
+  file STRING NOT NULL COMMENT 'Name of the landed object',
+  reason STRING COMMENT 'Why the record is rejected; NULL if it is valid',
+  value STRING COMMENT 'Text of a rejected record; NULL if it is valid',
+  ind BIGINT COMMENT 'Index of the post',
+  country STRING COMMENT 'Country',
+  coordinates ARRAY<DOUBLE> COMMENT 'Longitude and latitude, in degrees',
+  timestamp TIMESTAMP COMMENT 'Time of the post, UTC'
 ) USING DELTA
-CLUSTER BY (ind);
+PARTITIONED BY (logical_date)
+COMMENT 'Places and times of posts: by date, the latest valid record of each post, and the rejected records';
 
-CREATE TABLE IF NOT EXISTS geo_quarantine (
-  logical_date DATE NOT NULL,
-  topic STRING NOT NULL,
-  topic_partition INT NOT NULL,
-  topic_offset BIGINT NOT NULL,
-  element INT NOT NULL,
-  file STRING NOT NULL,
-  reason STRING NOT NULL,
-  value STRING NOT NULL
-) USING DELTA
-CLUSTER BY (logical_date);
+-- COMMAND ----------
+
+-- DBTITLE 1,The views are not replaced by a run: that would revoke what is granted on them
+CREATE VIEW IF NOT EXISTS geo (
+  ind COMMENT 'Index of the post',
+  country COMMENT 'Country',
+  coordinates COMMENT 'Longitude and latitude, in degrees',
+  timestamp COMMENT 'Time of the post, UTC',
+  logical_date COMMENT 'Date in which the row landed'
+) COMMENT 'Places and times of posts: the latest of each'
+AS SELECT ind, country, coordinates, timestamp, logical_date
+FROM geo_by_date
+WHERE reason IS NULL
+QUALIFY row_number() OVER (PARTITION BY ind ORDER BY logical_date DESC) = 1;
+
+CREATE VIEW IF NOT EXISTS geo_quarantine (
+  logical_date COMMENT 'Date in which the record landed',
+  topic COMMENT 'Kafka topic',
+  topic_partition COMMENT 'Partition of the topic',
+  topic_offset COMMENT 'Offset in the partition',
+  element COMMENT 'Position in the array that was sent; 0 for the first, or without an array',
+  file COMMENT 'Name of the landed object',
+  reason COMMENT 'Why the record is rejected: the first reason that applies',
+  value COMMENT 'Text of the record'
+) COMMENT 'Places and times of posts: the records that cleaning has rejected'
+AS SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, value
+FROM geo_by_date
+WHERE reason IS NOT NULL;
 
 -- COMMAND ----------
 
@@ -69,23 +100,21 @@ FROM typed;
 
 -- COMMAND ----------
 
--- DBTITLE 1,What is not a valid record, replaced for the date
-INSERT INTO geo_quarantine
-REPLACE WHERE logical_date = CAST(:logical_date AS DATE) AND topic = :user_id || '.geo'
-SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, value
-FROM geo_records
-WHERE logical_date = CAST(:logical_date AS DATE) AND topic = :user_id || '.geo' AND reason IS NOT NULL;
-
--- COMMAND ----------
-
--- DBTITLE 1,The latest of each; an older date never overwrites a newer one, the same date repairs its own
-MERGE INTO geo AS target
-USING (
-  SELECT ind, country, coordinates, timestamp, logical_date
+-- DBTITLE 1,Replaces the dates. The condition may only compare with constants, hence a range: other dates within it are written back as they are
+INSERT INTO geo_by_date
+REPLACE WHERE logical_date BETWEEN CAST(split_part(:logical_dates, ',', 1) AS DATE) AND CAST(split_part(:logical_dates, ',', -1) AS DATE)
+WITH cleaned AS (
+  SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, CASE WHEN reason IS NOT NULL THEN value END AS value,
+    ind, country, coordinates, timestamp
   FROM geo_records
-  WHERE logical_date = CAST(:logical_date AS DATE) AND topic = :user_id || '.geo' AND reason IS NULL
-  QUALIFY row_number() OVER (PARTITION BY ind ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, value DESC) = 1
-) AS source
-ON target.ind = source.ind
-WHEN MATCHED AND source.logical_date >= target.logical_date THEN UPDATE SET *
-WHEN NOT MATCHED THEN INSERT *;
+  WHERE array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING)) AND topic = :user_id || '.geo'
+  QUALIFY reason IS NOT NULL OR row_number() OVER (
+    PARTITION BY logical_date, ind, CASE WHEN reason IS NOT NULL THEN topic_offset END
+    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, value DESC
+  ) = 1
+)
+SELECT * FROM cleaned
+UNION ALL
+SELECT * FROM geo_by_date
+WHERE logical_date BETWEEN CAST(split_part(:logical_dates, ',', 1) AS DATE) AND CAST(split_part(:logical_dates, ',', -1) AS DATE)
+  AND NOT array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING));

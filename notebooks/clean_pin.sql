@@ -1,10 +1,16 @@
 -- Databricks notebook source
 -- MAGIC %md
 -- MAGIC # clean_pin
--- MAGIC Cleans the posts of one logical date: bronze `raw` to silver `pin`; what is not a valid post goes to `pin_quarantine`.
--- MAGIC One row per `ind`: the latest valid record stands, by timestamp, offset, partition and element.
+-- MAGIC Cleans posts of some logical dates: bronze `raw` to silver. It writes one table and creates two views of it.
 -- MAGIC
--- MAGIC Parameters: `schema`, `user_id`, `logical_date`, `invalid_followers` (`quarantine`, or `null` to keep such a post without its follower count).
+-- MAGIC - `pin_by_date` has, for each date, the latest valid record of each post, and every record that is rejected, with the first reason that
+-- MAGIC   applies. A run replaces its dates as a whole, in one statement: the table is a function of what has landed, and of the rules and parameters
+-- MAGIC   with which each date was last cleaned.
+-- MAGIC - `pin` has one row per `ind`: of the latest date, and within it the latest by timestamp, offset, partition and element.
+-- MAGIC - `pin_quarantine` has the rejected records.
+-- MAGIC
+-- MAGIC Parameters: `schema`, `user_id`, `logical_dates` (one or more, sorted: `2022-10-17,2022-10-18`),
+-- MAGIC `invalid_followers` (`quarantine`, or `null` to keep such a post without its follower count).
 
 -- COMMAND ----------
 
@@ -13,33 +19,66 @@ SET TIME ZONE 'UTC';
 
 -- COMMAND ----------
 
-CREATE TABLE IF NOT EXISTS pin (
-  ind BIGINT NOT NULL,
-  unique_id STRING NOT NULL,
-  title STRING,
-  description STRING,
-  follower_count BIGINT,
-  poster_name STRING,
-  tag_list STRING,
-  is_image_or_video STRING,
-  image_src STRING,
-  save_location STRING,
-  category STRING,
-  logical_date DATE NOT NULL
+-- DBTITLE 1,Partitioned: two runs of different dates write different partitions, and do not conflict
+CREATE TABLE IF NOT EXISTS pin_by_date (
+  logical_date DATE NOT NULL COMMENT 'Date in which the record landed',
+  topic STRING NOT NULL COMMENT 'Kafka topic',
+  topic_partition INT NOT NULL COMMENT 'Partition of the topic',
+  topic_offset BIGINT NOT NULL COMMENT 'Offset in the partition',
+  element INT NOT NULL COMMENT 'Position in the array that was sent; 0 for the first, or without an array',
+  file STRING NOT NULL COMMENT 'Name of the landed object',
+  reason STRING COMMENT 'Why the record is rejected; NULL if it is valid',
+  value STRING COMMENT 'Text of a rejected record; NULL if it is valid',
+  ind BIGINT COMMENT 'Index of the post',
+  unique_id STRING COMMENT 'Id of the post at its source',
+  title STRING COMMENT 'Title',
+  description STRING COMMENT 'Description',
+  follower_count BIGINT COMMENT 'Followers of the poster; NULL if unknown',
+  poster_name STRING COMMENT 'Name of the poster',
+  tag_list STRING COMMENT 'Tags, with commas between them',
+  is_image_or_video STRING COMMENT 'Kind of the post: image, or video and its kind',
+  image_src STRING COMMENT 'Address of the image',
+  save_location STRING COMMENT 'Directory in which the image was saved',
+  category STRING COMMENT 'Category'
 ) USING DELTA
-CLUSTER BY (ind);
+PARTITIONED BY (logical_date)
+COMMENT 'Posts: by date, the latest valid record of each post, and the rejected records';
 
-CREATE TABLE IF NOT EXISTS pin_quarantine (
-  logical_date DATE NOT NULL,
-  topic STRING NOT NULL,
-  topic_partition INT NOT NULL,
-  topic_offset BIGINT NOT NULL,
-  element INT NOT NULL,
-  file STRING NOT NULL,
-  reason STRING NOT NULL,
-  value STRING NOT NULL
-) USING DELTA
-CLUSTER BY (logical_date);
+-- COMMAND ----------
+
+-- DBTITLE 1,The views are not replaced by a run: that would revoke what is granted on them
+CREATE VIEW IF NOT EXISTS pin (
+  ind COMMENT 'Index of the post',
+  unique_id COMMENT 'Id of the post at its source',
+  title COMMENT 'Title',
+  description COMMENT 'Description',
+  follower_count COMMENT 'Followers of the poster; NULL if unknown',
+  poster_name COMMENT 'Name of the poster',
+  tag_list COMMENT 'Tags, with commas between them',
+  is_image_or_video COMMENT 'Kind of the post: image, or video and its kind',
+  image_src COMMENT 'Address of the image',
+  save_location COMMENT 'Directory in which the image was saved',
+  category COMMENT 'Category',
+  logical_date COMMENT 'Date in which the row landed'
+) COMMENT 'Posts: the latest of each'
+AS SELECT ind, unique_id, title, description, follower_count, poster_name, tag_list, is_image_or_video, image_src, save_location, category, logical_date
+FROM pin_by_date
+WHERE reason IS NULL
+QUALIFY row_number() OVER (PARTITION BY ind ORDER BY logical_date DESC) = 1;
+
+CREATE VIEW IF NOT EXISTS pin_quarantine (
+  logical_date COMMENT 'Date in which the record landed',
+  topic COMMENT 'Kafka topic',
+  topic_partition COMMENT 'Partition of the topic',
+  topic_offset COMMENT 'Offset in the partition',
+  element COMMENT 'Position in the array that was sent; 0 for the first, or without an array',
+  file COMMENT 'Name of the landed object',
+  reason COMMENT 'Why the record is rejected: the first reason that applies',
+  value COMMENT 'Text of the record'
+) COMMENT 'Posts: the records that cleaning has rejected'
+AS SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, value
+FROM pin_by_date
+WHERE reason IS NOT NULL;
 
 -- COMMAND ----------
 
@@ -78,23 +117,24 @@ FROM parsed;
 
 -- COMMAND ----------
 
--- DBTITLE 1,What is not a valid record, replaced for the date
-INSERT INTO pin_quarantine
-REPLACE WHERE logical_date = CAST(:logical_date AS DATE) AND topic = :user_id || '.pin'
-SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, value
-FROM pin_records
-WHERE logical_date = CAST(:logical_date AS DATE) AND topic = :user_id || '.pin' AND reason IS NOT NULL AND NOT (reason = 'follower_count' AND :invalid_followers = 'null');
-
--- COMMAND ----------
-
--- DBTITLE 1,The latest of each; an older date never overwrites a newer one, the same date repairs its own
-MERGE INTO pin AS target
-USING (
-  SELECT ind, unique_id, title, description, CASE WHEN reason IS NULL THEN follower_count END AS follower_count, poster_name, tag_list, is_image_or_video, image_src, save_location, category, logical_date
+-- DBTITLE 1,Replaces the dates. The condition may only compare with constants, hence a range: other dates within it are written back as they are
+INSERT INTO pin_by_date
+REPLACE WHERE logical_date BETWEEN CAST(split_part(:logical_dates, ',', 1) AS DATE) AND CAST(split_part(:logical_dates, ',', -1) AS DATE)
+WITH judged AS (
+  SELECT *, CASE WHEN NOT (reason = 'follower_count' AND :invalid_followers = 'null') THEN reason END AS rejected
   FROM pin_records
-  WHERE logical_date = CAST(:logical_date AS DATE) AND topic = :user_id || '.pin' AND (reason IS NULL OR reason = 'follower_count' AND :invalid_followers = 'null')
-  QUALIFY row_number() OVER (PARTITION BY ind ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, value DESC) = 1
-) AS source
-ON target.ind = source.ind
-WHEN MATCHED AND source.logical_date >= target.logical_date THEN UPDATE SET *
-WHEN NOT MATCHED THEN INSERT *;
+  WHERE array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING)) AND topic = :user_id || '.pin'
+), cleaned AS (
+  SELECT logical_date, topic, topic_partition, topic_offset, element, file, rejected AS reason, CASE WHEN rejected IS NOT NULL THEN value END AS value,
+    ind, unique_id, title, description, CASE WHEN reason IS NULL THEN follower_count END AS follower_count, poster_name, tag_list, is_image_or_video, image_src, save_location, category
+  FROM judged
+  QUALIFY rejected IS NOT NULL OR row_number() OVER (
+    PARTITION BY logical_date, ind, CASE WHEN rejected IS NOT NULL THEN topic_offset END
+    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, value DESC
+  ) = 1
+)
+SELECT * FROM cleaned
+UNION ALL
+SELECT * FROM pin_by_date
+WHERE logical_date BETWEEN CAST(split_part(:logical_dates, ',', 1) AS DATE) AND CAST(split_part(:logical_dates, ',', -1) AS DATE)
+  AND NOT array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING));

@@ -1,14 +1,15 @@
 -- Databricks notebook source
 -- MAGIC %md
 -- MAGIC # load
--- MAGIC Appends the objects that landed for one logical date to the bronze table `raw`: a row per Kafka record, its text untouched, its place kept.
+-- MAGIC Appends the objects that landed for some logical dates to the bronze table `raw`: a row per Kafka record, its text untouched, its place kept.
 -- MAGIC A landed object is immutable and is loaded once; running a date again appends only objects that are new.
 -- MAGIC
 -- MAGIC A line is an envelope: topic, partition, offset, timestamp, key, and the record's text as `value` (an object or array in strict JSON) or `text`
 -- MAGIC (anything else; `more` is the rest of a very long one). `elements` are the texts to parse, if they are not the value itself.
 -- MAGIC Any other line is kept as a text, and its place is the object's name, `topic+partition+offset.json`.
 -- MAGIC
--- MAGIC Parameters: `schema`, `raw_path` (root of the landed objects), `user_id` (the topics' prefix), `logical_date`.
+-- MAGIC Parameters: `schema`, `raw_path` (root of the landed objects), `user_id` (the topics' prefix), `logical_dates` (one or more,
+-- MAGIC sorted: `2022-10-17,2022-10-18`).
 
 -- COMMAND ----------
 
@@ -18,30 +19,31 @@ SET TIME ZONE 'UTC';
 -- COMMAND ----------
 
 CREATE TABLE IF NOT EXISTS raw (
-  logical_date DATE NOT NULL,
-  topic STRING NOT NULL,
-  topic_partition INT NOT NULL,
-  topic_offset BIGINT NOT NULL,
-  topic_timestamp BIGINT,
-  file STRING NOT NULL,
-  value STRING NOT NULL,
-  is_json BOOLEAN NOT NULL,
-  elements ARRAY<STRING>
+  logical_date DATE NOT NULL COMMENT 'Date in which the record landed',
+  topic STRING NOT NULL COMMENT 'Kafka topic',
+  topic_partition INT NOT NULL COMMENT 'Partition of the topic',
+  topic_offset BIGINT NOT NULL COMMENT 'Offset in the partition',
+  topic_timestamp BIGINT COMMENT 'Time of the record in Kafka, in milliseconds since 1970',
+  file STRING NOT NULL COMMENT 'Name of the landed object',
+  value STRING NOT NULL COMMENT 'Text of the record',
+  is_json BOOLEAN NOT NULL COMMENT 'Whether the text is JSON that every engine reads alike',
+  elements ARRAY<STRING> COMMENT 'Texts of the records to clean, if they are not the value itself'
 ) USING DELTA
-CLUSTER BY (logical_date, topic);
+PARTITIONED BY (logical_date, topic)
+COMMENT 'Every landed record; rows are only added';
 
 -- COMMAND ----------
 
 -- DBTITLE 1,A line is a record. An object that is in the table already is not read into it again
 INSERT INTO raw
 WITH lines AS (
-  SELECT value AS line, _metadata.file_name AS file
+  SELECT value AS line, _metadata.file_name AS file, CAST(regexp_extract(_metadata.file_path, '^.*/dt=([^/]+)/', 1) AS DATE) AS logical_date
   FROM read_files(
-    :raw_path || '/topics/' || :user_id || '.*/dt=' || :logical_date || '/*/*.json',
+    :raw_path || '/topics/' || :user_id || '.*/dt={' || :logical_dates || '}/*/*.json',
     format => 'text'
   )
 ), parsed AS (
-  SELECT line, file,
+  SELECT logical_date, line, file,
     from_json(line, '`topic` STRING, `partition` INT, `offset` BIGINT, `timestamp` BIGINT, `value` STRING, `text` STRING, `more` ARRAY<STRING>, `elements` ARRAY<STRING>', map('allowSingleQuotes', 'false')) AS envelope
   FROM lines
   WHERE line <> ''
@@ -53,7 +55,7 @@ WITH lines AS (
   FROM parsed
 )
 SELECT
-  CAST(:logical_date AS DATE) AS logical_date,
+  logical_date,
   CASE WHEN enveloped THEN envelope.`topic` ELSE split_part(file, '+', 1) END AS topic,
   CASE WHEN enveloped THEN envelope.`partition` ELSE coalesce(try_cast(split_part(file, '+', 2) AS INT), 0) END AS topic_partition,
   CASE WHEN enveloped THEN envelope.`offset` ELSE coalesce(try_cast(split_part(split_part(file, '+', 3), '.', 1) AS BIGINT), 0) END AS topic_offset,
@@ -63,4 +65,7 @@ SELECT
   enveloped AND envelope.`value` IS NOT NULL AS is_json,
   CASE WHEN enveloped THEN envelope.`elements` END AS elements
 FROM judged
-WHERE file NOT IN (SELECT file FROM raw WHERE logical_date = CAST(:logical_date AS DATE));
+WHERE NOT EXISTS (
+  SELECT 1 FROM raw
+  WHERE raw.logical_date = judged.logical_date AND raw.file = judged.file AND array_contains(split(:logical_dates, ','), CAST(raw.logical_date AS STRING))
+);

@@ -16,8 +16,10 @@ import (
 //go:embed *.sql
 var files embed.FS
 
-// Parameters holds the names of the notebooks' parameters, all of them strings.
-var Parameters = []string{"schema", "raw_path", "user_id", "logical_date", "invalid_followers"}
+// Parameters holds the names of the parameters that a notebook is given, all of them strings.
+// logical_dates holds the dates of the run, sorted, with commas between them; logical_date is the
+// first of them, for notebooks that know one date only.
+var Parameters = []string{"schema", "raw_path", "user_id", "logical_date", "logical_dates", "invalid_followers"}
 
 // InvalidFollowers holds the values of the parameter invalid_followers: what cleaning does with a
 // follower count that it cannot parse.

@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,5 +32,51 @@ func TestOpen(t *testing.T) {
 		all, err = Open(".")
 		require.NoError(t, err)
 		require.Equal(t, All(), all)
+	})
+}
+
+// code returns the lines of a notebook without comments and Markdown.
+func code(n Notebook) []string {
+	var lines []string
+	for _, line := range strings.Split(Normal(n.Source), "\n") {
+		if !strings.HasPrefix(line, "--") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func TestParameters(t *testing.T) {
+	t.Run("are_those_that_the_notebooks_use", func(t *testing.T) {
+		marker := regexp.MustCompile(`(?:^|[^\w:]):([a-z]\w*)`)
+		used := map[string]bool{"logical_date": true} // for notebooks of others
+		for _, notebook := range All() {
+			for _, parameter := range marker.FindAllStringSubmatch(strings.Join(code(notebook), "\n"), -1) {
+				require.Contains(t, Parameters, parameter[1], notebook.Name)
+				used[parameter[1]] = true
+			}
+		}
+		require.Len(t, used, len(Parameters))
+	})
+}
+
+func TestTables(t *testing.T) {
+	t.Run("have_a_comment_for_each_column", func(t *testing.T) {
+		create := regexp.MustCompile(`^CREATE (TABLE|VIEW) IF NOT EXISTS (\S+) \($`)
+		tables := 0
+		for _, notebook := range All() {
+			inside := ""
+			for _, line := range code(notebook) {
+				if found := create.FindStringSubmatch(line); found != nil {
+					inside = found[2]
+					tables++
+				} else if strings.HasPrefix(line, ")") {
+					inside = ""
+				} else if inside != "" {
+					require.Regexp(t, ` COMMENT '.+',?$`, line, inside)
+				}
+			}
+		}
+		require.Equal(t, 1+3*3+1+len(Answers), tables, "raw, three tables and six views of silver, posts, answers")
 	})
 }

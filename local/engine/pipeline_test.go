@@ -82,7 +82,7 @@ func runDate(ctx context.Context, t require.TestingT, e *engine.Engine, date, in
 	}
 	for _, name := range []string{"load", "clean_pin", "clean_geo", "clean_user", "query"} {
 		_, err := e.RunNotebook(ctx, sources[name], map[string]string{
-			"schema": "pins", "raw_path": "s3://b", "user_id": user, "logical_date": date, "invalid_followers": invalid,
+			"schema": "pins", "raw_path": "s3://b", "user_id": user, "logical_dates": date, "invalid_followers": invalid,
 		})
 		require.NoError(t, err, name)
 	}

@@ -16,27 +16,7 @@ type Expected struct {
 
 // Answers cleans the records and answers the eight questions. The records may be in any order.
 func Answers(records []Record, o Options) Expected {
-	out := Expected{Rows: map[string]int{}, Rejected: map[string]int{}, Answers: map[string][][]any{}}
-	tables := map[string]map[int64]row{"pin": {}, "geo": {}, "user": {}}
-	latest := map[string]map[int64]element{"pin": {}, "geo": {}, "user": {}}
-	for _, record := range records {
-		for _, e := range elements(record) {
-			cleaned, reason := clean(e, o)
-			if reason != "" {
-				out.Rejected[e.Kind+":"+reason]++
-				continue
-			}
-			if before, ok := latest[e.Kind][cleaned.ind]; !ok || later(e, before) > 0 {
-				latest[e.Kind][cleaned.ind], tables[e.Kind][cleaned.ind] = e, cleaned
-			}
-		}
-	}
-	for kind, table := range tables {
-		out.Rows[kind] = len(table)
-	}
-	answerByPlace(out.Answers, tables["pin"], tables["geo"])
-	answerByUser(out.Answers, tables["pin"], tables["user"])
-	return out
+	return Build(Batch{Records: records, Options: o}).Expected
 }
 
 // counter counts (group, item) pairs.

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"cmp"
 	"math"
 	"regexp"
 	"slices"
@@ -14,10 +15,17 @@ type Options struct {
 	// KeepInvalidFollowers keeps posts with an invalid follower count, without the count
 	// (invalid_followers=null).
 	KeepInvalidFollowers bool
+	// IndexDigits is the maximum number of digits of an index or ind; 0 is the rule of the
+	// notebooks, 18.
+	IndexDigits int
+	// Thousand is what a k after a follower count stands for; "" is the rule of the notebooks, 000.
+	Thousand string
 }
 
-// row holds the fields of a cleaned record that the answers need. A nil pointer is NULL.
+// row holds a cleaned record: the fields that the answers need, where a nil pointer is NULL, and all
+// columns of its table up to logical_date.
 type row struct {
+	columns   []any
 	ind       int64
 	followers *int64
 	poster    *string
@@ -29,7 +37,7 @@ type row struct {
 }
 
 var (
-	digits18  = regexp.MustCompile(`\A[0-9]{1,18}\z`)
+	digits    = regexp.MustCompile(`\A[0-9]+\z`)
 	digits3   = regexp.MustCompile(`\A[0-9]{1,3}\z`)
 	uniqueID  = regexp.MustCompile(`\A[0-9a-fA-F-]{36}\z`)
 	followers = regexp.MustCompile(`\A([0-9]{1,12})([kM]?)\z`)
@@ -43,9 +51,14 @@ func clean(e element, o Options) (row, string) {
 	case "pin":
 		return cleanPin(e.fields, o)
 	case "geo":
-		return cleanGeo(e.fields)
+		return cleanGeo(e.fields, o)
 	}
-	return cleanUser(e.fields)
+	return cleanUser(e.fields, o)
+}
+
+// isIndex reports whether a text is an index or ind.
+func (o Options) isIndex(text string) bool {
+	return digits.MatchString(text) && len(text) <= cmp.Or(o.IndexDigits, 18)
 }
 
 func cleanPin(f map[string]string, o Options) (row, string) {
@@ -54,42 +67,55 @@ func cleanPin(f map[string]string, o Options) (row, string) {
 	switch {
 	case !hasIndex || !hasID:
 		return row{}, "not a pin record"
-	case !digits18.MatchString(index):
+	case !o.isIndex(index):
 		return row{}, "index"
 	case !uniqueID.MatchString(id):
 		return row{}, "unique_id"
 	}
 	r := row{ind: integer(index), poster: known(f, "poster_name", "User Info Error"), category: known(f, "category")}
 	match := followers.FindStringSubmatch(f["follower_count"])
-	if match == nil {
-		if !o.KeepInvalidFollowers {
-			return row{}, "follower_count"
-		}
-		return r, ""
+	switch {
+	case match == nil && !o.KeepInvalidFollowers:
+		return row{}, "follower_count"
+	case match != nil:
+		count := integer(match[1] + map[string]string{"k": cmp.Or(o.Thousand, "000"), "M": "000000"}[match[2]])
+		r.followers = &count
 	}
-	count := integer(match[1]) * map[string]int64{"": 1, "k": 1_000, "M": 1_000_000}[match[2]]
-	r.followers = &count
+	r.columns = []any{
+		r.ind, id, known(f, "title", "No Title Data Available"),
+		known(f, "description", "No description available Story format", "No description available", "Untitled", "Art."),
+		r.followers, r.poster, known(f, "tag_list", "N,o, ,T,a,g,s, ,A,v,a,i,l,a,b,l,e"), known(f, "is_image_or_video"),
+		known(f, "image_src", "Image src error."), savedAt(f), r.category,
+	}
 	return r, ""
 }
 
-func cleanGeo(f map[string]string) (row, string) {
+// savedAt returns the place where the image was saved, without the words before it.
+func savedAt(f map[string]string) *string {
+	text := strings.TrimPrefix(f["save_location"], "Local save in ")
+	return known(map[string]string{"save_location": text}, "save_location")
+}
+
+func cleanGeo(f map[string]string, o Options) (row, string) {
 	ind, hasInd := f["ind"]
 	latitude, hasLatitude := f["latitude"]
 	at, isMoment := parseMoment(f["timestamp"])
 	switch {
 	case !hasInd || !hasLatitude:
 		return row{}, "not a geo record"
-	case !digits18.MatchString(ind):
+	case !o.isIndex(ind):
 		return row{}, "ind"
 	case !isNumber(latitude) || !isNumber(f["longitude"]):
 		return row{}, "coordinates"
 	case !isMoment:
 		return row{}, "timestamp"
 	}
-	return row{ind: integer(ind), country: known(f, "country"), moment: at}, ""
+	r := row{ind: integer(ind), country: known(f, "country"), moment: at}
+	r.columns = []any{r.ind, r.country, []any{double(f["longitude"]), double(latitude)}, at.Format(time.DateTime)}
+	return r, ""
 }
 
-func cleanUser(f map[string]string) (row, string) {
+func cleanUser(f map[string]string, o Options) (row, string) {
 	ind, hasInd := f["ind"]
 	first, hasFirst := f["first_name"]
 	last, hasLast := f["last_name"]
@@ -97,7 +123,7 @@ func cleanUser(f map[string]string) (row, string) {
 	switch {
 	case !hasInd || !hasFirst:
 		return row{}, "not a user record"
-	case !digits18.MatchString(ind):
+	case !o.isIndex(ind):
 		return row{}, "ind"
 	case !hasLast:
 		return row{}, "user_name"
@@ -106,7 +132,9 @@ func cleanUser(f map[string]string) (row, string) {
 	case !isMoment:
 		return row{}, "date_joined"
 	}
-	return row{ind: integer(ind), userName: first + " " + last, age: int(integer(f["age"])), moment: at}, ""
+	r := row{ind: integer(ind), userName: first + " " + last, age: int(integer(f["age"])), moment: at}
+	r.columns = []any{r.ind, r.userName, int64(r.age), at.Format(time.DateTime)}
+	return r, ""
 }
 
 // known returns a text, or nil if it is absent, blank, or one of the values for missing data.
@@ -126,6 +154,11 @@ func integer(digits string) int64 {
 func isNumber(text string) bool {
 	f, err := strconv.ParseFloat(text, 64)
 	return number.MatchString(text) && err == nil && !math.IsInf(f, 0)
+}
+
+func double(text string) float64 {
+	f, _ := strconv.ParseFloat(text, 64) // isNumber has parsed it
+	return f
 }
 
 func parseMoment(text string) (time.Time, bool) {

@@ -25,7 +25,7 @@ type Notebook struct {
 	Together bool `json:"together,omitempty"`
 	// AllowFailures counts SUCCESS_WITH_FAILURES as success.
 	AllowFailures bool `json:"allowFailures,omitempty"`
-	// Cleans is the kind of record that the notebook cleans: the tables <kind> and
+	// Cleans is the kind of record that the notebook cleans: the date's records in <kind>_by_date and
 	// <kind>_quarantine are counted afterwards.
 	Cleans string `json:"cleans,omitempty"`
 	// Rebuilds holds the tables that the notebook replaces: their rows are counted afterwards.
