@@ -65,6 +65,23 @@ func TestWarned(t *testing.T) {
 		}
 	})
 
+	t.Run("a_run_shows_its_report_or_why_there_is_none", func(t *testing.T) {
+		w := newWorld()
+		status := startertest.RunOf(run.Success, startertest.Loaded(), startertest.Loaded(), startertest.Loaded(), startertest.Loaded(), startertest.Loaded())
+		status.Report = "s3://pinflow/pinflow/reports/pipeline/2022-10-18.html"
+		w.record(t, ledger.Entry{Status: status})
+		_, stdout, _ := w.line(t, "status 2022-10-18")
+		require.Contains(t, stdout, "\nreport: s3://pinflow/pinflow/reports/pipeline/2022-10-18.html\n")
+
+		w, status.Report = newWorld(), ""
+		status.Warnings = []string{"the report was not written: no SQL warehouse"}
+		w.record(t, ledger.Entry{Status: status})
+		code, stdout, _ := w.line(t, "status 2022-10-18")
+		require.Zero(t, code)
+		require.Contains(t, stdout, "\n! the report was not written: no SQL warehouse\n")
+		require.NotContains(t, stdout, "report:")
+	})
+
 	t.Run("runs_are_found", func(t *testing.T) {
 		w, queries := warned(t)
 		code, stdout, stderr := w.line(t, "runs --warned -o json")

@@ -13,6 +13,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/ledger"
 	"github.com/pinflow/pinflow/internal/observe"
 	"github.com/pinflow/pinflow/workflows"
@@ -33,13 +34,17 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 	if _, err := activities.ParseCompute(settings.Compute); err != nil {
 		return nil, &settingsError{err}
 	}
-	counting, err := newCounting(settings)
+	warehouse, err := newWarehouse(settings)
 	if err != nil {
 		return nil, err
 	}
+	counting := &activities.Counting{UserID: settings.UserID}
+	if warehouse != nil {
+		counting.Warehouse = warehouse
+	}
 	entries := &ledger.Ledger{Objects: objects}
 	reader := kafka.NewReader(kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-worker"})
-	workflows.Register(w, workflows.DefaultCatalog, operators.Default)
+	workflows.Register(w, catalogOf(settings), operators.Default)
 	activities.Register(w,
 		&landing.Activities{Kafka: reader, Objects: objects, UserID: settings.UserID, Group: settings.Deployment.ConsumerGroup()},
 		&activities.Notebooks{
@@ -49,22 +54,29 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 		counting, &activities.Ledger{Ledger: entries, Ended: runs.Ended},
 	)
 	w.RegisterActivity(&activities.Pools{Client: temporal, Deployment: settings.Deployment})
+	// Also without the setting: a run that was started with it writes its report.
+	w.RegisterActivity(&activities.Reports{Objects: objects, Warehouse: warehouse, Topic: settings.Topic})
 	w.RegisterActivity(&activities.Runs{Client: temporal})
 	w.RegisterActivity(&activities.Past{Client: temporal, Ledger: entries})
 	return reader.Close, nil
 }
 
-// newCounting returns the activities that count rows. Without a SQL warehouse in the settings they
-// count nothing.
-func newCounting(settings config.Config) (*activities.Counting, error) {
-	counting := &activities.Counting{UserID: settings.UserID}
+// newWarehouse returns the SQL warehouse of the settings, or nil if there is none: then nothing is
+// counted, and no report is written.
+func newWarehouse(settings config.Config) (*answers.Warehouse, error) {
 	if settings.Warehouse == "" {
-		return counting, nil
+		return nil, nil
 	}
 	statements, err := databricks.NewStatements()
 	if err != nil {
 		return nil, &settingsError{err}
 	}
-	counting.Warehouse = &answers.Warehouse{Statements: statements, ID: settings.Warehouse, Schema: settings.Schema}
-	return counting, nil
+	return &answers.Warehouse{Statements: statements, ID: settings.Warehouse, Schema: settings.Schema}, nil
+}
+
+// catalogOf returns the DAGs that the worker runs, as the settings ask for them.
+func catalogOf(settings config.Config) dag.Catalog {
+	catalog := workflows.DefaultCatalog
+	catalog.Reports = settings.Reports.On()
+	return catalog
 }

@@ -20,6 +20,7 @@ func (r *dagRun) end(ctx workflow.Context) (run.Result, error) {
 	ctx, done := workflow.NewDisconnectedContext(ctx)
 	defer done()
 	r.err = r.result()
+	r.report(ctx)
 	r.ended = workflow.Now(ctx)
 	partial, until := r.seen()
 	upsert := []temporal.SearchAttributeUpdate{search.State.ValueSet(string(r.state())), search.Partial.ValueSet(partial)}

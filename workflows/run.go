@@ -30,6 +30,8 @@ type dagRun struct {
 	paused    string    // who paused the run, why and when
 	timedOut  bool      // RunTimeout has passed
 	err       error     // why the run failed
+	warnings  []string  // of the run itself, beside those of its tasks
+	reportURI string    // where its report is
 
 	tasks       []*run.Task // in the order of the DAG
 	active      int         // tasks that have started and are not final

@@ -40,7 +40,8 @@ func (r *dagRun) status() run.Status {
 	for _, task := range r.tasks {
 		status.Tasks = append(status.Tasks, *task)
 	}
-	status.Warnings = status.TaskWarnings()
+	status.Warnings = append(status.TaskWarnings(), r.warnings...)
+	status.Report = r.reportURI
 	return status
 }
 

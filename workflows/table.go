@@ -23,6 +23,8 @@ type table struct {
 	Pools      []dag.Pool    `json:"pools,omitempty"` // of the tasks
 	Hold       bool          `json:"hold,omitempty"`
 	RunTimeout time.Duration `json:"runTimeout,omitempty"`
+	// Reports is that of the catalog, for a DAG that rebuilds tables.
+	Reports bool `json:"reports,omitempty"`
 }
 
 // taskRow is a row of a table.
@@ -77,7 +79,7 @@ func (w Workflows) table(in run.Input, now time.Time) (table, error) {
 	if err := definition.CheckInput(in, now); err != nil {
 		return table{}, err
 	}
-	t := table{Pools: w.Catalog.PoolsOf(definition.DAG), Hold: definition.Hold, RunTimeout: definition.RunTimeout}
+	t := table{Pools: w.Catalog.PoolsOf(definition.DAG), Hold: definition.Hold, RunTimeout: definition.RunTimeout, Reports: w.Catalog.Reports && len(definition.DAG.Tables()) > 0}
 	for _, task := range definition.DAG {
 		op, ok := task.Do.(operators.Operator)
 		if !ok {

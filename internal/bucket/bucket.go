@@ -9,6 +9,9 @@ import (
 // ParallelRequests is how many requests one reader of many objects sends at a time.
 const ParallelRequests = 16
 
+// DefaultContentType is the media type of objects whose writer names none.
+const DefaultContentType = "application/json"
+
 // Errors that callers distinguish with errors.Is.
 var (
 	// ErrNotFound is the error for a key that has no object.
@@ -37,6 +40,8 @@ type Objects interface {
 type Object struct {
 	Key  string
 	Size int64 // bytes
+	// ContentType is the media type. List leaves it empty, as S3 does.
+	ContentType string
 	// Metadata has lower-case names. List leaves it empty, as S3 does.
 	Metadata map[string]string
 }
@@ -48,6 +53,8 @@ type PutInput struct {
 	Metadata map[string]string // names in lower case
 	// SHA256 is the checksum of the body in hex, if the writer already has it.
 	SHA256 string
+	// ContentType is the media type of the body; application/json if empty.
+	ContentType string
 	// OnlyNew writes with If-None-Match: *, which leaves an existing object unchanged.
 	OnlyNew bool
 }

@@ -69,6 +69,9 @@ type Config struct {
 	// WorkerVersioning is whether workers use Temporal's Worker Versioning: a run ends on the build
 	// that has started it, and `starter deploy promote` says which build starts new runs.
 	WorkerVersioning Switch `env:"PINFLOW_WORKER_VERSIONING" envDefault:"off"`
+	// Reports is whether each run that succeeds writes the report of its answers into the bucket, to
+	// reports/<dag>/<date>.html. It needs a SQL warehouse.
+	Reports Switch `env:"PINFLOW_REPORTS" envDefault:"off"`
 	// UIURL is the address of the Temporal Web UI, for links.
 	UIURL string `env:"PINFLOW_TEMPORAL_UI_URL" envDefault:"http://127.0.0.1:8233"`
 	// Schedules overrides when DAGs run: five fields of cron by the name of the DAG, as in
@@ -167,6 +170,12 @@ func (c Config) validate() error {
 	}
 	if !slices.Contains([]Switch{"", "on", "off"}, c.WorkerVersioning) {
 		wrong("PINFLOW_WORKER_VERSIONING", string(c.WorkerVersioning), "on or off")
+	}
+	switch {
+	case !slices.Contains([]Switch{"", "on", "off"}, c.Reports):
+		wrong("PINFLOW_REPORTS", string(c.Reports), "on or off")
+	case c.Reports.On() && c.Warehouse == "":
+		errs = append(errs, errors.New("PINFLOW_REPORTS=on needs a SQL warehouse: set PINFLOW_WAREHOUSE_ID to the id of one"))
 	}
 	if hook, err := url.Parse(c.AlarmHook); c.AlarmHook != "" && (err != nil || hook.Host == "" || hook.Scheme != "http" && hook.Scheme != "https") {
 		errs = append(errs, errors.New("PINFLOW_ALARM_HOOK: want a URL, http://… or https://… (its value is not shown, as it is a secret)"))

@@ -58,8 +58,8 @@ func TestLoad(t *testing.T) {
 	})
 
 	t.Run("names_all_mistakes_at_once", func(t *testing.T) {
-		_, err := Load(file(t, "bad", "PINFLOW_DEPLOYMENT=Dev.2\nPINFLOW_USER_ID=a/b\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\nPINFLOW_WORKER_VERSIONING=true\n"))
-		for _, name := range []string{"PINFLOW_DEPLOYMENT=\"Dev.2\": want lower-case letters", "PINFLOW_USER_ID", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS", "PINFLOW_WORKER_VERSIONING"} {
+		_, err := Load(file(t, "bad", "PINFLOW_DEPLOYMENT=Dev.2\nPINFLOW_USER_ID=a/b\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\nPINFLOW_WORKER_VERSIONING=true\nPINFLOW_REPORTS=yes\n"))
+		for _, name := range []string{"PINFLOW_DEPLOYMENT=\"Dev.2\": want lower-case letters", "PINFLOW_USER_ID", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS", "PINFLOW_WORKER_VERSIONING", "PINFLOW_REPORTS"} {
 			require.ErrorContains(t, err, name)
 		}
 	})

@@ -93,6 +93,8 @@ type Pool struct {
 type Catalog struct {
 	DAGs  []Definition
 	Pools []Pool
+	// Reports makes each run that succeeds write the report of the tables that its DAG rebuilds.
+	Reports bool
 }
 
 // NewCatalog returns the catalog of these DAGs and their pools.

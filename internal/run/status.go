@@ -34,9 +34,11 @@ type Status struct {
 	Paused string `json:"paused,omitempty"`
 	Tasks  []Task `json:"tasks"`
 	Error  string `json:"error,omitempty"`
-	// Warnings holds the warnings of the tasks, each with the id of its task. A run with warnings
-	// can be a success.
+	// Warnings holds the warnings of the tasks, each with the id of its task, and those of the run. A
+	// run with warnings can be a success.
 	Warnings []string `json:"warnings,omitempty"`
+	// Report is where the report is that the run wrote; empty if it wrote none.
+	Report string `json:"report,omitempty"`
 }
 
 // Warned reports whether the run has succeeded with warnings.

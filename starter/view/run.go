@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -20,6 +21,7 @@ func (v *View) Run(r history.Run, wide bool) {
 	}
 	v.printTogether(r.Status)
 	v.printRemarks(r.Status)
+	v.printReport(r.Status)
 	v.printErrors(r)
 }
 
@@ -64,6 +66,20 @@ func (v *View) printRemarks(status run.Status) {
 		if len(remarks) > 0 {
 			v.Say("%s", v.Wrapped(task.ID+": "+strings.Join(remarks, "; ")))
 		}
+	}
+}
+
+// printReport prints where the report of the run is, or why there is none, and the other warnings of
+// the run itself.
+func (v *View) printReport(status run.Status) {
+	ofTasks := status.TaskWarnings()
+	for _, warning := range status.Warnings {
+		if !slices.Contains(ofTasks, warning) {
+			v.Say("%s %s", v.paintMark(Warned), v.Wrapped(warning))
+		}
+	}
+	if status.Report != "" {
+		v.Say("report: %s", status.Report)
 	}
 }
 

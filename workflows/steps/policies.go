@@ -30,6 +30,7 @@ const (
 	AwaitRun       = "AwaitRun"
 	CheckPast      = "CheckPast"
 	CountRows      = "CountRows"
+	WriteReport    = "WriteReport"
 )
 
 // backoff is the pause between the attempts of an activity. It stops growing at 30 s, so that work
@@ -150,6 +151,13 @@ var (
 	InformPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    30 * time.Second,
 		ScheduleToCloseTimeout: time.Minute,
+		RetryPolicy:            &backoff,
+	}
+	// ReportPolicy writes the report of a run. The run waits for it, so it gives up when a stopped SQL
+	// warehouse should have started.
+	ReportPolicy = workflow.ActivityOptions{
+		StartToCloseTimeout:    2 * time.Minute,
+		ScheduleToCloseTimeout: 10 * time.Minute,
 		RetryPolicy:            &backoff,
 	}
 	// quickPolicy runs one small request as a local activity, which is one event instead of six. It

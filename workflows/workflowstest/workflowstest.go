@@ -103,6 +103,7 @@ func NewEnv() *testsuite.TestWorkflowEnvironment {
 	env.RegisterActivity(&activities.Runs{})
 	env.RegisterActivity(&activities.Past{})
 	env.RegisterActivity(&activities.Counting{})
+	env.RegisterActivity(&activities.Reports{})
 	return env
 }
 

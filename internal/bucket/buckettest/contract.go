@@ -25,6 +25,7 @@ func Contract(t *testing.T, newBucket func(*testing.T) bucket.Objects) {
 	for name, part := range map[string]func(context.Context, *testing.T, bucket.Objects){
 		"ReadsWhatWasWritten":           readsWhatWasWritten,
 		"OverwritesUnlessOnlyNew":       overwritesUnlessOnlyNew,
+		"KeepsTheContentType":           keepsTheContentType,
 		"OnlyNewHasExactlyOneWinner":    onlyNewHasExactlyOneWinner,
 		"MissingObjectsAreNotFound":     missingObjectsAreNotFound,
 		"RejectsAWrongChecksum":         rejectsAWrongChecksum,
@@ -49,9 +50,17 @@ func readsWhatWasWritten(ctx context.Context, t *testing.T, objects bucket.Objec
 		require.Equal(t, body, string(got))
 		head, err := objects.Head(ctx, key)
 		require.NoError(t, err)
-		require.Equal(t, bucket.Object{Key: key, Size: int64(len(body)), Metadata: metadata}, head)
+		require.Equal(t, bucket.Object{Key: key, Size: int64(len(body)), ContentType: bucket.DefaultContentType, Metadata: metadata}, head)
 		require.True(t, strings.HasPrefix(objects.URI(key), "s3://") && strings.HasSuffix(objects.URI(key), "/"+key), objects.URI(key))
 	}
+}
+
+func keepsTheContentType(ctx context.Context, t *testing.T, objects bucket.Objects) {
+	const html = "text/html; charset=utf-8"
+	require.NoError(t, objects.Put(ctx, bucket.PutInput{Key: "reports/d/2022-10-18.html", Body: []byte("<p>"), ContentType: html}))
+	head, err := objects.Head(ctx, "reports/d/2022-10-18.html")
+	require.NoError(t, err)
+	require.Equal(t, html, head.ContentType)
 }
 
 func overwritesUnlessOnlyNew(ctx context.Context, t *testing.T, objects bucket.Objects) {

@@ -3,6 +3,7 @@ package buckettest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -92,7 +93,7 @@ func (m *Memory) Head(_ context.Context, key string) (found bucket.Object, err e
 		if !ok {
 			return bucket.ErrNotFound
 		}
-		found = bucket.Object{Key: key, Size: int64(len(object.Body)), Metadata: maps.Clone(object.Metadata)}
+		found = bucket.Object{Key: key, Size: int64(len(object.Body)), ContentType: cmp.Or(object.ContentType, bucket.DefaultContentType), Metadata: maps.Clone(object.Metadata)}
 		return nil
 	})
 	return found, err

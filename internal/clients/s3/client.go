@@ -5,6 +5,7 @@ package s3
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -88,7 +89,7 @@ func (c *Client) Head(ctx context.Context, key string) (bucket.Object, error) {
 	if err != nil {
 		return bucket.Object{}, c.explain("head", key, err)
 	}
-	return bucket.Object{Key: key, Size: aws.ToInt64(head.ContentLength), Metadata: head.Metadata}, nil
+	return bucket.Object{Key: key, Size: aws.ToInt64(head.ContentLength), ContentType: aws.ToString(head.ContentType), Metadata: head.Metadata}, nil
 }
 
 // Put writes an object. S3 verifies its checksum. With OnlyNew it returns bucket.ErrExists if the
@@ -102,7 +103,7 @@ func (c *Client) Put(ctx context.Context, object bucket.PutInput) error {
 	}
 	input := &s3.PutObjectInput{
 		Bucket: &c.bucket, Key: aws.String(c.folder + object.Key), Body: bytes.NewReader(object.Body), Metadata: object.Metadata,
-		ContentType: aws.String("application/json"), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum)),
+		ContentType: aws.String(cmp.Or(object.ContentType, bucket.DefaultContentType)), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum)),
 	}
 	if object.OnlyNew {
 		input.IfNoneMatch = aws.String("*")
