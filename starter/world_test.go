@@ -52,28 +52,30 @@ type world struct {
 	operators error // of the check of operators
 	settings  config.Config
 	// load reads real settings instead of those above, if it is set.
-	load     func(files ...string) (config.Config, error)
-	patience time.Duration // with the gateway
-	temporal *fakeTemporal
-	topics   *fakeTopics
-	bucket   *fakeBucket
-	notes    *fakeNotebooks
-	sql      *fakeSQL
-	gateway  func(*http.Request) (*http.Response, error)
-	user     error // of the question who is asking
-	down     map[string]error
-	mu       sync.Mutex
-	touched  []string // the systems that were connected to
-	color    bool
-	runs     systems.JobRuns // of Databricks
-	live     bool            // stderr is a terminal
-	typed    string          // what the operator types; there is no terminal to ask at if it is empty
+	load       func(files ...string) (config.Config, error)
+	patience   time.Duration // with the gateway
+	temporal   *fakeTemporal
+	topics     *fakeTopics
+	bucket     *fakeBucket
+	notes      *fakeNotebooks
+	dashboards *fakeDashboards
+	sql        *fakeSQL
+	gateway    func(*http.Request) (*http.Response, error)
+	user       error // of the question who is asking
+	down       map[string]error
+	mu         sync.Mutex
+	touched    []string // the systems that were connected to
+	color      bool
+	runs       systems.JobRuns // of Databricks
+	live       bool            // stderr is a terminal
+	typed      string          // what the operator types; there is no terminal to ask at if it is empty
 }
 
 func newWorld() *world {
 	return &world{
 		now: noon, catalog: startertest.Catalog, settings: defaultSettings(), temporal: newFakeTemporal(), topics: &fakeTopics{}, bucket: newFakeBucket(),
-		notes: &fakeNotebooks{sources: map[string]string{}}, sql: &fakeSQL{schema: true, results: map[string][][]string{}},
+		dashboards: &fakeDashboards{},
+		notes:      &fakeNotebooks{sources: map[string]string{}}, sql: &fakeSQL{schema: true, results: map[string][][]string{}},
 		down: map[string]error{}, runs: &fakeJobs{},
 		gateway: func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Status: "200 OK", Body: http.NoBody}, nil
@@ -142,7 +144,7 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 			},
 			Workspace: func() (*systems.Workspace, error) {
 				return &systems.Workspace{
-					Host: "https://workspace", Statements: w.sql, Notebooks: w.notes, Runs: w.runs,
+					Host: "https://workspace", Statements: w.sql, Notebooks: w.notes, Runs: w.runs, Dashboards: w.dashboards, Tree: w.dashboards,
 					User: func(context.Context) (string, error) { return "ann@example.com", w.user },
 				}, w.touch("workspace")
 			},

@@ -21,7 +21,7 @@ const workspaceID = "1"
 // routes returns the APIs, the pages and the health check.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	for _, routes := range []api.Routes{s.runs.Routes(), s.tree.Routes(), s.statements.Routes(), s.ownRoutes()} {
+	for _, routes := range []api.Routes{s.runs.Routes(), s.tree.Routes(), s.statements.Routes(), s.dashboards.Routes(), s.ownRoutes()} {
 		for pattern, h := range routes {
 			s.handle(mux, pattern, h)
 		}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/pinflow/pinflow/local/workspace/dashboards"
 	"github.com/pinflow/pinflow/local/workspace/runs"
 	"github.com/pinflow/pinflow/local/workspace/statements"
 	"github.com/pinflow/pinflow/local/workspace/tree"
@@ -72,6 +73,7 @@ type Server struct {
 	tree        *tree.Tree
 	runs        *runs.API
 	statements  *statements.API
+	dashboards  *dashboards.API
 }
 
 // New opens the state under DataDir and the listener, so that a port in use and damaged state are
@@ -142,6 +144,11 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.runs, err = runs.Open(ctx, runs.Options{
 		Path: filepath.Join(s.options.DataDir, "runs.sqlite"), URL: s.URL(), WarehouseID: s.options.WarehouseID,
 		Notebooks: s.tree, Engine: s.engine, Slots: s.options.MaxConcurrentTasks, Now: s.now, Logger: s.log,
+	}); err != nil {
+		return err
+	}
+	if s.dashboards, err = dashboards.Open(dashboards.Options{
+		Dir: filepath.Join(s.options.DataDir, "dashboards"), Tree: s.tree, Now: s.now,
 	}); err != nil {
 		return err
 	}

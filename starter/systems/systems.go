@@ -18,6 +18,8 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/dashboard"
 	"github.com/pinflow/pinflow/internal/notebookpush"
 )
 
@@ -35,6 +37,8 @@ type Workspace struct {
 	Host       string
 	Statements answers.Statements
 	Notebooks  notebookpush.Workspace
+	Dashboards dashboard.Lakeview
+	Tree       dashboard.Tree
 	Runs       JobRuns
 	// User returns the name of the authenticated user.
 	User func(context.Context) (string, error)
@@ -43,6 +47,14 @@ type Workspace struct {
 // Warehouse returns the SQL warehouse of the settings.
 func (w *Workspace) Warehouse(settings config.Config) *answers.Warehouse {
 	return &answers.Warehouse{Statements: w.Statements, ID: settings.Warehouse, Schema: settings.Schema}
+}
+
+// Dashboard returns the dashboard of a DAG.
+func (w *Workspace) Dashboard(settings config.Config, definition dag.Definition) dashboard.Target {
+	return dashboard.Target{
+		Lakeview: w.Dashboards, Tree: w.Tree, Folder: settings.Notebooks, DAG: definition.Name, Tables: answers.Tables(definition.DAG.Tables()),
+		Warehouse: w.Warehouse(settings),
+	}
 }
 
 // JobRuns is what commands need of the Jobs API.
@@ -95,6 +107,8 @@ func workspace() (*Workspace, error) {
 		Host:       client.Config.Host,
 		Statements: client.StatementExecution,
 		Notebooks:  client.Workspace,
+		Dashboards: client.Lakeview,
+		Tree:       client.Workspace,
 		Runs:       client.Jobs,
 		User: func(ctx context.Context) (string, error) {
 			me, err := client.CurrentUser.Me(ctx, iam.MeRequest{})

@@ -180,8 +180,11 @@ func (o object) info() workspace.ObjectInfo {
 	if o.kind != workspace.ObjectTypeDirectory {
 		info.ModifiedAt = o.modified.UnixMilli()
 	}
-	if o.kind == workspace.ObjectTypeFile {
+	switch o.kind {
+	case workspace.ObjectTypeFile:
 		info.Size = o.size
+	case workspace.ObjectTypeDashboard:
+		info.ResourceId = DashboardID(o.path)
 	}
 	return info
 }

@@ -190,6 +190,10 @@ func isMissing(err error) bool {
 // otherwise a file.
 func (t *Tree) describe(disk string, info fs.FileInfo) object {
 	o := object{path: "/" + disk, kind: workspace.ObjectTypeFile, size: info.Size(), modified: info.ModTime(), disk: disk}
+	if strings.HasSuffix(disk, DashboardEnding) {
+		o.kind = workspace.ObjectTypeDashboard
+		return o
+	}
 	format, ok := formatByEnding(path.Ext(disk))
 	if !ok || !t.startsWith(disk, format.header) {
 		return o
