@@ -37,8 +37,8 @@ func ParseCompute(text string) (Compute, error) {
 	return Compute{}, fmt.Errorf("PINFLOW_COMPUTE=%q: want serverless, warehouse:<id>, cluster:<id>, or the JSON of a new cluster", text)
 }
 
-// place makes the task run on the compute.
-func (c Compute) place(task *jobs.SubmitTask) {
+// Place makes the task run on the compute.
+func (c Compute) Place(task *jobs.SubmitTask) {
 	switch {
 	case c.Warehouse != "":
 		task.NotebookTask.WarehouseId = c.Warehouse

@@ -157,7 +157,7 @@ func (n *Notebooks) submission(in StartNotebookInput, where Compute, token strin
 		TaskKey:      taskKey(in, token),
 		NotebookTask: &jobs.NotebookTask{NotebookPath: n.Folder + "/" + in.Notebook, BaseParameters: params, Source: jobs.SourceWorkspace},
 	}
-	where.place(&task)
+	where.Place(&task)
 	return jobs.SubmitRun{
 		RunName:          n.Deployment.GroupJobRunName(in.DAG, in.Dates(), in.Task, in.Try),
 		IdempotencyToken: token,

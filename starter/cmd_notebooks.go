@@ -35,7 +35,7 @@ func (a *app) notebooksCommand() *cobra.Command {
 		c.Flags().StringVar(&from, "from", "", "`directory` of the notebooks, *.sql (default those of this build)")
 		prints(c, formTable, formJSON)
 	}
-	return annotate(group("notebooks", "Push notebooks to the workspace, or compare them", groupSystems, push, diff), annotationAllDAGs, "true")
+	return annotate(group("notebooks", "Push notebooks to the workspace, compare or try them", groupSystems, push, diff, a.tryNotebookCommand()), annotationAllDAGs, "true")
 }
 
 // openNotebooks returns the notebooks in a directory, or those of this build.

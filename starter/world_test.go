@@ -22,6 +22,7 @@ import (
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/notebooks"
 	"github.com/pinflow/pinflow/starter/startertest"
 	"github.com/pinflow/pinflow/starter/systems"
 	"github.com/pinflow/pinflow/starter/term"
@@ -59,6 +60,8 @@ type world struct {
 	bucket     *fakeBucket
 	notes      *fakeNotebooks
 	dashboards *fakeDashboards
+	trials     *fakeTrials
+	notebooks  []notebooks.Notebook
 	sql        *fakeSQL
 	gateway    func(*http.Request) (*http.Response, error)
 	user       error // of the question who is asking
@@ -74,8 +77,8 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		now: noon, catalog: startertest.Catalog, settings: defaultSettings(), temporal: newFakeTemporal(), topics: &fakeTopics{}, bucket: newFakeBucket(),
-		dashboards: &fakeDashboards{},
-		notes:      &fakeNotebooks{sources: map[string]string{}}, sql: &fakeSQL{schema: true, results: map[string][][]string{}},
+		dashboards: &fakeDashboards{}, trials: &fakeTrials{}, notebooks: startertest.Notebooks,
+		notes: &fakeNotebooks{sources: map[string]string{}}, sql: &fakeSQL{schema: true, results: map[string][][]string{}},
 		down: map[string]error{}, runs: &fakeJobs{},
 		gateway: func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Status: "200 OK", Body: http.NoBody}, nil
@@ -128,7 +131,7 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 		},
 		catalog:        w.catalog,
 		checkOperators: func(dag.Catalog) error { return w.operators },
-		notebooks:      startertest.Notebooks,
+		notebooks:      w.notebooks,
 		buildID:        buildID,
 		operator:       func() string { return "ann@desk" },
 		patience:       w.patience,
@@ -144,7 +147,7 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 			},
 			Workspace: func() (*systems.Workspace, error) {
 				return &systems.Workspace{
-					Host: "https://workspace", Statements: w.sql, Notebooks: w.notes, Runs: w.runs, Dashboards: w.dashboards, Tree: w.dashboards,
+					Host: "https://workspace", Statements: w.sql, Notebooks: w.notes, Runs: w.runs, Dashboards: w.dashboards, Tree: w.dashboards, TrialTree: w.trials, TrialRuns: w.trials,
 					User: func(context.Context) (string, error) { return "ann@example.com", w.user },
 				}, w.touch("workspace")
 			},

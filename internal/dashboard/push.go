@@ -176,8 +176,11 @@ func known(theirs, ours string) (string, error) {
 	if err := json.Unmarshal([]byte(ours), &b); err != nil {
 		return "", err
 	}
-	if json.Unmarshal([]byte(theirs), &a) != nil {
+	if !json.Valid([]byte(theirs)) {
 		return theirs, nil
+	}
+	if err := json.Unmarshal([]byte(theirs), &a); err != nil {
+		return "", err
 	}
 	return canonical(common(a, b))
 }

@@ -24,7 +24,6 @@ import (
 // What readers without a terminal get: the page, in the bucket and on standard output, and the
 // dashboard.
 func TestReaders(t *testing.T) {
-	t.Parallel()
 	onShared.enter(t)
 	s := startTenant(t, "PINFLOW_REPORTS=on")
 	s.post(wire.lines(t), 0, 1)

@@ -11,6 +11,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/iam"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 
+	"github.com/pinflow/pinflow/activities"
 	"github.com/pinflow/pinflow/internal/answers"
 	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/clients/databricks"
@@ -21,6 +22,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/dashboard"
 	"github.com/pinflow/pinflow/internal/notebookpush"
+	"github.com/pinflow/pinflow/internal/trial"
 )
 
 // Systems connects to the systems. The caller of Temporal closes the connection.
@@ -39,7 +41,10 @@ type Workspace struct {
 	Notebooks  notebookpush.Workspace
 	Dashboards dashboard.Lakeview
 	Tree       dashboard.Tree
-	Runs       JobRuns
+	// TrialTree and TrialRuns are for trials of notebooks.
+	TrialTree trial.Tree
+	TrialRuns trial.Runs
+	Runs      JobRuns
 	// User returns the name of the authenticated user.
 	User func(context.Context) (string, error)
 }
@@ -55,6 +60,14 @@ func (w *Workspace) Dashboard(settings config.Config, definition dag.Definition)
 		Lakeview: w.Dashboards, Tree: w.Tree, Folder: settings.Notebooks, DAG: definition.Name, Tables: answers.Tables(definition.DAG.Tables()),
 		Warehouse: w.Warehouse(settings),
 	}
+}
+
+// Trial returns how notebooks are tried, without a clock and a log.
+func (w *Workspace) Trial(settings config.Config) (trial.Trial, error) {
+	compute, err := activities.ParseCompute(settings.Compute)
+	return trial.Trial{
+		Tree: w.TrialTree, Runs: w.TrialRuns, Warehouse: w.Warehouse(settings), Folder: settings.Notebooks, Place: compute.Place, Name: string(settings.Deployment),
+	}, err
 }
 
 // JobRuns is what commands need of the Jobs API.
@@ -109,6 +122,8 @@ func workspace() (*Workspace, error) {
 		Notebooks:  client.Workspace,
 		Dashboards: client.Lakeview,
 		Tree:       client.Workspace,
+		TrialTree:  client.Workspace,
+		TrialRuns:  client.Jobs,
 		Runs:       client.Jobs,
 		User: func(ctx context.Context) (string, error) {
 			me, err := client.CurrentUser.Me(ctx, iam.MeRequest{})

@@ -86,10 +86,7 @@ func TestReport(t *testing.T) {
 		})
 
 		t.Run(s.name+"/has_enough_contrast", func(t *testing.T) {
-			found := eval[struct {
-				Text, Shape     float64
-				TextAt, ShapeAt string
-			}](t, b, contrasts)
+			found := eval[lowest](t, b, contrasts)
 			require.Less(t, found.Text, 21.0, "something was looked at")
 			require.Less(t, found.Shape, 21.0, "something was looked at")
 			require.GreaterOrEqual(t, found.Text, textContrast, found.TextAt)
