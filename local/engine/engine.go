@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -145,10 +146,27 @@ func (e *StatementError) Error() string {
 	return fmt.Sprintf("cell %d, statement %d: %s\n\n%s", e.Cell, e.Statement, e.Message, e.SQL)
 }
 
+// missingFunction matches DuckDB's error for a function that it does not have.
+var missingFunction = regexp.MustCompile(`Function with name "?(\w+)"? does not exist`)
+
+// explain returns the message of an error, in the words of Databricks where clients read them.
+func explain(err error) string {
+	message := strings.TrimSpace(inDelta(err).Error())
+	if found := missingFunction.FindStringSubmatch(message); found != nil {
+		return fmt.Sprintf("[UNRESOLVED_ROUTINE] Cannot resolve routine `%s`: it is not a function of Databricks SQL, or it is not translated by the embedded engine; "+
+			"write it with functions that are, or run it on Databricks. SQLSTATE: 42883", found[1])
+	}
+	// The text of error() follows DuckDB's name of it.
+	if _, text, ok := strings.Cut(message, "Invalid Input Error: ["); ok {
+		return "[" + text
+	}
+	return message
+}
+
 // failed returns the error of a statement, or that of ctx.
 func failed(ctx context.Context, st statement, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return &StatementError{Cell: st.cell, Statement: st.number, SQL: text(st.toks), Message: strings.TrimSpace(inDelta(err).Error())}
+	return &StatementError{Cell: st.cell, Statement: st.number, SQL: text(st.toks), Message: explain(err)}
 }

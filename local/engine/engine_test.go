@@ -35,7 +35,7 @@ func TestRunNotebook(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		e := open(t, signalling{store{"s3://b/x": []byte("line\n")}, cancel})
-		endless := "SELECT * FROM read_files('s3://b/x', format => 'text'), range(100000) a, range(100000) b, range(100000) c WHERE a.range + b.range + c.range < 0"
+		endless := "SELECT * FROM read_files('s3://b/x', format => 'text'), range(100000) a, range(100000) b, range(100000) c WHERE a.id + b.id + c.id < 0"
 		_, err := e.RunNotebook(ctx, header+endless, nil)
 		require.ErrorIs(t, err, context.Canceled)
 		_, err = e.Query(t.Context(), engine.Query{SQL: "SELECT 1"})

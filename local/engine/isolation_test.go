@@ -94,7 +94,7 @@ func TestConcurrentWrites(t *testing.T) {
 		t.Parallel()
 		e, g := openGated(t)
 		ask(t, e, "CREATE TABLE t (k BIGINT, v STRING)")
-		merge := "MERGE INTO t USING (SELECT range AS k, '%s' AS v FROM range(2000) WHERE $gate > 0) AS s ON t.k = s.k WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+		merge := "MERGE INTO t USING (SELECT id AS k, '%s' AS v FROM range(2000) WHERE $gate > 0) AS s ON t.k = s.k WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
 		errs := make(chan error, 2)
 		for _, name := range []string{"a", "b"} {
 			go func() {
@@ -258,7 +258,7 @@ func TestConflictMatrix(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e, g := openGated(t)
-			ask(t, e, "CREATE TABLE t AS SELECT range + 1 AS k, 'old' AS v, DATE '2022-01-01' + CAST(range AS INT) AS d FROM range(5)")
+			ask(t, e, "CREATE TABLE t AS SELECT id + 1 AS k, 'old' AS v, DATE '2022-01-01' + CAST(id AS INT) AS d FROM range(5)")
 			ask(t, e, "CREATE VIEW odd AS SELECT * FROM main.t WHERE k % 2 = 1")
 			errs := make(chan error, 1)
 			go func() {

@@ -41,7 +41,6 @@ var prelude = []string{
 	"SET TimeZone = 'UTC'",
 	"CREATE OR REPLACE TEMP MACRO from_json(value, structure) AS CASE WHEN json_valid(value) THEN json_transform(value, structure) END",
 	"CREATE OR REPLACE TEMP MACRO regexp_like(s, p) AS regexp_matches(s, p)",
-	"CREATE OR REPLACE TEMP MACRO array_join(list, delimiter) AS array_to_string(list, delimiter)",
 }
 
 // rewrite returns the statements of DuckDB, for one transaction, that do what the statement does on
@@ -51,6 +50,18 @@ func (r *rewriter) rewrite(toks []token) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := refuse(toks); err != nil {
+		return nil, err
+	}
+	if upper(toks) == "SHOW" {
+		sql, err := r.show(toks)
+		return []string{sql}, err
+	}
+	if isDescribe(toks) {
+		sql, err := r.describe(toks)
+		return []string{sql}, err
+	}
+	toks = nameColumns(toks)
 	if target, condition, query, ok := replaceWhere(toks); ok {
 		return r.replace(target, append([]token{{word, " WHERE "}}, condition...), query)
 	}
@@ -124,12 +135,21 @@ func (r *rewriter) one(toks []token, i int) (sql string, next int, err error) {
 	case quotedName:
 		return quoteName(unquoteName(t.text)), i + 1, nil
 	case word:
-		apply := ruleOf(t.upper())
-		if apply == nil {
-			apply = (*rewriter).lateralPosexplode
+		for _, apply := range []rule{ruleOf(t.upper()), (*rewriter).lateralPosexplode, (*rewriter).function, (*rewriter).keyword} {
+			if apply == nil {
+				continue
+			}
+			if sql, next, ok, err := apply(r, toks, i); ok || err != nil {
+				return sql, next, err
+			}
 		}
-		if sql, next, ok, err := apply(r, toks, i); ok || err != nil {
-			return sql, next, err
+	case number:
+		if kind, ok := suffixes[at(toks, i+1).upper()]; ok && i+1 < len(toks) && toks[i+1].kind == word {
+			return "CAST(" + t.text + " AS " + kind + ")", i + 2, nil
+		}
+	case operator:
+		if t.text == "<=>" {
+			return " IS NOT DISTINCT FROM ", i + 1, nil
 		}
 	}
 	return t.text, i + 1, nil
@@ -287,52 +307,3 @@ func (r *rewriter) readFilesCall(toks []token, i int) (string, int, bool, error)
 	relation, err := r.readFiles(pattern, strings.EqualFold(options["wholetext"], "true"))
 	return relation, next, err == nil, err
 }
-
-// option reads `name => constant`.
-func (r *rewriter) option(arg []token) (name, value string, err error) {
-	for i, t := range arg {
-		if t.text != "=>" {
-			continue
-		}
-		name = strings.ToLower(text(arg[:i]))
-		if literal := text(arg[i+1:]); strings.EqualFold(literal, "true") || strings.EqualFold(literal, "false") {
-			return name, strings.ToLower(literal), nil
-		}
-		value, err = r.constant(arg[i+1:])
-		return name, value, err
-	}
-	return "", "", fmt.Errorf("%q is not of the form name => value", text(arg))
-}
-
-// constant evaluates 'a' || :b || 'c'.
-func (r *rewriter) constant(toks []token) (string, error) {
-	var b strings.Builder
-	operand := true // whether an operand is next
-	for _, t := range toks {
-		if t.kind == space {
-			continue
-		}
-		switch {
-		case operand && t.kind == stringLiteral:
-			b.WriteString(stringValue(t.text))
-		case operand && t.kind == parameter:
-			value, err := r.parameter(t)
-			if err != nil {
-				return "", err
-			}
-			b.WriteString(value)
-		case !operand && t.text == "||":
-		default:
-			return "", fmt.Errorf("%q is not a constant string", text(toks))
-		}
-		operand = !operand
-	}
-	if operand {
-		return "", fmt.Errorf("%q is not a constant string", text(toks))
-	}
-	return b.String(), nil
-}
-
-func quoteString(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
-func quoteName(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

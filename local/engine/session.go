@@ -93,7 +93,11 @@ func (s *session) perform(ctx context.Context, toks []token, rowLimit int64) (*T
 		return nil, err
 	}
 	if len(statements) == 1 {
-		return query(ctx, s.conn, statements[0], rowLimit)
+		table, err := query(ctx, s.conn, statements[0], rowLimit)
+		if err == nil && isDescribe(toks) {
+			showTypes(table)
+		}
+		return table, err
 	}
 	tx, err := s.conn.BeginTx(ctx, nil)
 	if err != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"math/big"
 	"strings"
 
@@ -12,8 +13,8 @@ import (
 // Table is the result of a statement.
 type Table struct {
 	Columns []Column
-	// Rows holds a value for each column: nil, int64, float64, string, bool, time.Time, or []any of
-	// those.
+	// Rows holds a value for each column: nil, int64, float64, string, bool, time.Time, or []any and
+	// map[string]any of those.
 	Rows [][]any
 }
 
@@ -33,7 +34,7 @@ func query(ctx context.Context, conn *sql.Conn, statement string, limit int64) (
 	}
 	table := &Table{}
 	for _, t := range types {
-		table.Columns = append(table.Columns, Column{t.Name(), databricksType(t.DatabaseTypeName())})
+		table.Columns = append(table.Columns, Column{strings.ReplaceAll(t.Name(), "count_star()", "count(1)"), databricksType(t.DatabaseTypeName())})
 	}
 	for rows.Next() && (limit == 0 || int64(len(table.Rows)) < limit) {
 		row, targets := make([]any, len(types)), make([]any, len(types))
@@ -49,22 +50,6 @@ func query(ctx context.Context, conn *sql.Conn, statement string, limit int64) (
 		table.Rows = append(table.Rows, row)
 	}
 	return table, rows.Err()
-}
-
-// databricksTypes maps types of DuckDB to those of Databricks.
-var databricksTypes = map[string]string{
-	"VARCHAR": "STRING", "INTEGER": "INT", "HUGEINT": "DECIMAL(38,0)", "UBIGINT": "DECIMAL(20,0)", "BLOB": "BINARY", "REAL": "FLOAT",
-	"TIMESTAMPTZ": "TIMESTAMP", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
-}
-
-func databricksType(duck string) string {
-	if element, ok := strings.CutSuffix(duck, "[]"); ok {
-		return "ARRAY<" + databricksType(element) + ">"
-	}
-	if name, ok := databricksTypes[duck]; ok {
-		return name
-	}
-	return duck
 }
 
 // plain converts a value of the driver to one of the types in Table.
@@ -97,6 +82,17 @@ func plain(value any) any {
 		for i := range v {
 			v[i] = plain(v[i])
 		}
+	case map[string]any:
+		for name := range v {
+			v[name] = plain(v[name])
+		}
+	case duckdb.OrderedMap:
+		entries := map[string]any{}
+		for _, key := range v.Keys() {
+			entry, _ := v.Get(key)
+			entries[fmt.Sprint(plain(key))] = plain(entry)
+		}
+		return entries
 	}
 	return value
 }
