@@ -16,10 +16,10 @@ EXIT ?=#                 1: end after the answers
 PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
 
-.PHONY: help demo stack build test test-units test-e2e test-silver lint bench clean
+.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks lint bench clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  knobs of demo: EXIT=1 POSTS=dir OUT=dir DATA=dir PORT_OFFSET=n"
 
 demo: build ## the main job on an embedded stack: post, run the DAG, show the answers
@@ -59,6 +59,9 @@ test-e2e:
 # SEED repeats the sequences of a run that failed: it prints its seed.
 test-silver: ## silver after many random sequences of runs, reruns and kills (SEQUENCES=500)
 	cd local && go test ./enginetest -run TestSilver -v -count=1 -timeout 60m -rapid.checks $(or $(SEQUENCES),500) $(if $(SEED),-rapid.seed $(SEED))
+
+conformance-databricks: build ## Python's Databricks SDK and Airflow's operators against the embedded workspace
+	@scripts/conformance-databricks
 
 lint: ## golangci-lint, workflowcheck and tidy modules, as CI does
 	scripts/lint

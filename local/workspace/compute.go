@@ -10,12 +10,16 @@ import (
 	"github.com/pinflow/pinflow/local/workspace/api"
 )
 
-// sparkVersion is the runtime whose SQL this workspace follows. Compute settings are accepted and
-// ignored; clients list the versions to choose one, and to test a connection.
-var sparkVersion = compute.SparkVersion{Key: "17.3.x-scala2.13", Name: "17.3 LTS (includes Apache Spark 4.0.0, Scala 2.13)"}
+// sparkVersions are the latest runtimes with long-term support, for each version of Scala. Compute
+// settings are accepted and ignored; clients list the versions to choose one, and to test a
+// connection.
+var sparkVersions = []compute.SparkVersion{
+	{Key: "17.3.x-scala2.13", Name: "17.3 LTS (includes Apache Spark 4.0.0, Scala 2.13)"},
+	{Key: "16.4.x-scala2.12", Name: "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.12)"},
+}
 
 func (s *Server) listSparkVersions(*http.Request) (any, error) {
-	return compute.GetSparkVersionsResponse{Versions: []compute.SparkVersion{sparkVersion}}, nil
+	return compute.GetSparkVersionsResponse{Versions: sparkVersions}, nil
 }
 
 // warehouse returns the only SQL warehouse, which always runs.
