@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -166,7 +167,7 @@ func (n *Notebooks) submission(in StartNotebookInput, where Compute, token strin
 	}
 }
 
-// logicalDates is the parameter with the dates that a run handles, separated by commas.
+// logicalDates is the parameter with the dates that a run handles, sorted, separated by commas.
 const logicalDates = "logical_dates"
 
 func joinDates(all []dates.Date) string {
@@ -174,6 +175,7 @@ func joinDates(all []dates.Date) string {
 	for i, date := range all {
 		texts[i] = string(date)
 	}
+	slices.Sort(texts)
 	return strings.Join(texts, ",")
 }
 

@@ -159,7 +159,7 @@ func TestStart(t *testing.T) {
 		n, workspace, _ := newNotebooks()
 		workspace.script = []jobs.RunState{running}
 		group := cleanPin
-		group.Others = []TryIdentity{{day.Add(1), "w1", "r1", 1}, {day.Add(4), "w4", "r4", 2}}
+		group.Others = []TryIdentity{{day.Add(4), "w4", "r4", 2}, {day.Add(1), "w1", "r1", 1}}
 		_, err := start(n, group)
 		require.NoError(t, err)
 		_, err = start(n, group)

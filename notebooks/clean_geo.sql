@@ -9,7 +9,7 @@
 -- MAGIC - `geo` has one row per `ind`: of the latest date, and within it the latest by timestamp, offset, partition and element.
 -- MAGIC - `geo_quarantine` has the rejected records.
 -- MAGIC
--- MAGIC Parameters: `schema`, `user_id`, `logical_dates` (one or more, sorted: `2022-10-17,2022-10-18`).
+-- MAGIC Parameters: `schema`, `user_id`, `logical_dates` (one or more: `2022-10-17,2022-10-18`).
 
 -- COMMAND ----------
 
@@ -102,7 +102,7 @@ FROM typed;
 
 -- DBTITLE 1,Replaces the dates. The condition may only compare with constants, hence a range: other dates within it are written back as they are
 INSERT INTO geo_by_date
-REPLACE WHERE logical_date BETWEEN CAST(split_part(:logical_dates, ',', 1) AS DATE) AND CAST(split_part(:logical_dates, ',', -1) AS DATE)
+REPLACE WHERE logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
 WITH cleaned AS (
   SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, CASE WHEN reason IS NOT NULL THEN value END AS value,
     ind, country, coordinates, timestamp
@@ -116,5 +116,5 @@ WITH cleaned AS (
 SELECT * FROM cleaned
 UNION ALL
 SELECT * FROM geo_by_date
-WHERE logical_date BETWEEN CAST(split_part(:logical_dates, ',', 1) AS DATE) AND CAST(split_part(:logical_dates, ',', -1) AS DATE)
+WHERE logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
   AND NOT array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING));

@@ -9,7 +9,7 @@
 -- MAGIC - `pin` has one row per `ind`: of the latest date, and within it the latest by timestamp, offset, partition and element.
 -- MAGIC - `pin_quarantine` has the rejected records.
 -- MAGIC
--- MAGIC Parameters: `schema`, `user_id`, `logical_dates` (one or more, sorted: `2022-10-17,2022-10-18`),
+-- MAGIC Parameters: `schema`, `user_id`, `logical_dates` (one or more: `2022-10-17,2022-10-18`),
 -- MAGIC `invalid_followers` (`quarantine`, or `null` to keep such a post without its follower count).
 
 -- COMMAND ----------
@@ -119,7 +119,7 @@ FROM parsed;
 
 -- DBTITLE 1,Replaces the dates. The condition may only compare with constants, hence a range: other dates within it are written back as they are
 INSERT INTO pin_by_date
-REPLACE WHERE logical_date BETWEEN CAST(split_part(:logical_dates, ',', 1) AS DATE) AND CAST(split_part(:logical_dates, ',', -1) AS DATE)
+REPLACE WHERE logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
 WITH judged AS (
   SELECT *, CASE WHEN NOT (reason = 'follower_count' AND :invalid_followers = 'null') THEN reason END AS rejected
   FROM pin_records
@@ -136,5 +136,5 @@ WITH judged AS (
 SELECT * FROM cleaned
 UNION ALL
 SELECT * FROM pin_by_date
-WHERE logical_date BETWEEN CAST(split_part(:logical_dates, ',', 1) AS DATE) AND CAST(split_part(:logical_dates, ',', -1) AS DATE)
+WHERE logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
   AND NOT array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING));

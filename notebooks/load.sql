@@ -8,8 +8,8 @@
 -- MAGIC (anything else; `more` is the rest of a very long one). `elements` are the texts to parse, if they are not the value itself.
 -- MAGIC Any other line is kept as a text, and its place is the object's name, `topic+partition+offset.json`.
 -- MAGIC
--- MAGIC Parameters: `schema`, `raw_path` (root of the landed objects), `user_id` (the topics' prefix), `logical_dates` (one or more,
--- MAGIC sorted: `2022-10-17,2022-10-18`).
+-- MAGIC Parameters: `schema`, `raw_path` (root of the landed objects), `user_id` (the topics' prefix), `logical_dates` (one or more:
+-- MAGIC `2022-10-17,2022-10-18`).
 
 -- COMMAND ----------
 

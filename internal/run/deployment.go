@@ -73,10 +73,10 @@ func (d Deployment) JobRunName(dag string, date dates.Date, task string, try int
 	return d.GroupJobRunName(dag, []dates.Date{date}, task, try)
 }
 
-// GroupJobRunName returns the name of a Databricks run that does one task for all of the dates,
-// which are sorted: the first and the last are in it.
+// GroupJobRunName returns the name of a Databricks run that does one task for all of the dates: the
+// first and the last are in it.
 func (d Deployment) GroupJobRunName(dag string, days []dates.Date, task string, try int) string {
-	span := DateSpan{From: days[0], To: days[len(days)-1]}
+	span := DateSpan{From: slices.Min(days), To: slices.Max(days)}
 	return fmt.Sprintf("%s %s %s %s try %d", d, dag, span, task, try)
 }
 

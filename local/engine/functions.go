@@ -15,6 +15,8 @@ var functions = map[string]map[int]string{
 	"ADD_MONTHS":            {2: "CAST(CAST($1 AS DATE) + to_months(CAST($2 AS INTEGER)) AS DATE)"},
 	"APPROX_PERCENTILE":     {2: "quantile_disc($1, $2)", 3: "quantile_disc($1, $2)"},
 	"ARRAY_JOIN":            {2: "array_to_string($1, $2)"},
+	"ARRAY_MAX":             {1: "list_max($1)"},
+	"ARRAY_MIN":             {1: "list_min($1)"},
 	"CURRENT_TIMESTAMP":     {0: "get_current_timestamp()"},
 	"DATE_ADD":              {2: "(CAST($1 AS DATE) + CAST($2 AS INTEGER))"},
 	"DATE_SUB":              {2: "(CAST($1 AS DATE) - CAST($2 AS INTEGER))"},

@@ -33,6 +33,7 @@ type exampleRun struct {
 }
 
 const (
+	sunday  = "2022-10-16"
 	monday  = "2022-10-17"
 	tuesday = "2022-10-18"
 )
@@ -70,6 +71,13 @@ var Examples = []Example{
 		Name:   "a_group_gives_what_its_dates_give_alone",
 		landed: map[string][]post{monday: {{1, "1k"}, {2, "x"}, {3, "3k"}}, tuesday: {{1, "2k"}, {2, "2k"}, {3, "x"}}},
 		runs:   []exampleRun{{dates: []string{monday, tuesday}, options: strict}},
+	},
+	{
+		Name:   "a_group_may_be_in_any_order_and_have_gaps",
+		landed: map[string][]post{sunday: {{1, "1k"}, {4, "4k"}}, monday: {{1, "1k"}, {2, "x"}}, tuesday: {{1, "2k"}, {3, "x"}}},
+		runs: []exampleRun{
+			{dates: []string{monday}, options: lenient}, {dates: []string{tuesday, sunday}, options: strict}, {dates: []string{tuesday, sunday}, options: strict},
+		},
 	},
 	{
 		Name:   "a_killed_run_leaves_nothing_behind",

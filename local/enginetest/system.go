@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/stretchr/testify/require"
@@ -107,7 +106,6 @@ func (p *pipeline) run(notebook string, dates []string, o options, statements in
 	if statements >= 0 {
 		source = first(source, statements)
 	}
-	dates = slices.Sorted(slices.Values(dates))
 	_, err := p.Engine.RunNotebook(p.ctx, source, map[string]string{
 		"schema": p.schema, "raw_path": root + "/" + p.folder, "user_id": userID, "invalid_followers": o.Invalid,
 		"logical_dates": strings.Join(dates, ","),
