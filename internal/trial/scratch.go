@@ -67,7 +67,11 @@ var (
 	// like a comment and lie in a text.
 	comments  = regexp.MustCompile(`(?m)^\s*--.*$`)
 	creations = regexp.MustCompile("(?i)\\bCREATE\\s+(?:OR\\s+REPLACE\\s+)?(?:TABLE|VIEW|MATERIALIZED\\s+VIEW)\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?`?([A-Za-z_][A-Za-z0-9_]*)`?")
-	uses      = regexp.MustCompile(`(?im)^\s*USE\b.*$`)
+	// magic matches a cell in another language, or that runs something else: only Markdown is harmless.
+	magic = regexp.MustCompile(`(?m)^--\s*MAGIC\s+%(\w+)`)
+	uses  = regexp.MustCompile(`(?i)\bUSE\b[^;]*`)
+	// unbounded matches statements that could write anywhere.
+	unbounded = regexp.MustCompile(`(?i)\b(?:EXECUTE\s+IMMEDIATE|SET\s+(?:CATALOG|SCHEMA|DATABASE)|GRANT|REVOKE|CALL)\b`)
 	// foreign matches a statement that writes something with a qualified or computed name, or a path.
 	foreign = regexp.MustCompile("(?i)\\b(?:INTO|TABLE|VIEW|OVERWRITE|SCHEMA|UPDATE|DELETE\\s+FROM|FUNCTION|VOLUME|DIRECTORY)\\s+(?:IF\\s+(?:NOT\\s+)?EXISTS\\s+)?(?:[`\\w]+\\s*\\.\\s*[`\\w]|IDENTIFIER\\b|'|delta\\s*\\.)")
 )
@@ -86,10 +90,15 @@ func created(source string) []string {
 
 // checkDry returns an error for a notebook that could write outside the schema that it is given.
 func checkDry(notebook notebooks.Notebook, schema string) error {
-	source := comments.ReplaceAllString(notebook.Source, "")
 	refuse := func(why string) error {
 		return fmt.Errorf("%w: %s could write outside the schema of the trial: %s", ErrNotDry, notebook.Name, why)
 	}
+	for _, cell := range magic.FindAllStringSubmatch(notebook.Source, -1) {
+		if cell[1] != "md" {
+			return refuse("it has a cell of %" + cell[1])
+		}
+	}
+	source := comments.ReplaceAllString(notebook.Source, "")
 	all := uses.FindAllString(source, -1)
 	if len(all) == 0 {
 		return refuse("it has no `USE … :schema`")
@@ -99,6 +108,9 @@ func checkDry(notebook notebooks.Notebook, schema string) error {
 			return refuse("`" + strings.TrimSpace(use) + "` does not use :schema")
 		}
 		source = strings.Replace(source, use, "", 1)
+	}
+	if found := unbounded.FindString(source); found != "" {
+		return refuse("`" + strings.Join(strings.Fields(found), " ") + "` reaches beyond it")
 	}
 	if found := foreign.FindString(source); found != "" {
 		return refuse("`" + strings.Join(strings.Fields(found), " ") + "…` names what is not in :schema")

@@ -251,6 +251,14 @@ func TestCheckDry(t *testing.T) {
 			use + "SELECT * FROM pins.x",
 			use + "DROP SCHEMA other.pins CASCADE",
 			use + "SELECT '--'; DROP TABLE other.x",
+			use + "SELECT 1; USE other; INSERT INTO x SELECT 1",
+			use + "/* now */ USE other; INSERT INTO x SELECT 1",
+			use + "SET CATALOG other; INSERT INTO x SELECT 1",
+			use + "EXECUTE IMMEDIATE 'DROP TA' || 'BLE x'",
+			use + "GRANT SELECT ON other.x TO `all`",
+			use + "CALL other.clean()",
+			use + "-- COMMAND ----------\n-- MAGIC %python\n-- MAGIC spark.sql('DROP TABLE main.pins.x')",
+			use + "-- MAGIC %run ./other",
 		} {
 			require.Error(t, checkDry(notebooks.Notebook{Name: "n", Source: source}, "main.pins"), source)
 		}
