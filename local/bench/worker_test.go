@@ -100,6 +100,7 @@ var catalog = dag.NewCatalog(
 	dag.Definition{Name: noopDAG, DAG: benchDAG(noop{}, noop{}, false)},
 	dag.Definition{Name: pooledDAG, DAG: benchDAG(noop{}, noop{}, true), Pools: benchPools()},
 	dag.Definition{Name: parkedDAG, DAG: benchDAG(parked{}, noop{}, false)},
+	dag.Definition{Name: elsewhereDAG, DAG: benchDAG(elsewhere{}, elsewhere{}, true)},
 )
 
 // byHand is the same work without a DAG: the same five activities in the same order, three of them
@@ -158,9 +159,10 @@ func workUntil(ctx context.Context, address string) error {
 	}
 	defer func() { _ = os.RemoveAll(entries) }() // a directory for temporary files
 	w := worker.New(c, run.DefaultDeployment.TaskQueue(), worker.Options{})
-	workflows.Register(w, catalog, operators.ByName{"noop": noop{}, "parked": parked{}})
+	workflows.Register(w, catalog, operators.ByName{"noop": noop{}, "parked": parked{}, "elsewhere": elsewhere{}})
 	w.RegisterWorkflowWithOptions(byHand, workflow.RegisterOptions{Name: handWritten})
 	w.RegisterActivityWithOptions(func(context.Context) error { return nil }, activity.RegisterOptions{Name: noopName})
+	w.RegisterActivityWithOptions(workElsewhere, activity.RegisterOptions{Name: elsewhereName})
 	w.RegisterActivity(&activities.Ledger{Ledger: &ledger.Ledger{Objects: files{entries}}})
 	w.RegisterActivity(&activities.Pools{Client: c, Deployment: run.DefaultDeployment})
 	w.RegisterActivity(&activities.Runs{Client: c})
