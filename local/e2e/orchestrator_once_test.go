@@ -17,27 +17,38 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// requireRunOnce says that the date has been run once, whoever asked: one execution, each task once
-// on Databricks, success in the ledger.
+// requireRunOnce says that the date has been run once, whoever asked: one execution, each task in one
+// try and one Databricks run, which other dates may share, success in the ledger.
 func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
 	s.t.Helper()
-	all, ledger := s.databricksRuns(), s.ledger()
+	ledger := s.ledger()
 	require.Len(s.t, ledger, len(days))
+	wanted := map[int64][]dates.Date{} // the dates of a Databricks run
 	for _, date := range days {
 		executions := s.executions(c, date)
 		require.Len(s.t, executions, 1, date)
 		require.Equal(s.t, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, executions[0].Status, date)
-		for _, task := range workflows.Daily.DAG {
-			name := s.deployment().JobRunName(workflows.Daily.Name, date, task.ID, 1)
-			require.Len(s.t, all[name], 1, name)
-			delete(all, name)
-		}
 		entry := ledger[date]
 		require.Equal(s.t, run.Success, entry.State, date)
 		require.Equal(s.t, 1, entry.Attempt, date)
 		require.Equal(s.t, executions[0].Execution.RunId, entry.RunID, date)
+		for _, task := range entry.Tasks {
+			require.Equal(s.t, 1, task.Tries, "%s %s", date, task.ID)
+			wanted[task.JobRunID] = append(wanted[task.JobRunID], date)
+			if len(task.Together) > 0 {
+				require.Contains(s.t, task.Together, date)
+				continue
+			}
+			require.Len(s.t, wanted[task.JobRunID], 1, "%s %s", date, task.ID)
+		}
 	}
-	require.Empty(s.t, all, "no other runs, no other tries")
+	for name, runs := range s.databricksRuns() {
+		for _, r := range runs {
+			require.NotEmpty(s.t, wanted[r.RunId], "%s is the run of no date", name)
+			delete(wanted, r.RunId)
+		}
+	}
+	require.Empty(s.t, wanted, "dates without their runs")
 }
 
 // ledger reads the entries of all dates of a tenant, past Temporal.
