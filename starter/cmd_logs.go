@@ -78,6 +78,9 @@ func (a *app) logs(c *cobra.Command, o history.LogFilter) error {
 	if printer.Lines == 0 {
 		a.Log("No worker has written lines of this run%s.", map[bool]string{true: " yet"}[latest.Ended.IsZero()])
 	}
+	if a.form(c) != formJSON {
+		a.view.LinesOfGroups(latest, o.Task)
+	}
 	for _, job := range a.history.JobLogs(ctx, latest, o) {
 		if err := a.view.PrintJob(printer, job); err != nil {
 			return err

@@ -73,7 +73,7 @@ func (v *View) Gantt(r history.Run) {
 		items = append(items, fmt.Sprintf("░ waits%s, %s in all", what, term.Duration(waited)))
 	}
 	v.Say("%s", term.Flow(width, items))
-	v.printTogether(r.Status)
+	v.printTogether(r.Tasks)
 	for _, bar := range bars {
 		if len(bar.Spans) > 0 && bar.Note != "" {
 			v.Say("%s waits for %s", bar.Task, bar.Note)

@@ -26,7 +26,8 @@ func (v *View) Lineage(l history.Lineage, wide bool) {
 	}
 	v.Say("%s\n%s", v.Wrapped(title), v.Wrapped(fmt.Sprintf("rebuilt by run %s of %s (%s)", l.RunID, l.WorkflowID, l.Trigger)))
 	g := term.Table{Header: []string{"task", "try", "databricks run", "ended (utc)", "notebook", "sha256", "rows", "quarantined"}, Right: []int{1, 2, 6, 7}, Optional: []int{4, 2, 5, 3, 7}}
-	for _, task := range append(slices.Clone(l.From), l.Made) {
+	tasks := append(slices.Clone(l.From), l.Made)
+	for _, task := range tasks {
 		try := term.Number(int64(task.Tries))
 		if task.Carried {
 			try += " (earlier run)"
@@ -37,6 +38,7 @@ func (v *View) Lineage(l history.Lineage, wide bool) {
 	}
 	shrunk := g.Shrink(width)
 	v.PrintTable(g)
+	v.printTogether(tasks)
 	for _, manifest := range l.Landed {
 		v.Say("\n%s: %d records landed, %d objects", v.Paint(text.Bold, manifest.Topic), manifest.Records, objectCount(manifest))
 		g := term.Table{Header: []string{"partition", "offsets", "records", "sha256", "object"}, Right: []int{0, 2}, Optional: []int{3}}

@@ -19,7 +19,7 @@ func (v *View) Run(r history.Run, wide bool) {
 	if !r.TasksUnknown {
 		v.PrintTable(v.taskTable(r.Status, wide))
 	}
-	v.printTogether(r.Status)
+	v.printTogether(r.Tasks)
 	v.printRemarks(r.Status)
 	v.printReport(r.Status)
 	v.printErrors(r)

@@ -6,15 +6,27 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
 )
 
+// LinesOfGroups prints where the lines are of work that a date had in common with others: workers
+// write them once, with the first of the dates. An empty task is all.
+func (v *View) LinesOfGroups(r history.Run, task string) {
+	for _, t := range r.Tasks {
+		if len(t.Together) > 1 && t.Together[0] != r.Date && (task == "" || task == t.ID) {
+			v.Say("%s", v.Wrapped(fmt.Sprintf("%s: %s. The lines of its start and its wait are with the first: `%s`",
+				t.ID, together(t.Together), v.Command(fmt.Sprintf("logs %s %s", t.Together[0], t.ID)))))
+		}
+	}
+}
+
 // printTogether prints which tasks had a Databricks run in common with other dates, tasks with the
 // same dates on one line.
-func (v *View) printTogether(status run.Status) {
+func (v *View) printTogether(tasks []run.Task) {
 	var groups []run.Task
 	names := map[int][]string{}
-	for _, task := range status.Tasks {
+	for _, task := range tasks {
 		if len(task.Together) < 2 {
 			continue
 		}
