@@ -25,8 +25,7 @@ func TestTogether(t *testing.T) {
 	}
 	for _, command := range []string{"status", "gantt"} {
 		t.Run(command, func(t *testing.T) {
-			code, stdout, stderr := together(t).starter(t, command, "2022-10-18")
-			require.Zero(t, code, stderr)
+			_, stdout, _ := together(t).starter(t, command, "2022-10-18") // status exits with 1 for a failed run
 			require.Contains(t, stdout, "load, clean_pin: one Databricks run for 24 dates, 2022-10-01 to 2022-10-24\n")
 			require.Contains(t, stdout, "clean_geo: one Databricks run for 10 dates, 2022-10-11 to 2022-10-20\n")
 		})
