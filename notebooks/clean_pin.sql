@@ -123,7 +123,8 @@ REPLACE WHERE logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS
 WITH judged AS (
   SELECT *, CASE WHEN NOT (reason = 'follower_count' AND :invalid_followers = 'null') THEN reason END AS rejected
   FROM pin_records
-  WHERE array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING)) AND topic = :user_id || '.pin'
+  WHERE logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
+    AND array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING)) AND topic = :user_id || '.pin'
 ), cleaned AS (
   SELECT logical_date, topic, topic_partition, topic_offset, element, file, rejected AS reason, CASE WHEN rejected IS NOT NULL THEN value END AS value,
     ind, unique_id, title, description, CASE WHEN reason IS NULL THEN follower_count END AS follower_count, poster_name, tag_list, is_image_or_video, image_src, save_location, category

@@ -67,5 +67,6 @@ SELECT
 FROM judged
 WHERE NOT EXISTS (
   SELECT 1 FROM raw
-  WHERE raw.logical_date = judged.logical_date AND raw.file = judged.file AND array_contains(split(:logical_dates, ','), CAST(raw.logical_date AS STRING))
+  WHERE raw.logical_date = judged.logical_date AND raw.file = judged.file
+    AND raw.logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
 );

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -62,11 +63,13 @@ func manyPosts() []post {
 
 // fill returns the statements that fill so many dates. A quarter of the records was sent before.
 func fill(days int) []string {
-	records := fmt.Sprintf("SELECT DATE'2022-01-01' + CAST(floor(id / %d) AS INT) AS logical_date, 'u1.pin', 0, id, 0, 'f', NULL, NULL, "+
-		"CASE WHEN id %% 4 = 0 THEN floor(id / 3) ELSE id END AS ind", postsOfDay)
-	from := fmt.Sprintf(" FROM (SELECT range AS id FROM range(%d)) AS ids QUALIFY row_number() OVER (PARTITION BY logical_date, ind ORDER BY id DESC) = 1", days*postsOfDay)
+	date := fmt.Sprintf("DATE'2022-01-01' + CAST(floor(id / %d) AS INT)", postsOfDay)
+	records := "SELECT " + date + " AS logical_date, 'u1.pin', 0, id, 0, 'f', NULL, NULL, " +
+		"CASE WHEN id % 4 = 0 THEN floor(id / 3) ELSE id END AS ind"
+	from := fmt.Sprintf(" FROM range(%d) AS ids QUALIFY row_number() OVER (PARTITION BY logical_date, ind ORDER BY id DESC) = 1", days*postsOfDay)
 	text := "md5(CAST(id AS STRING))"
 	return []string{
+		"INSERT INTO raw SELECT logical_date, 'u1.pin', 0, id, id, 'f', " + text + ", true, NULL FROM (SELECT *, " + date + " AS logical_date FROM range(" + strconv.Itoa(days*postsOfDay) + ") AS ids) AS dated",
 		"INSERT INTO pin_by_date " + records + ", " + text + ", " + text + ", repeat(" + text + ", 6), id % 1000, 'poster ' || id % 60000, repeat(" + text + ", 4), 'image', " + text + ", '/data', 'category ' || id % 13" + from,
 		"INSERT INTO geo_by_date " + records + ", 'country ' || id % 233, array(1.5, 2), TIMESTAMP'2020-01-01 00:00:00'" + from,
 		"INSERT INTO user_by_date " + records + ", 'name ' || id, 18 + id % 40, TIMESTAMP'2016-01-01 00:00:00'" + from,
