@@ -63,8 +63,9 @@ func TestParameters(t *testing.T) {
 func TestTables(t *testing.T) {
 	t.Run("have_a_comment_for_each_column", func(t *testing.T) {
 		create := regexp.MustCompile(`^CREATE (TABLE|VIEW) IF NOT EXISTS (\S+) \($`)
-		tables := 0
+		tables, created := 0, 0
 		for _, notebook := range All() {
+			created += strings.Count(notebook.Source, "\nCREATE TABLE ") + strings.Count(notebook.Source, "\nCREATE VIEW ")
 			inside := ""
 			for _, line := range code(notebook) {
 				if found := create.FindStringSubmatch(line); found != nil {
@@ -77,6 +78,6 @@ func TestTables(t *testing.T) {
 				}
 			}
 		}
-		require.Equal(t, 1+3*3+1+len(Answers)+1, tables, "raw, three tables and six views of silver, posts, answers, the run that made them")
+		require.Equal(t, created, tables, "a table or view that is created in another form")
 	})
 }
