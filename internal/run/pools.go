@@ -61,7 +61,8 @@ func (r Request) Same(other Request) bool {
 func (r Request) GoesWith(other Request) bool {
 	return r.Together > 1 && other.Together > 1 && r.WorkflowID != other.WorkflowID &&
 		r.DAG == other.DAG && r.Task == other.Task && r.Pool == other.Pool && r.Slots == other.Slots && r.Priority == other.Priority &&
-		r.Timeout == other.Timeout && r.Counts == other.Counts && bytes.Equal(r.Operator, other.Operator) && maps.Equal(r.Params, other.Params)
+		r.Timeout == other.Timeout && r.Counts == other.Counts && bytes.Equal(r.Operator, other.Operator) &&
+		maps.Equal(r.Params, other.Params) //workflowcheck:ignore // the order of comparing does not matter
 }
 
 // OpenRequest is a request without an answer yet. It is an answer to RequestsQuery.
