@@ -70,17 +70,24 @@ func untilSignalled() (context.Context, context.CancelFunc) {
 
 func stackCommand() *cobra.Command {
 	o := stack.Options{Progress: os.Stdout, Announce: true}
+	var engine string
 	cmd := &cobra.Command{
 		Use: "stack", Short: "Run the whole stack; its settings are in <data>/stack.env while it runs", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.Ports.Resolve(os.Getenv); err != nil {
 				return &usageError{err}
 			}
+			home, err := sparkHome(engine)
+			if err != nil {
+				return &usageError{err}
+			}
+			o.SparkHome = home
 			return stack.Run(cmd.Context(), o)
 		},
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	cmd.Flags().StringVar(&o.Data, "data", ".local", "directory of the state")
+	engineFlag(cmd, &engine)
 	o.Ports.Flags(cmd.Flags())
 	return cmd
 }
@@ -112,9 +119,14 @@ func workspaceCommand() *cobra.Command {
 		},
 		Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	}
+	var engine string
 	cmd := &cobra.Command{
 		Use: "workspace", Short: "Run the Databricks-compatible workspace alone, with settings from the environment", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.SparkHome, err = sparkHome(engine); err != nil {
+				return &usageError{err}
+			}
 			server, err := workspace.New(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -124,7 +136,26 @@ func workspaceCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.Address, "address", "127.0.0.1:8090", "address to listen on")
 	cmd.Flags().StringVar(&o.DataDir, "data", ".local/workspace", "directory of its state")
+	engineFlag(cmd, &engine)
 	return cmd
+}
+
+func engineFlag(cmd *cobra.Command, engine *string) {
+	cmd.Flags().StringVar(engine, "engine", "duckdb", "what runs the notebooks: duckdb, or spark, installed by scripts/install-spark in PINFLOW_SPARK")
+}
+
+// sparkHome returns the installation of Spark that an engine needs; DuckDB needs none.
+func sparkHome(engine string) (string, error) {
+	switch home := os.Getenv("PINFLOW_SPARK"); {
+	case engine == "duckdb":
+		return "", nil
+	case engine != "spark":
+		return "", fmt.Errorf("--engine %q: want duckdb or spark", engine)
+	case home == "":
+		return "", errors.New("--engine spark needs an installation of Spark: `export PINFLOW_SPARK=$(scripts/install-spark)`")
+	default:
+		return home, nil
+	}
 }
 
 func s3Command() *cobra.Command {

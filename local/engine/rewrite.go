@@ -285,25 +285,36 @@ func (r *rewriter) array(toks []token, i int) (string, int, bool, error) {
 
 // readFilesCall is read_files(pattern, format => 'text' [, wholeText => true]).
 func (r *rewriter) readFilesCall(toks []token, i int) (string, int, bool, error) {
+	if at(toks, i+1).text != "(" {
+		return "", 0, false, nil
+	}
+	pattern, wholeText, next, err := r.readFilesArguments(toks, i)
+	if err != nil {
+		return "", 0, false, err
+	}
+	relation, err := r.readFiles(pattern, wholeText)
+	return relation, next, err == nil, err
+}
+
+// readFilesArguments reads the call of read_files at i.
+func (r *rewriter) readFilesArguments(toks []token, i int) (pattern string, wholeText bool, next int, err error) {
 	args, next, ok := call(toks, i)
 	if !ok || len(args) == 0 {
-		return "", 0, false, nil
+		return "", false, 0, fmt.Errorf("read_files: want read_files(path, format => 'text')")
 	}
 	options := map[string]string{}
 	for _, arg := range args[1:] {
 		name, value, err := r.option(arg)
 		if err != nil {
-			return "", 0, false, fmt.Errorf("read_files: %w", err)
+			return "", false, 0, fmt.Errorf("read_files: %w", err)
 		}
 		options[name] = value
 	}
 	if options["format"] != "text" {
-		return "", 0, false, fmt.Errorf("read_files: format %q: this engine reads only 'text'", options["format"])
+		return "", false, 0, fmt.Errorf("read_files: format %q: this engine reads only 'text'", options["format"])
 	}
-	pattern, err := r.constant(args[0])
-	if err != nil {
-		return "", 0, false, fmt.Errorf("read_files: %w", err)
+	if pattern, err = r.constant(args[0]); err != nil {
+		return "", false, 0, fmt.Errorf("read_files: %w", err)
 	}
-	relation, err := r.readFiles(pattern, strings.EqualFold(options["wholetext"], "true"))
-	return relation, next, err == nil, err
+	return pattern, strings.EqualFold(options["wholetext"], "true"), next, nil
 }

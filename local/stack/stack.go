@@ -45,6 +45,8 @@ type Options struct {
 	// Data is the directory of its state.
 	Data  string
 	Ports Ports
+	// SparkHome is the installation of Spark that runs notebooks in place of DuckDB.
+	SparkHome string
 	// Progress is where the stack reports its start.
 	Progress io.Writer
 	// Announce lets `starter` find the stack from any directory, through the user's state
@@ -193,7 +195,8 @@ func (s *stack) startS3(log io.Writer) error {
 func (s *stack) startWorkspace(ctx context.Context) (string, error) {
 	server, err := workspace.New(ctx, workspace.Options{
 		Address: address(s.Ports.Workspace), DataDir: filepath.Join(s.Data, "workspace"), Token: token, WarehouseID: warehouseID, Logger: s.log,
-		S3: workspace.S3Options{Endpoint: "http://" + address(s.Ports.S3), Region: region, AccessKey: accessKey, SecretKey: secretKey},
+		SparkHome: s.SparkHome,
+		S3:        workspace.S3Options{Endpoint: "http://" + address(s.Ports.S3), Region: region, AccessKey: accessKey, SecretKey: secretKey},
 	})
 	if err != nil {
 		return "", fmt.Errorf("workspace: %w", err)

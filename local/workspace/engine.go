@@ -2,12 +2,15 @@ package workspace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/spark"
 	"github.com/pinflow/pinflow/local/workspace/runs"
 	"github.com/pinflow/pinflow/local/workspace/statements"
 )
@@ -50,8 +53,10 @@ type S3Options struct {
 	SecretKey string
 }
 
-// openEngine opens the SQL engine with its tables in dir.
-func openEngine(ctx context.Context, o Options, dir string) (*engine.Engine, error) {
+func noClose() error { return nil }
+
+// openEngine opens the SQL engine of the options, with its tables in the data directory.
+func openEngine(ctx context.Context, o Options) (_ Engine, closeEngine func() error, _ error) {
 	objects, err := engine.NewS3Store(ctx, engine.S3Options{
 		Endpoint:  o.S3.Endpoint,
 		Region:    o.S3.Region,
@@ -59,16 +64,36 @@ func openEngine(ctx context.Context, o Options, dir string) (*engine.Engine, err
 		SecretKey: o.S3.SecretKey,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open the object store at %s: %w", o.S3.Endpoint, err)
+		return nil, noClose, fmt.Errorf("open the object store at %s: %w", o.S3.Endpoint, err)
+	}
+	if o.SparkHome != "" {
+		return openSpark(ctx, o, objects)
 	}
 	e, err := engine.Open(ctx, engine.Options{
-		Path:        filepath.Join(dir, "warehouse.duckdb"),
+		Path:        filepath.Join(o.DataDir, "warehouse.duckdb"),
 		Objects:     objects,
 		MemoryLimit: o.MemoryLimit,
 		Threads:     o.Threads,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open the SQL engine in %s: %w", dir, err)
+		return nil, noClose, fmt.Errorf("open the SQL engine in %s: %w", o.DataDir, err)
 	}
-	return e, nil
+	return e, e.Close, nil
+}
+
+// openSpark starts Spark, with its tables and its log in the data directory.
+func openSpark(ctx context.Context, o Options, objects engine.ObjectStore) (_ Engine, closeEngine func() error, _ error) {
+	dir := filepath.Join(o.DataDir, "spark")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, noClose, fmt.Errorf("create the data directory of Spark: %w", err)
+	}
+	log, err := os.Create(filepath.Join(dir, "spark.log"))
+	if err != nil {
+		return nil, noClose, fmt.Errorf("create the log of Spark: %w", err)
+	}
+	e, err := spark.Open(ctx, spark.Options{Home: o.SparkHome, Dir: dir, Objects: objects, Threads: o.Threads, Log: log})
+	if err != nil {
+		return nil, noClose, errors.Join(fmt.Errorf("%w (its log is %s)", err, log.Name()), log.Close())
+	}
+	return e, func() error { return errors.Join(e.Close(), log.Close()) }, nil
 }

@@ -45,6 +45,9 @@ type Options struct {
 	// Engine runs SQL; by default an engine under DataDir. The workspace does not close a given
 	// engine.
 	Engine Engine
+	// SparkHome is the directory of an installation of Spark (see [spark.Options]), which then runs
+	// SQL in place of the default engine.
+	SparkHome string
 	// MemoryLimit, for example 4GB, and Threads limit the default engine; zero values are its
 	// defaults.
 	MemoryLimit string
@@ -84,7 +87,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, log: o.Logger, now: o.Now, engine: o.Engine, closeEngine: func() error { return nil }}
+	s := &Server{options: o, log: o.Logger, now: o.Now, engine: o.Engine, closeEngine: noClose}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
@@ -130,11 +133,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return fmt.Errorf("the workspace cannot listen on %s; is another one running, or is the port in use? %w", s.options.Address, err)
 	}
 	if s.engine == nil {
-		own, err := openEngine(ctx, s.options, s.options.DataDir)
-		if err != nil {
+		if s.engine, s.closeEngine, err = openEngine(ctx, s.options); err != nil {
 			return err
 		}
-		s.engine, s.closeEngine = own, own.Close
 	}
 	s.engine = guarded{s.engine, s.log}
 	if s.tree, err = tree.Open(filepath.Join(s.options.DataDir, "workspace")); err != nil {
