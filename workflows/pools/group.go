@@ -21,6 +21,9 @@ const (
 	// maxGroupBytes limits what has landed of the dates of a group, so that a group of large dates
 	// takes as long as a single one, and what a failure costs stays small.
 	maxGroupBytes = 8 << 30
+	// maxGroupSpan limits the days from the first to the last date of a group, in multiples of its
+	// size: a cleaning notebook also rewrites the dates between them.
+	maxGroupSpan = 2
 )
 
 // next returns the requests that can start now and go together, or nil. In each pool the requests
@@ -65,6 +68,7 @@ func (p *poolsRun) isAtWork(request run.Request) bool {
 // their order in the parameters of the notebook.
 func (q *poolQueue) together(first *waitingRequest, isAtWork func(run.Request) bool) []*waitingRequest {
 	group, limit, size := []*waitingRequest{first}, first.Together, first.Bytes
+	from, to := first.Date, first.Date
 	for _, w := range q.waiting {
 		if limit <= len(group) {
 			break
@@ -72,9 +76,10 @@ func (q *poolQueue) together(first *waitingRequest, isAtWork func(run.Request) b
 		if w == first || !w.GoesWith(first.Request) || w.jobRun != first.jobRun || isAtWork(w.Request) {
 			continue
 		}
-		if size+w.Bytes > maxGroupBytes || w.Together <= len(group) {
+		if size+w.Bytes > maxGroupBytes || w.Together <= len(group) || min(from, w.Date).Days(max(to, w.Date)) > maxGroupSpan*limit {
 			continue
 		}
+		from, to = min(from, w.Date), max(to, w.Date)
 		limit = min(limit, w.Together)
 		size += w.Bytes
 		group = append(group, w)

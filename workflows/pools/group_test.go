@@ -188,6 +188,19 @@ func TestGroups(t *testing.T) {
 			slices.DeleteFunc(u.log1(), func(line string) bool { return line[0] != 's' }))
 	})
 
+	// The notebooks replace all dates from the first to the last of a group.
+	t.Run("dates_that_are_far_apart_do_not_go_together", func(t *testing.T) {
+		u := newJointUsers(t)
+		u.after(0, func() {
+			for _, n := range []int{1, 8, 9, 60, 64} {
+				u.askAll(n, n, together(4))
+			}
+		})
+		u.play(run.PoolsState{})
+		require.Equal(t, []string{"start 01 08", "start 09", "start 60 64"},
+			slices.DeleteFunc(u.log1(), func(line string) bool { return line[0] != 's' }))
+	})
+
 	t.Run("the_daily_run_waits_for_no_more_than_the_group_at_work", func(t *testing.T) {
 		u := newJointUsers(t)
 		u.after(0, func() { u.askAll(1, 3) })
