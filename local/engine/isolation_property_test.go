@@ -28,7 +28,7 @@ type step struct {
 func drawStep(t *rapid.T, v int) step {
 	k, d := rapid.IntRange(1, 3).Draw(t, "k"), rapid.IntRange(1, 3).Draw(t, "d")
 	without := func(m model, gone func(post) bool) model { return slices.DeleteFunc(slices.Clone(m), gone) }
-	switch rapid.SampledFrom([]string{"insert", "copy", "merge", "replace where", "delete", "update", "replace"}).Draw(t, "write") {
+	switch rapid.SampledFrom([]string{"insert", "copy", "merge", "replace where", "replace keeping", "delete", "update", "replace"}).Draw(t, "write") {
 	case "insert":
 		return step{fmt.Sprintf("INSERT INTO t VALUES (%d, %d, %d)", k, v, d), func(m model) model { return append(slices.Clone(m), post{k, v, d}) }}
 	case "copy":
@@ -41,6 +41,11 @@ func drawStep(t *rapid.T, v int) step {
 			}
 			return all
 		}}
+	case "replace keeping":
+		return step{
+			fmt.Sprintf("INSERT INTO t REPLACE WHERE d BETWEEN %d AND %d SELECT %d, %d, %d UNION ALL SELECT * FROM t WHERE d BETWEEN %d AND %d AND d <> %d", d, d+1, k, v, d, d, d+1, d),
+			func(m model) model { return append(without(m, func(p post) bool { return p.d == d }), post{k, v, d}) },
+		}
 	case "merge":
 		return step{
 			fmt.Sprintf("MERGE INTO t USING (SELECT unnest([%d, %d]) AS k, %d AS v, %d AS d) AS s ON t.k = s.k WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *", k, k+1, v, d),

@@ -212,6 +212,10 @@ func TestConflictMatrix(t *testing.T) {
 		merge   = "MERGE INTO t USING (SELECT 1 AS k, 'merged' AS v, DATE '2022-01-01' AS d WHERE $gate > 0) AS s ON t.k = s.k WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
 		first   = "INSERT INTO t REPLACE WHERE d = DATE '2022-01-01' SELECT 11, 'again', DATE '2022-01-01' WHERE $gate > 0"
 		second  = "INSERT INTO t REPLACE WHERE d IN (DATE '2022-01-02', DATE '2022-01-03') SELECT 12, 'again', DATE '2022-01-02' WHERE $gate > 0"
+		keeping = "INSERT INTO t REPLACE WHERE d BETWEEN DATE '2022-01-02' AND DATE '2022-01-03' SELECT 14, 'again', DATE '2022-01-02' WHERE $gate > 0 " +
+			"UNION ALL SELECT * FROM t WHERE d BETWEEN DATE '2022-01-02' AND DATE '2022-01-03' AND d <> DATE '2022-01-02'"
+		loading = "INSERT INTO t SELECT 15, 'loaded', DATE '2022-01-02' WHERE 15 NOT IN (SELECT k FROM main.t WHERE d = DATE '2022-01-02') AND $gate > 0"
+		joined  = "INSERT INTO t REPLACE WHERE d = DATE '2022-01-02' SELECT t.k, s.v, t.d FROM t JOIN (SELECT 's' AS v) AS s ON true WHERE t.d = DATE '2022-01-02'"
 		both    = "INSERT INTO t REPLACE WHERE d IN (DATE '2022-01-01', DATE '2022-01-02') SELECT 13, 'again', DATE '2022-01-02' WHERE $gate > 0"
 		remove  = "DELETE FROM t WHERE d = DATE '2022-01-01' AND $gate > 0"
 		update  = "UPDATE t SET v = 'updated' WHERE k = 2 AND $gate > 0"
@@ -244,6 +248,12 @@ func TestConflictMatrix(t *testing.T) {
 		"replace where, disjoint":             {first, second, none},
 		"replace where, overlapping":          {first, both, rows},
 		"replace where, the same":             {first, first, rows},
+		"replace where, disjoint that keeps":  {first, keeping, none},
+		"that keeps, disjoint":                {keeping, first, none},
+		"that keeps, itself":                  {keeping, keeping, rows},
+		"replace where, load of another date": {first, loading, none},
+		"load, load of the same date":         {loading, loading, rows},
+		"replace where, one that joins":       {first, joined, appended},
 		"delete, merge":                       {remove, merge, deleted},
 		"delete, delete of the same rows":     {remove, remove, deletedRow},
 		"delete, replace where of other rows": {remove, second, none},

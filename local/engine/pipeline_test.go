@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"github.com/pinflow/pinflow/local/engine"
@@ -185,6 +186,39 @@ func TestNotebooks(t *testing.T) {
 			runDate(t.Context(), t, e, "2022-10-18", "quarantine")
 			requireSame(t, reference.Answers(append(again, records...), reference.Options{}), read(t.Context(), t, e))
 		})
+	})
+
+	t.Run("cleaning_different_dates_at_once_never_conflicts", func(t *testing.T) {
+		t.Parallel()
+		records := wireRecords(t, "2022-10-10")
+		for i := range records {
+			records[i].Date = fmt.Sprintf("2022-10-%02d", 10+i%6)
+		}
+		objects := store{}
+		objects.land(t, records, "0000000000")
+		e := open(t, objects)
+		all := dates(records)
+		for _, date := range all {
+			runDate(t.Context(), t, e, date, "quarantine")
+		}
+		sources := map[string]string{}
+		for _, n := range notebooks.All() {
+			sources[n.Name] = n.Source
+		}
+		var group errgroup.Group
+		for _, date := range all {
+			for _, name := range []string{"clean_pin", "clean_geo", "clean_user"} {
+				group.Go(func() error {
+					_, err := e.RunNotebook(t.Context(), sources[name], map[string]string{
+						"schema": "pins", "raw_path": "s3://b", "user_id": user, "logical_dates": date, "invalid_followers": "quarantine",
+					})
+					return err
+				})
+			}
+		}
+		require.NoError(t, group.Wait())
+		runDate(t.Context(), t, e, all[0], "quarantine")
+		requireSame(t, reference.Answers(records, reference.Options{}), read(t.Context(), t, e))
 	})
 
 	t.Run("invalid_followers_can_be_kept", func(t *testing.T) {

@@ -42,8 +42,8 @@ func (s *session) exists(ctx context.Context, table tableName) bool {
 	return err == nil && n > 0
 }
 
-// findReads completes a write: an INSERT that reads its own table is a rewrite, and a condition of
-// rows is of no use if the statement reads other rows, too.
+// findReads completes a write: an INSERT that reads its own table is a rewrite, and other rows that
+// a statement reads of its table count as much as those that it replaces.
 func (s *session) findReads(ctx context.Context, w *write, table tableName) error {
 	if w.operation != appending && w.rows == nil {
 		return nil
@@ -52,11 +52,84 @@ func (s *session) findReads(ctx context.Context, w *write, table tableName) erro
 	if err != nil {
 		return err
 	}
-	if !mentions(w.source, strings.ToLower(table.name), views) {
+	name := strings.ToLower(table.name)
+	rows, all := ownReads(w.source, name)
+	switch {
+	case all || mentionsInViews(w.source, name, views):
+		w.operation, w.rows = rewriting, nil
+	case len(rows) > 0:
+		if w.operation == rewriting {
+			rows = append(rows, w.rows)
+		}
+		w.operation, w.rows = rewriting, anyOf(rows)
+	}
+	return nil
+}
+
+// ownReads returns the conditions of the rows that SQL reads directly of a table. all reports that
+// it reads all rows, or those of a condition that cannot be told from the words.
+func ownReads(sql []token, table string) (conditions [][]token, all bool) {
+	for i, t := range sql {
+		if !names(t, table) || at(sql, i+1).text == "." { // the column of an alias
+			continue
+		}
+		switch before := wordBefore(sql, i); before {
+		case "FROM":
+			condition := conditionAfter(sql, i+1)
+			if condition == nil {
+				return nil, true
+			}
+			conditions = append(conditions, condition)
+		case "JOIN", ",":
+			return nil, true
+		}
+	}
+	return conditions, false
+}
+
+// wordBefore returns the word before a qualified name whose last part is toks[i].
+func wordBefore(toks []token, i int) string {
+	for k := i - 1; k >= 0; k-- {
+		if toks[k].kind == space {
+			continue
+		}
+		if toks[k].text != "." {
+			return toks[k].upper()
+		}
+		for k--; k >= 0 && toks[k].kind == space; k-- { // the qualifier
+		}
+	}
+	return ""
+}
+
+// conditionAfter returns the condition of FROM t [AS alias] WHERE …, whose name ends before toks[i];
+// nil without one, or with other tables.
+func conditionAfter(toks []token, i int) []token {
+	c := &cursor{toks: toks, i: i}
+	c.accept("AS")
+	if at(toks, c.i).upper() != "WHERE" {
+		c.next() // the alias
+	}
+	if !c.accept("WHERE") {
 		return nil
 	}
-	w.operation, w.rows = rewriting, nil
-	return nil
+	return toks[c.i:listEnd(toks, c.i)]
+}
+
+// anyOf joins conditions by OR.
+func anyOf(conditions [][]token) []token {
+	var all []token
+	for i, condition := range conditions {
+		if i > 0 {
+			all = append(all, token{word, " OR "})
+		}
+		all = append(append(append(all, token{operator, "("}), condition...), token{operator, ")"})
+	}
+	return all
+}
+
+func names(t token, table string) bool {
+	return (t.kind == word || t.kind == quotedName) && strings.ToLower(unquoteName(t.text)) == table
 }
 
 // views returns the definitions of all views that the session sees, by name.
@@ -77,34 +150,33 @@ func (s *session) views(ctx context.Context) (map[string][]token, error) {
 	return views, rows.Err()
 }
 
-// mentions reports whether SQL may read a table, also through views. A column of that name counts,
+// mentionsInViews reports whether SQL may read a table through views. A column of that name counts,
 // too: the write then conflicts more often than it must.
-func mentions(sql []token, table string, views map[string][]token) bool {
+func mentionsInViews(sql []token, table string, views map[string][]token) bool {
 	seen := map[string]bool{}
-	var search func(toks []token) bool
-	search = func(toks []token) bool {
+	var search func(toks []token, inView bool) bool
+	search = func(toks []token, inView bool) bool {
 		for i, t := range toks {
-			if t.kind != word && t.kind != quotedName && t.kind != stringLiteral {
+			if t.kind != word && t.kind != quotedName && (t.kind != stringLiteral || !inView) {
 				continue
 			}
 			name := strings.ToLower(unquoteName(t.text))
 			if t.kind == stringLiteral { // DuckDB's quotes in the definition of a view
 				name = strings.ToLower(stringValue(t.text))
 			}
-			qualifier := at(toks, i+1).text == "." // the column of an alias
-			if name == table && !qualifier {
+			if inView && name == table && at(toks, i+1).text != "." {
 				return true
 			}
 			if view, ok := views[name]; ok && !seen[name] {
 				seen[name] = true
-				if search(view) {
+				if search(view, true) {
 					return true
 				}
 			}
 		}
 		return false
 	}
-	return search(sql)
+	return search(sql, false)
 }
 
 // takeTurn waits for the turn of a write. It returns a conflictError if what the statement has read
