@@ -16,7 +16,7 @@ EXIT ?=#                 1: end after the answers
 PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
 
-.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks lint bench clean
+.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql lint bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,14 @@ test-silver: ## silver after many random sequences of runs, reruns and kills (SE
 
 conformance-databricks: build ## Python's Databricks SDK and Airflow's operators against the embedded workspace
 	@scripts/conformance-databricks
+
+# The tests with the tag conformance: scripts/install-spark installs what they need, once.
+conformance-sql: ## the notebooks on Spark and Delta Lake: the same rows as in the workspace; UPDATE=1 writes docs/conformance.md
+	@scripts/check-tools
+	@scripts/test-records
+	home=$$(scripts/install-spark); export PINFLOW_SPARK=$$home; cd local; \
+		go test -tags conformance -count=1 -timeout 30m -v ./spark -args $(if $(filter 1 yes true,$(UPDATE)),-update) && \
+		go test -tags conformance -count=1 -timeout 15m -v -run 'TestSpark' ./e2e
 
 lint: ## golangci-lint, workflowcheck and tidy modules, as CI does
 	scripts/lint

@@ -65,8 +65,8 @@ func (s *system) startStack(settings ...string) {
 	s.env = append(env, settings...)
 }
 
-// launchStack starts a stack and returns it with its settings when it is ready.
-func launchStack(data, offset string) (*process, []string, error) {
+// launchStack starts a stack with more flags and returns it with its settings when it is ready.
+func launchStack(data, offset string, flags ...string) (*process, []string, error) {
 	file := filepath.Join(data, "stack.env")
 	if err := os.RemoveAll(file); err != nil { // a stack that was killed has left it
 		return nil, nil, err
@@ -74,7 +74,7 @@ func launchStack(data, offset string) (*process, []string, error) {
 	if err := os.MkdirAll(data, 0o755); err != nil {
 		return nil, nil, err
 	}
-	stack, err := launchProcess(data, nil, "local", "stack", "--data", data, "--port-offset", offset)
+	stack, err := launchProcess(data, []string{"PINFLOW_SPARK=" + os.Getenv("PINFLOW_SPARK")}, "local", append([]string{"stack", "--data", data, "--port-offset", offset}, flags...)...)
 	if err != nil {
 		return nil, nil, err
 	}

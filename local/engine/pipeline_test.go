@@ -221,6 +221,21 @@ func TestNotebooks(t *testing.T) {
 		requireSame(t, reference.Answers(records, reference.Options{}), read(t.Context(), t, e))
 	})
 
+	t.Run("keep_the_contract_at_its_edges", func(t *testing.T) {
+		t.Parallel()
+		var records []reference.Record
+		for kind, lines := range reference.Hostile() {
+			for i, line := range lines {
+				records = append(records, reference.Record{Kind: kind, Date: "2022-10-18", Offset: int64(i), Timestamp: int64(i), Value: []byte(line)})
+			}
+		}
+		objects := store{}
+		objects.land(t, records, "0000000000")
+		e := open(t, objects)
+		runDate(t.Context(), t, e, "2022-10-18", "quarantine")
+		requireSame(t, reference.Answers(records, reference.Options{}), read(t.Context(), t, e))
+	})
+
 	t.Run("invalid_followers_can_be_kept", func(t *testing.T) {
 		t.Parallel()
 		records := wireRecords(t, "2022-10-18")
