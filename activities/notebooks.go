@@ -87,6 +87,7 @@ func (n *Notebooks) StartNotebook(ctx context.Context, in StartNotebookInput) (N
 		return NotebookRun{}, err
 	}
 	hash := n.hash(ctx, run.Tasks[0].NotebookTask.NotebookPath)
+	run.Tasks[0].NotebookTask.BaseParameters["notebook_hash"] = hash
 	if ctx.Err() != nil {
 		return NotebookRun{}, ctx.Err()
 	}
@@ -154,6 +155,7 @@ func (n *Notebooks) submission(in StartNotebookInput, where Compute, token strin
 	maps.Copy(params, in.Params)
 	// No parameter makes a run write another date.
 	params["logical_date"], params[logicalDates] = string(in.Date), joinDates(in.Dates())
+	params["run_id"] = in.RunID
 	task := jobs.SubmitTask{
 		TaskKey:      taskKey(in, token),
 		NotebookTask: &jobs.NotebookTask{NotebookPath: n.Folder + "/" + in.Notebook, BaseParameters: params, Source: jobs.SourceWorkspace},

@@ -37,7 +37,7 @@ func TestStart(t *testing.T) {
 	t.Run("submits_the_notebook_with_its_parameters", func(t *testing.T) {
 		n, workspace, _ := newNotebooks()
 		in := cleanPin
-		in.Params = map[string]string{"invalid_followers": "null", "logical_date": "2022-10-17", "logical_dates": "2022-10-17"}
+		in.Params = map[string]string{"invalid_followers": "null", "logical_date": "2022-10-17", "logical_dates": "2022-10-17", "run_id": "mine", "notebook_hash": "mine"}
 		run, err := start(n, in)
 		require.NoError(t, err)
 		require.Equal(t, NotebookRun{
@@ -51,7 +51,7 @@ func TestStart(t *testing.T) {
 		require.Equal(t, "clean_pin-"+submitted.IdempotencyToken[:16], submitted.Tasks[0].TaskKey)
 		require.Equal(t, &jobs.NotebookTask{NotebookPath: "/Shared/pinflow/clean_pin", Source: jobs.SourceWorkspace, BaseParameters: map[string]string{
 			"schema": "main.pinterest", "raw_path": "s3://pinflow/pinflow", "user_id": "u", "invalid_followers": "null",
-			"logical_date": "2022-10-18", "logical_dates": "2022-10-18",
+			"logical_date": "2022-10-18", "logical_dates": "2022-10-18", "run_id": "run-a", "notebook_hash": run.Hash,
 		}}, submitted.Tasks[0].NotebookTask)
 	})
 

@@ -6,7 +6,7 @@
 -- MAGIC Silver keeps each date's version of a post, and its views choose the latest. `posts` does that once for all answers. Each table is replaced as a
 -- MAGIC whole, in one statement: whoever reads it sees the answer of before or the new one.
 -- MAGIC
--- MAGIC Parameters: `schema`. The answers are of all dates.
+-- MAGIC The answers are of all dates. Parameters: `schema`; `logical_dates`, `run_id` and `notebook_hash`, which `answers_made_by` keeps.
 
 -- COMMAND ----------
 
@@ -182,3 +182,17 @@ SELECT age_group, joining_year AS post_year, median(follower_count) AS median_fo
 FROM posts
 WHERE age_group IS NOT NULL AND joining_year BETWEEN 2015 AND 2020 AND follower_count IS NOT NULL
 GROUP BY age_group, joining_year;
+
+-- COMMAND ----------
+
+-- DBTITLE 1,The run that made the answers. It comes last: what is written here has made them all
+CREATE TABLE IF NOT EXISTS answers_made_by (
+  logical_dates STRING COMMENT 'Logical dates of the run, with commas between them',
+  run_id STRING COMMENT 'Temporal run id of the first of them',
+  notebook_hash STRING COMMENT 'SHA-256 of the source of the notebook, in hex',
+  made_at TIMESTAMP COMMENT 'When the answers were made, in UTC'
+) USING DELTA
+COMMENT 'The run that made the answers';
+
+INSERT OVERWRITE answers_made_by
+SELECT :logical_dates AS logical_dates, :run_id AS run_id, :notebook_hash AS notebook_hash, current_timestamp() AS made_at;

@@ -168,6 +168,7 @@ func (t Trial) execute(ctx context.Context, notebook string, in Input, result *R
 		params = map[string]string{}
 	}
 	params["schema"], params["logical_date"], params["logical_dates"] = result.Schema, string(in.Date), string(in.Date)
+	params["run_id"], params["notebook_hash"] = "trial", result.Hash
 	task := jobs.SubmitTask{TaskKey: in.Notebook.Name, NotebookTask: &jobs.NotebookTask{NotebookPath: notebook, BaseParameters: params, Source: jobs.SourceWorkspace}}
 	t.Place(&task)
 	started, err := t.Runs.Submit(ctx, jobs.SubmitRun{

@@ -149,7 +149,7 @@ func TestRun(t *testing.T) {
 			"delete /Shared/pinflow/try_20221019_120000_1234",
 			"DROP SCHEMA " + scratch + " CASCADE",
 		}, f.log)
-		require.Equal(t, map[string]string{"user_id": "u", "schema": "main.pins_try_20221019_120000_1234", "logical_date": "2022-10-18", "logical_dates": "2022-10-18"}, f.params)
+		require.Equal(t, map[string]string{"user_id": "u", "schema": "main.pins_try_20221019_120000_1234", "logical_date": "2022-10-18", "logical_dates": "2022-10-18", "run_id": "trial", "notebook_hash": cleaning.Hash()}, f.params)
 		require.Equal(t, []run.TableRows{{Table: "x", Rows: 7}, {Table: "x_quarantine", Rows: 7}}, result.Tables)
 		require.Equal(t, []Rejected{{"x_quarantine", "follower_count", 5}, {"x_quarantine", "index", 2}}, result.Rejected)
 		require.Equal(t, 2*time.Second, result.Took)

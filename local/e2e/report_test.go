@@ -56,6 +56,20 @@ func TestReaders(t *testing.T) {
 		}
 	})
 
+	t.Run("a_table_has_the_run_that_made_the_answers", func(t *testing.T) {
+		var status run.Status
+		require.NoError(t, json.Unmarshal([]byte(s.must("status", today(), "-o", "json")), &status))
+		w, err := databricks.NewWorkspaceClient(&databricks.Config{Host: s.setting("DATABRICKS_HOST"), Token: s.setting("DATABRICKS_TOKEN")})
+		require.NoError(t, err)
+		done, err := w.StatementExecution.ExecuteAndWait(t.Context(), sql.ExecuteStatementRequest{
+			Statement:   "SELECT logical_dates, run_id, notebook_hash FROM " + strings.ReplaceAll(string(s.deployment()), "-", "_") + ".answers_made_by",
+			WarehouseId: s.setting("PINFLOW_WAREHOUSE_ID"),
+		})
+		require.NoError(t, err)
+		require.Equal(t, sql.StatementStateSucceeded, done.Status.State, "%v", done.Status.Error)
+		require.Equal(t, [][]string{{today(), status.RunID, status.Task("query").NotebookHash}}, done.Result.DataArray)
+	})
+
 	t.Run("the_dashboard_is_pushed_once_and_its_queries_run", func(t *testing.T) {
 		require.Contains(t, s.must("dashboard", "push"), "new  ")
 		require.Contains(t, s.must("dashboard", "push"), "same  ")

@@ -83,10 +83,13 @@ func runDate(ctx context.Context, t require.TestingT, e *engine.Engine, date, in
 	}
 	for _, name := range []string{"load", "clean_pin", "clean_geo", "clean_user", "query"} {
 		_, err := e.RunNotebook(ctx, sources[name], map[string]string{
-			"schema": "pins", "raw_path": "s3://b", "user_id": user, "logical_dates": date, "invalid_followers": invalid,
+			"schema": "pins", "raw_path": "s3://b", "user_id": user, "logical_dates": date, "run_id": "run of " + date, "notebook_hash": "cafe", "invalid_followers": invalid,
 		})
 		require.NoError(t, err, name)
 	}
+	made, err := e.Query(ctx, engine.Query{SQL: "SELECT logical_dates, run_id, notebook_hash, made_at IS NOT NULL FROM answers_made_by", Schema: "pins"})
+	require.NoError(t, err)
+	require.Equal(t, [][]any{{date, "run of " + date, "cafe", true}}, made.Rows, "the latest run made the answers")
 }
 
 // read returns the content of the tables, in the form of the reference.

@@ -108,7 +108,7 @@ func (p *pipeline) run(notebook string, dates []string, o options, statements in
 	}
 	_, err := p.Engine.RunNotebook(p.ctx, source, map[string]string{
 		"schema": p.schema, "raw_path": root + "/" + p.folder, "user_id": userID, "invalid_followers": o.Invalid,
-		"logical_dates": strings.Join(dates, ","),
+		"logical_dates": strings.Join(dates, ","), "run_id": "r", "notebook_hash": "h",
 	})
 	return err
 }

@@ -100,7 +100,8 @@ func (p *pipeline) run(invalid string, dates ...string) {
 			}
 			for where, e := range p.engines() {
 				_, err := e.RunNotebook(p.t.Context(), n.Source, map[string]string{
-					"schema": p.schema, "raw_path": "s3://b/" + p.folder, "user_id": user, "logical_dates": strings.Join(dates, ","), "invalid_followers": invalid,
+					"schema": p.schema, "raw_path": "s3://b/" + p.folder, "user_id": user, "invalid_followers": invalid,
+					"logical_dates": strings.Join(dates, ","), "run_id": "r", "notebook_hash": "h",
 				})
 				require.NoError(p.t, err, "%s on %s", name, where)
 			}

@@ -39,7 +39,7 @@ func Names(all []notebooks.Notebook) []string {
 }
 
 // fixedParams holds the parameters that a trial sets.
-var fixedParams = []string{"schema", "logical_date", "logical_dates"}
+var fixedParams = []string{"schema", "logical_date", "logical_dates", "run_id", "notebook_hash"}
 
 // Input returns the trial of a notebook, one of all. All mistakes come at once.
 func (f Trial) Input(now time.Time, settings config.Config, all []notebooks.Notebook, name string) (trial.Input, error) {
