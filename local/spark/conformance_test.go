@@ -236,6 +236,8 @@ func TestConformance(t *testing.T) {
 			groups [][]string
 		}{
 			{"forwards", [][]string{{"2022-10-17"}, {"2022-10-18"}}},
+			{"backwards", [][]string{{"2022-10-18"}, {"2022-10-17"}}},
+			{"as a group", [][]string{{"2022-10-17", "2022-10-18"}}},
 		} {
 			name := order.name
 			p := newPipeline(t, "dates_"+strings.ReplaceAll(name, " ", "_"), "dates")
