@@ -88,11 +88,11 @@ func TestBackfill(t *testing.T) {
 	t.Run("reports_all_mistakes_at_once", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld()
-		code, _, stderr := w.starter(t, "backfill", "--from", "2022-10-05", "--to", "2022-10-01", "--parallel", "0", "--batch", "501", "--reprocess", "some", "--on-failure", "max=0",
+		code, _, stderr := w.starter(t, "backfill", "--from", "2022-10-05", "--to", "2022-10-01", "--parallel", "0", "--batch", "129", "--reprocess", "some", "--on-failure", "max=0",
 			"--task-from", "cleen", "--tag", "a b", "--run-timeout", "-1h")
 		require.Equal(t, exit.Usage, code)
 		for _, want := range []string{
-			"--from 2022-10-05 comes after --to 2022-10-01", "--parallel 0", "--batch 501: want 1 to 500", `--reprocess "some"`, `--on-failure "max=0"`, `--task-from: no task "cleen"`, `--tag "a b"`, "--run-timeout -1h0m0s",
+			"--from 2022-10-05 comes after --to 2022-10-01", "--parallel 0", "--batch 129: want 1 to 128", `--reprocess "some"`, `--on-failure "max=0"`, `--task-from: no task "cleen"`, `--tag "a b"`, "--run-timeout -1h0m0s",
 		} {
 			require.Contains(t, stderr, want)
 		}

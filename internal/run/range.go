@@ -16,10 +16,10 @@ const (
 	// DefaultBatch is how many dates go together in one Databricks run if nothing else is asked: a
 	// year is then six groups, and a group that fails is split into single dates in six steps.
 	DefaultBatch = 64
-	// MaxBatch is the largest batch. The list of its dates is a parameter of the notebook, and Databricks
-	// takes 10,000 bytes of parameters:
-	// https://docs.databricks.com/api/workspace/jobs/runnow#notebook_params
-	MaxBatch = 500
+	// MaxBatch is the largest batch. The Pools workflow reports the start of a group to all of its dates
+	// at once, with the list of the dates, and Temporal takes 4 MB for the commands of a workflow task:
+	// the groups of five tasks need a fifth of that.
+	MaxBatch = 128
 )
 
 // RangeInput starts a range: it runs the dates From to To, both included.

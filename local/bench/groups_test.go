@@ -76,7 +76,7 @@ func BenchmarkGroups(b *testing.B) {
 		alone.notebooks = year * len(shape)
 		results.add("", "a year, each date alone (from 10 dates): notebook runs, time, against Airflow's arithmetic", "%s", alone.compared(airflow))
 		to = to.Add(-few)
-		for _, parallel := range []int{64, 365} {
+		for _, parallel := range []int{64, run.MaxBatch} {
 			found := w.backfill(b, to.Add(1-year), to, parallel, parallel)
 			name := fmt.Sprintf("a year, --parallel %d --batch %d: notebook runs, time, against Airflow's arithmetic", parallel, parallel)
 			results.add("≤ 60", name, "%s", found.compared(airflow))

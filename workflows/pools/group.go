@@ -55,11 +55,12 @@ func (p *poolsRun) first(pool *poolQueue) *waitingRequest {
 }
 
 // isAtWork reports whether a group still works for the date and task of a request: for an earlier
-// request of it, which was withdrawn.
+// request of it, which was withdrawn, or whose run was reset. Starting beside it would cancel the
+// Databricks run of the whole group.
 func (p *poolsRun) isAtWork(request run.Request) bool {
 	return slices.ContainsFunc(p.work, func(w *poolWork) bool {
 		return len(w.members) > 1 && slices.ContainsFunc(w.members, func(m *member) bool {
-			return m.Answered && m.WorkflowID == request.WorkflowID && m.Task == request.Task
+			return m.WorkflowID == request.WorkflowID && m.Task == request.Task
 		})
 	})
 }

@@ -236,6 +236,17 @@ func TestGroups(t *testing.T) {
 		require.Equal(t, []string{"01 of 3", "02", "02 cancelled", "03 of 3", "07"}, u.answered())
 	})
 
+	t.Run("a_date_that_is_reset_waits_for_its_group", func(t *testing.T) {
+		u := newJointUsers(t)
+		slots := func(r *run.Request) { r.Slots = 2 }
+		u.closedRuns = map[string]bool{"run-02/r": true}
+		u.after(0, func() { u.askAll(1, 3, slots) })
+		u.after(time.Minute, func() { u.askAll(2, 2, slots, func(r *run.Request) { r.RunID = "s" }) })
+		u.play(run.PoolsState{})
+		require.Equal(t, []string{"start 01 02 03", "end 01 02 03", "start 02", "end 02"}, u.log1())
+		require.Equal(t, []string{"01 of 3", "02", "02 cancelled", "03 of 3"}, u.answered())
+	})
+
 	t.Run("cancelling_all_dates_cancels_the_work", func(t *testing.T) {
 		u := newJointUsers(t)
 		u.after(0, func() { u.askAll(1, 2) })
