@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -62,9 +63,12 @@ func (t *taskLogsInbound) ExecuteActivity(ctx context.Context, in *interceptor.E
 	out, err := t.Next.ExecuteActivity(ctx, in)
 	returned = true
 	about = append(about, "took", time.Since(began).Round(time.Millisecond).String())
-	if err != nil {
+	switch {
+	case errors.Is(err, activity.ErrResultPending): // another process ends it, as the Pools workflow does
+		logger.Info("activity waits for its result", about...)
+	case err != nil:
 		logger.Warn("activity failed", append(about, "error", err)...)
-	} else {
+	default:
 		logger.Info("activity done", append(about, activities.LogFields(out)...)...)
 	}
 	return out, err

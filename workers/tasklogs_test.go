@@ -93,6 +93,15 @@ func TestTaskLogs(t *testing.T) {
 		require.Equal(t, []any{"pinflow.pin", []any{"2:0..3"}, 3.0}, []any{line["topic"], line["ranges"], line["records"]})
 	})
 
+	// The Pools workflow ends the activity of a request: nothing has failed.
+	t.Run("have_no_error_of_an_activity_that_another_process_ends", func(t *testing.T) {
+		logged, err := lines(t, nil, func(context.Context) error { return activity.ErrResultPending })
+		require.ErrorIs(t, err, activity.ErrResultPending)
+		require.NotEmpty(t, logged)
+		require.Equal(t, []any{"INFO", "activity waits for its result"}, []any{logged[0]["level"], logged[0]["msg"]})
+		require.NotContains(t, logged[0], "error")
+	})
+
 	t.Run("have_the_error_of_a_failed_activity", func(t *testing.T) {
 		logged, err := lines(t, nil, func(context.Context) error { return errors.New("no such bucket") })
 		require.ErrorContains(t, err, "no such bucket")
