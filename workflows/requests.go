@@ -93,14 +93,15 @@ func (r *dagRun) request(ctx workflow.Context, t dag.Task, s *run.Task, instance
 		Requested: workflow.Now(ctx), WorkflowID: instance.WorkflowID, RunID: instance.RunID, DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Try: s.Tries,
 		ActivityID: fmt.Sprintf("%s-try-%d", t.ID, s.Tries), Pool: t.Pool, Slots: slots, Priority: r.priority(),
 		Operator: op, Params: r.in.Params, Prepared: instance.Prepared, Timeout: l.Timeout, Worked: l.Worked, Counts: l.Counts,
-		Together: r.together(t), Bytes: r.landedBytes(),
+		Together: r.together(t, instance), Bytes: r.landedBytes(),
 	}, nil
 }
 
 // together returns how many dates may go together with this one for a task. After a failure of a
 // group, half of it goes together.
-func (r *dagRun) together(t dag.Task) int {
-	if _, ok := t.Do.(operators.Grouper); !ok || !t.Do.Effects().Together {
+func (r *dagRun) together(t dag.Task, try operators.TaskInstance) int {
+	op, ok := t.Do.(operators.Grouper)
+	if !ok || !t.Do.Effects().Together || !op.GoesTogether(try) {
 		return 0
 	}
 	if half, failed := r.halves[t.ID]; failed {

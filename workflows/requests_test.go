@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
+	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/internal/run"
@@ -291,4 +292,22 @@ func TestAnnounce(t *testing.T) {
 		require.Len(t, sent, 2)
 		require.Equal(t, "", sent[1].Withdraw.Task, "query is upstream_failed")
 	})
+}
+
+// A date without records has nothing to load: it must not wait for other dates, nor fail with them.
+func TestRequestsGoTogether(t *testing.T) {
+	for records, want := range map[int64]int{0: 0, 7: 8} {
+		table := dag.DAG{{ID: "load", Pool: "narrow", Do: operators.Load{Topics: []string{"pin"}, Notebook: "load", SkipEmpty: true, Together: true}}}
+		var sent []run.Request
+		play(t, table, run.Input{Trigger: run.Backfill, Together: 8}, playPools(func(p *fakePools, r run.Request) {
+			sent = append(sent, r)
+			p.done(r, run.WorkDone{})
+		}), func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(steps.PlanLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: someDay}, nil).Once()
+			env.OnActivity(steps.WriteManifest, mock.Anything, mock.Anything).Return(landing.ManifestSummary{Records: records, Bytes: 10 * records}, nil).Once()
+		})
+		require.Len(t, sent, 1)
+		require.Equal(t, want, sent[0].Together)
+		require.Equal(t, 10*records, sent[0].Bytes)
+	}
 }

@@ -36,6 +36,8 @@ type elsewhere struct{}
 
 func (elsewhere) Effects() dag.Effects { return dag.Effects{Together: true} }
 
+func (elsewhere) GoesTogether(operators.TaskInstance) bool { return true }
+
 func (e elsewhere) Run(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 	outs, err := e.RunTogether(ctx, []operators.TaskInstance{try})
 	return outs[0], err

@@ -17,7 +17,7 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// requireRunOnce says that the date has been run once, whoever asked: one execution, each task in one
+// requireRunOnce requires that the date has been run once, whoever asked: one execution, each task in one
 // try and one Databricks run, which other dates may share, success in the ledger.
 func (s *system) requireRunOnce(c client.Client, days ...dates.Date) {
 	s.t.Helper()

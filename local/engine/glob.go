@@ -41,7 +41,7 @@ func matchesAny(patterns []string, uri string) (bool, error) {
 }
 
 // alternatives expands the braces of a pattern: a{b,c}d{e,f} becomes abde, abdf, acde and acdf. A
-// brace that is not closed stands for itself.
+// brace that is not closed is itself.
 func alternatives(pattern string) []string {
 	open := strings.IndexByte(pattern, '{')
 	if open < 0 {

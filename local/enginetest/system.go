@@ -124,7 +124,7 @@ func (p *pipeline) source(r rules, notebook string) string {
 	return p.rules[r][notebook]
 }
 
-// edited returns a notebook as somebody would edit it.
+// edited returns a notebook as a user would edit it.
 func edited(n notebooks.Notebook, r rules) string {
 	replace := func(source, from, to string) string {
 		if !strings.Contains(source, from) {

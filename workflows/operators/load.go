@@ -49,39 +49,31 @@ func (l Load) Prepare(ctx workflow.Context, try TaskInstance) (run.Outcome, erro
 	return sum(outcomes), nil
 }
 
+// GoesTogether reports whether the notebook has something to load.
+func (l Load) GoesTogether(try TaskInstance) bool { return !l.SkipEmpty || try.Prepared.Rows > 0 }
+
 // Run runs the notebook over the landed objects.
 func (l Load) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
+	if !l.GoesTogether(try) {
+		out := try.Prepared
+		out.SkipRest = true
+		return out, nil
+	}
 	return runAlone(ctx, l, try)
 }
 
 // RunTogether runs the notebook over the landed objects of several dates.
 func (l Load) RunTogether(ctx workflow.Context, tries []TaskInstance) ([]run.Outcome, error) {
-	outs := make([]run.Outcome, len(tries))
-	var loads []TaskInstance
-	for i, try := range tries {
-		outs[i] = try.Prepared
-		if l.SkipEmpty && try.Prepared.Rows == 0 {
-			outs[i].SkipRest = true
-			continue
-		}
-		loads = append(loads, try)
-	}
-	if len(loads) == 0 {
-		return outs, nil
-	}
-	loaded, err := Notebook{Name: l.Notebook}.RunTogether(ctx, loads)
-	for i := range outs {
-		if !outs[i].SkipRest {
-			job := loaded[0]
-			loaded = loaded[1:]
-			outs[i].Link, outs[i].JobRunID, outs[i].Together = job.Link, job.JobRunID, job.Together
-			outs[i].Notebook, outs[i].NotebookHash = job.Notebook, job.NotebookHash
-		}
+	outs, err := Notebook{Name: l.Notebook}.RunTogether(ctx, tries)
+	for i, job := range outs {
+		outs[i] = tries[i].Prepared
+		outs[i].Link, outs[i].JobRunID, outs[i].Together = job.Link, job.JobRunID, job.Together
+		outs[i].Notebook, outs[i].NotebookHash = job.Notebook, job.NotebookHash
 	}
 	return outs, err
 }
 
-// ReportsStart says that Run reports the Databricks run.
+// ReportsStart marks an operator whose Run reports the Databricks run.
 func (l Load) ReportsStart() {}
 
 func (l Load) describe() string { return "notebook " + l.Notebook }

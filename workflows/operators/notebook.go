@@ -37,6 +37,9 @@ func (n Notebook) Effects() dag.Effects {
 	return dag.Effects{Cleans: n.Cleans, Rebuilds: n.Rebuilds, Together: n.Together}
 }
 
+// GoesTogether reports true: there is always a notebook to run.
+func (n Notebook) GoesTogether(TaskInstance) bool { return true }
+
 // Run starts the notebook and waits until it has ended. If the context is cancelled, it cancels the
 // Databricks run.
 func (n Notebook) Run(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
@@ -98,7 +101,7 @@ func (n Notebook) cancel(ctx workflow.Context, try TaskInstance, in activities.C
 	}
 }
 
-// ReportsStart says that Run reports the Databricks run.
+// ReportsStart marks an operator whose Run reports the Databricks run.
 func (n Notebook) ReportsStart() {}
 
 func (n Notebook) describe() string { return "notebook " + n.Name }

@@ -36,6 +36,9 @@ type Preparer interface {
 // Grouper is an operator that can do the work of several dates at once, if its effects say so.
 type Grouper interface {
 	Operator
+	// GoesTogether reports whether there is work in the try that goes together with others. A try
+	// without any must not fail because others do.
+	GoesTogether(try TaskInstance) bool
 	// RunTogether does the work of tries that differ only in their dates, as Run does for one. It
 	// returns their outcomes in their order, or the error that all of them have.
 	RunTogether(ctx workflow.Context, tries []TaskInstance) ([]run.Outcome, error)

@@ -31,6 +31,8 @@ type joint struct {
 
 func (*joint) Effects() dag.Effects { return dag.Effects{} }
 
+func (*joint) GoesTogether(operators.TaskInstance) bool { return true }
+
 func (j *joint) Run(ctx workflow.Context, try operators.TaskInstance) (run.Outcome, error) {
 	outs, err := j.RunTogether(ctx, []operators.TaskInstance{try})
 	return outs[0], err
@@ -86,7 +88,7 @@ func (u *jointUsers) askAll(from, to int, change ...func(*run.Request)) {
 	}
 }
 
-func (u *jointUsers) log1() []string { return u.users.log.All() }
+func (u *jointUsers) lines() []string { return u.users.log.All() }
 
 // answered returns the answers as text, sorted.
 func (u *jointUsers) answered() (all []string) {
@@ -115,7 +117,7 @@ func TestGroups(t *testing.T) {
 		u.after(0, func() { u.askAll(1, 1) })
 		u.after(time.Minute, func() { u.askAll(2, 5) })
 		require.Equal(t, run.PoolsState{Rebuilt: true}, u.play(run.PoolsState{}))
-		require.Equal(t, []string{"start 01", "end 01", "start 02 03 04 05", "end 02 03 04 05"}, u.log1())
+		require.Equal(t, []string{"start 01", "end 01", "start 02 03 04 05", "end 02 03 04 05"}, u.lines())
 		require.Equal(t, []string{"01", "02 of 4", "03 of 4", "04 of 4", "05 of 4"}, u.answered())
 		for _, started := range u.reported.All()[1:] {
 			require.Equal(t, []dates.Date{someDay.Add(2), someDay.Add(3), someDay.Add(4), someDay.Add(5)}, started.Together)
@@ -132,7 +134,7 @@ func TestGroups(t *testing.T) {
 				u.after(time.Duration(n)*gap, func() { u.askAll(n+1, n+1) })
 			}
 			u.play(run.PoolsState{})
-			require.Equal(t, want, u.log1(), gap)
+			require.Equal(t, want, u.lines(), gap)
 		}
 	})
 
@@ -142,7 +144,7 @@ func TestGroups(t *testing.T) {
 			u.after(time.Duration(n)*500*time.Millisecond, func() { u.askAll(n+1, n+1) })
 		}
 		u.play(run.PoolsState{})
-		first := strings.Fields(u.log1()[0])
+		first := strings.Fields(u.lines()[0])
 		require.InDelta(t, 21, len(first)-1, 1)
 	})
 
@@ -151,7 +153,7 @@ func TestGroups(t *testing.T) {
 		u.after(0, func() { u.askAll(1, 10, together(4)) })
 		u.play(run.PoolsState{})
 		require.Equal(t, []string{"start 01 02 03 04", "start 05 06 07 08", "start 09 10"},
-			slices.DeleteFunc(u.log1(), func(line string) bool { return line[0] != 's' }))
+			slices.DeleteFunc(u.lines(), func(line string) bool { return line[0] != 's' }))
 		require.True(t, u.reported.All()[0].Started.Equal(noon))
 	})
 
@@ -171,7 +173,7 @@ func TestGroups(t *testing.T) {
 				u := newJointUsers(t)
 				u.after(0, func() { u.askAll(1, 2); u.askAll(3, 3, change) })
 				u.play(run.PoolsState{})
-				for _, line := range u.log1() {
+				for _, line := range u.lines() {
 					require.False(t, strings.Contains(line, "03") && strings.Contains(line, "02"), line)
 				}
 				require.Len(t, u.answers.All(), 3)
@@ -185,7 +187,7 @@ func TestGroups(t *testing.T) {
 		u.after(0, func() { u.askAll(1, 5, large); u.askAll(6, 6, func(r *run.Request) { r.Bytes = 2 * maxGroupBytes }) })
 		u.play(run.PoolsState{})
 		require.Equal(t, []string{"start 01 02", "start 03 04", "start 05", "start 06"},
-			slices.DeleteFunc(u.log1(), func(line string) bool { return line[0] != 's' }))
+			slices.DeleteFunc(u.lines(), func(line string) bool { return line[0] != 's' }))
 	})
 
 	// The notebooks replace all dates from the first to the last of a group.
@@ -198,7 +200,7 @@ func TestGroups(t *testing.T) {
 		})
 		u.play(run.PoolsState{})
 		require.Equal(t, []string{"start 01 08", "start 09", "start 60 64"},
-			slices.DeleteFunc(u.log1(), func(line string) bool { return line[0] != 's' }))
+			slices.DeleteFunc(u.lines(), func(line string) bool { return line[0] != 's' }))
 	})
 
 	t.Run("the_daily_run_waits_for_no_more_than_the_group_at_work", func(t *testing.T) {
@@ -209,7 +211,7 @@ func TestGroups(t *testing.T) {
 			u.ask(20, func(r *run.Request) { r.Operator = u.operator })
 		})
 		u.play(run.PoolsState{})
-		require.Equal(t, []string{"start 01 02 03", "end 01 02 03", "start 20", "end 20", "start 04 05 06 07 08 09", "end 04 05 06 07 08 09"}, u.log1())
+		require.Equal(t, []string{"start 01 02 03", "end 01 02 03", "start 20", "end 20", "start 04 05 06 07 08 09", "end 04 05 06 07 08 09"}, u.lines())
 	})
 
 	t.Run("all_dates_of_a_group_share_its_failure", func(t *testing.T) {
@@ -232,7 +234,7 @@ func TestGroups(t *testing.T) {
 			u.askAll(7, 7, slots)
 		})
 		require.Equal(t, run.PoolsState{Rebuilt: true}, u.play(run.PoolsState{}))
-		require.Equal(t, []string{"start 01 02 03", "start 07", "end 01 02 03", "start 02", "end 07", "end 02"}, u.log1())
+		require.Equal(t, []string{"start 01 02 03", "start 07", "end 01 02 03", "start 02", "end 07", "end 02"}, u.lines())
 		require.Equal(t, []string{"01 of 3", "02", "02 cancelled", "03 of 3", "07"}, u.answered())
 	})
 
@@ -243,7 +245,7 @@ func TestGroups(t *testing.T) {
 		u.after(0, func() { u.askAll(1, 3, slots) })
 		u.after(time.Minute, func() { u.askAll(2, 2, slots, func(r *run.Request) { r.RunID = "s" }) })
 		u.play(run.PoolsState{})
-		require.Equal(t, []string{"start 01 02 03", "end 01 02 03", "start 02", "end 02"}, u.log1())
+		require.Equal(t, []string{"start 01 02 03", "end 01 02 03", "start 02", "end 02"}, u.lines())
 		require.Equal(t, []string{"01 of 3", "02", "02 cancelled", "03 of 3"}, u.answered())
 	})
 
@@ -254,7 +256,7 @@ func TestGroups(t *testing.T) {
 			u.send(run.PoolsMessage{Withdraw: &run.Withdrawal{WorkflowID: "run-01", RunID: "r"}})
 			u.send(run.PoolsMessage{Withdraw: &run.Withdrawal{WorkflowID: "run-02", RunID: "r"}})
 		})
-		u.after(2*time.Minute, func() { require.Len(t, u.log1(), 2, "ended") })
+		u.after(2*time.Minute, func() { require.Len(t, u.lines(), 2, "ended") })
 		u.play(run.PoolsState{})
 		require.Equal(t, []string{"01 cancelled", "02 cancelled of 2"}, u.answered())
 	})
@@ -264,7 +266,7 @@ func TestGroups(t *testing.T) {
 		u.close("run-02")
 		u.after(0, func() { u.askAll(1, 3) })
 		u.play(run.PoolsState{})
-		require.Equal(t, []string{"start 01 02 03", "end 01 02 03"}, u.log1())
+		require.Equal(t, []string{"start 01 02 03", "end 01 02 03"}, u.lines())
 		require.Subset(t, u.answered(), []string{"01 of 3", "03 of 3"})
 	})
 
@@ -274,7 +276,7 @@ func TestGroups(t *testing.T) {
 		u.after(time.Minute, func() { u.askAll(1, 3) })
 		u.after(2*time.Minute, func() { u.close("run-02") })
 		u.play(run.PoolsState{})
-		require.Equal(t, []string{"start 09", "end 09", "start 01 03", "end 01 03"}, u.log1())
+		require.Equal(t, []string{"start 09", "end 09", "start 01 03", "end 01 03"}, u.lines())
 	})
 
 	t.Run("a_group_stays_together_when_they_continue_as_new", func(t *testing.T) {
@@ -287,7 +289,7 @@ func TestGroups(t *testing.T) {
 
 		next := newJointUsers(t)
 		next.play(carried)
-		require.Equal(t, []string{"start 01 02 03 04", "start 01 02 03 04", "end 01 02 03 04"}, u.log1(), "under the identity of before")
+		require.Equal(t, []string{"start 01 02 03 04", "start 01 02 03 04", "end 01 02 03 04"}, u.lines(), "under the identity of before")
 		require.Equal(t, []string{"01 of 4", "03 of 4", "04 of 4"}, next.answered())
 	})
 
@@ -300,7 +302,7 @@ func TestGroups(t *testing.T) {
 		}
 		u.env.OnActivity(steps.FindRequests, mock.Anything, mock.Anything).Return(found, nil).Once()
 		u.playFor(24*time.Hour, run.PoolsState{})
-		require.Equal(t, []string{"start 01 03", "start 02 04", "start 05 06"}, slices.DeleteFunc(u.log1(), func(line string) bool { return line[0] != 's' }))
+		require.Equal(t, []string{"start 01 03", "start 02 04", "start 05 06"}, slices.DeleteFunc(u.lines(), func(line string) bool { return line[0] != 's' }))
 	})
 
 	t.Run("a_panic_fails_the_tries_of_all_dates", func(t *testing.T) {
