@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +20,9 @@ const (
 	// renewal is up to which age an owner renews its claim. Between that and the lease is room for
 	// clocks that differ and for a POST that takes its time.
 	renewal = lease / 2
+	// settleTimeout limits a POST with the record of it. A worker that is stopped ends both first:
+	// an alarm that the hook has, and no record, would be resolved by nobody before its lease is over.
+	settleTimeout = 15 * time.Second
 )
 
 // Board posts each message once, however many workers there are, and across restarts.
@@ -31,7 +32,8 @@ const (
 // <n>-resolved.json, after which no worker posts it again. n counts how often the alarm was raised.
 // A claim expires if its owner does not renew it, and the next worker claims the message, so that
 // none is lost. A message is posted twice only if a worker dies, or the bucket fails, after the
-// hook's answer and before the object is written.
+// hook's answer and before the object is written. If the cause ends before the next worker's turn,
+// the hook may have the alarm or not: that it is resolved is posted in both cases.
 type Board struct {
 	Objects bucket.Objects
 	// Post posts a message to the hook.
@@ -51,7 +53,7 @@ const (
 	PostedElsewhere Posted = "elsewhere" // another worker is posting it
 )
 
-// Known is an alarm that was raised.
+// Known is an alarm that was raised, or claimed by a worker that may have raised it.
 type Known struct {
 	Alarm
 	// Times counts how often it was raised.
@@ -64,14 +66,16 @@ type record struct {
 	At time.Time `json:"postedAt"`
 }
 
-// claim is the content of a claim.
+// claim is the content of a claim. It has the alarm, so that one that was raised and not recorded can
+// be resolved.
 type claim struct {
+	Alarm
 	By string    `json:"by"`
 	At time.Time `json:"at"`
 }
 
-// Unresolved returns the alarms of a DAG that were raised and are not resolved, in the order of
-// their dates.
+// Unresolved returns the alarms of a DAG that were raised, or may have been, and are not resolved, in
+// the order of their dates.
 func (b *Board) Unresolved(ctx context.Context, dag string) ([]Known, error) {
 	listed, err := b.Objects.List(ctx, bucket.ListInput{Prefix: prefix(dag)})
 	if err != nil {
@@ -81,12 +85,16 @@ func (b *Board) Unresolved(ctx context.Context, dag string) ([]Known, error) {
 	for _, object := range listed {
 		folder, name := split(object.Key)
 		n, state, _, posted := parse(name)
-		last := len(keys) - 1
-		switch {
-		case posted && state == Raised:
-			keys = append(keys, object.Key)
-		case posted && last >= 0 && keys[last] == messageKey(folder, n, Raised): // it comes next in the order of keys
+		if n == 0 || state == Resolved && !posted {
+			continue
+		}
+		// In the order of keys the claims of a message come before its record, and that before what
+		// resolves it.
+		if last := len(keys) - 1; last >= 0 && strings.HasPrefix(keys[last], messageOf(folder, n, Raised)+".") {
 			keys = keys[:last]
+		}
+		if state == Raised {
+			keys = append(keys, object.Key)
 		}
 	}
 	all := make([]Known, len(keys))
@@ -155,37 +163,54 @@ func (b *Board) Resolve(ctx context.Context, known Known, reason string) (Posted
 	if messages[resolved].posted {
 		return PostedBefore, nil
 	}
+	if raised := (message{known.Times, Raised}); !messages[raised].posted { // its worker must not raise it now
+		if got, err := b.claim(ctx, raised, messages, known.Alarm); err != nil || !got {
+			return PostedElsewhere, err
+		}
+	}
 	return b.post(ctx, resolved, messages, known.resolve(reason))
 }
 
 // post claims a message, posts it, and records that.
 func (b *Board) post(ctx context.Context, m message, messages messages, alarm Alarm) (Posted, error) {
-	folder := alarm.folder()
-	number, mine, err := b.claimOf(ctx, folder, m, messages[m].claims)
-	if err != nil || number == 0 {
+	if got, err := b.claim(ctx, m, messages, alarm); err != nil || !got {
 		return PostedElsewhere, err
 	}
-	body, err := json.Marshal(claim{By: b.Owner, At: b.Now().UTC()})
-	if err != nil {
-		return "", err
-	}
-	err = b.Objects.Put(ctx, bucket.PutInput{Key: claimKey(folder, m, number), Body: body, OnlyNew: !mine})
-	if errors.Is(err, bucket.ErrExists) {
-		return PostedElsewhere, nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("claim the alarm %s: %w", folder, err)
-	}
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer done()
 	if err := b.Post(ctx, alarm); err != nil {
 		return "", fmt.Errorf("alarm %q: %w", alarm.Title(), err)
 	}
-	if body, err = json.Marshal(record{alarm, b.Now().UTC()}); err != nil {
+	body, err := json.Marshal(record{alarm, b.Now().UTC()})
+	if err != nil {
 		return "", err
 	}
+	folder := alarm.folder()
 	if err := b.Objects.Put(ctx, bucket.PutInput{Key: messageKey(folder, m.n, m.state), Body: body, OnlyNew: true}); err != nil && !errors.Is(err, bucket.ErrExists) {
 		return "", fmt.Errorf("record that alarm %s was posted: %w", folder, err)
 	}
 	return PostedNow, nil
+}
+
+// claim claims a message for this worker, and reports whether it got it.
+func (b *Board) claim(ctx context.Context, m message, messages messages, alarm Alarm) (bool, error) {
+	folder := alarm.folder()
+	number, mine, err := b.claimOf(ctx, folder, m, messages[m].claims)
+	if err != nil || number == 0 {
+		return false, err
+	}
+	body, err := json.Marshal(claim{alarm, b.Owner, b.Now().UTC()})
+	if err != nil {
+		return false, err
+	}
+	err = b.Objects.Put(ctx, bucket.PutInput{Key: claimKey(folder, m, number), Body: body, OnlyNew: !mine})
+	if errors.Is(err, bucket.ErrExists) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("claim the alarm %s: %w", folder, err)
+	}
+	return true, nil
 }
 
 // claimOf returns the number of the claim to write, given that of the last one. mine reports whether
@@ -209,80 +234,4 @@ func (b *Board) claimOf(ctx context.Context, folder string, m message, last int)
 		return last + 1, false, nil
 	}
 	return 0, false, nil
-}
-
-// message is a message about an alarm: that it was raised for the n-th time, or resolved again.
-type message struct {
-	n     int
-	state State
-}
-
-// messages holds what a folder has of each message.
-type messages map[message]struct {
-	posted bool
-	claims int // the number of the last claim
-}
-
-// last returns the number of the last message.
-func (m messages) last() int {
-	last := 0
-	for message := range m {
-		last = max(last, message.n)
-	}
-	return last
-}
-
-// messages lists the messages of a folder.
-func (b *Board) messages(ctx context.Context, folder string) (messages, error) {
-	listed, err := b.Objects.List(ctx, bucket.ListInput{Prefix: folder})
-	if err != nil {
-		return nil, fmt.Errorf("list alarm %s: %w", folder, err)
-	}
-	all := messages{}
-	for _, object := range listed {
-		_, name := split(object.Key)
-		n, state, number, posted := parse(name)
-		if n == 0 {
-			continue
-		}
-		known := all[message{n, state}]
-		known.posted = known.posted || posted
-		known.claims = max(known.claims, number)
-		all[message{n, state}] = known
-	}
-	return all, nil
-}
-
-func messageKey(folder string, n int, state State) string {
-	return fmt.Sprintf("%s%d-%s.json", folder, n, state)
-}
-
-func claimKey(folder string, m message, number int) string {
-	return fmt.Sprintf("%s%d-%s.claim-%d.json", folder, m.n, m.state, number)
-}
-
-// split returns the folder and the name of a key.
-func split(key string) (folder, name string) {
-	i := strings.LastIndex(key, "/") + 1
-	return key[:i], key[i:]
-}
-
-// parse returns the message of an object's name, and the number of the claim if the object is one;
-// posted reports whether it is the message itself. n is 0 for other names.
-func parse(name string) (n int, state State, number int, posted bool) {
-	parts := strings.Split(strings.TrimSuffix(name, ".json"), ".")
-	count, word, _ := strings.Cut(parts[0], "-")
-	n, err := strconv.Atoi(count)
-	if state = State(word); err != nil || !slices.Contains([]State{Raised, Resolved}, state) {
-		return 0, "", 0, false
-	}
-	switch len(parts) {
-	case 1:
-		return n, state, 0, true
-	case 2:
-		if number, err = strconv.Atoi(strings.TrimPrefix(parts[1], "claim-")); err == nil {
-			return n, state, number, false
-		}
-	}
-	return 0, "", 0, false
 }

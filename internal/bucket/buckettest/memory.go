@@ -74,8 +74,8 @@ func (m *Memory) Delete(prefix string) {
 func (m *Memory) URI(key string) string { return "s3://bucket/" + key }
 
 // Get implements bucket.Objects.
-func (m *Memory) Get(_ context.Context, key string) (body []byte, err error) {
-	err = m.request("get", key, func() error {
+func (m *Memory) Get(ctx context.Context, key string) (body []byte, err error) {
+	err = m.request(ctx, "get", key, func() error {
 		object, ok := m.objects[key]
 		if !ok {
 			return bucket.ErrNotFound
@@ -87,8 +87,8 @@ func (m *Memory) Get(_ context.Context, key string) (body []byte, err error) {
 }
 
 // Head implements bucket.Objects.
-func (m *Memory) Head(_ context.Context, key string) (found bucket.Object, err error) {
-	err = m.request("head", key, func() error {
+func (m *Memory) Head(ctx context.Context, key string) (found bucket.Object, err error) {
+	err = m.request(ctx, "head", key, func() error {
 		object, ok := m.objects[key]
 		if !ok {
 			return bucket.ErrNotFound
@@ -100,8 +100,8 @@ func (m *Memory) Head(_ context.Context, key string) (found bucket.Object, err e
 }
 
 // Put implements bucket.Objects.
-func (m *Memory) Put(_ context.Context, object bucket.PutInput) error {
-	return m.request("put", object.Key, func() error {
+func (m *Memory) Put(ctx context.Context, object bucket.PutInput) error {
+	return m.request(ctx, "put", object.Key, func() error {
 		sum := sha256.Sum256(object.Body)
 		if actual := hex.EncodeToString(sum[:]); object.SHA256 != "" && object.SHA256 != actual {
 			return fmt.Errorf("put %s: the checksum is %s, not %s", object.Key, actual, object.SHA256)
@@ -116,8 +116,8 @@ func (m *Memory) Put(_ context.Context, object bucket.PutInput) error {
 }
 
 // List implements bucket.Objects.
-func (m *Memory) List(_ context.Context, list bucket.ListInput) (found []bucket.Object, err error) {
-	err = m.request("list", list.Prefix, func() error {
+func (m *Memory) List(ctx context.Context, list bucket.ListInput) (found []bucket.Object, err error) {
+	err = m.request(ctx, "list", list.Prefix, func() error {
 		for _, key := range slices.Sorted(maps.Keys(m.objects)) {
 			if strings.HasPrefix(key, list.Prefix) && key > list.After && (list.Before == "" || key < list.Before) {
 				found = append(found, bucket.Object{Key: key, Size: int64(len(m.objects[key].Body))})
@@ -129,8 +129,11 @@ func (m *Memory) List(_ context.Context, list bucket.ListInput) (found []bucket.
 }
 
 // request calls the hooks around a request. They run without the lock, so that they can use the
-// bucket.
-func (m *Memory) request(request, key string, do func() error) error {
+// bucket. A cancelled context fails it, as it does with a real bucket.
+func (m *Memory) request(ctx context.Context, request, key string, do func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	before, after := m.before, m.after
 	m.mu.Unlock()
