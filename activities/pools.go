@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -100,6 +101,38 @@ func (p *Pools) AnswerRequest(ctx context.Context, in AnswerRequestInput) error 
 		return err
 	}
 	return p.checkAnswered(ctx, to, err)
+}
+
+// AnswerRequestsInput holds the answers to requests of a group.
+type AnswerRequestsInput struct {
+	Answers []AnswerRequestInput `json:"answers"`
+	// Pause is the time between two answers. Without one, some are sent at the same time.
+	Pause time.Duration `json:"pause,omitempty"`
+}
+
+// maxAnswers limits the answers that are on their way at the same time.
+const maxAnswers = 4
+
+// AnswerRequests does what AnswerRequest does for requests of a group. Its attempts are repeatable:
+// who has an answer gets no other.
+func (p *Pools) AnswerRequests(ctx context.Context, in AnswerRequestsInput) error {
+	errs := make([]error, len(in.Answers))
+	var answers errgroup.Group
+	answers.SetLimit(maxAnswers)
+	for i, answer := range in.Answers {
+		answers.Go(func() error {
+			errs[i] = p.AnswerRequest(ctx, answer)
+			return nil
+		})
+		if in.Pause > 0 {
+			select {
+			case <-time.After(in.Pause):
+			case <-ctx.Done():
+			}
+		}
+	}
+	_ = answers.Wait() // the functions return no error: one that fails must not keep others from their answer
+	return errors.Join(errs...)
 }
 
 // answerAttempts is how often an answer is sent to an open run that has no such activity.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -293,5 +294,30 @@ func TestFindRequests(t *testing.T) {
 		default:
 			t.Fatal("not all were asked at a time")
 		}
+	})
+}
+
+func TestAnswerRequests(t *testing.T) {
+	t.Run("one_that_fails_keeps_no_other_from_its_answer", func(t *testing.T) {
+		var mu sync.Mutex
+		var answered []string
+		n := &namespace{complete: func(workflowID, _, _ string, _ any, _ error) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if workflowID == "1" {
+				return errors.New("unavailable")
+			}
+			answered = append(answered, workflowID)
+			return nil
+		}}
+		in := AnswerRequestsInput{Pause: time.Millisecond}
+		for i := range 9 {
+			request := someRequest
+			request.WorkflowID = strconv.Itoa(i)
+			in.Answers = append(in.Answers, AnswerRequestInput{Request: request})
+		}
+		_, err := activitytest.Execute[struct{}]((&Pools{Client: n, Deployment: "pinflow"}).AnswerRequests, in)
+		require.ErrorContains(t, err, "unavailable")
+		require.ElementsMatch(t, []string{"0", "2", "3", "4", "5", "6", "7", "8"}, answered)
 	})
 }

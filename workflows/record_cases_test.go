@@ -65,15 +65,20 @@ func record(t *testing.T) {
 	r.recordTerminated(next(), next())
 	r.recordRebuilt(next(), next())
 	r.recordRange()
+	r.recordTogether()
 	r.recordPanicked(next())
 	obstacle := r.recordObstacle(next()) // in a new run of the Pools workflow
 	r.savePools()
 	r.save("pools-obstacle", run.DefaultDeployment.PoolsID(), obstacle)
 }
 
-// backfill starts a backfill.
+// backfill starts a backfill whose dates do not go together.
 func (r *recorder) backfill(from, to dates.Date, parallel int) client.WorkflowRun {
-	in := run.RangeInput{DAG: pipelineDAG, From: from, To: to, Parallel: parallel, Trigger: run.Backfill}
+	return r.startRange(run.RangeInput{DAG: pipelineDAG, From: from, To: to, Parallel: parallel})
+}
+
+func (r *recorder) startRange(in run.RangeInput) client.WorkflowRun {
+	in.Trigger = run.Backfill
 	run, err := r.client.ExecuteWorkflow(context.Background(), launch.RangeOptions(run.DefaultDeployment, in), run.RangeWorkflow, in)
 	require.NoError(r.t, err)
 	return run
@@ -182,7 +187,7 @@ func (r *recorder) savePools() {
 	ctx := context.Background()
 	id := run.DefaultDeployment.PoolsID()
 	require.NoError(r.t, r.client.TerminateWorkflow(ctx, id, "", "recorded"))
-	var first, cancels, rebuilds string
+	var first, cancels, rebuilds, groups string
 	require.Eventually(r.t, func() bool {
 		page, err := r.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: fmt.Sprintf("WorkflowId = '%s'", id)})
 		require.NoError(r.t, err)
@@ -192,15 +197,19 @@ func (r *recorder) savePools() {
 			if r.scheduledIn(pools, steps.CancelNotebook) {
 				cancels = first
 			}
+			if r.scheduledIn(pools, steps.AnswerRequests) {
+				groups = first
+			}
 			if r.scheduledIn(pools, steps.FindRequests) && rebuilds == "" {
 				rebuilds = first
 			}
 		}
-		return cancels != "" && rebuilds != "" && rebuilds != first
+		return cancels != "" && groups != "" && rebuilds != "" && rebuilds != first
 	}, time.Minute, time.Second)
 	r.save("pools", id, first)
 	r.save("pools-cancelled", id, cancels)
 	r.save("pools-rebuilt", id, rebuilds)
+	r.save("pools-together", id, groups)
 }
 
 // recordHeld holds a failed task and retries it by a decision.

@@ -50,7 +50,7 @@ func recorded() dag.Catalog {
 			d[i].Do = noop{}
 		}
 	})}
-	return dag.NewCatalog(pooledPipeline(), noops, onePooled(obstacleDAG, noop{}), onePooled(panicDAG, panics{}))
+	return dag.NewCatalog(pooledPipeline(), noops, onePooled(obstacleDAG, noop{}), onePooled(panicDAG, panics{}), jointPipeline())
 }
 
 // recordedOperators has the operators of the histories.
@@ -61,6 +61,8 @@ const (
 	obstacleDAG = "obstacle"
 	// panicDAG has an operator that panics.
 	panicDAG = "panic"
+	// jointDAG is the pipeline with dates that go together.
+	jointDAG = "joint"
 )
 
 // onePooled is a DAG of one task with a pool.
@@ -171,6 +173,9 @@ var recordings = map[string]enumspb.EventType{
 	"pools":              enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
 	"pools-cancelled":    enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
 	"pools-obstacle":     enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
+	"pools-together":     enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
+	"together":           enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+	"range-together":     enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
 	"pools-rebuilt":      enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
 }
 

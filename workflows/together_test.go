@@ -65,7 +65,7 @@ func playTogether(t require.TestingT, env *testsuite.TestWorkflowEnvironment, in
 		env.RegisterDelayedCallback(func() { tokens[key(r)] = token }, 0)
 		return run.WorkDone{}, activity.ErrResultPending
 	})
-	env.OnActivity(steps.AnswerRequest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestInput) error {
+	answer := func(in activities.AnswerRequestInput) {
 		env.RegisterDelayedCallback(func() {
 			var failed error
 			if in.Error != "" {
@@ -75,8 +75,17 @@ func playTogether(t require.TestingT, env *testsuite.TestWorkflowEnvironment, in
 			// The environment does not wake a child whose activity is completed from outside.
 			require.NoError(t, env.SignalWorkflowByID(in.Request.WorkflowID, run.StartedSignal, run.WorkStarted{}))
 		}, 0)
+	}
+	env.OnActivity(steps.AnswerRequest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestInput) error {
+		answer(in)
 		return nil
-	})
+	}).Maybe()
+	env.OnActivity(steps.AnswerRequests, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestsInput) error {
+		for _, one := range in.Answers {
+			answer(one)
+		}
+		return nil
+	}).Maybe()
 	env.OnActivity(steps.FindRequests, mock.Anything, mock.Anything).Return(activities.FoundRequests{}, nil).Maybe()
 	env.OnActivity(steps.FindClosed, mock.Anything, mock.Anything).Return(activities.ClosedRequesters{}, nil).Maybe()
 	withLedger()(env)

@@ -18,12 +18,12 @@ import (
 	"github.com/pinflow/pinflow/workflows"
 )
 
-// remoteWork is how long each notebook of the priority test takes: time of another machine, a fifth
-// of what one takes on Databricks. Notebooks that took nothing would leave nothing to wait for but
-// the embedded Temporal's SQLite, which serves one request at a time whatever its priority: when a
-// group of 50 dates ends, all of them go on at once. PINFLOW_CLEANING takes another time for the
-// three that clean; 0s leaves all notebooks as they are, on the stack's own machine.
-const remoteWork = 4 * time.Second
+// remoteWork is how long each notebook of the priority test takes: time of another machine, as on
+// Databricks. Notebooks that took nothing would leave nothing to wait for but the embedded
+// Temporal's SQLite, which serves one request at a time whatever its priority. PINFLOW_CLEANING
+// takes another time for the three that clean; 0s leaves all notebooks as they are, on the stack's
+// own machine.
+const remoteWork = time.Second
 
 func cleaningWork(t *testing.T) time.Duration {
 	text := os.Getenv("PINFLOW_CLEANING")
@@ -42,7 +42,7 @@ type scheduledRun struct {
 	until, took time.Duration
 }
 
-// A backfill never delays the daily run: with 1,000 dates queued, 50 of them running and all pools
+// A backfill never delays the daily run: with 500 dates queued, 50 of them running and all pools
 // taken, a scheduled run starts within a second and takes less than 1.5 times as long as without the
 // backfill.
 //
@@ -52,7 +52,7 @@ type scheduledRun struct {
 // It measures times, and therefore calls no t.Parallel: it is over before the lanes open
 // (lanes_test.go).
 func TestPriorityOfTheDailyRun(t *testing.T) {
-	const series, rounds, idleRounds, queued, parallel = 3, 3, 2, 1000, 50
+	const series, rounds, idleRounds, queued, parallel = 3, 5, 3, 500, 50
 	const limit = 1.5
 	s := startSystem(t)
 	s.must("schedule", "apply")

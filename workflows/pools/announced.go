@@ -60,6 +60,14 @@ func (p *poolsRun) announcedBefore(request run.Request) int {
 	return n
 }
 
+// outranked reports whether a run of higher priority than that of the request has announced,
+// requested or started work.
+func (p *poolsRun) outranked(request run.Request) bool {
+	return slices.ContainsFunc(p.announced, func(a run.Announcement) bool { return a.Priority < request.Priority }) ||
+		slices.ContainsFunc(p.work, func(w *poolWork) bool { return w.first().Priority < request.Priority }) ||
+		slices.ContainsFunc(p.waiting.pools, func(q *poolQueue) bool { return q.waiting[0].Priority < request.Priority })
+}
+
 // expireAnnouncements removes announcements whose requests did not come in time.
 func (p *poolsRun) expireAnnouncements(ctx workflow.Context) {
 	for {

@@ -124,6 +124,38 @@ func TestGroups(t *testing.T) {
 		}
 	})
 
+	// All runs of a group continue with their answers, and a server is busy with them: a run of higher
+	// priority must not wait behind.
+	t.Run("answers_leave_room_for_a_run_of_higher_priority", func(t *testing.T) {
+		const minute = time.Minute
+		first := func(r *run.Request) { r.Priority = 1 }
+		for name, c := range map[string]struct {
+			meanwhile func(u *jointUsers)
+			want      []time.Duration
+		}{
+			"without one": {func(*jointUsers) {}, []time.Duration{0, 0}},
+			"announced": {func(u *jointUsers) {
+				u.send(run.PoolsMessage{Announce: &run.Announcement{WorkflowID: "run-99", RunID: "r", Priority: 1, Pools: map[string]string{"a": "q"}}})
+			}, []time.Duration{answerPause, answerPause}},
+			"waiting": {func(u *jointUsers) { u.ask(99, first) }, []time.Duration{answerPause, answerPause}},
+			"at work": {func(u *jointUsers) {
+				u.ask(99, first, func(r *run.Request) { r.Pool = "q" })
+			}, []time.Duration{answerPause, answerPause}},
+			"of the same priority": {func(u *jointUsers) {
+				u.ask(99, func(r *run.Request) { r.Priority, r.Pool = 5, "q" })
+			}, []time.Duration{0, 0}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				u := newJointUsers(t)
+				u.after(0, func() { u.askAll(1, answersAtOnce+2) })
+				u.after(9*minute, func() { c.meanwhile(u) })
+				u.play(run.PoolsState{})
+				require.Equal(t, c.want, u.pauses.All())
+				require.GreaterOrEqual(t, len(u.answers.All()), answersAtOnce+2)
+			})
+		}
+	})
+
 	t.Run("a_group_that_is_not_full_waits_a_second_for_the_next_date", func(t *testing.T) {
 		for gap, want := range map[time.Duration][]string{
 			900 * time.Millisecond:  {"start 01 02 03", "end 01 02 03"},

@@ -57,6 +57,7 @@ type users struct {
 	reported   journal[run.WorkStarted]
 	answers    journal[activities.AnswerRequestInput]
 	// nextSearch is that of the state in which the Pools workflow continues as new.
+	pauses     journal[time.Duration] // of the answers to groups
 	nextSearch time.Time
 	checks     int
 	working    map[string]int
@@ -121,6 +122,13 @@ func (u *users) mock() {
 	}).Maybe()
 	u.env.OnActivity(steps.AnswerRequest, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestInput) error {
 		u.answers.Add(in)
+		return nil
+	}).Maybe()
+	u.env.OnActivity(steps.AnswerRequests, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestsInput) error {
+		u.pauses.Add(in.Pause)
+		for _, answer := range in.Answers {
+			u.answers.Add(answer)
+		}
 		return nil
 	}).Maybe()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -14,6 +15,15 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/workflows/operators"
 	"github.com/pinflow/pinflow/workflows/steps"
+)
+
+const (
+	// answersAtOnce is how many requests of a group are answered before the workflow looks again
+	// whether a run of higher priority is open.
+	answersAtOnce = 8
+	// answerPause is the pause between two answers then. A Temporal server on SQLite needs about
+	// 20 ms for what a run does after each; the worker's part comes on top.
+	answerPause = 300 * time.Millisecond
 )
 
 // start does work in a coroutine, and then answers its requests. The run of a request that is not
@@ -72,21 +82,37 @@ func (p *poolsRun) do(ctx, working workflow.Context, w *poolWork) {
 		panic(err) // replayed on a build that lacks the operator: blocks the workflow until one has it
 	}
 	done, err := p.perform(ctx, working, w, op)
-	p.answering++ // until finish has removed the work: it would be done again
-	answers := workflow.NewWaitGroup(ctx)
+	var answers []activities.AnswerRequestInput
 	for i, m := range w.members {
-		if m.Answered {
-			continue
+		if !m.Answered {
+			answers = append(answers, answerOf(m, done[i], err))
 		}
-		in := answerOf(m, done[i], err)
-		answers.Add(1)
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			defer answers.Done()
-			p.answer(ctx, in)
-		})
 	}
-	answers.Wait(ctx)
-	p.answering--
+	if len(answers) == 1 {
+		p.answer(ctx, answers[0])
+		return
+	}
+	p.answerAll(ctx, w, answers)
+}
+
+// answerAll ends the activities of a group. All its runs continue with their answers: while a run of
+// higher priority is open, they do so one after the other. It takes a while, in which the workflow
+// goes on: as local activities the answers would keep it from the requests of other runs.
+func (p *poolsRun) answerAll(ctx workflow.Context, w *poolWork, answers []activities.AnswerRequestInput) {
+	p.answering++
+	defer func() { p.answering-- }()
+	sent := 0
+	for some := range slices.Chunk(answers, answersAtOnce) {
+		in := activities.AnswerRequestsInput{Answers: some}
+		if p.outranked(w.first().Request) {
+			in.Pause = answerPause
+		}
+		summary := fmt.Sprintf("answer %d to %d of %d requests of %s", sent+1, sent+len(some), len(answers), w.first().Task)
+		sent += len(some)
+		if err := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.AnswersPolicy, summary), steps.AnswerRequests, in).Get(ctx, nil); err != nil {
+			workflow.GetLogger(ctx).Error("Requests were not answered", "task", w.first().Task, "error", err)
+		}
+	}
 }
 
 // answerOf returns the answer to a request whose work has ended.

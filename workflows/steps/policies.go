@@ -25,6 +25,7 @@ const (
 	SendToPools    = "SendToPools"
 	RunInPool      = "RunInPool"
 	AnswerRequest  = "AnswerRequest"
+	AnswerRequests = "AnswerRequests"
 	FindClosed     = "FindClosed"
 	FindRequests   = "FindRequests"
 	AwaitRun       = "AwaitRun"
@@ -112,6 +113,12 @@ var (
 	// answer waits.
 	AnswerPolicy = workflow.ActivityOptions{
 		StartToCloseTimeout:    10 * time.Second,
+		ScheduleToCloseTimeout: 24 * time.Hour,
+		RetryPolicy:            &longBackoff,
+	}
+	// AnswersPolicy answers some requests of a group, with pauses between them.
+	AnswersPolicy = workflow.ActivityOptions{
+		StartToCloseTimeout:    time.Minute,
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		RetryPolicy:            &longBackoff,
 	}

@@ -18,7 +18,7 @@ func TestPolicies(t *testing.T) {
 			PlanLanding: &landing.Activities{}, LandPartitions: &landing.Activities{}, WriteManifest: &landing.Activities{},
 			StartNotebook: &activities.Notebooks{}, WaitNotebook: &activities.Notebooks{}, CancelNotebook: &activities.Notebooks{},
 			ReadLedger: &activities.Ledger{}, WriteLedger: &activities.Ledger{},
-			SendToPools: &activities.Pools{}, RunInPool: &activities.Pools{}, AnswerRequest: &activities.Pools{}, FindClosed: &activities.Pools{}, FindRequests: &activities.Pools{},
+			SendToPools: &activities.Pools{}, RunInPool: &activities.Pools{}, AnswerRequest: &activities.Pools{}, AnswerRequests: &activities.Pools{}, FindClosed: &activities.Pools{}, FindRequests: &activities.Pools{},
 			AwaitRun: &activities.Runs{}, CheckPast: &activities.Past{}, CountRows: &activities.Counting{},
 		} {
 			_, ok := reflect.TypeOf(owner).MethodByName(name)
