@@ -9,7 +9,6 @@ import (
 
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
-	"github.com/pinflow/pinflow/workflows/steps"
 )
 
 const (
@@ -90,7 +89,8 @@ func (q *poolQueue) together(first *waitingRequest, isAtWork func(run.Request) b
 }
 
 // ready reports whether a group starts now. One that is not full waits for companions, which are
-// about to come if some have come just now. p.linger wakes the workflow.
+// about to come if some have come just now, or if another group is being answered. p.linger wakes
+// the workflow.
 func (p *poolsRun) ready(ctx workflow.Context, group []*waitingRequest) bool {
 	first := group[0]
 	if first.Together <= len(group) || first.jobRun != 0 {
@@ -108,8 +108,11 @@ func (p *poolsRun) ready(ctx workflow.Context, group []*waitingRequest) bool {
 			latest = w.arrived
 		}
 	}
-	until := latest.Add(quiet)
-	if end := earliest.Add(maxQuiet); end.Before(until) {
+	if p.answered.After(latest) {
+		latest = p.answered
+	}
+	until, end := latest.Add(quiet), earliest.Add(maxQuiet)
+	if p.groupsAnswering > 0 || end.Before(until) {
 		until = end
 	}
 	if !workflow.Now(ctx).Before(until) {
@@ -125,7 +128,11 @@ func (p *poolsRun) ready(ctx workflow.Context, group []*waitingRequest) bool {
 func (p *poolsRun) linger(ctx workflow.Context) {
 	for {
 		_ = workflow.Await(ctx, func() bool { return !p.lingers.IsZero() })
-		_ = steps.Sleep(ctx, p.lingers.Sub(workflow.Now(ctx)), "wait for dates that go together")
+		at := p.lingers
+		wait := workflow.AwaitOptions{Timeout: at.Sub(workflow.Now(ctx)), TimerOptions: workflow.TimerOptions{Summary: "wait for dates that go together"}}
+		if earlier, _ := workflow.AwaitWithOptions(ctx, wait, func() bool { return p.lingers != at }); earlier {
+			continue
+		}
 		p.lingers, p.changed = time.Time{}, true
 	}
 }

@@ -124,6 +124,25 @@ func TestGroups(t *testing.T) {
 		}
 	})
 
+	// The runs of a group request their next task while it is answered, which can take seconds.
+	t.Run("a_group_waits_for_the_dates_of_one_that_is_being_answered", func(t *testing.T) {
+		u := newJointUsers(t)
+		next := func(r *run.Request) { r.Task, r.ActivityID, r.Pool = "b", "b-try-1", "q" }
+		u.after(0, func() { u.askAll(1, 20) })
+		u.answering.After(3 * time.Second) // for each eight of the twenty
+		u.onAnswer = func(a activities.AnswerRequestInput) {
+			if a.Request.Task == "a" {
+				n := someDay.Days(a.Request.Date) - 1
+				u.after(0, func() { u.askAll(n, n, next) })
+			}
+		}
+		started := u.env.Now()
+		u.play(run.PoolsState{})
+		require.Len(t, u.lines(), 4, "two groups")
+		again := u.reported.All()[20].Started.Sub(started)
+		require.Equal(t, quiet+10*time.Minute+3*3*time.Second+quiet, again, "a second after the last answer")
+	})
+
 	// All runs of a group continue with their answers, and a server is busy with them: a run of higher
 	// priority must not wait behind.
 	t.Run("answers_leave_room_for_a_run_of_higher_priority", func(t *testing.T) {

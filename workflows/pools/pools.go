@@ -39,8 +39,11 @@ type poolsRun struct {
 	inbox     workflow.ReceiveChannel
 	changed   bool      // work ended, announcements lapsed, or a group has waited long enough
 	lingers   time.Time // when to look again at groups that wait for companions
-	answering int       // requests whose answer is on its way
-	panicked  bool      // an operator did
+	answering int       // requests and groups whose answer is on its way
+	// groupsAnswering counts the groups among them, and answered is when the last one had its answers.
+	groupsAnswering int
+	answered        time.Time
+	panicked        bool // an operator did
 	// obstacles are why operators cannot work on this build; by their JSON.
 	obstacles map[string]string
 

@@ -56,8 +56,11 @@ type users struct {
 	log        journal[string] // what starts, ends and is answered
 	reported   journal[run.WorkStarted]
 	answers    journal[activities.AnswerRequestInput]
-	// nextSearch is that of the state in which the Pools workflow continues as new.
 	pauses     journal[time.Duration] // of the answers to groups
+	// answering is how groups are answered, and onAnswer what their runs do next.
+	answering *testsuite.MockCallWrapper
+	onAnswer  func(activities.AnswerRequestInput)
+	// nextSearch is that of the state in which the Pools workflow continues as new.
 	nextSearch time.Time
 	checks     int
 	working    map[string]int
@@ -124,10 +127,13 @@ func (u *users) mock() {
 		u.answers.Add(in)
 		return nil
 	}).Maybe()
-	u.env.OnActivity(steps.AnswerRequests, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestsInput) error {
+	u.answering = u.env.OnActivity(steps.AnswerRequests, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.AnswerRequestsInput) error {
 		u.pauses.Add(in.Pause)
 		for _, answer := range in.Answers {
 			u.answers.Add(answer)
+			if u.onAnswer != nil {
+				u.onAnswer(answer)
+			}
 		}
 		return nil
 	}).Maybe()

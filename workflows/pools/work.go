@@ -100,7 +100,12 @@ func (p *poolsRun) do(ctx, working workflow.Context, w *poolWork) {
 // goes on: as local activities the answers would keep it from the requests of other runs.
 func (p *poolsRun) answerAll(ctx workflow.Context, w *poolWork, answers []activities.AnswerRequestInput) {
 	p.answering++
-	defer func() { p.answering-- }()
+	p.groupsAnswering++
+	defer func() {
+		p.answering--
+		p.groupsAnswering--
+		p.answered, p.changed = workflow.Now(ctx), true
+	}()
 	sent := 0
 	for some := range slices.Chunk(answers, answersAtOnce) {
 		in := activities.AnswerRequestsInput{Answers: some}
