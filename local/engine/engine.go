@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/pinflow/pinflow/local/objectstore"
 )
 
 // Options configures an engine.
@@ -21,7 +23,7 @@ type Options struct {
 	// Path is the database file; empty keeps the tables in memory.
 	Path string
 	// Objects is the store behind the paths that notebooks read.
-	Objects ObjectStore
+	Objects objectstore.Store
 	// MemoryLimit is DuckDB's memory_limit; 2GB by default. DuckDB spills to disk beside the file.
 	MemoryLimit string
 	// Threads is how many cores a statement may use; all by default.
@@ -32,7 +34,7 @@ type Options struct {
 // its own.
 type Engine struct {
 	db        *sql.DB
-	objects   ObjectStore
+	objects   objectstore.Store
 	isolation isolation
 }
 

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -75,9 +76,9 @@ type signalling struct {
 	reached func()
 }
 
-func (s signalling) Read(ctx context.Context, uri string) ([]byte, error) {
+func (s signalling) Open(ctx context.Context, uri string) (io.ReadCloser, error) {
 	s.reached()
-	return s.store.Read(ctx, uri)
+	return s.store.Open(ctx, uri)
 }
 
 func TestQuery(t *testing.T) {

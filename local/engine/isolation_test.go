@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"io"
 	"path"
 	"regexp"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/local/objectstore"
 )
 
 // gates is a store whose objects can be read when their gate is open. A statement that reads one
@@ -35,18 +38,18 @@ func (g *gates) gate(uri string) chan struct{} {
 	return g.opens[uri]
 }
 
-func (g *gates) List(_ context.Context, pattern string) ([]Object, error) {
+func (g *gates) List(_ context.Context, pattern string) ([]objectstore.Object, error) {
 	if strings.Contains(pattern, "*") {
 		return nil, path.ErrBadPattern
 	}
-	return []Object{{URI: pattern}}, nil
+	return []objectstore.Object{{URI: pattern}}, nil
 }
 
-func (g *gates) Read(ctx context.Context, uri string) ([]byte, error) {
+func (g *gates) Open(ctx context.Context, uri string) (io.ReadCloser, error) {
 	g.reads <- uri
 	select {
 	case <-g.gate(uri):
-		return []byte("1\n"), nil
+		return io.NopCloser(strings.NewReader("1\n")), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

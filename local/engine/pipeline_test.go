@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/objectstore"
 	"github.com/pinflow/pinflow/local/reference"
 	"github.com/pinflow/pinflow/notebooks"
 )
@@ -29,18 +31,20 @@ const user = "u1"
 // store is an object store in memory.
 type store map[string][]byte
 
-func (s store) List(_ context.Context, prefix string) ([]engine.Object, error) {
-	var found []engine.Object
+func (s store) List(_ context.Context, prefix string) ([]objectstore.Object, error) {
+	var found []objectstore.Object
 	for uri, content := range s {
 		if strings.HasPrefix(uri, prefix) {
-			found = append(found, engine.Object{URI: uri, Size: int64(len(content))})
+			found = append(found, objectstore.Object{URI: uri, Size: int64(len(content))})
 		}
 	}
-	slices.SortFunc(found, func(a, b engine.Object) int { return strings.Compare(a.URI, b.URI) })
+	slices.SortFunc(found, func(a, b objectstore.Object) int { return strings.Compare(a.URI, b.URI) })
 	return found, nil
 }
 
-func (s store) Read(_ context.Context, uri string) ([]byte, error) { return s[uri], nil }
+func (s store) Open(_ context.Context, uri string) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(s[uri])), nil
+}
 
 // land writes records like landing, an object for each topic, date and partition.
 func (s store) land(t require.TestingT, records []reference.Record, name string) {
@@ -66,7 +70,7 @@ func dates(records []reference.Record) []string {
 	return all
 }
 
-func open(t testing.TB, objects engine.ObjectStore) *engine.Engine {
+func open(t testing.TB, objects objectstore.Store) *engine.Engine {
 	e, err := engine.Open(t.Context(), engine.Options{Objects: objects, Threads: 2})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })

@@ -6,29 +6,14 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"time"
+	"io"
 	"unicode/utf8"
 
 	"github.com/duckdb/duckdb-go/v2"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/pinflow/pinflow/local/objectstore"
 )
-
-// Object is one object of a store.
-type Object struct {
-	// URI is the address, as in s3://bucket/key.
-	URI string
-	// Size is in bytes.
-	Size     int64
-	Modified time.Time
-}
-
-// ObjectStore is the store that read_files reads.
-type ObjectStore interface {
-	// List returns the objects whose URI starts with the prefix, sorted by URI.
-	List(ctx context.Context, prefix string) ([]Object, error)
-	// Read returns the content of an object.
-	Read(ctx context.Context, uri string) ([]byte, error)
-}
 
 // readAhead is how many objects are fetched at a time. It limits the memory: an object has at most
 // some megabytes.
@@ -43,7 +28,7 @@ func (s *session) readFiles(ctx context.Context, pattern string, wholeText bool)
 	if s.engine.objects == nil {
 		return "", errors.New("read_files: this engine has no object store")
 	}
-	objects, err := Find(ctx, s.engine.objects, pattern)
+	objects, err := objectstore.Find(ctx, s.engine.objects, pattern)
 	if err != nil {
 		return "", fmt.Errorf("read_files %s: %w", pattern, err)
 	}
@@ -62,7 +47,7 @@ func (s *session) readFiles(ctx context.Context, pattern string, wholeText bool)
 }
 
 // fill fetches the objects in parallel and appends them in order.
-func (s *session) fill(ctx context.Context, conn driver.Conn, objects []Object, wholeText bool) error {
+func (s *session) fill(ctx context.Context, conn driver.Conn, objects []objectstore.Object, wholeText bool) error {
 	appender, err := duckdb.NewAppender(conn, "temp", "main", fmt.Sprintf("_read_files_%d", s.reads))
 	if err != nil {
 		return err
@@ -95,7 +80,7 @@ fetching:
 			break fetching
 		}
 		group.Go(func() error {
-			content, err := s.engine.objects.Read(ctx, object.URI)
+			content, err := s.content(ctx, object.URI)
 			if err != nil {
 				return fmt.Errorf("read %s: %w", object.URI, err)
 			}
@@ -106,7 +91,17 @@ fetching:
 	return errors.Join(group.Wait(), appender.Close())
 }
 
-func appendObject(appender *duckdb.Appender, object Object, content []byte, wholeText bool) error {
+// content returns the content of an object.
+func (s *session) content(ctx context.Context, uri string) ([]byte, error) {
+	content, err := s.engine.objects.Open(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	return io.ReadAll(content)
+}
+
+func appendObject(appender *duckdb.Appender, object objectstore.Object, content []byte, wholeText bool) error {
 	name := object.URI[bytes.LastIndexByte([]byte(object.URI), '/')+1:]
 	add := func(value []byte) error {
 		return appender.AppendRow(validUTF8(value), object.URI, name, object.Size, object.Modified.UTC())

@@ -1,11 +1,13 @@
 package enginetest
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"slices"
 	"strings"
 
-	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/objectstore"
 )
 
 // root is the address of the bucket in which the tests land.
@@ -14,17 +16,19 @@ const root = "s3://b"
 // Objects is an object store in memory: contents by URI.
 type Objects map[string][]byte
 
-// List implements engine.ObjectStore.
-func (o Objects) List(_ context.Context, prefix string) ([]engine.Object, error) {
-	var found []engine.Object
+// List implements objectstore.Store.
+func (o Objects) List(_ context.Context, prefix string) ([]objectstore.Object, error) {
+	var found []objectstore.Object
 	for uri, content := range o {
 		if strings.HasPrefix(uri, prefix) {
-			found = append(found, engine.Object{URI: uri, Size: int64(len(content))})
+			found = append(found, objectstore.Object{URI: uri, Size: int64(len(content))})
 		}
 	}
-	slices.SortFunc(found, func(a, b engine.Object) int { return strings.Compare(a.URI, b.URI) })
+	slices.SortFunc(found, func(a, b objectstore.Object) int { return strings.Compare(a.URI, b.URI) })
 	return found, nil
 }
 
-// Read implements engine.ObjectStore.
-func (o Objects) Read(_ context.Context, uri string) ([]byte, error) { return o[uri], nil }
+// Open implements objectstore.Store.
+func (o Objects) Open(_ context.Context, uri string) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(o[uri])), nil
+}

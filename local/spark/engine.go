@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/objectstore"
 )
 
 // quickStart are Java's options for work of minutes: a third less CPU than with the compilers for
@@ -29,7 +30,7 @@ type Options struct {
 	// Dir is the directory of the tables, which survive the process, and of scratch files.
 	Dir string
 	// Objects is the store behind the paths that notebooks read.
-	Objects engine.ObjectStore
+	Objects objectstore.Store
 	// Memory is the size of Java's heap; 1g by default.
 	Memory string
 	// Threads is how many cores Spark may use; all by default.
@@ -44,7 +45,7 @@ type Options struct {
 // its own.
 type Engine struct {
 	process  *process
-	objects  engine.ObjectStore
+	objects  objectstore.Store
 	scratch  string
 	sessions atomic.Int64
 }

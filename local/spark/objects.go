@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,7 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/objectstore"
 )
 
 // readAhead is how many objects are fetched at a time.
@@ -24,7 +25,7 @@ func (s *session) fetch(ctx context.Context, pattern string) (string, error) {
 	if s.engine.objects == nil {
 		return "", errors.New("read_files: this engine has no object store")
 	}
-	objects, err := engine.Find(ctx, s.engine.objects, pattern)
+	objects, err := objectstore.Find(ctx, s.engine.objects, pattern)
 	if err != nil {
 		return "", fmt.Errorf("read_files %s: %w", pattern, err)
 	}
@@ -34,18 +35,30 @@ func (s *session) fetch(ctx context.Context, pattern string) (string, error) {
 	group.SetLimit(readAhead)
 	for _, object := range objects {
 		group.Go(func() error {
-			content, err := s.engine.objects.Read(ctx, object.URI)
-			if err != nil {
-				return fmt.Errorf("read %s: %w", object.URI, err)
-			}
-			file := filepath.Join(folder, local(object.URI))
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				return err
-			}
-			return os.WriteFile(file, content, 0o644)
+			return s.copy(ctx, object.URI, filepath.Join(folder, local(object.URI)))
 		})
 	}
 	return filepath.Join(folder, local(pattern)), group.Wait()
+}
+
+// copy copies an object into a file.
+func (s *session) copy(ctx context.Context, uri, file string) error {
+	content, err := s.engine.objects.Open(ctx, uri)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", uri, err)
+	}
+	defer content.Close()
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(f, content); err != nil {
+		err = fmt.Errorf("read %s: %w", uri, err)
+	}
+	return errors.Join(err, f.Close())
 }
 
 // local returns the path of a URI below a folder.

@@ -2,6 +2,8 @@ package workspace
 
 import (
 	"context"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/databricks"
 	"github.com/pinflow/pinflow/internal/failure"
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/objectstore"
 )
 
 // gate is a store whose only object can be read once it is open.
@@ -21,15 +24,15 @@ type gate struct {
 	reached, open chan struct{}
 }
 
-func (g gate) List(context.Context, string) ([]engine.Object, error) {
-	return []engine.Object{{URI: "s3://b/gate"}}, nil
+func (g gate) List(context.Context, string) ([]objectstore.Object, error) {
+	return []objectstore.Object{{URI: "s3://b/gate"}}, nil
 }
 
-func (g gate) Read(ctx context.Context, _ string) ([]byte, error) {
+func (g gate) Open(ctx context.Context, _ string) (io.ReadCloser, error) {
 	g.reached <- struct{}{}
 	select {
 	case <-g.open:
-		return []byte("1\n"), nil
+		return io.NopCloser(strings.NewReader("1\n")), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/objectstore"
 	"github.com/pinflow/pinflow/local/spark"
 	"github.com/pinflow/pinflow/local/workspace/runs"
 	"github.com/pinflow/pinflow/local/workspace/statements"
@@ -57,7 +58,7 @@ func noClose() error { return nil }
 
 // openEngine opens the SQL engine of the options, with its tables in the data directory.
 func openEngine(ctx context.Context, o Options) (_ Engine, closeEngine func() error, _ error) {
-	objects, err := engine.NewS3Store(ctx, engine.S3Options{
+	objects, err := objectstore.NewS3(objectstore.S3Options{
 		Endpoint:  o.S3.Endpoint,
 		Region:    o.S3.Region,
 		AccessKey: o.S3.AccessKey,
@@ -82,7 +83,7 @@ func openEngine(ctx context.Context, o Options) (_ Engine, closeEngine func() er
 }
 
 // openSpark starts Spark, with its tables and its log in the data directory.
-func openSpark(ctx context.Context, o Options, objects engine.ObjectStore) (_ Engine, closeEngine func() error, _ error) {
+func openSpark(ctx context.Context, o Options, objects objectstore.Store) (_ Engine, closeEngine func() error, _ error) {
 	dir := filepath.Join(o.DataDir, "spark")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, noClose, fmt.Errorf("create the data directory of Spark: %w", err)

@@ -1,4 +1,4 @@
-package engine
+package objectstore
 
 import (
 	"context"
@@ -18,8 +18,8 @@ type S3Options struct{ Endpoint, Region, AccessKey, SecretKey string }
 // s3Store reads s3://bucket/key.
 type s3Store struct{ client *s3.Client }
 
-// NewS3Store returns the objects of an S3 server, addressed by path.
-func NewS3Store(_ context.Context, o S3Options) (ObjectStore, error) {
+// NewS3 returns the objects of an S3 server, addressed by path.
+func NewS3(o S3Options) (Store, error) {
 	if o.Endpoint == "" {
 		return nil, fmt.Errorf("no S3 endpoint given")
 	}
@@ -50,8 +50,8 @@ func (s *s3Store) List(ctx context.Context, uri string) ([]Object, error) {
 	return objects, nil
 }
 
-// Read returns the content of an object.
-func (s *s3Store) Read(ctx context.Context, uri string) ([]byte, error) {
+// Open returns the content of an object.
+func (s *s3Store) Open(ctx context.Context, uri string) (io.ReadCloser, error) {
 	bucket, key, err := splitURI(uri)
 	if err != nil {
 		return nil, err
@@ -60,8 +60,7 @@ func (s *s3Store) Read(ctx context.Context, uri string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer object.Body.Close()
-	return io.ReadAll(object.Body)
+	return object.Body, nil
 }
 
 // splitURI splits s3://bucket/key; s3a:// is Hadoop's name for the same.

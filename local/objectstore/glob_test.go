@@ -1,7 +1,8 @@
-package engine
+package objectstore
 
 import (
 	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func (u uris) List(_ context.Context, prefix string) ([]Object, error) {
 	return found, nil
 }
 
-func (u uris) Read(context.Context, string) ([]byte, error) { return nil, nil }
+func (u uris) Open(context.Context, string) (io.ReadCloser, error) { return nil, nil }
 
 func TestGlob(t *testing.T) {
 	t.Parallel()

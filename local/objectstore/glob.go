@@ -1,4 +1,4 @@
-package engine
+package objectstore
 
 import (
 	"context"
@@ -9,12 +9,12 @@ import (
 
 // Find returns the objects that a pattern matches, sorted by URI. As on Databricks, * matches any
 // characters but the slash, ? one of them, [ab] one of a set, and {a,b} one of the texts.
-func Find(ctx context.Context, objects ObjectStore, pattern string) ([]Object, error) {
+func Find(ctx context.Context, store Store, pattern string) ([]Object, error) {
 	prefix, patterns := pattern, alternatives(pattern)
 	if special := strings.IndexAny(pattern, `*?[{\`); special >= 0 {
 		prefix = pattern[:special]
 	}
-	listed, err := objects.List(ctx, prefix)
+	listed, err := store.List(ctx, prefix)
 	if err != nil {
 		return nil, err
 	}
