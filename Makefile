@@ -10,13 +10,14 @@ BIN     := bin
 
 # Knobs of demo and stack.
 DATA ?= .local#          directory of the state
-POSTS ?=#                directory with pin.jsonl, geo.jsonl, user.jsonl, posted in place of the built-in posts
+POSTS ?=#                directory with pin.jsonl, geo.jsonl, user.jsonl, posted in place of the built-in posts; of bench-sql: numbers
 OUT ?=#                  directory for answers.json
 EXIT ?=#                 1: end after the answers
 PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
+comma := ,
 
-.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql lint bench clean
+.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql lint bench bench-sql clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,8 +78,14 @@ lint: ## golangci-lint, workflowcheck and tidy modules, as CI does
 bench: ## benchmarks; the table of the orchestrator comes last (BENCH_OUT=file keeps it)
 	@scripts/check-tools
 	go test -run '^$$' -bench . -benchmem ./...
-	cd local && go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v -e /bench$$ -e /e2e$$)
+	cd local && go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v -e /bench -e /e2e$$)
 	cd local && $(if $(BENCH_OUT),BENCH_OUT="$(abspath $(BENCH_OUT))") go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./bench
+
+# POSTS: posts a topic, one or more sizes. ENGINES: bare, duckdb, spark. A million of them takes 4 minutes.
+bench-sql: ## the notebooks on a million posts, workspace against Spark (POSTS=100000,1000000 ENGINES=bare,duckdb,spark)
+	@scripts/check-tools
+	engines=$(or $(ENGINES),bare$(comma)duckdb$(comma)spark); case $$engines in *spark*) home=$$(scripts/install-spark); export PINFLOW_SPARK=$$home ;; esac; \
+		cd local && go run ./bench/sql --posts "$(or $(POSTS),1000000)" --engines "$$engines" $(if $(BENCH_OUT),--out "$(abspath $(BENCH_OUT))")
 
 clean: ## remove programs and the state of the embedded stack
 	@scripts/clean "$(BIN)" "$(DATA)"

@@ -33,6 +33,8 @@ type Options struct {
 	Objects objectstore.Store
 	// Memory is the size of Java's heap; 1g by default.
 	Memory string
+	// Java are the options of the virtual machine; by default those for work of minutes.
+	Java string
 	// Threads is how many cores Spark may use; all by default.
 	Threads int
 	// TimeZone is Java's time zone, as in America/New_York; that of the machine by default.
@@ -67,6 +69,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	s := settings{Jars: jars, Warehouse: filepath.Join(dir, "warehouse"), Scratch: scratch, Memory: "1g", Java: quickStart, Threads: runtime.NumCPU()}
 	if o.Memory != "" {
 		s.Memory = o.Memory
+	}
+	if o.Java != "" {
+		s.Java = o.Java
 	}
 	if o.Threads > 0 {
 		s.Threads = o.Threads
