@@ -4,6 +4,7 @@ package dashboard
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pinflow/pinflow/internal/answers"
@@ -172,7 +173,7 @@ func queries(dataset string, names ...string) []widgetQuery {
 }
 
 // chartOf returns the chart of a table, with a dataset if it needs one of its own: lines over years,
-// or bars, of the largest if the first column is no year. The last column holds the values.
+// or the largest as bars. The last column holds the values.
 func chartOf(table answers.Table, name func(table string) string) (widget, []dataset, bool) {
 	last := len(table.Columns) - 1
 	if last < 1 || table.Columns[last].Kind == answers.Text || table.Columns[last].Kind == answers.Year {
@@ -190,25 +191,45 @@ func chartOf(table answers.Table, name func(table string) string) (widget, []dat
 		w.Queries = queries(table.Name, table.ColumnNames()...)
 		return w, nil, true
 	}
-	const label = "label"
-	keys := quoted(table.ColumnNames()[:last])
-	for i, key := range keys {
-		keys[i] = "CAST(" + key + " AS STRING)"
-	}
-	values := quoted([]string{value.Name})[0]
-	sorted, by := fmt.Sprintf("%s DESC, `%s` LIMIT %d", values, label, bars), &order{"x-reversed"}
-	if table.Columns[0].Kind == answers.Year {
-		sorted, by = "`"+label+"`", nil
-	}
-	set := dataset{table.Name + "_for_chart", table.Title + ", for the chart", []string{fmt.Sprintf(
-		"SELECT concat_ws(' · ', %s) AS `%s`, %s FROM %s ORDER BY %s", strings.Join(keys, ", "), label, values, name(table.Name), sorted)}}
-	w.Spec.WidgetType = "bar"
-	w.Spec.Encodings = map[string]any{
-		"x": quantity, "y": encoding{label, table.Columns[0].Title, &scale{Type: "categorical", Sort: by}},
+	byYear := table.Columns[0].Kind == answers.Year
+	set := labelled(table, name, byYear)
+	key := encoding{label, table.Columns[0].Title, &scale{Type: "categorical"}}
+	if byYear {
+		w.Spec.WidgetType, w.Spec.Encodings = "line", map[string]any{"x": key, "y": quantity}
+	} else {
+		key.Scale.Sort = &order{"x-reversed"}
+		w.Spec.WidgetType, w.Spec.Encodings = "bar", map[string]any{"x": quantity, "y": key}
 	}
 	w.Queries = queries(set.Name, label, value.Name)
 	return w, []dataset{set}, true
 }
+
+// label is the column that names a bar or a point.
+const label = "label"
+
+// labelled returns the dataset of a chart whose bars or points have several columns as their name:
+// with years all in their order, or the largest. Rows of a year that tie are one point of a line.
+func labelled(table answers.Table, name func(table string) string, byYear bool) dataset {
+	last := len(table.Columns) - 1
+	names := quoted(table.ColumnNames())
+	value, keys := names[last], slices.Clone(names[:last])
+	for i, key := range keys {
+		keys[i] = "CAST(" + key + " AS STRING)"
+	}
+	named := dotted(keys)
+	rest := fmt.Sprintf("ORDER BY %s DESC, `%s` LIMIT %d", value, label, bars)
+	if byYear {
+		ties := fmt.Sprintf("array_join(array_sort(collect_list(%s)), ', ')", dotted(keys[1:]))
+		named = dotted([]string{keys[0], ties})
+		rest = fmt.Sprintf("GROUP BY %s, %s ORDER BY `%s`", names[0], value, label)
+	}
+	return dataset{table.Name + "_for_chart", table.Title + ", for the chart", []string{
+		fmt.Sprintf("SELECT %s AS `%s`, %s FROM %s %s", named, label, value, name(table.Name), rest),
+	}}
+}
+
+// dotted returns the SQL of texts with a dot between them.
+func dotted(texts []string) string { return "concat_ws(' · ', " + strings.Join(texts, ", ") + ")" }
 
 // text returns the document as the API takes it.
 func (d document) text() (string, error) {

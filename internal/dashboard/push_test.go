@@ -245,6 +245,22 @@ func TestBuild(t *testing.T) {
 		}
 	})
 
+	t.Run("draws_lines_over_years", func(t *testing.T) {
+		kinds := map[string]string{}
+		for _, at := range d.Pages[0].Layout {
+			if at.Widget.Spec != nil {
+				kinds[at.Widget.Name] = at.Widget.Spec.WidgetType
+			}
+		}
+		for _, table := range answers.Tables(notebooks.Answers) {
+			want := "bar"
+			if slices.ContainsFunc(table.Columns, func(c answers.Column) bool { return c.Kind == answers.Year }) {
+				want = "line"
+			}
+			require.Equal(t, want, kinds[table.Name+"_chart"], table.Name)
+		}
+	})
+
 	t.Run("lays_no_widget_over_another", func(t *testing.T) {
 		layout := d.Pages[0].Layout
 		for i, a := range layout {

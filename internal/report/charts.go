@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -28,54 +29,83 @@ func chartOf(answer answers.Answer) (figure, error) {
 	if last < 1 || len(answer.Rows) < 2 || answer.Columns[last].Kind == answers.Text || answer.Columns[last].Kind == answers.Year {
 		return figure{}, nil
 	}
-	kinds := make([]answers.Kind, last)
-	for i := range kinds {
-		kinds[i] = answer.Columns[i].Kind
-	}
-	switch {
-	case slices.Equal(kinds, []answers.Kind{answers.Year}):
-		return lines(answer, func([]any) string { return "" }, 0)
-	case slices.Equal(kinds, []answers.Kind{answers.Text, answers.Year}):
-		if found, err := lines(answer, func(row []any) string { return written(row[0], answers.Text) }, 1); err != nil || found.SVG != "" {
+	year := slices.IndexFunc(answer.Columns, func(c answers.Column) bool { return c.Kind == answers.Year })
+	if year == 0 || year == 1 && last == 2 {
+		if found, err := lines(answer, year); err != nil || found.SVG != "" {
 			return found, err
 		}
 	}
 	return bars(answer)
 }
 
-// lines draws a line for each series over the years in that column. It draws none if there are more
-// series than lines that a reader can tell apart.
-func lines(answer answers.Answer, nameOf func(row []any) string, year int) (figure, error) {
+// lines draws lines over the years in that column: one, whose points are named by the texts between
+// the year and the value, or a line for each text of the first column. It draws none if there are
+// more lines than a reader can tell apart, or if a year has several values.
+func lines(answer answers.Answer, year int) (figure, error) {
 	c := chart.Lines{Text: short}
-	var said []string
 	for _, row := range answer.Rows {
 		value, ok := number(row[len(row)-1])
 		at, known := row[year].(int64)
 		if !ok || !known {
 			continue
 		}
-		name := nameOf(row)
-		i := slices.IndexFunc(c.Series, func(s chart.Series) bool { return s.Name == name })
-		if i < 0 {
-			i, c.Series = len(c.Series), append(c.Series, chart.Series{Name: name})
+		name, note := "", ""
+		if year == 0 {
+			note = undirected(noteOf(answer, row))
+		} else {
+			name = written(row[0], answers.Text)
 		}
-		c.Series[i].Points = append(c.Series[i].Points, chart.Point{Year: at, Value: value})
-		said = append(said, strings.TrimPrefix(fmt.Sprintf("%s, %d: %s", name, at, decimal(value)), ", "))
+		if !add(&c, name, chart.Point{Year: at, Value: value, Note: note}) {
+			return figure{}, nil
+		}
 	}
 	if len(c.Series) == 0 || len(c.Series) > chart.MaxSeries {
 		return figure{}, nil
 	}
-	caption := fmt.Sprintf("%s by %s", capital(answer.Columns[len(answer.Columns)-1].Title), answer.Columns[year].Title)
+	last := len(answer.Columns) - 1
+	caption := fmt.Sprintf("%s by %s", capital(answer.Columns[last].Title), answer.Columns[year].Title)
+	if year == 0 && last > 1 {
+		caption += ", with " + answer.Columns[1].Title
+	}
 	if c.Logarithmic() {
 		caption += ", on a logarithmic scale"
 	}
-	c.Label = fmt.Sprintf("Line chart. %s. %s.", caption, sentence(said, saidValues))
+	c.Label = fmt.Sprintf("Line chart. %s. %s.", caption, sentence(said(c), saidValues))
 	svg, err := c.SVG()
 	return figure{template.HTML(svg), caption}, err
 }
 
-// bars draws a bar for each value of the first column. Rows that tie share a bar. Years and other
-// numbers keep their order; of many names the largest are drawn.
+// add adds a point to the line of that name. Points of a year that tie share one. It reports whether
+// that was possible: a line has one value in each year.
+func add(c *chart.Lines, name string, point chart.Point) bool {
+	i := slices.IndexFunc(c.Series, func(s chart.Series) bool { return s.Name == name })
+	if i < 0 {
+		i, c.Series = len(c.Series), append(c.Series, chart.Series{Name: name})
+	}
+	points := c.Series[i].Points
+	at := slices.IndexFunc(points, func(p chart.Point) bool { return p.Year == point.Year })
+	if at < 0 {
+		c.Series[i].Points = append(points, point)
+		return true
+	}
+	points[at].Note += ", " + point.Note
+	return points[at].Value == point.Value
+}
+
+// said returns the points of a chart as texts.
+func said(c chart.Lines) (all []string) {
+	for _, series := range c.Series {
+		for _, point := range series.Points {
+			texts := []string{series.Name, strconv.FormatInt(point.Year, 10), point.Note}
+			texts = slices.DeleteFunc(texts, func(text string) bool { return text == "" })
+			all = append(all, strings.Join(texts, ", ")+": "+decimal(point.Value))
+		}
+	}
+	return all
+}
+
+// bars draws a bar for each value of the first column, in the order of the rows. Rows that tie share
+// a bar; of many the largest are drawn.
 func bars(answer answers.Answer) (figure, error) {
 	last := len(answer.Columns) - 1
 	var all []group

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +105,44 @@ func TestCharts(t *testing.T) {
 		kind, _ = chart(t, of([]answers.Column{name, count}, []any{"a", int64(1)}, []any{"b", int64(2)}))
 		require.Equal(t, "bars", kind)
 		kind, _ = chart(t, of([]answers.Column{year, name, count}, []any{int64(2015), "a", int64(1)}, []any{int64(2016), "b", int64(2)}))
+		require.Equal(t, "lines", kind)
+	})
+
+	t.Run("are_lines_for_each_answer_over_years", func(t *testing.T) {
+		for _, answer := range reporttest.Sample().Answers {
+			want := "bars"
+			if slices.ContainsFunc(answer.Columns, func(c answers.Column) bool { return c.Kind == answers.Year }) {
+				want = "lines"
+			}
+			kind, _ := chart(t, report.Report{DAG: "d", Answers: []answers.Answer{answer}})
+			require.Equal(t, want, kind, answer.Name)
+		}
+	})
+
+	t.Run("name_the_texts_of_each_year_and_its_value", func(t *testing.T) {
+		columns := []answers.Column{year, name, count}
+		_, page := chart(t, of(columns, []any{int64(2018), "art", int64(16)}, []any{int64(2018), "diy", int64(16)}, []any{int64(2019), "travel", int64(19)}))
+		require.Contains(t, page, "Posts by year, with name. 2018, art, diy: 16; 2019, travel: 19.", "for those who do not see it")
+		for _, drawn := range []string{">art, diy</text>", ">16</text>", ">travel</text>", ">19</text>"} {
+			require.Contains(t, page, drawn)
+		}
+		_, page = chart(t, of(columns, []any{int64(2018), reporttest.Hostile[0], int64(16)}, []any{int64(2019), reporttest.Hostile[5], int64(19)}))
+		require.NotContains(t, page, "<script")
+		require.NotContains(t, page[:strings.Index(page, "</svg>")], "\u202e", "a text would turn the value beside it")
+	})
+
+	t.Run("name_the_texts_of_many_years_in_the_table_alone", func(t *testing.T) {
+		var rows [][]any
+		for i := range 30 {
+			rows = append(rows, []any{int64(1990 + i), "art", int64(i)})
+		}
+		kind, page := chart(t, of([]answers.Column{year, name, count}, rows...))
+		require.Equal(t, "lines", kind)
+		require.NotContains(t, page, ">art</text>")
+	})
+
+	t.Run("are_bars_where_a_year_has_several_values", func(t *testing.T) {
+		kind, _ := chart(t, of([]answers.Column{year, name, count}, []any{int64(2018), "art", int64(16)}, []any{int64(2018), "diy", int64(9)}))
 		require.Equal(t, "bars", kind)
 	})
 
@@ -125,6 +164,7 @@ func TestCharts(t *testing.T) {
 		for _, values := range [][2]int64{{0, 0}, {0, 1}, {-1, 5}, {1 << 62, 1}} {
 			write(t, of([]answers.Column{name, count}, []any{"a", values[0]}, []any{"b", values[1]}))
 			write(t, of([]answers.Column{year, count}, []any{int64(2015), values[0]}, []any{int64(2016), values[1]}))
+			write(t, of([]answers.Column{year, name, count}, []any{int64(2015), "a", values[0]}, []any{int64(2016), nil, values[1]}))
 			write(t, of([]answers.Column{name, year, count}, []any{"a", int64(2015), values[0]}, []any{"b", int64(2015), values[1]}))
 		}
 	})

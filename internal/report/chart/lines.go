@@ -29,10 +29,52 @@ type Series struct {
 	Points []Point
 }
 
-// Point is the value of a year.
+// Point is the value of a year. The Note is written below the year, if there is one line and there
+// is room.
 type Point struct {
 	Year  int64
 	Value float64
+	Note  string
+}
+
+const (
+	noteLines = 2  // neighbors write in turns, so that each has the width of two years
+	noteLine  = 16 // from a note to that below it
+	noteGap   = 8  // between two notes in a line
+	maxNotes  = 7  // years whose notes have room
+)
+
+// notes returns the points with notes, in the order of their years; none if there is no room.
+func (l Lines) notes() []Point {
+	if len(l.Series) != 1 || len(l.Series[0].Points) > maxNotes {
+		return nil
+	}
+	points := slices.Clone(l.Series[0].Points)
+	slices.SortFunc(points, func(a, b Point) int { return cmp.Compare(a.Year, b.Year) })
+	if !slices.ContainsFunc(points, func(p Point) bool { return p.Note != "" }) {
+		return nil
+	}
+	return points
+}
+
+// writeNotes writes notes below the years of their points. The first and the last of a line end where
+// the canvas does.
+func writeNotes(c, data draw.Canvas, years plot.Axis, notes []Point) {
+	x := func(i int) vg.Length { return data.X(years.Norm(float64(notes[i].Year))) }
+	style := textStyle(inkMiddle, smallSize)
+	for i, note := range notes {
+		left, right := c.Min.X, c.Max.X
+		if before := i - noteLines; before >= 0 {
+			left = (x(before)+x(i))/2 + noteGap/2
+		}
+		if after := i + noteLines; after < len(notes) {
+			right = (x(i)+x(after))/2 - noteGap/2
+		}
+		text := fit(style, note.Note, right-left)
+		half := style.Width(text) * fontSlack / 2
+		at := vg.Point{X: min(max(x(i), left+half), right-half), Y: c.Min.Y + noteLine*vg.Length(noteLines-i%noteLines) - smallSize}
+		c.FillText(style, at, text)
+	}
 }
 
 // MaxSeries is how many lines a reader can tell apart by dashes and markers.
@@ -78,11 +120,17 @@ func (l Lines) SVG() (string, error) {
 	if len(l.Series) > 1 {
 		room = legendLine*vg.Length(len(l.Series)) + 6
 	}
+	notes := l.notes()
+	if len(notes) > 0 {
+		room = noteLine*noteLines + 2
+	}
 	return render(l.Label, height+room, func(c draw.Canvas) {
-		p.Draw(draw.Crop(c, 0, -8, room, 0))
-		if room > 0 {
+		plotted := draw.Crop(c, 0, -8, room, 0)
+		p.Draw(plotted)
+		if len(l.Series) > 1 {
 			legend.Draw(draw.Crop(c, 0, 0, 0, -height-6))
 		}
+		writeNotes(c, p.DataCanvas(plotted), p.X, notes)
 	})
 }
 

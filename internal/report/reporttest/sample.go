@@ -82,13 +82,13 @@ func values(column answers.Column, rows int) []any {
 		if rows > 100 {
 			return []any{"diy-and-crafts", "event-planning"}
 		}
-		return []any{"mens-fashion"}
+		return []any{"diy-and-crafts"}
 	case "poster_name":
 		return []any{Hostile[rows%len(Hostile)]}
 	case "age_group":
 		return []any{"18-24", "25-35", "36-50", "50+"}
 	case "post_year":
-		return []any{int64(2015), int64(2016), int64(2017), int64(2018)}
+		return []any{int64(2015), int64(2016), int64(2017), int64(2018), int64(2019), int64(2020)}
 	case "median_follower_count":
 		return []any{0.5}
 	}
