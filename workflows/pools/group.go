@@ -88,12 +88,12 @@ func (q *poolQueue) together(first *waitingRequest, isAtWork func(run.Request) b
 	return group
 }
 
-// ready reports whether a group starts now. One that is not full waits for companions, which are
-// about to come if some have come just now, or if another group is being answered. p.linger wakes
-// the workflow.
+// ready reports whether a group starts now. One that is not full for any of its dates waits for
+// companions, which are about to come if some have come just now, or if another group is being
+// answered. p.linger wakes the workflow.
 func (p *poolsRun) ready(ctx workflow.Context, group []*waitingRequest) bool {
-	first := group[0]
-	if first.Together <= len(group) || first.jobRun != 0 {
+	full := func(w *waitingRequest) bool { return w.Together <= len(group) }
+	if group[0].jobRun != 0 || slices.ContainsFunc(group, full) {
 		return true
 	}
 	var earliest, latest time.Time

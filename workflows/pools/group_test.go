@@ -175,6 +175,23 @@ func TestGroups(t *testing.T) {
 		}
 	})
 
+	t.Run("a_group_that_is_full_for_one_of_its_dates_starts_at_once", func(t *testing.T) {
+		for _, limits := range [][2]int{{64, 2}, {2, 64}} { // the group is as small as the date with the smaller limit asks
+			u := newJointUsers(t)
+			var asked, started time.Time
+			u.tell = func([]operators.TaskInstance) { started = u.env.Now() }
+			u.after(time.Minute, func() {
+				asked = u.env.Now()
+				for i, limit := range limits {
+					u.askAll(i+1, i+1, together(limit))
+				}
+			})
+			u.play(run.PoolsState{Rebuilt: true})
+			require.Equal(t, []string{"start 01 02", "end 01 02"}, u.lines())
+			require.Less(t, started.Sub(asked), quiet, "limits %v", limits)
+		}
+	})
+
 	t.Run("a_group_that_is_not_full_waits_a_second_for_the_next_date", func(t *testing.T) {
 		for gap, want := range map[time.Duration][]string{
 			900 * time.Millisecond:  {"start 01 02 03", "end 01 02 03"},
