@@ -136,6 +136,25 @@ func replay(t *testing.T, register func(Registry), file string) error {
 	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), readHistoryFile(t, file))
 }
 
+// replayTable replays a history whose run has recorded its table with one more setting, after the
+// given text, as a later build might have recorded it.
+func replayTable(t *testing.T, file, after, setting string) error {
+	t.Helper()
+	history, found := readHistoryFile(t, file), false
+	for _, e := range history.Events {
+		if marker := e.GetMarkerRecordedEventAttributes(); marker != nil && !found {
+			data := marker.Details["data"].Payloads[0]
+			before := string(data.Data)
+			data.Data = []byte(strings.Replace(before, after, after+setting, 1))
+			found = before != string(data.Data)
+		}
+	}
+	require.True(t, found, "no table has %s", after)
+	replayer := worker.NewWorkflowReplayer()
+	registering(recorded())(replayer)
+	return replayer.ReplayWorkflowHistory(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), history)
+}
+
 // registering registers the workflows of a catalog.
 func registering(c dag.Catalog) func(Registry) {
 	return func(r Registry) { Register(r, c, recordedOperators) }
@@ -259,6 +278,21 @@ func TestReplay(t *testing.T) {
 	t.Run("an_operator_that_the_build_lacks_blocks_the_run", func(t *testing.T) {
 		register := func(r Registry) { Register(r, recorded(), operators.ByName{"load": operators.Load{}}) }
 		require.ErrorContains(t, replay(t, register, historyFile(t, "clean")), "deploy a build that has it")
+	})
+
+	// Without the setting it would be another run: one that waits for less, or requires less.
+	t.Run("a_setting_of_the_table_that_the_build_lacks_blocks_the_run", func(t *testing.T) {
+		for what, change := range map[string][2]string{
+			"the table":      {`{`, `"onlyNew":1,`},
+			"a task":         {`{"id":"clean_pin",`, `"onlyNew":1,`},
+			"an expectation": {`{"id":"clean_pin",`, `"expect":{"onlyNew":1},`},
+			"an operator":    {`{"notebook":{`, `"onlyNew":1,`},
+			"a pool":         {`"pools":[{`, `"onlyNew":1,`},
+		} {
+			err := replayTable(t, historyFile(t, "clean"), change[0], change[1])
+			require.ErrorContains(t, err, `unknown field "onlyNew"`, what)
+			require.ErrorContains(t, err, "deploy a build that knows", what)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -54,8 +55,7 @@ func (w Workflows) recordTable(ctx workflow.Context, in run.Input) (*readTable, 
 		return known.(*readTable), nil
 	}
 	read := &readTable{}
-	err = json.Unmarshal(recorded, &read.table) //workflowcheck:ignore // a function of what is recorded
-	if err != nil || read.Invalid != "" {
+	if read.table, err = decodeTable(recorded); err != nil || read.Invalid != "" {
 		return read, err
 	}
 	if read.dag, err = read.rows(w.Operators); err != nil {
@@ -63,6 +63,20 @@ func (w Workflows) recordTable(ctx workflow.Context, in run.Input) (*readTable, 
 	}
 	w.tables.Store(string(recorded), read)
 	return read, nil
+}
+
+// decodeTable returns the table that a run has recorded. A setting that this build does not know is
+// an error: without it, it would be another run. As those of operators (operators.ByName), settings
+// that are not used are not recorded, so that a build that is rolled back blocks only the runs that
+// use them.
+func decodeTable(recorded json.RawMessage) (t table, err error) {
+	settings := json.NewDecoder(bytes.NewReader(recorded))
+	settings.DisallowUnknownFields()
+	err = settings.Decode(&t) //workflowcheck:ignore // a function of what is recorded
+	if err != nil {
+		return table{}, fmt.Errorf("the DAG has settings that this build does not know (%w): deploy a build that knows them", err)
+	}
+	return t, nil
 }
 
 // readTable is a table with its operators. Runs share it and do not change it.
