@@ -152,6 +152,8 @@ class TestCommonSQL(WorkspaceTest):
             ("SELECT count(*) FROM range(3)", ["count(1)"], [["3"]]),
             ("SELECT date_format(DATE '2022-10-18', 'dd.MM.yyyy') AS d", ["d"], [["18.10.2022"]]),
             ("SELECT size(array(1, 2)) AS s, 7 DIV 2 AS d", ["s", "d"], [["2", "3"]]),
+            ("SELECT 7.5 DIV 2 AS a, -7.5 DIV 2 AS b, 0.3 DIV 0.1 AS c", ["a", "b", "c"], [["3", "-3", "3"]]),
+            ("SELECT size(m) AS s FROM (SELECT map('a', 1, 'b', 2) AS m)", ["s"], [["2"]]),
             ("SELECT map('a', 1) AS m, named_struct('b', 2) AS s", ["m", "s"], [['{"a":"1"}', '{"b":"2"}']]),
             ("SELECT percentile_approx(id, 0.5) AS p FROM range(5)", ["p"], [["2"]]),
             ("SHOW TABLES IN main LIKE 'typed'", ["database", "tableName", "isTemporary"], [["main", "typed", "false"]]),

@@ -17,6 +17,7 @@ var functions = map[string]map[int]string{
 	"ARRAY_JOIN":            {2: "array_to_string($1, $2)"},
 	"ARRAY_MAX":             {1: "list_max($1)"},
 	"ARRAY_MIN":             {1: "list_min($1)"},
+	"CARDINALITY":           {1: "size($1)"},
 	"CURRENT_TIMESTAMP":     {0: "get_current_timestamp()"},
 	"DATE_ADD":              {2: "(CAST($1 AS DATE) + CAST($2 AS INTEGER))"},
 	"DATE_SUB":              {2: "(CAST($1 AS DATE) - CAST($2 AS INTEGER))"},
@@ -35,6 +36,7 @@ var functions = map[string]map[int]string{
 	"RAND":                  {0: "random()"},
 	"REGEXP_EXTRACT":        {2: "regexp_extract($1, $2, 1)"},
 	"SEQUENCE":              {2: "generate_series($1, $2)", 3: "generate_series($1, $2, $3)"},
+	"SIZE":                  {1: "size($1)"},
 	"SHA2":                  {2: "sha256($1)"},
 	"SLICE":                 {3: "list_slice($1, $2, $2 + $3 - 1)"},
 	"SORT_ARRAY":            {1: "list_sort($1)"},
@@ -56,8 +58,6 @@ var builders = map[string]func(args []string) (string, error){
 	"MAP":            buildMap,
 	"NAMED_STRUCT":   namedStruct,
 	"REGEXP_REPLACE": regexpReplace,
-	"SIZE":           size,
-	"CARDINALITY":    size,
 	"TO_DATE":        func(args []string) (string, error) { return parseTime("DATE", args) },
 	"TO_TIMESTAMP":   func(args []string) (string, error) { return parseTime("TIMESTAMP", args) },
 	"TRUNC":          truncate,
@@ -180,17 +180,10 @@ func regexpReplace(args []string) (string, error) {
 	return fmt.Sprintf("regexp_replace(%s, 'g')", strings.Join(args, ", ")), nil
 }
 
-// size is that of an array. DuckDB has another function for that of a map, which only a call of a
-// map function tells.
-func size(args []string) (string, error) {
-	if len(args) != 1 {
-		return "", errArguments(1, args)
-	}
-	if strings.HasPrefix(strings.ToLower(args[0]), "map") {
-		return "CAST(cardinality(" + args[0] + ") AS INTEGER)", nil
-	}
-	return "CAST(len(" + args[0] + ") AS INTEGER)", nil
-}
+// sizeMacro counts the entries of a map or the elements of an array. DuckDB has a function for each,
+// and none that takes both; the JSON of a column tells which it is.
+const sizeMacro = "CREATE OR REPLACE TEMP MACRO size(a) AS CAST(CASE json_type(to_json(a)) " +
+	"WHEN 'ARRAY' THEN json_array_length(to_json(a)) WHEN 'OBJECT' THEN len(json_keys(to_json(a))) END AS INTEGER)"
 
 // truncations are the units of trunc, which truncates dates, in date_trunc's words.
 var truncations = map[string]string{

@@ -9,13 +9,9 @@ import (
 // for the name of the column.
 var suffixes = map[string]string{"L": "BIGINT", "S": "SMALLINT", "Y": "TINYINT", "D": "DOUBLE", "F": "FLOAT", "BD": "DECIMAL(38,18)"}
 
-// keyword rewrites words that are no function: DIV, the LEFT of LEFT ANTI JOIN, the relation range.
+// keyword rewrites words that are no function: the LEFT of LEFT ANTI JOIN, the relation range.
 func (r *rewriter) keyword(toks []token, i int) (string, int, bool, error) {
 	switch toks[i].upper() {
-	case "DIV":
-		if afterOperand(toks, i) && at(toks, i+1).text != "" {
-			return "//", i + 1, true, nil
-		}
 	case "LEFT":
 		if next := at(toks, i+1).upper(); next == "ANTI" || next == "SEMI" {
 			return "", i + 1, true, nil

@@ -41,6 +41,7 @@ var prelude = []string{
 	"SET TimeZone = 'UTC'",
 	"CREATE OR REPLACE TEMP MACRO from_json(value, structure) AS CASE WHEN json_valid(value) THEN json_transform(value, structure) END",
 	"CREATE OR REPLACE TEMP MACRO regexp_like(s, p) AS regexp_matches(s, p)",
+	divMacro, sizeMacro,
 }
 
 // rewrite returns the statements of DuckDB, for one transaction, that do what the statement does on
@@ -61,7 +62,7 @@ func (r *rewriter) rewrite(toks []token) ([]string, error) {
 		sql, err := r.describe(toks)
 		return []string{sql}, err
 	}
-	toks = nameColumns(toks)
+	toks = divisions(nameColumns(toks))
 	if target, condition, query, ok := replaceWhere(toks); ok {
 		return r.replace(target, append([]token{{word, " WHERE "}}, condition...), query)
 	}

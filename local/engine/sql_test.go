@@ -31,7 +31,10 @@ func TestCommonSQL(t *testing.T) {
 		{"SELECT date_format('2022-03-04 15:06:07.089', \"HH:mm:ss.SSS a 'at' hh\") AS t", "t STRING", "[[15:06:07.089 PM at 03]]"},
 		{"SELECT to_date('18.10.2022', 'dd.MM.yyyy') AS a, to_date('2022-10-18') AS b", "a DATE, b DATE", "[[2022-10-18 00:00:00 +0000 UTC 2022-10-18 00:00:00 +0000 UTC]]"},
 		{"SELECT size(array(1, 2)), size(map('a', 1)) AS m, size(split('a1b22c', '[0-9]+')) AS s", "size(array(1, 2)) INT, m INT, s INT", "[[2 1 3]]"},
-		{"SELECT 7 DIV 2 AS a, -7 DIV 2 AS b, x DIV 2 AS c FROM v WHERE x = 3", "a INT, b INT, c INT", "[[3 -3 1]]"},
+		{"SELECT 7 DIV 2 AS a, -7 DIV 2 AS b, x DIV 2 AS c FROM v WHERE x = 3", "a BIGINT, b BIGINT, c BIGINT", "[[3 -3 1]]"},
+		{"SELECT 7.5 DIV 2 AS a, -7.5 DIV 2 AS b, 0.3 DIV 0.1 AS c, 2.5D DIV 0.5 AS d, 1 + 2 * 7.5 DIV (1 + 1) - 3 AS e, x * 3 DIV abs(v.x) DIV 2 AS f FROM v WHERE x = 3", "a BIGINT, b BIGINT, c BIGINT, d BIGINT, e BIGINT, f BIGINT", "[[3 -3 3 5 5 1]]"},
+		{"SELECT map('k', 8)['k'] DIV 3 AS a, CAST(9.9 AS DECIMAL(10,2)) DIV x::DECIMAL(4,1) AS b, 9223372036854775807 DIV 2 AS c, NULL DIV 2 AS d, CASE WHEN x = 3 THEN 7 END DIV 2 > 2 AS e, 7 DIV CASE WHEN true THEN 2 END AS f FROM v WHERE x DIV 3 = 1 AND x = 3", "a BIGINT, b BIGINT, c BIGINT, d BIGINT, e BOOLEAN, f BIGINT", "[[2 3 4611686018427387903 <nil> true 3]]"},
+		{"SELECT size(m) AS a, cardinality(m) AS b, size(map()) AS c, size(array(array(1), NULL)) + size(array(map('a', 1))) + size(split('a,b', ',')) + size(array()) AS d FROM v WHERE x < 3 ORDER BY x", "a INT, b INT, c INT, d INT", "[[1 1 0 5] [<nil> <nil> 0 5]]"},
 		{"SELECT map('a', 1, 'b', 2) AS m, map('a', 1)['a'] AS v, m['k'] AS k FROM v WHERE x = 1", "m MAP<STRING, INT>, v INT, k INT", "[[map[a:1 b:2] 1 7]]"},
 		{"SELECT named_struct('a', 1, 'b c', 'x') AS s, named_struct('a', 1).a AS v", "s STRUCT<a: INT, `b c`: STRING>, v INT", "[[map[a:1 b c:x] 1]]"},
 		{"SELECT percentile_approx(x, 0.5), percentile_approx(x, array(0.25, 1.0), 100) AS p, percentile(x, 0.5) AS q FROM v", "percentile_approx(x, 0.5) INT, p ARRAY<INT>, q DOUBLE", "[[2 [1 4] 2.5]]"},
@@ -69,6 +72,13 @@ func TestCommonSQL(t *testing.T) {
 			require.Equal(t, c.rows, fmt.Sprint(table.Rows))
 		})
 	}
+
+	t.Run("a_division_by_zero_fails", func(t *testing.T) {
+		for _, sql := range []string{"SELECT 7 DIV 0", "SELECT 7.5 DIV (1 - 1)", "SELECT x DIV 0.0 FROM pins.v"} {
+			_, err := e.Query(t.Context(), engine.Query{SQL: sql})
+			require.ErrorContains(t, err, "[DIVIDE_BY_ZERO]", sql)
+		}
+	})
 
 	t.Run("insert_overwrite_replaces_all_rows", func(t *testing.T) {
 		for _, sql := range []string{"CREATE TABLE pins.o AS SELECT 1 AS x", "INSERT OVERWRITE pins.o SELECT 2", "INSERT OVERWRITE TABLE pins.o VALUES (3), (4)"} {
