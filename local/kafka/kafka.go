@@ -1,5 +1,5 @@
 // Package kafka runs a Kafka broker inside this process: franz-go's kfake, with the real wire
-// protocol and its records on disk.
+// protocol, its records on disk, and times of records as Kafka sets them.
 package kafka
 
 import (
@@ -20,7 +20,7 @@ func Start(port int, dir string, logOutput io.Writer) (*Broker, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	cluster, err := kfake.NewCluster(
+	cluster, err := NewCluster(
 		kfake.NumBrokers(1),
 		kfake.Ports(port),
 		kfake.ClusterID("pinflow-local"),

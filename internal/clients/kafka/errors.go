@@ -38,6 +38,9 @@ func Classify(err error) error {
 	classified := func(kind fault.Kind, what, next string) error {
 		return &fault.Error{Kind: kind, What: what, Next: next, Err: err}
 	}
+	if errors.Is(err, ErrOldFormat) {
+		return classified(fault.Invalid, "Pinflow reads records in the format of Kafka 0.11 and later", "copy them to another topic with a newer client")
+	}
 	switch kindOf(err) {
 	case fault.Missing:
 		return classified(fault.Missing, "Kafka does not have the topic", "run `starter setup`, or set PINFLOW_USER_ID to the prefix of the topics")
@@ -63,7 +66,7 @@ func kindOf(err error) fault.Kind {
 	switch {
 	case errors.Is(err, ErrUnknownTopic): // before the code, which Partitions wraps as well
 		return fault.Missing
-	case errors.Is(err, ErrTooLarge):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrOldFormat):
 		return fault.Invalid
 	case !errors.As(err, &code):
 		return fault.Unreachable
