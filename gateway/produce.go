@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 
@@ -26,7 +23,7 @@ func (s *Server) produce(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer held.leave()
-	body, err := s.readBody(r)
+	body, err := s.readBody(w, r, held)
 	if err != nil {
 		fail(w, problemOf(err))
 		return
@@ -63,12 +60,12 @@ func (s *Server) admit(r *http.Request, topic string) (*reservation, error) {
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return nil, problem{status: http.StatusUnsupportedMediaType, message: "HTTP 415 Unsupported Media Type: send the body without Content-Encoding."}
 	}
-	bytes := r.ContentLength
-	if bytes < 0 { // unknown: it may be as large as allowed
-		bytes = s.limits.BodyBytes
-	}
-	if bytes > s.limits.BodyBytes {
+	if r.ContentLength > s.limits.BodyBytes {
 		return nil, s.tooLarge()
+	}
+	bytes := int64(firstBytes)
+	if r.ContentLength >= 0 {
+		bytes = min(bytes, r.ContentLength)
 	}
 	held := s.admission.enter(bytes)
 	if held == nil {
@@ -81,27 +78,6 @@ var errNoRoom = problem{status: http.StatusTooManyRequests, message: "Too many r
 
 func (s *Server) tooLarge() error {
 	return problem{status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("The body is larger than %d bytes: send fewer records at a time.", s.limits.BodyBytes)}
-}
-
-// readBody reads the body into the memory that admit reserved.
-func (s *Server) readBody(r *http.Request) ([]byte, error) {
-	var body []byte
-	var err error
-	if r.ContentLength >= 0 {
-		body = make([]byte, r.ContentLength)
-		_, err = io.ReadFull(r.Body, body)
-	} else {
-		body, err = io.ReadAll(io.LimitReader(r.Body, s.limits.BodyBytes+1))
-	}
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, problem{status: http.StatusRequestTimeout, message: "The body took too long to arrive."}
-	case err != nil:
-		return nil, problem{status: http.StatusBadRequest, message: "Cannot read the body: " + err.Error()}
-	case int64(len(body)) > s.limits.BodyBytes:
-		return nil, s.tooLarge()
-	}
-	return body, nil
 }
 
 // answerAcks responds with the offset of each record, or with its error.

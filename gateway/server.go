@@ -22,8 +22,8 @@ const (
 	// is cut off.
 	writeTimeout = 75 * time.Second
 	idleTimeout  = 2 * time.Minute
-	// maxHeaderBytes is more than an API key and a content type need.
-	maxHeaderBytes = 16 << 10
+	// maxHeaderBytes is more than an API key and a content type need. Go's server reads 4 kB more.
+	maxHeaderBytes = 4 << 10
 	// drainTimeout is how long open requests may take after the signal: the time of a delivery and
 	// its response.
 	drainTimeout  = 40 * time.Second
@@ -54,6 +54,8 @@ type Limits struct {
 	// 429.
 	InFlightBytes    int64
 	InFlightRequests int64
+	// Connections limits the open connections, also those without a request.
+	Connections int
 }
 
 // DefaultLimits suit a gateway with 256 MB of memory.
@@ -63,6 +65,7 @@ var DefaultLimits = Limits{
 	Records:          10_000,
 	InFlightBytes:    64 << 20,
 	InFlightRequests: 2_000,
+	Connections:      4_000,
 }
 
 // Options configures a Server.
@@ -123,14 +126,17 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, problem{status: http.StatusNotFound, message: "HTTP 404 Not Found"})
 	})
-	return s.watched(mux)
+	return s.watched(drain(mux))
 }
 
 // Serve serves on the listener until ctx ends. Then it closes the listener and answers the open
 // requests, whose records Kafka then has.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	open := newConnections(s.limits.Connections)
 	server := &http.Server{
-		Handler:           s.Handler(),
+		Handler:           open.handled(s.Handler()),
+		ConnContext:       open.context,
+		ConnState:         open.changed,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
