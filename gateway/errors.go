@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/clients/kafka"
@@ -37,6 +39,8 @@ type problem struct {
 	status  int
 	code    int
 	message string
+	// after is when the client may try again; retryAfter if it is shorter.
+	after time.Duration
 }
 
 func (p problem) Error() string { return p.message }
@@ -47,7 +51,7 @@ func fail(w http.ResponseWriter, p problem) {
 		p.code = p.status
 	}
 	if p.status == http.StatusTooManyRequests || p.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+		w.Header().Set("Retry-After", strconv.Itoa(max(retryAfter, int(math.Ceil(p.after.Seconds())))))
 	}
 	answer(w, p.status, struct {
 		Code    int    `json:"error_code"`

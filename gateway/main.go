@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/config"
@@ -35,15 +36,25 @@ const (
 // errUsage marks errors in settings and arguments.
 var errUsage = errors.New("the gateway cannot start")
 
-func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
+// memoryLimit is where Go's garbage collector begins to work harder, if GOMEMLIMIT does not say so:
+// below the 256 MB that DefaultLimits suit.
+const memoryLimit = 230 << 20
+
+func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run runs the gateway and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	version := flags.Bool("version", false, "print the version and exit")
+	name := flags.String("new-key", "", "print a new API key with its line for PINFLOW_API_KEYS_FILE, by that `name`, and exit")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: gateway [-version]\nAll settings are environment variables, or in .env: see .env.example.")
+		fmt.Fprintln(stderr, "usage: gateway [-version] [-new-key name]\nAll settings are environment variables, or in .env: see .env.example.")
 		flags.PrintDefaults()
 	}
 	switch err := flags.Parse(args); {
@@ -54,6 +65,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	case *version:
 		fmt.Fprintln(stdout, "gateway", config.BuildID())
+		return exitDone
+	case *name != "":
+		text, err := newKey(*name)
+		if err != nil {
+			fmt.Fprintln(stderr, err)
+			return exitUsage
+		}
+		fmt.Fprint(stdout, text)
 		return exitDone
 	}
 	ctx, stop := observe.ExitWithParent(ctx)
@@ -90,9 +109,18 @@ func start(ctx context.Context, logs io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	server, err := NewServer(Options{
-		Broker: producer, Prefix: settings.Topic(""), APIKeys: settings.APIKeys, Limits: DefaultLimits, Log: log, metrics: metrics,
-	})
+	options := Options{
+		Broker: producer, Prefix: settings.Topic(""), APIKeys: settings.APIKeys, APIKeysFile: settings.APIKeysFile,
+		Limits: DefaultLimits, DrainDelay: settings.GatewayDrainDelay, Log: log, metrics: metrics,
+	}
+	if settings.GatewayTLSCertFile != "" || settings.GatewayTLSKeyFile != "" {
+		own, err := newCertificate(settings.GatewayTLSCertFile, settings.GatewayTLSKeyFile, log)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		options.TLS = own.config()
+	}
+	server, err := NewServer(options)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}

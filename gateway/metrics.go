@@ -37,7 +37,7 @@ func newMetrics() (*metrics, error) {
 		return nil, err
 	}
 	m, meter, errs := &metrics{all: all}, all.Meter(), make([]error, 8)
-	m.requests, errs[0] = meter.Int64Counter("pinflow_gateway_requests", metric.WithDescription("HTTP requests by route and status."))
+	m.requests, errs[0] = meter.Int64Counter("pinflow_gateway_requests", metric.WithDescription("HTTP requests by route, status and name of the API key."))
 	m.seconds, errs[1] = meter.Float64Histogram("pinflow_gateway_request_duration", metric.WithUnit("s"),
 		metric.WithDescription("Time from a request's header to the end of its answer, by route."), metric.WithExplicitBucketBoundaries(latencies...))
 	m.records, errs[2] = meter.Int64Counter("pinflow_gateway_records", metric.WithDescription("Records by topic and outcome: acknowledged or failed."))
@@ -90,11 +90,15 @@ func (m *metrics) produced(topic string, messages []kafka.Message, acks []kafka.
 	}
 }
 
-// statusWriter records the status of a response.
+// statusWriter records the status of a response, and the name of the key of its request.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
+	key    string
 }
+
+// servedTo notes the name of the key of a request.
+func (w *statusWriter) servedTo(name string) { w.key = name }
 
 func (w *statusWriter) WriteHeader(status int) {
 	w.status = status
@@ -113,16 +117,24 @@ func (s *Server) watched(next http.Handler) http.Handler {
 		next.ServeHTTP(watched, r)
 		took := time.Since(began)
 		route := attribute.String("route", r.Pattern)
-		s.metrics.requests.Add(r.Context(), 1, metric.WithAttributes(route, attribute.String("code", strconv.Itoa(watched.status))))
+		s.metrics.requests.Add(r.Context(), 1, metric.WithAttributes(route, attribute.String("code", strconv.Itoa(watched.status)), attribute.String("key", watched.key)))
 		s.metrics.seconds.Record(r.Context(), took.Seconds(), metric.WithAttributes(route))
-		level := slog.LevelDebug
+		level, times := slog.LevelDebug, int64(1)
 		switch {
+		case watched.status == http.StatusUnauthorized || watched.status == http.StatusForbidden:
+			// Anyone can cause them: a log of each would fill a disk.
+			times = s.rejected.count()
+			if times == 0 {
+				return
+			}
+			level = slog.LevelInfo
 		case watched.status >= http.StatusInternalServerError:
 			level = slog.LevelError
 		case watched.status >= http.StatusBadRequest:
 			level = slog.LevelInfo
 		}
 		s.log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
-			slog.Int("status", watched.status), slog.Duration("took", took), slog.String("from", r.RemoteAddr))
+			slog.Int("status", watched.status), slog.Duration("took", took), slog.String("from", r.RemoteAddr),
+			slog.String("key", watched.key), slog.Int64("times", times))
 	})
 }

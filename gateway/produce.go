@@ -37,6 +37,10 @@ func (s *Server) produce(w http.ResponseWriter, r *http.Request) {
 		fail(w, errNoRoom)
 		return
 	}
+	if wait := clientOf(r).wait(len(messages)); wait > 0 {
+		fail(w, problem{status: http.StatusTooManyRequests, after: wait, message: "The API key has sent more records than it may in a second, try again later."})
+		return
+	}
 	// A client that disconnects does not stop its records: they are written, and its next attempt
 	// writes them again.
 	acks, err := s.broker.Produce(context.WithoutCancel(r.Context()), topic, messages)
@@ -67,7 +71,7 @@ func (s *Server) admit(r *http.Request, topic string) (*reservation, error) {
 	if r.ContentLength >= 0 {
 		bytes = min(bytes, r.ContentLength)
 	}
-	held := s.admission.enter(bytes)
+	held := s.admission.enter(clientOf(r), bytes)
 	if held == nil {
 		return nil, errNoRoom
 	}

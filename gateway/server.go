@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -73,29 +74,39 @@ type Options struct {
 	Broker Broker
 	// Prefix is the prefix of the topics, for example "pinflow.". Clients cannot see other topics.
 	Prefix string
-	// APIKeys holds the valid keys; at least one.
-	APIKeys []string
-	Limits  Limits
-	Log     *slog.Logger
-	metrics *metrics
+	// APIKeys holds valid keys, as key or name=key, and APIKeysFile is the file of others. At least
+	// one of them is set.
+	APIKeys     []string
+	APIKeysFile string
+	Limits      Limits
+	// TLS is nil for a server without TLS.
+	TLS *tls.Config
+	// DrainDelay is how long the gateway takes requests after the signal to stop, while its health
+	// check fails: load balancers send no others then.
+	DrainDelay time.Duration
+	Log        *slog.Logger
+	metrics    *metrics
 }
 
 // Server is the gateway.
 type Server struct {
 	broker    Broker
 	prefix    string
-	keys      apiKeys
+	keys      *keyRing
+	options   Options
 	limits    Limits
 	admission *admission
 	log       *slog.Logger
 	metrics   *metrics
 	draining  atomic.Bool
+	rejected  brief
+	unhealthy brief
 }
 
 // NewServer returns a gateway. It returns an error without API keys, because it would take records
 // from any client.
 func NewServer(o Options) (*Server, error) {
-	keys, err := newAPIKeys(o.APIKeys)
+	keys, err := newKeyRing(o.APIKeys, o.APIKeysFile, o.Limits, o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +116,7 @@ func NewServer(o Options) (*Server, error) {
 		}
 	}
 	return &Server{
-		broker: o.Broker, prefix: o.Prefix, keys: keys, limits: o.Limits, log: o.Log, metrics: o.metrics,
+		broker: o.Broker, prefix: o.Prefix, keys: keys, options: o, limits: o.Limits, log: o.Log, metrics: o.metrics,
 		admission: newAdmission(o.Limits.InFlightRequests, o.Limits.InFlightBytes, o.metrics),
 	}, nil
 }
@@ -129,8 +140,8 @@ func (s *Server) Handler() http.Handler {
 	return s.watched(drain(mux))
 }
 
-// Serve serves on the listener until ctx ends. Then it closes the listener and answers the open
-// requests, whose records Kafka then has.
+// Serve serves on the listener until ctx ends. Then it fails its health check, closes the listener,
+// and answers the open requests, whose records Kafka then has.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	open := newConnections(s.limits.Connections)
 	server := &http.Server{
@@ -142,10 +153,18 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		TLSConfig:         s.options.TLS,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
+	go s.keys.watch(ctx)
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() {
+		if s.options.TLS != nil {
+			served <- server.ServeTLS(listener, "", "")
+			return
+		}
+		served <- server.Serve(listener)
+	}()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve HTTP: %w", err)
@@ -153,6 +172,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	s.draining.Store(true)
 	s.log.Info("gateway draining", slog.String("reason", context.Cause(ctx).Error()))
+	time.Sleep(s.options.DrainDelay)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := errors.Join(server.Shutdown(limit), s.broker.Close(limit)); err != nil {
@@ -183,8 +203,11 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
 	defer cancel()
 	status, code := "ok", http.StatusOK
-	if err := s.broker.Ping(ctx); err != nil {
-		status, code = err.Error(), http.StatusServiceUnavailable
+	if err := s.broker.Ping(ctx); err != nil { // anyone may ask: the log has the addresses
+		status, code = "Kafka is unavailable", http.StatusServiceUnavailable
+		s.unhealthy.log(func(times int64) {
+			s.log.Warn("health check fails", slog.String("error", err.Error()), slog.Int64("times", times))
+		})
 	} else if s.draining.Load() {
 		status, code = "draining", http.StatusServiceUnavailable
 	}

@@ -79,8 +79,8 @@ func TestMetrics(t *testing.T) {
 		serve(server, post("pinflow.pin", `{}`))
 		text := serve(server, httptest.NewRequest(http.MethodGet, "/metrics", nil)).Body.String()
 		for _, line := range []string{
-			`pinflow_gateway_requests_total{code="200",route="POST /topics/{topic}"} 1`,
-			`pinflow_gateway_requests_total{code="422",route="POST /topics/{topic}"} 1`,
+			`pinflow_gateway_requests_total{code="200",key="key-2",route="POST /topics/{topic}"} 1`,
+			`pinflow_gateway_requests_total{code="422",key="key-2",route="POST /topics/{topic}"} 1`,
 			`pinflow_gateway_records_total{outcome="acknowledged",topic="pinflow.pin"} 2`,
 			`pinflow_gateway_record_size_bytes_total{topic="pinflow.pin"} 7`,
 			`pinflow_gateway_in_flight_requests 0`,
@@ -147,7 +147,10 @@ func TestBackPressure(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				broker := newFakeBroker("pinflow.pin")
 				arrived, release := holding(broker)
-				server := newTestServer(t, broker, func(o *Options) { limit(&o.Limits) })
+				server := newTestServer(t, broker, func(o *Options) {
+					limit(&o.Limits)
+					o.APIKeys = []string{testKey}
+				})
 				var wg sync.WaitGroup
 				for range 2 {
 					wg.Go(func() {

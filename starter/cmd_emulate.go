@@ -90,7 +90,7 @@ func (a *app) emulate(c *cobra.Command, o emulateOptions) error {
 	report, end := a.view.Posting()
 	result, err := posts.Emit(c.Context(), posts.EmitInput{
 		Source: source,
-		URL:    strings.TrimSuffix(a.settings.GatewayURL, "/"), APIKey: a.settings.APIKeys[0], Topic: a.settings.Topic,
+		URL:    strings.TrimSuffix(a.settings.GatewayURL, "/"), APIKey: a.settings.APIKey(), Topic: a.settings.Topic,
 		Posts: o.count, Rate: o.rate, Batch: o.batch, Resume: o.resume, Progress: report, Patience: a.patience,
 		Checkpoints: filepath.Join(cmp.Or(o.data, a.settings.Stack, ".local"), "checkpoints"),
 	})

@@ -13,8 +13,10 @@ import (
 	"io/fs"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/joho/godotenv"
@@ -59,8 +61,18 @@ type Config struct {
 	GatewayAddress string `env:"PINFLOW_GATEWAY_ADDRESS" envDefault:"127.0.0.1:8082"`
 	// GatewayURL is where clients find the gateway.
 	GatewayURL string `env:"PINFLOW_GATEWAY_URL" envDefault:"http://127.0.0.1:8082"`
-	// APIKeys are the keys that the gateway accepts; clients send the first.
+	// APIKeys are the keys that the gateway accepts, each as key or name=key; clients send the first.
 	APIKeys []string `env:"PINFLOW_API_KEYS"`
+	// APIKeysFile is a file of further keys, by their SHA-256, which the gateway reads again when it
+	// changes.
+	APIKeysFile string `env:"PINFLOW_API_KEYS_FILE"`
+	// GatewayTLSCertFile and GatewayTLSKeyFile are the gateway's certificate and key, in PEM; without
+	// them it serves HTTP.
+	GatewayTLSCertFile string `env:"PINFLOW_GATEWAY_TLS_CERT_FILE"`
+	GatewayTLSKeyFile  string `env:"PINFLOW_GATEWAY_TLS_KEY_FILE"`
+	// GatewayDrainDelay is how long a gateway that is stopped takes requests while its health check
+	// fails.
+	GatewayDrainDelay time.Duration `env:"PINFLOW_GATEWAY_DRAIN_DELAY" envDefault:"0s"`
 	// MySQLDSN is the database with the posts of `starter emulate --mysql`, as
 	// user:password@tcp(host:3306)/database.
 	MySQLDSN string `env:"PINFLOW_MYSQL_DSN"`
@@ -100,6 +112,30 @@ type Switch string
 
 // On reports whether the switch is on.
 func (s Switch) On() bool { return s == "on" }
+
+// APIKey returns the key with which clients of this system send records; empty if there is none.
+func (c Config) APIKey() string {
+	if len(c.APIKeys) == 0 {
+		return ""
+	}
+	_, key := SplitAPIKey(c.APIKeys[0])
+	return key
+}
+
+var apiKeyName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+
+// IsAPIKeyName reports whether an API key may have that name.
+func IsAPIKeyName(name string) bool { return apiKeyName.MatchString(name) }
+
+// SplitAPIKey splits name=key of PINFLOW_API_KEYS. The name of a key without one is empty.
+func SplitAPIKey(text string) (name, key string) {
+	text = strings.TrimSpace(text)
+	name, key, named := strings.Cut(text, "=")
+	if !named || key == "" || !IsAPIKeyName(name) {
+		return "", text
+	}
+	return name, key
+}
 
 // Topic returns the name of the topic of one kind of record: pin, geo or user.
 func (c Config) Topic(kind string) string { return c.UserID + "." + kind }

@@ -154,7 +154,7 @@ func (d *demo) post(ctx context.Context) error {
 	checkpoints := filepath.Join(d.Data, "checkpoints")
 	report, end := d.view.Posting()
 	result, err := posts.Emit(ctx, posts.EmitInput{
-		Source: d.source, URL: d.settings.GatewayURL, APIKey: d.settings.APIKeys[0], Topic: d.settings.Topic,
+		Source: d.source, URL: d.settings.GatewayURL, APIKey: d.settings.APIKey(), Topic: d.settings.Topic,
 		Posts: count, Resume: true, Checkpoints: checkpoints, Progress: report,
 	})
 	end()

@@ -113,7 +113,7 @@ func (d *Doctor) get(ctx context.Context, url string) (*http.Response, error) {
 		return nil, err
 	}
 	if len(d.Settings.APIKeys) > 0 {
-		request.Header.Set("X-API-Key", d.Settings.APIKeys[0])
+		request.Header.Set("X-API-Key", d.Settings.APIKey())
 	}
 	return d.Systems.HTTP.Do(request)
 }
