@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
-	"github.com/joho/godotenv"
 
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/notebooks"
@@ -171,8 +170,8 @@ func Load(files ...string) (Config, error) {
 		files = DefaultFiles
 	}
 	for _, file := range files {
-		if err := godotenv.Load(file); err != nil && (named || !errors.Is(err, fs.ErrNotExist)) {
-			return Config{}, fmt.Errorf("settings file %s: %w", file, err)
+		if err := loadFile(file); err != nil && (named || !errors.Is(err, fs.ErrNotExist)) {
+			return Config{}, err
 		}
 	}
 	c, err := env.ParseAs[Config]()

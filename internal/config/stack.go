@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-
-	"github.com/joho/godotenv"
 )
 
 // StackFile is the settings file of an embedded stack, in its data directory. It exists while the
@@ -83,7 +81,7 @@ func anySet() bool {
 // usesStack reports whether the address of Temporal in effect is that of the stack: a variable or
 // .env may have another one.
 func usesStack(dir string) (bool, error) {
-	settings, err := godotenv.Read(filepath.Join(dir, StackFile))
+	settings, err := readFile(filepath.Join(dir, StackFile))
 	return settings["TEMPORAL_ADDRESS"] == os.Getenv("TEMPORAL_ADDRESS"), err
 }
 
@@ -91,7 +89,7 @@ func usesStack(dir string) (bool, error) {
 // stack. Operators often export the ones of their account: the stack would reject them, and they do
 // not belong there.
 func UseCredentials(dir string) error {
-	settings, err := godotenv.Read(filepath.Join(dir, StackFile))
+	settings, err := readFile(filepath.Join(dir, StackFile))
 	if err != nil {
 		return err
 	}
