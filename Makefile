@@ -17,7 +17,7 @@ PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
 comma := ,
 
-.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql lint bench bench-sql clean
+.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql fuzz lint bench bench-sql clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ conformance-sql: ## the notebooks on Spark and Delta Lake: the same rows as in t
 	home=$$(scripts/install-spark); export PINFLOW_SPARK=$$home; cd local; \
 		go test -tags conformance -count=1 -timeout 30m -v ./spark -args $(if $(filter 1 yes true,$(UPDATE)),-update) && \
 		go test -tags conformance -count=1 -timeout 15m -v -run 'TestSpark' ./e2e
+
+fuzz: ## each fuzz test for 20 s (FUZZTIME)
+	@scripts/fuzz $(or $(FUZZTIME),20s)
 
 lint: ## golangci-lint, workflowcheck and tidy modules, as CI does
 	scripts/lint
