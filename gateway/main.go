@@ -102,10 +102,11 @@ func start(ctx context.Context, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	producer, err := kafka.NewProducer(kafka.ProducerConfig{
-		Connection: kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-gateway"},
-		OnBatch:    metrics.batch,
-	})
+	connection, err := kafka.NewConnection(ctx, settings, "pinflow-gateway")
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	producer, err := kafka.NewProducer(kafka.ProducerConfig{Connection: connection, OnBatch: metrics.batch})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}

@@ -7,15 +7,18 @@ import (
 )
 
 func (a *app) setupCommand() *cobra.Command {
+	var changeTopics bool
 	c := &cobra.Command{
 		Use:   "setup",
 		Short: "Create topics, bucket, schema, notebooks and Schedules",
 		Long: "Setup creates what is missing: topics, the bucket, search attributes, the schema, notebooks, and the Schedule of each DAG.\n" +
-			"Running it again changes nothing that is right already.",
+			"Running it again changes nothing that is right already. Topics that differ from the settings are shown, and changed only with --change-topics.",
 		Args: cobra.NoArgs, GroupID: groupSystems,
 		RunE: func(c *cobra.Command, _ []string) error {
 			steps := []setup.Step{}
-			err := a.setup().Run(c.Context(), func(step setup.Step) {
+			todo := a.setup()
+			todo.ChangeTopics = changeTopics
+			err := todo.Run(c.Context(), func(step setup.Step) {
 				steps = append(steps, step)
 				if a.form(c) != formJSON {
 					a.view.PrintStep(step)
@@ -27,5 +30,6 @@ func (a *app) setupCommand() *cobra.Command {
 			return err
 		},
 	}
+	c.Flags().BoolVar(&changeTopics, "change-topics", false, "change the settings of topics that differ, also a retention: a shorter one deletes records")
 	return annotate(prints(c, formTable, formJSON), annotationAllDAGs, "true")
 }

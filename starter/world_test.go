@@ -151,7 +151,10 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 					User: func(context.Context) (string, error) { return "ann@example.com", w.user },
 				}, w.touch("workspace")
 			},
-			Topics: func(config.Config) systems.Topics { w.topics.err = w.touch("kafka"); return w.topics },
+			Topics: func(context.Context, config.Config) (systems.Topics, error) {
+				w.topics.err = w.touch("kafka")
+				return w.topics, nil
+			},
 			Bucket: func(context.Context, config.Config) (systems.Bucket, error) { return w.bucket, w.touch("bucket") },
 			HTTP:   &http.Client{Transport: w},
 		},
@@ -178,8 +181,47 @@ func (w *world) write(t *testing.T, key string, body []byte) {
 
 // fakeTopics keeps topics by name.
 type fakeTopics struct {
-	there []kafka.TopicInfo
-	err   error
+	there     []kafka.TopicInfo
+	different []kafka.Difference
+	allowed   *kafka.Permissions // all if nil
+	listener  kafka.Listener
+	err       error
+}
+
+func (f *fakeTopics) CompareTopics(_ context.Context, all ...kafka.Topic) (missing []string, different []kafka.Difference, _ error) {
+	for _, topic := range all {
+		if !slices.ContainsFunc(f.there, func(t kafka.TopicInfo) bool { return t.Name == topic.Name }) {
+			missing = append(missing, topic.Name)
+		}
+	}
+	return missing, f.different, f.err
+}
+
+func (f *fakeTopics) ChangeTopics(_ context.Context, all ...kafka.Difference) error {
+	f.different = slices.DeleteFunc(f.different, func(d kafka.Difference) bool { return !d.Kept && slices.Contains(all, d) })
+	return f.err
+}
+
+func (f *fakeTopics) Inspect(context.Context) (kafka.Listener, error) {
+	if f.listener.Address == "" {
+		return f.listener, errors.New("no listener")
+	}
+	return f.listener, nil
+}
+
+// Permissions allows everything on the topics that exist, unless the test says something else.
+func (f *fakeTopics) Permissions(_ context.Context, topics []string, _ string) (kafka.Permissions, error) {
+	if f.allowed != nil {
+		return *f.allowed, f.err
+	}
+	every := map[kafka.Operation]bool{kafka.Read: true, kafka.Write: true, kafka.Describe: true, kafka.DescribeConfigs: true, kafka.AlterConfigs: true}
+	found := kafka.Permissions{Known: true, Group: every, Topics: map[string]map[kafka.Operation]bool{}}
+	for _, topic := range f.there {
+		if slices.Contains(topics, topic.Name) {
+			found.Topics[topic.Name] = every
+		}
+	}
+	return found, f.err
 }
 
 func (f *fakeTopics) CreateTopics(_ context.Context, all ...kafka.Topic) (created []string, _ error) {

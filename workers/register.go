@@ -43,7 +43,11 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 		counting.Warehouse = warehouse
 	}
 	entries := &ledger.Ledger{Objects: objects}
-	reader := kafka.NewReader(kafka.Connection{Brokers: settings.Brokers, ClientID: "pinflow-worker"})
+	connection, err := kafka.NewConnection(ctx, settings, "pinflow-worker")
+	if err != nil {
+		return nil, &settingsError{err}
+	}
+	reader := kafka.NewReader(connection)
 	workflows.Register(w, catalogOf(settings), operators.Default)
 	activities.Register(w,
 		&landing.Activities{Kafka: reader, Objects: objects, UserID: settings.UserID, Group: settings.Deployment.ConsumerGroup()},

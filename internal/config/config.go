@@ -35,6 +35,8 @@ type Config struct {
 	Brokers []string `env:"PINFLOW_KAFKA_BROKERS" envDefault:"127.0.0.1:9092"`
 	// Partitions is how many partitions `starter setup` gives a new topic.
 	Partitions int `env:"PINFLOW_KAFKA_PARTITIONS" envDefault:"3"`
+	// Kafka is how the brokers are reached, and what new topics are given.
+	Kafka Kafka `envPrefix:"PINFLOW_KAFKA_"`
 	// Bucket holds the landed objects, boundaries, manifests and the ledger, in the folder of the
 	// deployment.
 	Bucket string `env:"PINFLOW_BUCKET" envDefault:"pinflow"`
@@ -197,6 +199,7 @@ func (c Config) validate() error {
 	if c.Partitions < 1 {
 		wrong("PINFLOW_KAFKA_PARTITIONS", fmt.Sprint(c.Partitions), "1 or more")
 	}
+	errs = append(errs, c.Kafka.validate())
 	if c.Bucket == "" {
 		wrong("PINFLOW_BUCKET", c.Bucket, "the name of a bucket")
 	}

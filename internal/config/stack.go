@@ -42,7 +42,7 @@ func LoadOperator(files ...string) (Config, error) {
 	if err != nil || !uses {
 		return c, err
 	}
-	c.Stack = stack
+	c.Stack, c.Kafka = stack, Kafka{Protocol: Plaintext} // the stack's Kafka knows no others
 	return c, UseCredentials(stack)
 }
 

@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -227,9 +228,8 @@ func TestCreateTopics(t *testing.T) {
 		topics, err := admin.ListTopics(deadline(t))
 		require.NoError(t, err)
 		require.Equal(t, []kafka.TopicInfo{{Name: "pinflow.geo", Partitions: 3}, {Name: topic, Partitions: 1}}, topics)
-		for _, name := range []string{topic, "pinflow.geo"} {
-			require.Equal(t, "LogAppendTime", *cluster.TopicInfo(name).Configs["message.timestamp.type"])
-		}
+		require.Equal(t, "LogAppendTime", *cluster.TopicInfo("pinflow.geo").Configs["message.timestamp.type"])
+		require.Nil(t, cluster.TopicInfo(topic).Configs["message.timestamp.type"], "a topic that exists is not changed unasked")
 
 		cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Topic: "pinflow.user", Err: kerr.PolicyViolation})
 		created, err = admin.CreateTopics(deadline(t), kafka.Topic{Name: "pinflow.user", Partitions: 1}, kafka.Topic{Name: "pinflow.other", Partitions: 1})
@@ -237,5 +237,35 @@ func TestCreateTopics(t *testing.T) {
 		require.Equal(t, []string{"pinflow.other"}, created)
 		cluster.Close()
 		require.ErrorIs(t, admin.Ping(deadline(t)), kafka.ErrUnreachable)
+	})
+}
+
+func TestCompareTopics(t *testing.T) {
+	t.Parallel()
+	t.Run("finds_differences_and_changes_what_can_be_changed", func(t *testing.T) {
+		t.Parallel()
+		cluster := broker(t, 1)
+		admin := kafka.NewAdmin(kafka.Connection{Brokers: cluster.ListenAddrs()})
+		wanted := map[string]string{"message.timestamp.type": "LogAppendTime", "retention.ms": "1209600000"}
+		want := []kafka.Topic{{Name: topic, Partitions: 3, Replication: 2, Config: wanted}, {Name: "pinflow.geo", Partitions: 3, Config: wanted}}
+		missing, different, err := admin.CompareTopics(deadline(t), want...)
+		require.NoError(t, err)
+		require.Equal(t, []string{"pinflow.geo"}, missing)
+		kept := []kafka.Difference{
+			{Topic: topic, Setting: "partitions", Have: "1", Want: "3", Kept: true},
+			{Topic: topic, Setting: "replication factor", Have: "1", Want: "2", Kept: true},
+		}
+		require.Equal(t, append(slices.Clone(kept),
+			kafka.Difference{Topic: topic, Setting: "message.timestamp.type", Have: "CreateTime", Want: "LogAppendTime"},
+			kafka.Difference{Topic: topic, Setting: "retention.ms", Have: "604800000", Want: "1209600000"},
+		), different)
+
+		require.NoError(t, admin.ChangeTopics(deadline(t), different...))
+		_, err = admin.CreateTopics(deadline(t), want...)
+		require.NoError(t, err)
+		missing, different, err = admin.CompareTopics(deadline(t), want...)
+		require.NoError(t, err)
+		require.Empty(t, missing)
+		require.Equal(t, kept, different)
 	})
 }

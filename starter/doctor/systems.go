@@ -7,40 +7,15 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/clients/databricks"
 	"github.com/pinflow/pinflow/internal/clients/fault"
-	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/notebookpush"
 )
-
-func (d *Doctor) kafka(ctx context.Context) []Finding {
-	return examine("Kafka", check{"topics", func() (string, error) {
-		existing, err := d.Systems.Topics(d.Settings).ListTopics(ctx)
-		if err != nil {
-			return "", kafka.Classify(err)
-		}
-		var found, missing []string
-		for _, kind := range d.Kinds {
-			name := d.Settings.Topic(kind)
-			i := slices.IndexFunc(existing, func(t kafka.TopicInfo) bool { return t.Name == name })
-			if i < 0 {
-				missing = append(missing, name)
-				continue
-			}
-			found = append(found, fmt.Sprintf("%s (%d partitions)", name, existing[i].Partitions))
-		}
-		if len(missing) > 0 {
-			return "", fmt.Errorf("%s missing at %s: run `starter setup`, or set PINFLOW_USER_ID", strings.Join(missing, ", "), strings.Join(d.Settings.Brokers, ", "))
-		}
-		return strings.Join(found, ", "), nil
-	}})
-}
 
 func (d *Doctor) bucket(ctx context.Context) []Finding {
 	return examine("S3", check{"bucket", func() (string, error) {

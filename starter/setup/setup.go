@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/pinflow/pinflow/internal/clients/databricks"
-	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/clients/s3"
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/config"
@@ -33,6 +32,8 @@ type Setup struct {
 	Settings config.Config
 	// Kinds holds the kinds of record whose topics are created.
 	Kinds []string
+	// ChangeTopics changes settings of existing topics that differ from the settings.
+	ChangeTopics bool
 	// Notebooks holds the notebooks that are pushed.
 	Notebooks []notebooks.Notebook
 	// DAGs controls each DAG that has a Schedule.
@@ -47,12 +48,22 @@ type Step struct {
 	Name    string          `json:"step"`
 	Outcome control.Outcome `json:"outcome"`
 	Detail  string          `json:"detail"`
+	// Differences says how what exists differs from the settings.
+	Differences []string `json:"differences,omitempty"`
 }
 
 // step is one step of the setup.
 type step struct {
 	name string
-	do   func() (control.Outcome, string, error)
+	do   func() (Step, error)
+}
+
+// plain returns a step that has nothing but an outcome and a detail.
+func plain(name string, do func() (control.Outcome, string, error)) step {
+	return step{name, func() (Step, error) {
+		outcome, detail, err := do()
+		return Step{Outcome: outcome, Detail: detail}, err
+	}}
 }
 
 // Run does all steps in turn and reports each when it is done. It ends at the first that fails;
@@ -72,24 +83,25 @@ func (s *Setup) Run(ctx context.Context, report func(Step)) error {
 		return err
 	}
 	steps := []step{
-		{"topics", func() (control.Outcome, string, error) { return s.topics(ctx) }},
-		{"bucket", func() (control.Outcome, string, error) { return s.bucket(ctx) }},
-		{"search attributes", func() (control.Outcome, string, error) { return s.searchAttributes(ctx, conn) }},
-		{"schema", func() (control.Outcome, string, error) { return s.schema(ctx, ws) }},
-		{"notebooks", func() (control.Outcome, string, error) { return s.notebooks(ctx, ws) }},
+		{"topics", func() (Step, error) { return s.topics(ctx) }},
+		plain("bucket", func() (control.Outcome, string, error) { return s.bucket(ctx) }),
+		plain("search attributes", func() (control.Outcome, string, error) { return s.searchAttributes(ctx, conn) }),
+		plain("schema", func() (control.Outcome, string, error) { return s.schema(ctx, ws) }),
+		plain("notebooks", func() (control.Outcome, string, error) { return s.notebooks(ctx, ws) }),
 	}
 	for i, c := range s.DAGs {
-		steps = append(steps, step{"schedule", func() (control.Outcome, string, error) {
+		steps = append(steps, plain("schedule", func() (control.Outcome, string, error) {
 			done, err := c.ApplySchedule(ctx, conn, schedules[i], control.ApplyOptions{Spec: c.ScheduleSpec()})
 			return done.Outcome, fmt.Sprintf("%s, %s", done.ID, c.ScheduleSpec()), err
-		}})
+		}))
 	}
 	for _, step := range steps {
-		outcome, detail, err := step.do()
+		done, err := step.do()
 		if err != nil {
 			return fmt.Errorf("setup of %s: %w", step.name, err)
 		}
-		report(Step{step.name, outcome, detail})
+		done.Name = step.name
+		report(done)
 	}
 	return nil
 }
@@ -105,25 +117,6 @@ func (s *Setup) schedules() ([]client.ScheduleOptions, error) {
 		}
 	}
 	return all, nil
-}
-
-// topics creates the topics. The broker sets the time of their records, so that the clock of a
-// producer cannot put a record into a date that is over.
-func (s *Setup) topics(ctx context.Context) (control.Outcome, string, error) {
-	var all []kafka.Topic
-	var names []string
-	for _, kind := range s.Kinds {
-		all = append(all, kafka.Topic{Name: s.Settings.Topic(kind), Partitions: s.Settings.Partitions, Config: kafka.LogAppendTime})
-		names = append(names, s.Settings.Topic(kind))
-	}
-	fresh, err := s.Systems.Topics(s.Settings).CreateTopics(ctx, all...)
-	if err != nil {
-		return "", "", kafka.Classify(err)
-	}
-	if len(fresh) == 0 {
-		return control.Unchanged, strings.Join(names, ", "), nil
-	}
-	return control.Created, fmt.Sprintf("%s with %d partitions", strings.Join(fresh, ", "), s.Settings.Partitions), nil
 }
 
 func (s *Setup) bucket(ctx context.Context) (control.Outcome, string, error) {

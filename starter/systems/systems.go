@@ -29,7 +29,7 @@ import (
 type Systems struct {
 	Temporal  func(context.Context) (*temporal.Connection, error)
 	Workspace func() (*Workspace, error)
-	Topics    func(config.Config) Topics
+	Topics    func(context.Context, config.Config) (Topics, error)
 	Bucket    func(context.Context, config.Config) (Bucket, error)
 	HTTP      *http.Client
 }
@@ -81,7 +81,11 @@ type JobRuns interface {
 
 // Topics is what commands need of Kafka.
 type Topics interface {
+	CompareTopics(context.Context, ...kafka.Topic) (missing []string, different []kafka.Difference, err error)
 	CreateTopics(context.Context, ...kafka.Topic) ([]string, error)
+	ChangeTopics(context.Context, ...kafka.Difference) error
+	Permissions(ctx context.Context, topics []string, group string) (kafka.Permissions, error)
+	Inspect(context.Context) (kafka.Listener, error)
 	ListTopics(context.Context) ([]kafka.TopicInfo, error)
 }
 
@@ -101,8 +105,9 @@ func Real() Systems {
 			return temporal.Dial(ctx, temporal.Options{})
 		},
 		Workspace: workspace,
-		Topics: func(settings config.Config) Topics {
-			return kafka.NewAdmin(kafka.Connection{Brokers: settings.Brokers, ClientID: "starter"})
+		Topics: func(ctx context.Context, settings config.Config) (Topics, error) {
+			connection, err := kafka.NewConnection(ctx, settings, "starter")
+			return kafka.NewAdmin(connection), err
 		},
 		Bucket: func(ctx context.Context, settings config.Config) (Bucket, error) {
 			return s3.New(ctx, settings)

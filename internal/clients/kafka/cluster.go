@@ -23,10 +23,10 @@ const (
 	metadataTimeout = 5 * time.Second
 )
 
-// layout holds the number of partitions of each topic at one moment.
+// layout holds the number of partitions of each topic, and of the replicas of its first, at one moment.
 type layout struct {
-	partitions map[string]int
-	asked      time.Time
+	partitions, replication map[string]int
+	asked                   time.Time
 }
 
 // infos returns the topics in the order of their names.
@@ -103,10 +103,11 @@ func (c *cluster) ask() (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.client.Addr, err)
 	}
-	fresh := &layout{partitions: make(map[string]int, len(answer.Topics)), asked: asked}
+	fresh := &layout{partitions: make(map[string]int, len(answer.Topics)), replication: make(map[string]int, len(answer.Topics)), asked: asked}
 	for _, topic := range answer.Topics {
 		if len(topic.Partitions) > 0 && !topic.Internal {
 			fresh.partitions[topic.Name] = len(topic.Partitions)
+			fresh.replication[topic.Name] = len(topic.Partitions[0].Replicas)
 		}
 	}
 	c.current.Store(fresh)

@@ -1,7 +1,10 @@
 package kafka
 
 import (
+	"crypto/tls"
 	"errors"
+	"io"
+	"strings"
 
 	kafkago "github.com/segmentio/kafka-go"
 
@@ -38,17 +41,20 @@ func Classify(err error) error {
 	classified := func(kind fault.Kind, what, next string) error {
 		return &fault.Error{Kind: kind, What: what, Next: next, Err: err}
 	}
-	if errors.Is(err, ErrOldFormat) {
-		return classified(fault.Invalid, "Pinflow reads records in the format of Kafka 0.11 and later", "copy them to another topic with a newer client")
+	if what, next := securityFault(err); what != "" {
+		return classified(kindOf(err), what, next)
 	}
 	switch kindOf(err) {
 	case fault.Missing:
 		return classified(fault.Missing, "Kafka does not have the topic", "run `starter setup`, or set PINFLOW_USER_ID to the prefix of the topics")
 	case fault.Unauthenticated:
-		return classified(fault.Unauthenticated, "Kafka rejected the credentials", "check them and the SASL mechanism")
+		return classified(fault.Unauthenticated, "Kafka rejected the credentials", "check PINFLOW_KAFKA_SASL_USERNAME and PINFLOW_KAFKA_SASL_PASSWORD")
 	case fault.Unauthorized:
-		return classified(fault.Unauthorized, "Kafka denied permission", "check the ACLs of the topics and of the consumer group")
+		return classified(fault.Unauthorized, "Kafka denied permission", "see which ACL is missing with `starter doctor`")
 	case fault.Invalid:
+		if errors.Is(err, ErrOldFormat) {
+			return classified(fault.Invalid, "Pinflow reads records in the format of Kafka 0.11 and later", "copy them to another topic with a newer client")
+		}
 		return classified(fault.Invalid, "Kafka rejected the request", "check the record, or the settings of the topic")
 	}
 	if errors.Is(err, kafkago.UnknownTopicOrPartition) {
@@ -56,6 +62,37 @@ func Classify(err error) error {
 	}
 	return classified(fault.Unreachable, "cannot reach Kafka", "is the stack up? start it with `make stack`, or set PINFLOW_KAFKA_BROKERS")
 }
+
+// securityFault returns what is wrong between the settings and the listener of the brokers, and what
+// to do; nothing if the error is of another kind.
+func securityFault(err error) (what, next string) {
+	const protocol = "set PINFLOW_KAFKA_SECURITY_PROTOCOL to what the listener speaks, which `starter doctor` shows, or PINFLOW_KAFKA_BROKERS to another listener"
+	switch text := err.Error(); {
+	case untrusted(err):
+		return "the certificate of the Kafka broker is not trusted", "set PINFLOW_KAFKA_TLS_CA_FILE to the CA that has signed it, and PINFLOW_KAFKA_BROKERS to a name that it has"
+	case alerted(err):
+		return "the Kafka broker rejected the TLS connection", "if it asks for a certificate of the client, set PINFLOW_KAFKA_TLS_CERT_FILE and PINFLOW_KAFKA_TLS_KEY_FILE"
+	case errors.As(err, new(tls.RecordHeaderError)):
+		return "the listener of the Kafka broker does not speak TLS", protocol
+	case strings.Contains(text, "broker appears to be expecting TLS"): // kafka-go has no other mark
+		return "the listener of the Kafka broker wants TLS", protocol
+	case errors.Is(err, kafkago.UnsupportedSASLMechanism):
+		return "Kafka does not offer the SASL mechanism", "set PINFLOW_KAFKA_SASL_MECHANISM to one of those that `starter doctor` shows"
+	case errors.Is(err, kafkago.IllegalSASLState):
+		return "the listener of the Kafka broker does not authenticate clients", protocol
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the Kafka broker closed the connection",
+			"it may have just restarted; otherwise check PINFLOW_KAFKA_SASL_USERNAME and PINFLOW_KAFKA_SASL_PASSWORD, and " + protocol
+	}
+	return "", ""
+}
+
+// untrusted reports whether the certificate of the broker was rejected.
+func untrusted(err error) bool { return errors.As(err, new(*tls.CertificateVerificationError)) }
+
+// alerted reports whether the broker rejected the TLS connection. The type of that error is crypto/tls's
+// own.
+func alerted(err error) bool { return strings.Contains(err.Error(), "remote error: tls: ") }
 
 // kindOf returns what an error of a request to Kafka means.
 func kindOf(err error) fault.Kind {
@@ -68,6 +105,8 @@ func kindOf(err error) fault.Kind {
 		return fault.Missing
 	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrOldFormat):
 		return fault.Invalid
+	case untrusted(err), alerted(err):
+		return fault.Unauthenticated
 	case !errors.As(err, &code):
 		return fault.Unreachable
 	}

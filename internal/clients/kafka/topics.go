@@ -35,20 +35,20 @@ type TopicInfo struct {
 	Partitions int
 }
 
-// Admin creates and lists topics.
+// Admin creates, compares and lists topics.
 type Admin struct {
+	Connection
 	cluster *cluster
 	client  *kafkago.Client
 }
 
 // NewAdmin returns an Admin. It connects with the first request.
 func NewAdmin(connection Connection) *Admin {
-	return &Admin{cluster: newCluster(connection), client: connection.client(connection.transport(), adminTimeout)}
+	return &Admin{Connection: connection, cluster: newCluster(connection), client: connection.client(connection.transport(), adminTimeout)}
 }
 
-// CreateTopics creates the topics that do not exist, applies the settings to all of them, and
-// returns the names of the new ones. Calling it again changes nothing. An existing topic keeps its
-// number of partitions, because another number would move keys to other partitions.
+// CreateTopics creates the topics that do not exist and returns their names. It leaves existing
+// topics alone: see CompareTopics.
 func (a *Admin) CreateTopics(ctx context.Context, topics ...Topic) ([]string, error) {
 	if err := a.Ping(ctx); err != nil {
 		return nil, err
@@ -62,19 +62,15 @@ func (a *Admin) CreateTopics(ctx context.Context, topics ...Topic) ([]string, er
 		return nil, fmt.Errorf("create topics: %w", err)
 	}
 	var created []string
-	var existing []Topic
 	var errs []error
 	for _, topic := range topics {
 		switch err := answer.Errors[topic.Name]; {
 		case err == nil:
 			created = append(created, topic.Name)
-		case errors.Is(err, kafkago.TopicAlreadyExists):
-			existing = append(existing, topic)
-		default:
+		case !errors.Is(err, kafkago.TopicAlreadyExists):
 			errs = append(errs, fmt.Errorf("create topic %s: %w", topic.Name, err))
 		}
 	}
-	errs = append(errs, a.configure(ctx, existing))
 	return created, errors.Join(errs...)
 }
 
@@ -90,20 +86,20 @@ func (t Topic) create() kafkago.TopicConfig {
 	return config
 }
 
-// configure applies the settings to existing topics.
+// configure applies the settings to existing topics. A topic may come several times.
 func (a *Admin) configure(ctx context.Context, topics []Topic) error {
 	request := &kafkago.IncrementalAlterConfigsRequest{}
 	for _, topic := range topics {
-		if len(topic.Config) == 0 {
-			continue
+		i := slices.IndexFunc(request.Resources, func(r kafkago.IncrementalAlterConfigsRequestResource) bool { return r.ResourceName == topic.Name })
+		if i < 0 {
+			i = len(request.Resources)
+			request.Resources = append(request.Resources, kafkago.IncrementalAlterConfigsRequestResource{ResourceType: kafkago.ResourceTypeTopic, ResourceName: topic.Name})
 		}
-		resource := kafkago.IncrementalAlterConfigsRequestResource{ResourceType: kafkago.ResourceTypeTopic, ResourceName: topic.Name}
 		for _, name := range slices.Sorted(maps.Keys(topic.Config)) {
-			resource.Configs = append(resource.Configs, kafkago.IncrementalAlterConfigsRequestConfig{
+			request.Resources[i].Configs = append(request.Resources[i].Configs, kafkago.IncrementalAlterConfigsRequestConfig{
 				Name: name, Value: topic.Config[name], ConfigOperation: kafkago.ConfigOperationSet,
 			})
 		}
-		request.Resources = append(request.Resources, resource)
 	}
 	if len(request.Resources) == 0 {
 		return nil
