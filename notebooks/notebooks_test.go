@@ -80,4 +80,30 @@ func TestTables(t *testing.T) {
 		}
 		require.Equal(t, created, tables, "a table or view that is created in another form")
 	})
+
+	t.Run("are_known_with_their_columns", func(t *testing.T) {
+		found, created, columns := map[string]Table{}, 0, 0
+		for _, notebook := range All() {
+			created += strings.Count(notebook.Source, "\nCREATE TABLE ") + strings.Count(notebook.Source, "\nCREATE VIEW ")
+			for _, line := range code(notebook) {
+				if regexp.MustCompile(`^  \S+ .*COMMENT '.+',?$`).MatchString(line) {
+					columns++
+				}
+			}
+			for _, table := range notebook.Tables() {
+				require.NotContains(t, found, table.Name)
+				found[table.Name] = table
+				columns -= len(table.Columns)
+			}
+		}
+		require.Len(t, found, created)
+		require.Zero(t, columns, "each line of a column was found")
+		for _, name := range append([]string{"raw", "pin_by_date", "user_by_date"}, Answers...) {
+			require.Contains(t, found, name)
+			require.False(t, found[name].View)
+		}
+		require.Equal(t, []string{"ind", "user_name", "age", "date_joined", "logical_date"}, found["user"].Columns)
+		require.True(t, found["user"].View)
+		require.Equal(t, []string{"country", "category", "category_count"}, found["most_popular_category_by_country"].Columns)
+	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/service/jobs"
+	"github.com/databricks/databricks-sdk-go/service/sql"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -60,6 +61,22 @@ func TestSetup(t *testing.T) {
 		code, stdout, _ = w.starter(t, "setup", "-o", "json")
 		require.Zero(t, code)
 		require.Equal(t, []control.Outcome{control.Unchanged, control.Unchanged, control.Unchanged, control.Unchanged, control.Unchanged, control.Unchanged}, outcomes(t, stdout))
+	})
+
+	t.Run("refuses_a_schema_of_another_build_or_user_id", func(t *testing.T) {
+		t.Parallel()
+		for want, columns := range map[string][]string{
+			"DROP TABLE `pinterest`.`pin_by_date`": {"ind", "topic"}, // notebooks insert by position
+			"PINFLOW_USER_ID":                      {"topic", "ind"},
+		} {
+			w := newWorld()
+			w.holds("ann.pin", columns...)
+			code, _, stderr := w.starter(t, "setup")
+			require.Equal(t, exit.Failed, code)
+			require.Contains(t, stderr, "setup of schema: ")
+			require.Contains(t, stderr, want)
+			require.Empty(t, w.notes.sources, "no notebook of this build is pushed to run on those tables")
+		}
 	})
 
 	t.Run("makes_what_is_missing_or_wrong", func(t *testing.T) {
@@ -116,6 +133,15 @@ func ready(t *testing.T) *world {
 	return w
 }
 
+// holds makes a table of the schema, with these columns and a record of the topic.
+func (w *world) holds(topic string, columns ...string) {
+	for _, name := range columns {
+		w.sql.columns = append(w.sql.columns, sql.ColumnInfo{Name: name})
+	}
+	w.sql.results["SELECT * FROM `pinterest`.`pin_by_date` LIMIT 0"] = nil
+	w.sql.results["SELECT topic FROM `pinterest`.`pin_by_date` WHERE topic <> 'pinflow.pin'"] = [][]string{{topic}}
+}
+
 // writes returns a Databricks run with which a deployment writes a schema.
 func writes(deployment run.Deployment, schema string) jobs.BaseRun {
 	notebook := &jobs.NotebookTask{BaseParameters: map[string]string{"schema": schema, "raw_path": "s3://pinflow/" + string(deployment)}}
@@ -164,6 +190,12 @@ func TestDoctor(t *testing.T) {
 				w.settings.Bucket = "new"
 				w.runs = &fakeJobs{listed: []jobs.BaseRun{writes("pinflow", "pinterest")}}
 			}, exit.Failed, []string{"schema", "another installation in the workspace is named pinflow, too, with the bucket s3://pinflow/pinflow", "PINFLOW_DEPLOYMENT"}},
+			"tables of another build": {func(w *world) { w.holds("pinflow.pin", "topic") }, exit.Failed, []string{
+				"schema", "pin_by_date lacks ind", "DROP TABLE `pinterest`.`pin_by_date`", "starter backfill",
+			}},
+			"another user id": {func(w *world) { w.holds("ann.pin", "topic", "ind") }, exit.Failed, []string{
+				"schema", "records of topic ann.pin", "PINFLOW_SCHEMA", "PINFLOW_USER_ID",
+			}},
 			"no API key": {func(w *world) { w.settings.APIKeys = nil }, exit.Failed, []string{"gateway", "API key", "PINFLOW_API_KEYS is empty"}},
 			"wrong API key": {func(w *world) {
 				w.gateway = func(r *http.Request) (*http.Response, error) {

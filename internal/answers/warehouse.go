@@ -193,6 +193,17 @@ func (w *Warehouse) rows(ctx context.Context, response *sql.StatementResponse) (
 	return rows, nil
 }
 
+// Columns returns the names of the columns of a table, in their order. The error is ErrMissing if
+// there is no such table.
+func (w *Warehouse) Columns(ctx context.Context, table string) ([]string, error) {
+	described, err := w.query(ctx, "SELECT * FROM "+w.Name(table)+" LIMIT 0")
+	names := make([]string, len(described.columns))
+	for i, column := range described.columns {
+		names[i] = column.Name
+	}
+	return names, err
+}
+
 // HasSchema reports whether the schema exists.
 func (w *Warehouse) HasSchema(ctx context.Context) (bool, error) {
 	_, err := w.Query(ctx, "SHOW TABLES FROM "+w.Name(""))

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 
 	"github.com/pinflow/pinflow/internal/clients/databricks"
+	"github.com/pinflow/pinflow/internal/schema"
 	"github.com/pinflow/pinflow/starter/systems"
 )
 
@@ -23,10 +25,11 @@ const (
 	runsPage = 25
 )
 
-// schema checks that the schema exists, and that no other installation writes it or has the same
-// name.
+// schema checks that the schema exists, that no other installation writes it or has the same name,
+// and that its tables are those of this build and of this user id.
 func (d *Doctor) schema(ctx context.Context, ws *systems.Workspace) (string, error) {
-	exists, err := ws.Warehouse(d.Settings).HasSchema(ctx)
+	warehouse := ws.Warehouse(d.Settings)
+	exists, err := warehouse.HasSchema(ctx)
 	switch {
 	case err != nil:
 		return "", databricks.Classify(err)
@@ -34,10 +37,11 @@ func (d *Doctor) schema(ctx context.Context, ws *systems.Workspace) (string, err
 		return "", fmt.Errorf("schema %s does not exist: run `starter setup`, or set PINFLOW_SCHEMA", d.Settings.Schema)
 	}
 	conflict, err := d.conflict(ctx, ws.Runs)
-	if err != nil {
-		return "", databricks.Classify(err)
+	if err != nil || conflict != nil {
+		return "", cmp.Or(databricks.Classify(err), conflict)
 	}
-	return d.Settings.Schema, conflict
+	err = schema.Check(ctx, warehouse, schema.Expected{Notebooks: d.Notebooks, Topic: d.Settings.Topic})
+	return d.Settings.Schema, databricks.Classify(err)
 }
 
 // conflict returns an error about the latest Databricks run of another installation that this one

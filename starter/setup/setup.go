@@ -20,6 +20,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/notebookpush"
+	"github.com/pinflow/pinflow/internal/schema"
 	"github.com/pinflow/pinflow/internal/search"
 	"github.com/pinflow/pinflow/notebooks"
 	"github.com/pinflow/pinflow/starter/control"
@@ -234,7 +235,8 @@ func (s *Setup) schema(ctx context.Context, ws *systems.Workspace) (control.Outc
 		return "", "", databricks.Classify(err)
 	}
 	if exists {
-		return control.Unchanged, s.Settings.Schema, nil
+		err := schema.Check(ctx, warehouse, schema.Expected{Notebooks: s.Notebooks, Topic: s.Settings.Topic})
+		return control.Unchanged, s.Settings.Schema, databricks.Classify(err)
 	}
 	if _, err := warehouse.Query(ctx, "CREATE SCHEMA IF NOT EXISTS "+warehouse.Name("")); err != nil {
 		return "", "", databricks.Classify(err)

@@ -42,7 +42,7 @@ var Pipeline = dag.Definition{
 
 // Notebooks holds the notebooks of the tests' build.
 var Notebooks = []notebooks.Notebook{
-	{Name: "load", Source: "-- Databricks notebook source\nSELECT 'load'\n"},
+	{Name: "load", Source: "-- Databricks notebook source\nCREATE TABLE IF NOT EXISTS pin_by_date (\n  topic STRING COMMENT 'Topic',\n  ind BIGINT COMMENT 'Index'\n);\n"},
 	{Name: "query", Source: "-- Databricks notebook source\nSELECT 'query'\n"},
 }
 
