@@ -82,6 +82,14 @@ WHERE reason IS NOT NULL;
 
 -- COMMAND ----------
 
+-- DBTITLE 1,A schema holds one user id: a run replaces whole dates, and the records of another one would be lost
+SELECT raise_error('[PINFLOW_OTHER_USER_ID] A schema holds one user id, and pin_by_date has records of ' || topic || ': set PINFLOW_SCHEMA to another schema and run `starter setup`, or set PINFLOW_USER_ID to that of the schema') AS refused
+FROM pin_by_date
+WHERE topic <> :user_id || '.pin'
+LIMIT 1;
+
+-- COMMAND ----------
+
 -- DBTITLE 1,Every record of the topic, unwrapped, parsed and judged: the first reason that applies
 CREATE OR REPLACE TEMPORARY VIEW pin_records AS
 WITH landed AS (

@@ -33,6 +33,7 @@ var functions = map[string]map[int]string{
 	"NVL2":                  {3: "CASE WHEN $1 IS NOT NULL THEN $2 ELSE $3 END"},
 	"PERCENTILE":            {2: "quantile_cont($1, $2)"},
 	"PERCENTILE_APPROX":     {2: "quantile_disc($1, $2)", 3: "quantile_disc($1, $2)"},
+	"RAISE_ERROR":           {1: "error($1)"},
 	"RAND":                  {0: "random()"},
 	"REGEXP_EXTRACT":        {2: "regexp_extract($1, $2, 1)"},
 	"SEQUENCE":              {2: "generate_series($1, $2)", 3: "generate_series($1, $2, $3)"},
