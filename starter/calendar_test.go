@@ -9,6 +9,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/view"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // year is the fortnight's world with all of the year before it run, and a held run.
@@ -74,7 +75,7 @@ func TestCalendar(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
 		require.Equal(t, 2022, printed.Year)
-		require.Equal(t, map[run.State]int{run.Success: 282, run.Failed: 5, view.PartialRun: 1, run.Held: 1}, printed.Counts)
+		require.Equal(t, map[run.State]int{run.Success: 282, run.Failed: 5, mark.Partial: 1, run.Held: 1}, printed.Counts)
 		require.Len(t, printed.Dates, 289)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/exit"
 	"github.com/pinflow/pinflow/starter/view"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 func (a *app) calendarCommand() *cobra.Command {
@@ -45,9 +46,9 @@ func (a *app) calendar(c *cobra.Command, year int) error {
 	counts := map[run.State]int{}
 	days := []view.CalendarDay{}
 	for _, r := range h.All() {
-		mark := view.RunMark(r.Status)
-		counts[mark]++
-		days = append(days, view.CalendarDay{Date: r.Date, State: mark, Trigger: r.Trigger, RunID: r.RunID})
+		state := mark.OfRun(r.Status)
+		counts[state]++
+		days = append(days, view.CalendarDay{Date: r.Date, State: state, Trigger: r.Trigger, RunID: r.RunID})
 	}
 	return a.shown(a.print(c, struct {
 		DAG    string             `json:"dag"`

@@ -10,6 +10,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/startertest"
 	"github.com/pinflow/pinflow/starter/view"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // try is a try that worked and waited at the given seconds: started, queued, granted, ended.
@@ -92,7 +93,7 @@ func TestGantt(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(stdout), &printed))
 		require.Equal(t, []any{"load", 2}, []any{printed.Bars[0].Task, printed.Bars[0].Try})
 		require.Equal(t, []view.GanttSpan{{From: at(0), To: at(30)}, {From: at(30), To: at(50), Waiting: true}, {From: at(50), To: at(80)}}, printed.Bars[0].Spans)
-		require.Equal(t, []any{"clean_user", view.CarriedTask}, []any{printed.Bars[4].Task, printed.Bars[4].State})
+		require.Equal(t, []any{"clean_user", mark.Carried}, []any{printed.Bars[4].Task, printed.Bars[4].State})
 		require.Empty(t, printed.Bars[4].Spans)
 	})
 }

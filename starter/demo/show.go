@@ -17,6 +17,7 @@ import (
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
 	"github.com/pinflow/pinflow/starter/view"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // answerRows is how many rows of an answer the demo shows: the largest have hundreds.
@@ -26,7 +27,7 @@ const answerRows = 8
 func (d *demo) drawRun(status run.Status) {
 	d.Say("\n%s", d.DAG.DAG.Text(func(id string) string {
 		task := status.Task(id)
-		return d.view.PaintState(task.State, string(task.State)) + "  " + d.Took(task.Started, task.Ended)
+		return mark.Color(d.Term, task.State, string(task.State)) + "  " + d.Took(task.Started, task.Ended)
 	}))
 	d.view.Run(history.Run{Status: status}, false)
 }

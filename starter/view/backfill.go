@@ -11,6 +11,7 @@ import (
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // BackfillRemark returns what the progress of a backfill says beside the count of dates.
@@ -60,7 +61,7 @@ func (v *View) Backfills(all []history.BackfillStatus, wide bool) {
 			done = fmt.Sprintf("%d/%d", b.Done(), b.Total)
 		}
 		g.Rows = append(g.Rows, []string{
-			string(b.From), string(b.To), v.PaintState(run.State(b.Status), b.Status), done, term.Number(int64(b.Failed)), term.Number(int64(b.Cancelled)),
+			string(b.From), string(b.To), mark.Color(v.Term, run.State(b.Status), b.Status), done, term.Number(int64(b.Failed)), term.Number(int64(b.Cancelled)),
 			term.Moment(b.Ended), b.ID,
 		})
 	}
@@ -85,7 +86,7 @@ func (v *View) Backfill(b history.BackfillStatus) {
 	if running && b.Paused != "" {
 		state = "paused"
 	}
-	v.Say("%s: %s", b.ID, v.PaintState(run.State(state), state))
+	v.Say("%s: %s", b.ID, mark.Color(v.Term, run.State(state), state))
 	switch {
 	case b.Unknown != "":
 		v.Say("%s", term.Indent(v.Wrapped(b.Unknown)))
@@ -139,11 +140,11 @@ func (v *View) Decisions(decisions []control.DateDecision) {
 			runs++
 		}
 		if d.Rerun != nil && d.Rerun.Error != "" {
-			decision = v.PaintState(run.Failed, "fail")
+			decision = mark.Color(v.Term, run.Failed, "fail")
 			runs--
 			fails++
 		}
-		g.Rows = append(g.Rows, []string{string(d.Date), v.PaintState(d.State, string(d.State)), decision, strings.Join(append([]string{d.Why}, remarks(d.Rerun)...), "; ")})
+		g.Rows = append(g.Rows, []string{string(d.Date), mark.Color(v.Term, d.State, string(d.State)), decision, strings.Join(append([]string{d.Why}, remarks(d.Rerun)...), "; ")})
 	}
 	v.PrintTable(g)
 	failing := ""
@@ -185,14 +186,14 @@ func (v *View) pausedBackfill(by string) string {
 
 // rangeCounts returns how many dates of a range ended in which state.
 func (v *View) rangeCounts(r run.RangeResult) string {
-	text := v.PaintState(run.Success, fmt.Sprintf("%d success", r.Success)) + ", "
+	text := mark.Color(v.Term, run.Success, fmt.Sprintf("%d success", r.Success)) + ", "
 	if r.Failed == 0 {
 		text += "0 failed"
 	} else {
-		text += v.PaintState(run.Failed, fmt.Sprintf("%d failed", r.Failed))
+		text += mark.Color(v.Term, run.Failed, fmt.Sprintf("%d failed", r.Failed))
 	}
 	if r.Cancelled > 0 {
-		text += ", " + v.PaintState(run.Cancelled, fmt.Sprintf("%d cancelled", r.Cancelled))
+		text += ", " + mark.Color(v.Term, run.Cancelled, fmt.Sprintf("%d cancelled", r.Cancelled))
 	}
 	return text
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 const (
@@ -42,18 +43,18 @@ func (v *View) Calendar(h *history.Span, year int, counts map[run.State]int) {
 	for weekday := range 7 {
 		row := term.Pad([]string{"Mon", "", "Wed", "", "Fri", "", "Sun"}[weekday], calendarNames)
 		for date := h.From.Add(weekday - weekdayOf(h.From)); date <= h.To; date = date.Add(7) {
-			mark := " "
+			day := " "
 			if r, ok := h.Runs[date]; ok {
-				mark = v.calendarMark(RunMark(r.Status))
+				day = v.calendarMark(mark.OfRun(r.Status))
 			} else if date >= h.From && date <= today {
-				mark = v.paintMark(run.None)
+				day = mark.Paint(v.Term, run.None)
 			}
-			row += term.Pad(mark, cell)
+			row += term.Pad(day, cell)
 		}
 		v.Say("%s", strings.TrimRight(row, " "))
 	}
 	v.Say("\n%s", term.Flow(width, v.calendarLegend(h, counts, today)))
-	for _, state := range []run.State{run.Failed, run.Cancelled, run.Blocked, run.Held, Warned, PartialRun, run.Running} {
+	for _, state := range []run.State{run.Failed, run.Cancelled, run.Blocked, run.Held, mark.Warned, mark.Partial, run.Running} {
 		v.listDates(h, width, state)
 	}
 	v.sayBlocked(blockedLines(h))
@@ -64,9 +65,9 @@ func (v *View) Calendar(h *history.Span, year int, counts map[run.State]int) {
 // see.
 func (v *View) calendarMark(state run.State) string {
 	if state == run.Success {
-		return v.PaintState(state, "■")
+		return mark.Color(v.Term, state, "■")
 	}
-	return v.paintMark(state)
+	return mark.Paint(v.Term, state)
 }
 
 // calendarLegend explains the marks and counts the dates of each.
@@ -76,10 +77,10 @@ func (v *View) calendarLegend(h *history.Span, counts map[run.State]int, today d
 		state run.State
 		name  string
 	}{
-		{run.Success, "success"}, {run.Failed, "failed"}, {run.Cancelled, "cancelled"}, {Warned, "warned"}, {PartialRun, "partial"}, {run.Running, "running"}, {run.Held, "held"},
+		{run.Success, "success"}, {run.Failed, "failed"}, {run.Cancelled, "cancelled"}, {mark.Warned, "warned"}, {mark.Partial, "partial"}, {run.Running, "running"}, {run.Held, "held"},
 		{run.Blocked, "blocked"},
 	} {
-		if counts[m.state] == 0 && (m.state == Warned || m.state == run.Cancelled || m.state == run.Blocked) { // rare: no word about it without one
+		if counts[m.state] == 0 && (m.state == mark.Warned || m.state == run.Cancelled || m.state == run.Blocked) { // rare: no word about it without one
 			continue
 		}
 		items = append(items, fmt.Sprintf("%s %d %s", v.calendarMark(m.state), counts[m.state], m.name))
@@ -90,14 +91,14 @@ func (v *View) calendarLegend(h *history.Span, counts map[run.State]int, today d
 			none--
 		}
 	}
-	return append(items, fmt.Sprintf("%s %d not run", v.paintMark(run.None), none))
+	return append(items, fmt.Sprintf("%s %d not run", mark.Paint(v.Term, run.None), none))
 }
 
 // listDates lists the dates of a state, up to calendarListed of them.
 func (v *View) listDates(h *history.Span, width int, state run.State) {
 	var items []string
 	for _, run := range h.All() {
-		if RunMark(run.Status) == state {
+		if mark.OfRun(run.Status) == state {
 			items = append(items, string(run.Date))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // DAGCheck holds the mistakes in one DAG.
@@ -20,10 +21,10 @@ type DAGCheck struct {
 func (v *View) DAGChecks(checks []DAGCheck) {
 	for _, check := range checks {
 		if len(check.Mistakes) == 0 {
-			v.Say("%s  %s, %d tasks", v.PaintState(run.Success, "ok  "), check.DAG, check.Tasks)
+			v.Say("%s  %s, %d tasks", mark.Color(v.Term, run.Success, "ok  "), check.DAG, check.Tasks)
 		}
 		for _, mistake := range check.Mistakes {
-			v.Say("%s  %s: %s", v.PaintState(run.Failed, "FAIL"), check.DAG, mistake)
+			v.Say("%s  %s: %s", mark.Color(v.Term, run.Failed, "FAIL"), check.DAG, mistake)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // DiffLine is one value of two runs.
@@ -38,7 +39,7 @@ const shortHash = 12
 // DiffRuns compares two runs: first their own values, then their tasks.
 func (v *View) DiffRuns(before, after history.Run) []DiffLine {
 	d := &differ{Lines: []DiffLine{}}
-	d.text("state", string(RunMark(before.Status)), string(RunMark(after.Status)))
+	d.text("state", string(mark.OfRun(before.Status)), string(mark.OfRun(after.Status)))
 	d.text("trigger", string(before.Trigger), string(after.Trigger))
 	d.time("took", v.length(before), v.length(after))
 	names := slices.Sorted(maps.Keys(before.Params))
@@ -65,7 +66,7 @@ func (v *View) DiffRuns(before, after history.Run) []DiffLine {
 
 // diffTasks compares a task of two runs.
 func (v *View) diffTasks(d *differ, before, after run.Task) {
-	d.text("state", string(taskMark(before)), string(taskMark(after)))
+	d.text("state", string(mark.OfTask(before)), string(mark.OfTask(after)))
 	d.text("warnings", strings.Join(before.Warnings, "; "), strings.Join(after.Warnings, "; "))
 	d.count("tries", int64(before.Tries), int64(after.Tries))
 	d.time("took", v.workTime(before), v.workTime(after))

@@ -11,6 +11,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // spanRunes fill the spans of a bar: running and waiting.
@@ -58,9 +59,9 @@ func (v *View) Gantt(r history.Run) {
 		}
 		used[bar.mark()] = true
 		waited += bar.length(true)
-		v.Say("%s", strings.TrimRight(term.Pad(term.Short(name, names-1), names)+v.paintMark(bar.mark())+try+" "+v.ganttLine(bar, axis, took), " "))
+		v.Say("%s", strings.TrimRight(term.Pad(term.Short(name, names-1), names)+mark.Paint(v.Term, bar.mark())+try+" "+v.ganttLine(bar, axis, took), " "))
 	}
-	v.Say("\n%s", v.legend(width, used))
+	v.Say("\n%s", mark.Legend(v.Term, width, used))
 	items := []string{"█ works"}
 	if slices.ContainsFunc(bars, func(b GanttBar) bool { return b.Try > 1 }) {
 		items = append(items, "a number: the try")
@@ -110,7 +111,7 @@ func (v *View) ganttLine(bar GanttBar, axis ganttAxis, took int) string {
 		case '░':
 			line.WriteString(v.Paint(text.FgHiBlack, piece))
 		default:
-			line.WriteString(v.PaintState(bar.State, piece))
+			line.WriteString(mark.Color(v.Term, bar.State, piece))
 		}
 		i = j
 	}

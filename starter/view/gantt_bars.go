@@ -7,6 +7,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // GanttSpan is a time in which a try ran, or waited for a slot of its pool.
@@ -31,7 +32,7 @@ type GanttBar struct {
 // mark returns the state of the bar for marks.
 func (b GanttBar) mark() run.State {
 	if b.Warned {
-		return Warned
+		return mark.Warned
 	}
 	return b.State
 }
@@ -72,7 +73,7 @@ func (v *View) taskBars(r history.Run, task run.Task) []GanttBar {
 // barsOf returns the bars of a task, whether or not it warns.
 func (v *View) barsOf(r history.Run, task run.Task) []GanttBar {
 	if task.Carried {
-		return []GanttBar{{Task: task.ID, State: CarriedTask, Spans: []GanttSpan{}, Note: "from an earlier run, " + term.Moment(task.Ended)}}
+		return []GanttBar{{Task: task.ID, State: mark.Carried, Spans: []GanttSpan{}, Note: "from an earlier run, " + term.Moment(task.Ended)}}
 	}
 	var bars []GanttBar
 	begun := task.Started // of the wait for the next try

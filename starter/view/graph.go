@@ -9,6 +9,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // graphTask is a task of the DAG in the JSON output, with its state if there is a run.
@@ -95,7 +96,7 @@ func (v *View) graphData(r *history.Run) any {
 
 // graphLabel returns the state of a task in a few words.
 func (v *View) graphLabel(task run.Task) string {
-	label := v.paintMark(taskMark(task)) + " " + v.PaintState(task.State, string(task.State))
+	label := mark.Paint(v.Term, mark.OfTask(task)) + " " + mark.Color(v.Term, task.State, string(task.State))
 	if task.Carried {
 		return label + ", kept from an earlier run"
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // GridCell is the width of a date.
@@ -46,8 +47,8 @@ func (v *View) Grid(h *history.Span, leftOut int) {
 	v.Say("%s%s", strings.Repeat(" ", names), months)
 	v.Say("%s%s", strings.Repeat(" ", names), days)
 	v.gridRow(h, names, "run", func(run history.Run) string {
-		used[RunMark(run.Status)] = true
-		return v.paintMark(RunMark(run.Status))
+		used[mark.OfRun(run.Status)] = true
+		return mark.Paint(v.Term, mark.OfRun(run.Status))
 	})
 	v.gridRow(h, names, "trigger", func(run history.Run) string { return firstLetter(string(run.Trigger)) })
 	longest := v.longest(h)
@@ -58,12 +59,12 @@ func (v *View) Grid(h *history.Span, leftOut int) {
 			if i < 0 || r.TasksUnknown {
 				return ""
 			}
-			used[taskMark(r.Tasks[i])] = true
-			return v.paintMark(taskMark(r.Tasks[i])) + tryDigit(r.Tasks[i])
+			used[mark.OfTask(r.Tasks[i])] = true
+			return mark.Paint(v.Term, mark.OfTask(r.Tasks[i])) + tryDigit(r.Tasks[i])
 		})
 	}
 	v.Say("")
-	v.Say("%s", v.legend(width, used))
+	v.Say("%s", mark.Legend(v.Term, width, used))
 	v.Say("%s", term.Flow(width, []string{"trigger: s schedule, m manual, b backfill", "took: █ is " + term.Duration(longest), "digit: tries"}))
 	v.sayBlocked(blockedLines(h))
 	v.sayUnrecorded(unrecordedDates(h))
@@ -77,11 +78,11 @@ func (v *View) Grid(h *history.Span, leftOut int) {
 func (v *View) gridRow(h *history.Span, names int, name string, cell func(history.Run) string) {
 	row := term.Pad(term.Short(name, names-1), names)
 	for date := h.From; date <= h.To; date = date.Add(1) {
-		mark := ""
+		filled := ""
 		if run, ok := h.Runs[date]; ok {
-			mark = cell(run)
+			filled = cell(run)
 		}
-		row += term.Pad(" "+mark, GridCell)
+		row += term.Pad(" "+filled, GridCell)
 	}
 	v.Say("%s", strings.TrimRight(row, " "))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // liveRun is the table of a run that is redrawn in place on a terminal each time the run is
@@ -66,7 +67,7 @@ func (v *View) liveTable(b *bytes.Buffer, status run.Status, progress history.La
 	var remarks []string
 	for _, task := range status.Tasks {
 		g.Rows = append(g.Rows, []string{
-			task.ID, v.paintMark(taskMark(task)) + " " + v.PaintState(task.State, string(task.State)), term.Number(int64(task.Tries)),
+			task.ID, mark.Paint(v.Term, mark.OfTask(task)) + " " + mark.Color(v.Term, task.State, string(task.State)), term.Number(int64(task.Tries)),
 			v.Took(task.Started, task.Ended), records(task),
 		})
 		remark := v.liveRemark(task)
@@ -93,7 +94,7 @@ func (v *View) liveRemark(task run.Task) string {
 	case errorOf(task) != "":
 		return string(task.State) + ": " + term.Short(errorOf(task), maxLine)
 	case len(task.Warnings) > 0:
-		return v.paintMark(Warned) + " " + term.Join(task.Warnings)
+		return mark.Paint(v.Term, mark.Warned) + " " + term.Join(task.Warnings)
 	case task.Carried:
 		return "kept from an earlier run"
 	}

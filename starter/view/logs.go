@@ -14,6 +14,7 @@ import (
 	"github.com/pinflow/pinflow/internal/tasklog"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // LogPrinter prints the lines of workers: unchanged as JSON, or for the reader.
@@ -190,9 +191,9 @@ func (v *View) paintLevel(level string) string {
 func (v *View) paintResult(state string) string {
 	switch state {
 	case "SUCCESS":
-		return v.PaintState(run.Success, state)
+		return mark.Color(v.Term, run.Success, state)
 	case "FAILED", "TIMEDOUT", "CANCELED", "INTERNAL_ERROR":
-		return v.PaintState(run.Failed, state)
+		return mark.Color(v.Term, run.Failed, state)
 	}
 	return state
 }

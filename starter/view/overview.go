@@ -12,6 +12,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // gapIndent is as wide as the date and the state before the cause of a gap.
@@ -113,7 +114,7 @@ func (v *View) showRunning(o *history.Overview, width int) {
 		if r.Partial {
 			state += ", partial"
 		}
-		g.Rows = append(g.Rows, []string{string(r.Date), v.PaintState(r.State, state), string(r.Trigger), v.Took(r.Started, time.Time{}), strings.ReplaceAll(strings.Join(r.Now, "\n"), "a slot of pool ", "pool ")})
+		g.Rows = append(g.Rows, []string{string(r.Date), mark.Color(v.Term, r.State, state), string(r.Trigger), v.Took(r.Started, time.Time{}), strings.ReplaceAll(strings.Join(r.Now, "\n"), "a slot of pool ", "pool ")})
 	}
 	v.FitTable(&g, 4, width)
 	v.PrintTable(g)
@@ -140,7 +141,7 @@ func (v *View) showBackfills(all []history.BackfillNow, width int) {
 		if p == nil {
 			line := fmt.Sprintf("%s, for %s", b.WorkflowID, v.Took(b.Started, time.Time{}))
 			if b.Blocked != nil {
-				line += ", " + v.PaintState(run.Blocked, "blocked") + ": " + b.Blocked.String()
+				line += ", " + mark.Color(v.Term, run.Blocked, "blocked") + ": " + b.Blocked.String()
 			}
 			below = append(below, line)
 			continue
@@ -159,7 +160,7 @@ func (v *View) showBackfills(all []history.BackfillNow, width int) {
 		}
 		failed := ""
 		if p.Failed > 0 {
-			failed = v.PaintState(run.Failed, fmt.Sprint(p.Failed))
+			failed = mark.Color(v.Term, run.Failed, fmt.Sprint(p.Failed))
 		}
 		g.Rows = append(g.Rows, []string{string(p.From), string(p.To), fmt.Sprintf("%d/%d", p.Done(), p.Total), failed, fmt.Sprint(p.Parallel), left, now})
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // Run prints a run: its title, its tasks as a table, and one line for each error. wide adds the
@@ -46,7 +47,7 @@ func (v *View) printRemarks(status run.Status) {
 	for _, task := range status.Tasks {
 		var remarks []string
 		for _, warning := range task.Warnings {
-			remarks = append(remarks, v.paintMark(Warned)+" "+warning)
+			remarks = append(remarks, mark.Paint(v.Term, mark.Warned)+" "+warning)
 		}
 		if task.Waiting != "" {
 			remarks = append(remarks, "waits for "+task.Waiting)
@@ -75,7 +76,7 @@ func (v *View) printReport(status run.Status) {
 	ofTasks := status.TaskWarnings()
 	for _, warning := range status.Warnings {
 		if !slices.Contains(ofTasks, warning) {
-			v.Say("%s %s", v.paintMark(Warned), v.Wrapped(warning))
+			v.Say("%s %s", mark.Paint(v.Term, mark.Warned), v.Wrapped(warning))
 		}
 	}
 	if status.Report != "" {

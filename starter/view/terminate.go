@@ -6,6 +6,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // Termination prints what a termination did, and what it left.
@@ -24,7 +25,7 @@ func (v *View) Termination(t control.Termination) {
 		}
 	}
 	if t.State != "" {
-		line := fmt.Sprintf("Ledger: %s", v.PaintState(t.State, string(t.State)))
+		line := fmt.Sprintf("Ledger: %s", mark.Color(v.Term, t.State, string(t.State)))
 		if t.Error != "" {
 			line += ", " + term.FirstLine(t.Error, maxLine)
 		}

@@ -9,19 +9,17 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
-
-// Warned is the state, for marks, of a run or task that has succeeded with warnings.
-const Warned run.State = "warned"
 
 // maxWarned is how many dates with warnings the overview lists.
 const maxWarned = 5
 
 // stateOf returns a state as text, with the mark of warnings if there are some.
 func (v *View) stateOf(state run.State, warned bool) string {
-	painted := v.PaintState(state, string(state))
+	painted := mark.Color(v.Term, state, string(state))
 	if warned {
-		painted += " " + v.paintMark(Warned)
+		painted += " " + mark.Paint(v.Term, mark.Warned)
 	}
 	return painted
 }
@@ -47,7 +45,7 @@ func (v *View) showWarned(all []history.WarnedDate, width int) {
 		if more := len(w.Warnings) - 1; more > 0 {
 			line += fmt.Sprintf("; and %d more", more)
 		}
-		v.Say("%s  %s  %s", w.Date, v.Paint(text.FgYellow, markOf(Warned)), line)
+		v.Say("%s  %s  %s", w.Date, v.Paint(text.FgYellow, mark.Of(mark.Warned)), line)
 	}
 	if more := len(all) - maxWarned; more > 0 {
 		v.Say("and %d more: see `%s`", more, v.Command("runs --warned"))
@@ -57,6 +55,6 @@ func (v *View) showWarned(all []history.WarnedDate, width int) {
 // WarnedLegend explains the mark of runs with warnings, if there are some.
 func (v *View) WarnedLegend(rows []history.RunRow) {
 	if slices.ContainsFunc(rows, func(r history.RunRow) bool { return r.Warned }) {
-		v.Say("%s warned: see `%s`", v.paintMark(Warned), v.Command("status <date>"))
+		v.Say("%s warned: see `%s`", mark.Paint(v.Term, mark.Warned), v.Command("status <date>"))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/history"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/view/mark"
 )
 
 // Watcher returns what shows a run that is followed: a table that is redrawn on a terminal, lines
@@ -70,7 +71,7 @@ func (v *View) pausedLine(status run.Status) string {
 
 // taskLine describes a task in one line.
 func (v *View) taskLine(task run.Task) string {
-	line := fmt.Sprintf("%-12s %s", task.ID, v.PaintState(task.State, string(task.State)))
+	line := fmt.Sprintf("%-12s %s", task.ID, mark.Color(v.Term, task.State, string(task.State)))
 	if task.Tries > 1 {
 		line += fmt.Sprintf(", try %d", task.Tries)
 	}
@@ -81,7 +82,7 @@ func (v *View) taskLine(task run.Task) string {
 		line += fmt.Sprintf(", %s records", count)
 	}
 	for _, warning := range task.Warnings {
-		line += ", " + v.paintMark(Warned) + " " + warning
+		line += ", " + mark.Paint(v.Term, mark.Warned) + " " + warning
 	}
 	if task.Waiting != "" {
 		line += ", waits for " + task.Waiting

@@ -1,4 +1,6 @@
-package view
+// Package mark has the mark and the color of each state: what grid, gantt, calendar and tables have in
+// common. It knows states of runs and tasks, and nothing of their dates.
+package mark
 
 import (
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -16,18 +18,20 @@ type stateMark struct {
 
 // States that only marks have.
 const (
-	// PartialRun is a success that ran before the date was over.
-	PartialRun run.State = "partial"
-	// CarriedTask is a result that was kept from an earlier run of the date.
-	CarriedTask run.State = "carried"
+	// Warned is a success with warnings.
+	Warned run.State = "warned"
+	// Partial is a success that ran before the date was over.
+	Partial run.State = "partial"
+	// Carried is a result that was kept from an earlier run of the date.
+	Carried run.State = "carried"
 )
 
 // stateMarks holds the marks of all states, in the order of legends.
 var stateMarks = []stateMark{
 	{run.Success, "✓", "success"},
-	{CarriedTask, "=", "kept from an earlier run"},
+	{Carried, "=", "kept from an earlier run"},
 	{Warned, "!", "warned: success with warnings"},
-	{PartialRun, "◐", "partial: the date was not over"},
+	{Partial, "◐", "partial: the date was not over"},
 	{run.Failed, "✗", "failed"},
 	{run.Cancelled, "⊘", "cancelled"},
 	{run.UpstreamFailed, "↑", "upstream_failed"},
@@ -40,8 +44,8 @@ var stateMarks = []stateMark{
 	{run.None, "·", "none"},
 }
 
-// markOf returns the mark of a state.
-func markOf(state run.State) string {
+// Of returns the mark of a state.
+func Of(state run.State) string {
 	for _, m := range stateMarks {
 		if m.state == state {
 			return m.mark
@@ -50,47 +54,47 @@ func markOf(state run.State) string {
 	return "*"
 }
 
-// RunMark returns the state of a run for marks: that of a success with warnings is Warned, that of a
-// partial one PartialRun.
-func RunMark(r run.Status) run.State {
+// OfRun returns the state of a run for marks: that of a success with warnings is Warned, that of a
+// partial one Partial.
+func OfRun(r run.Status) run.State {
 	if r.Warned() {
 		return Warned
 	}
 	if r.Partial && r.State == run.Success {
-		return PartialRun
+		return Partial
 	}
 	return r.State
 }
 
-// taskMark returns the state of a task for marks: that of a success with warnings is Warned, that of
-// a success of an earlier run CarriedTask.
-func taskMark(task run.Task) run.State {
+// OfTask returns the state of a task for marks: that of a success with warnings is Warned, that of a
+// success of an earlier run Carried.
+func OfTask(task run.Task) run.State {
 	if task.Warned() {
 		return Warned
 	}
 	if task.Carried && task.State == run.Success {
-		return CarriedTask
+		return Carried
 	}
 	return task.State
 }
 
-// paintMark returns the mark of a state in its color.
-func (v *View) paintMark(state run.State) string {
+// Paint returns the mark of a state in its color.
+func Paint(t *term.Term, state run.State) string {
 	switch state {
-	case PartialRun, Warned:
-		return v.Paint(text.FgYellow, markOf(state))
-	case CarriedTask:
-		return v.Paint(text.FgHiBlack, markOf(state))
+	case Partial, Warned:
+		return t.Paint(text.FgYellow, Of(state))
+	case Carried:
+		return t.Paint(text.FgHiBlack, Of(state))
 	}
-	return v.PaintState(state, markOf(state))
+	return Color(t, state, Of(state))
 }
 
-// legend explains the marks that were used, in lines that fit the width.
-func (v *View) legend(width int, used map[run.State]bool) string {
+// Legend explains the marks that were used, in lines that fit the width.
+func Legend(t *term.Term, width int, used map[run.State]bool) string {
 	var items []string
 	for _, m := range stateMarks {
 		if used[m.state] {
-			items = append(items, v.paintMark(m.state)+" "+m.means)
+			items = append(items, Paint(t, m.state)+" "+m.means)
 		}
 	}
 	return term.Flow(width, items)
@@ -111,11 +115,11 @@ var stateColors = map[run.State]text.Color{
 	run.None:           text.FgHiBlack,
 }
 
-// PaintState returns a text in the color of a state.
-func (v *View) PaintState(state run.State, s string) string {
+// Color returns a text in the color of a state.
+func Color(t *term.Term, state run.State, s string) string {
 	color, ok := stateColors[state]
 	if !ok {
 		return s
 	}
-	return v.Paint(color, s)
+	return t.Paint(color, s)
 }
