@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/exit"
 	"github.com/pinflow/pinflow/starter/view"
 )
@@ -29,9 +30,9 @@ func (a *app) dagsCommand() *cobra.Command {
 			return a.print(c, rows, func() { a.view.DAGs(rows) })
 		},
 	}
-	parent := group("dags", "List or validate the DAGs of this build", groupViews, prints(list, formTable, formJSON), prints(check, formTable, formJSON))
-	annotate(check, annotationNoSettings, "true")
-	return annotate(parent, annotationAllDAGs, "true")
+	parent := cli.Group("dags", "List or validate the DAGs of this build", groupViews, prints(list, formTable, formJSON), prints(check, formTable, formJSON))
+	cli.Annotate(check, cli.NoSettings, "true")
+	return cli.Annotate(parent, cli.AllDAGs, "true")
 }
 
 func (a *app) checkDAGs(c *cobra.Command) error {

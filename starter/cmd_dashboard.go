@@ -7,6 +7,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/clients/databricks"
 	"github.com/pinflow/pinflow/internal/dashboard"
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/exit"
 )
 
@@ -42,7 +43,7 @@ func (a *app) dashboardCommand() *cobra.Command {
 		c.Flags().BoolVar(&embed, "embed-credentials", false, "let readers see the tables with your rights (default with their own)")
 		prints(c, formTable, formJSON)
 	}
-	return group("dashboard", "Push the dashboard of the answers, or compare it", groupResults, push, diff)
+	return cli.Group("dashboard", "Push the dashboard of the answers, or compare it", groupResults, push, diff)
 }
 
 // dashboard does something with the dashboard of the DAG, and prints the change.

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/demo"
 )
 
@@ -35,5 +36,5 @@ func (a *app) demoCommand() *cobra.Command {
 	f.StringVar(&o.Out, "out", "", "`directory` for answers.json")
 	f.IntVar(&o.PortOffset, "port-offset", 0, "`number` that is added to each default port")
 	f.BoolVar(&o.Exit, "exit", false, "end after the answers; exit code 1 if the run failed")
-	return annotate(annotate(c, annotationNoSettings, "true"), annotationAllDAGs, allDAGsOrOne)
+	return cli.Annotate(cli.Annotate(c, cli.NoSettings, "true"), cli.AllDAGs, cli.OrOne)
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/exit"
 )
@@ -17,9 +18,9 @@ func (a *app) deployCommand() *cobra.Command {
 		Example: "  starter deploy status\n  starter deploy status -o json",
 		Args:    cobra.NoArgs, RunE: a.connected(a.showVersions),
 	}
-	parent := group("deploy", "Deploy a build of the workers beside the runs of another", groupSystems,
+	parent := cli.Group("deploy", "Deploy a build of the workers beside the runs of another", groupSystems,
 		prints(status, formTable, formJSON), a.deployPromoteCommand())
-	return annotate(parent, annotationAllDAGs, "true")
+	return cli.Annotate(parent, cli.AllDAGs, "true")
 }
 
 func (a *app) showVersions(c *cobra.Command, conn *temporal.Connection, _ []string) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/doctor"
 )
 
@@ -25,5 +26,5 @@ func (a *app) doctorCommand() *cobra.Command {
 			return doctor.Verdict(found)
 		},
 	}
-	return annotate(prints(c, formTable, formJSON), annotationAllDAGs, "true")
+	return cli.Annotate(prints(c, formTable, formJSON), cli.AllDAGs, "true")
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/clients/fault"
 	"github.com/pinflow/pinflow/internal/posts"
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/demo"
 	"github.com/pinflow/pinflow/starter/exit"
 )
@@ -54,7 +55,7 @@ func (a *app) emulateCommand() *cobra.Command {
 	f.BoolVar(&o.resume, "resume", false, "continue after the last record that the gateway has acknowledged")
 	f.StringVar(&o.data, "data", "", "`directory` of the checkpoints (default that of the embedded stack, else .local)")
 	c.MarkFlagsMutuallyExclusive("posts", "mysql")
-	return annotate(prints(c, formTable, formJSON), annotationAllDAGs, "true")
+	return cli.Annotate(prints(c, formTable, formJSON), cli.AllDAGs, "true")
 }
 
 // check returns all mistakes in the flags and settings.

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/flags"
 )
 
@@ -28,7 +29,7 @@ func (a *app) graphCommand() *cobra.Command {
 		},
 	}
 	// Without a date the graph needs no settings; with one they are read then.
-	return annotate(prints(c, formText, "mermaid", "dot", formJSON), annotationNoSettings, "true")
+	return cli.Annotate(prints(c, formText, "mermaid", "dot", formJSON), cli.NoSettings, "true")
 }
 
 // graphOf draws the DAG with the states of a date's latest run.

@@ -8,6 +8,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/databricks"
 	"github.com/pinflow/pinflow/internal/notebookpush"
 	"github.com/pinflow/pinflow/notebooks"
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/exit"
 )
 
@@ -35,7 +36,7 @@ func (a *app) notebooksCommand() *cobra.Command {
 		c.Flags().StringVar(&from, "from", "", "`directory` of the notebooks, *.sql (default those of this build)")
 		prints(c, formTable, formJSON)
 	}
-	return annotate(group("notebooks", "Push notebooks to the workspace, compare or try them", groupSystems, push, diff, a.tryNotebookCommand()), annotationAllDAGs, "true")
+	return cli.Annotate(cli.Group("notebooks", "Push notebooks to the workspace, compare or try them", groupSystems, push, diff, a.tryNotebookCommand()), cli.AllDAGs, "true")
 }
 
 // openNotebooks returns the notebooks in a directory, or those of this build.

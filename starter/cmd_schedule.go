@@ -9,6 +9,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/schedule"
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/exit"
 	"github.com/pinflow/pinflow/starter/flags"
@@ -19,7 +20,7 @@ func (a *app) scheduleCommand() *cobra.Command {
 		Use: "show", Short: "Show the Schedule, its recent and its next firings",
 		Example: "  starter schedule show\n  starter schedule show -o json", Args: cobra.NoArgs, RunE: a.connected(a.showSchedule),
 	}
-	return group("schedule", "Manage the Schedule of the DAG", groupRuns,
+	return cli.Group("schedule", "Manage the Schedule of the DAG", groupRuns,
 		a.scheduleApplyCommand(), a.schedulePauseCommand(), a.scheduleResumeCommand(), a.scheduleNextCommand(),
 		prints(show, formTable, formJSON), a.scheduleDeleteCommand())
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/setup"
 )
 
@@ -31,5 +32,5 @@ func (a *app) setupCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&changeTopics, "change-topics", false, "change the settings of topics that differ, also a retention: a shorter one deletes records")
-	return annotate(prints(c, formTable, formJSON), annotationAllDAGs, "true")
+	return cli.Annotate(prints(c, formTable, formJSON), cli.AllDAGs, "true")
 }

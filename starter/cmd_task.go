@@ -10,12 +10,13 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/temporal"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/run"
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/exit"
 	"github.com/pinflow/pinflow/starter/flags"
 )
 
 func (a *app) taskCommand() *cobra.Command {
-	return group("task", "Decide about a task: retry, skip, fail or succeed", groupManage,
+	return cli.Group("task", "Decide about a task: retry, skip, fail or succeed", groupManage,
 		a.decideCommand(run.RetryTask, "Retry a task, as Airflow's clear", "the source is fixed",
 			"Retry starts the next try of a task: at once if the task is held or up_for_retry. The current try of a running task is cancelled first,\n"+
 				"with its Databricks run. A task that is final runs again with everything downstream of it, while the run is open."),

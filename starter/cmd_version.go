@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/starter/cli"
 )
 
 func (a *app) versionCommand() *cobra.Command {
@@ -20,5 +21,5 @@ func (a *app) versionCommand() *cobra.Command {
 			return a.print(c, build, func() { a.Say("starter %s (%s)", build.BuildID, build.Go) })
 		},
 	}
-	return annotate(annotate(prints(c, formTable, formJSON), annotationNoSettings, "true"), annotationAllDAGs, "true")
+	return cli.Annotate(cli.Annotate(prints(c, formTable, formJSON), cli.NoSettings, "true"), cli.AllDAGs, "true")
 }

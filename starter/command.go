@@ -1,13 +1,10 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/clients/temporal"
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/exit"
 )
 
@@ -23,26 +20,15 @@ const (
 
 // prints declares the output formats of a command; the first is the default.
 func prints(c *cobra.Command, forms ...string) *cobra.Command {
-	return annotate(c, annotationForms, strings.Join(forms, " "))
+	return cli.Prints(c, forms...)
 }
-
-func annotate(c *cobra.Command, name, value string) *cobra.Command {
-	if c.Annotations == nil {
-		c.Annotations = map[string]string{}
-	}
-	c.Annotations[name] = value
-	return c
-}
-
-// outputForms returns the output formats of a command. A command without data has none.
-func outputForms(c *cobra.Command) []string { return strings.Fields(c.Annotations[annotationForms]) }
 
 // form returns the output format that was asked for, or the command's default.
 func (a *app) form(c *cobra.Command) string {
 	if a.output != "" {
 		return a.output
 	}
-	if forms := outputForms(c); len(forms) > 0 {
+	if forms := cli.Forms(c); len(forms) > 0 {
 		return forms[0]
 	}
 	return ""
@@ -80,34 +66,6 @@ func (a *app) connected(do func(c *cobra.Command, conn *temporal.Connection, arg
 		defer conn.Close()
 		return do(c, conn, args)
 	}
-}
-
-// group returns a command that only holds others.
-func group(use, short, id string, commands ...*cobra.Command) *cobra.Command {
-	parent := &cobra.Command{Use: use, Short: short, GroupID: id, Args: subcommandArgs, RunE: missingSubcommand}
-	parent.AddCommand(commands...)
-	return parent
-}
-
-// subcommandArgs rejects what is not a subcommand, with the nearest names that are.
-func subcommandArgs(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	c.SuggestionsMinimumDistance = 2 // edits between a name and a typo
-	message := fmt.Sprintf("unknown command %q for `%s`", args[0], c.CommandPath())
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-		message += ": did you mean " + strings.Join(near, ", ") + "?"
-	}
-	return errors.New(message)
-}
-
-// missingSubcommand shows the subcommands. It is not a success: nothing was asked for.
-func missingSubcommand(c *cobra.Command, _ []string) error {
-	if err := c.Help(); err != nil {
-		return err
-	}
-	return exit.Shown(exit.Usage)
 }
 
 // missingDate returns the error of a command that was called without its date.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/starter/cli"
 	"github.com/pinflow/pinflow/starter/exit"
 )
 
@@ -22,7 +24,7 @@ func (a *app) Main(ctx context.Context, args []string) int {
 	if err != nil && !a.parsed {
 		err = &exit.UsageError{Err: err}
 	}
-	a.report(command, err, asksForJSON(a.output, args))
+	a.report(command, err, cli.AsksFor(formJSON, a.output, args))
 	return exit.Code(err)
 }
 
@@ -47,8 +49,8 @@ func (a *app) command() *cobra.Command {
 			"Exit codes: 0 done, 1 a run failed, 2 the command was used wrongly, 3 a system cannot be reached.",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		Args:              subcommandArgs,
-		RunE:              missingSubcommand,
+		Args:              cli.SubcommandArgs,
+		RunE:              cli.MissingSubcommand,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.prepare(c) },
 	}
 	flags := root.PersistentFlags()
@@ -71,42 +73,18 @@ func (a *app) command() *cobra.Command {
 		a.setupCommand(), a.doctorCommand(), a.deployCommand(), a.notebooksCommand(), a.emulateCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	root.SetOut(a.Out) // `completion` keeps the writer that it is created with
-	completionNeedsShell(root)
+	cli.CompletionNeedsShell(root)
 	return root
 }
-
-// completionNeedsShell makes `completion` without a known shell an error; cobra only prints the
-// help.
-func completionNeedsShell(root *cobra.Command) {
-	root.InitDefaultCompletionCmd()
-	for _, c := range root.Commands() {
-		if c.Name() == "completion" {
-			c.Args, c.RunE = subcommandArgs, missingSubcommand
-		}
-	}
-}
-
-const (
-	// annotationForms lists the output formats of a command, separated by blanks; the first is the
-	// default.
-	annotationForms = "forms"
-	// annotationNoSettings marks commands that need no settings, so that broken settings do not
-	// stop them.
-	annotationNoSettings = "no-settings"
-	// annotationAllDAGs marks commands that are not about one DAG. They reject --dag unless the
-	// value is allDAGsOrOne.
-	annotationAllDAGs = "all-dags"
-	allDAGsOrOne      = "or-one"
-)
 
 // prepare checks the output format, reads the settings and chooses the DAG, before any command
 // runs.
 func (a *app) prepare(c *cobra.Command) error {
-	if forms := outputForms(c); a.output != "" && !slices.Contains(forms, a.output) {
+	if forms := cli.Forms(c); a.output != "" && !slices.Contains(forms, a.output) {
 		return exit.Usagef("-o %s: `%s` prints %s", a.output, c.CommandPath(), strings.Join(forms, ", "))
 	}
-	builtin := builtIn(c)
-	if !builtin && !annotated(c, annotationNoSettings) {
+	builtin := cli.BuiltIn(c)
+	if !builtin && !cli.Annotated(c, cli.NoSettings) {
 		if err := a.loadSettings(); err != nil {
 			return err
 		}
@@ -114,8 +92,8 @@ func (a *app) prepare(c *cobra.Command) error {
 	definition := dag.Definition{}
 	switch {
 	case builtin:
-	case annotated(c, annotationAllDAGs):
-		if a.dagName != "" && c.Annotations[annotationAllDAGs] != allDAGsOrOne {
+	case cli.Annotated(c, cli.AllDAGs):
+		if a.dagName != "" && c.Annotations[cli.AllDAGs] != cli.OrOne {
 			return exit.Usagef("--dag: `%s` is about all DAGs", c.CommandPath())
 		}
 	default:
@@ -152,23 +130,13 @@ func (a *app) loadSettings() error {
 	return nil
 }
 
-// annotated reports whether the command, or one above it, has the annotation.
-func annotated(c *cobra.Command, annotation string) bool {
-	for at := c; at != nil; at = at.Parent() {
-		if at.Annotations[annotation] != "" {
-			return true
-		}
+// report prints an error, unless the command has shown all of it.
+func (a *app) report(command *cobra.Command, err error, asJSON bool) {
+	switch {
+	case err == nil || errors.As(err, new(exit.Shown)) && !errors.As(err, new(*exit.PartError)):
+	case asJSON:
+		exit.ReportJSON(a.Err, command.CommandPath(), err)
+	default:
+		exit.ReportText(a.Err, command.CommandPath(), err)
 	}
-	return false
-}
-
-// builtIn reports whether the command is one of cobra's own.
-func builtIn(c *cobra.Command) bool {
-	for at := c; at != nil; at = at.Parent() {
-		switch at.Name() {
-		case "completion", "help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
-			return true
-		}
-	}
-	return false
 }

@@ -1,5 +1,5 @@
 // Package flags holds the flags that commands share, and what they mean: dates, the settings of a
-// run, what a rerun drops, and reasons. It reports all mistakes at once, and asks no system.
+// run and of a range of dates, what a rerun drops, and reasons. It reports all mistakes at once, and asks no system.
 package flags
 
 import (
