@@ -61,7 +61,9 @@ type finding struct {
 }
 
 // check compares one table.
-func check(ctx context.Context, w *answers.Warehouse, table notebooks.Table, topic func(kind string) string) (finding, error) {
+func check(
+	ctx context.Context, w *answers.Warehouse, table notebooks.Table, topic func(kind string) string,
+) (finding, error) {
 	columns, err := w.Columns(ctx, table.Name)
 	if errors.Is(err, answers.ErrMissing) {
 		return finding{}, nil
@@ -82,7 +84,8 @@ func check(ctx context.Context, w *answers.Warehouse, table notebooks.Table, top
 		return f, nil
 	}
 	f.want = topic(kind)
-	rows, err := w.Query(ctx, fmt.Sprintf("SELECT topic FROM %s WHERE topic <> '%s' LIMIT 1", w.Name(table.Name), f.want))
+	others := fmt.Sprintf("SELECT topic FROM %s WHERE topic <> '%s' LIMIT 1", w.Name(table.Name), f.want)
+	rows, err := w.Query(ctx, others)
 	if err == nil && len(rows) > 0 {
 		f.topic = rows[0][0]
 	}
@@ -114,8 +117,9 @@ func advice(w *answers.Warehouse, all []finding) error {
 	var columns, drops []string
 	for _, f := range all {
 		if f.topic != "" {
-			return fmt.Errorf("%s of schema %s has records of topic %s, and here PINFLOW_USER_ID makes it %s: a schema holds one user id, because a run "+
-				"replaces whole dates. Set another PINFLOW_SCHEMA and run `starter setup`, or set PINFLOW_USER_ID to that of the schema",
+			return fmt.Errorf("%s of schema %s has records of topic %s, and here PINFLOW_USER_ID makes it %s: "+
+				"a schema holds one user id, because a run replaces whole dates. "+
+				"Set another PINFLOW_SCHEMA and run `starter setup`, or set PINFLOW_USER_ID to that of the schema",
 				f.table, w.Schema, f.topic, f.want)
 		}
 		if f.columns != "" {
@@ -125,7 +129,8 @@ func advice(w *answers.Warehouse, all []finding) error {
 	if len(columns) == 0 {
 		return nil
 	}
-	return fmt.Errorf("schema %s has columns of another build, and a run alters no table: %s. Drop what differs with `%s`; the next runs create it. "+
-		"Records stay in the bucket: run the dates again with `starter backfill --from <first date> --to <last date> --reprocess all`",
+	return fmt.Errorf("schema %s has columns of another build, and a run alters no table: %s. "+
+		"Drop what differs with `%s`; the next runs create it. Records stay in the bucket: "+
+		"run the dates again with `starter backfill --from <first date> --to <last date> --reprocess all`",
 		w.Schema, strings.Join(columns, "; "), strings.Join(drops, "; "))
 }

@@ -30,10 +30,13 @@ func (f *Range) Add(c *cobra.Command, definition func() (dag.Definition, error),
 	flags.StringVar(&f.From, "from", "", "first `date`, YYYY-MM-DD")
 	flags.StringVar(&f.To, "to", "", "last `date`, YYYY-MM-DD")
 	flags.IntVar(&f.Parallel, "parallel", 1, "number of `dates` that run at a time")
-	flags.IntVar(&f.Batch, "batch", run.DefaultBatch, "number of `dates` that one Databricks run handles at most; 1 runs each date alone")
+	flags.IntVar(&f.Batch, "batch", run.DefaultBatch,
+		"number of `dates` that one Databricks run handles at most; 1 runs each date alone")
 	flags.BoolVar(&f.Backwards, "backwards", false, "latest date first")
-	flags.StringVar(&f.OnFailure, "on-failure", string(run.ContinueOnFailure), "`action` when dates fail: continue, stop or max=N")
-	flags.StringArrayVar(&f.TaskFrom, "task-from", nil, "`task` to run again with everything downstream (repeatable); implies --reprocess all")
+	flags.StringVar(&f.OnFailure, "on-failure", string(run.ContinueOnFailure),
+		"`action` when dates fail: continue, stop or max=N")
+	flags.StringArrayVar(&f.TaskFrom, "task-from", nil,
+		"`task` to run again with everything downstream (repeatable); implies --reprocess all")
 	_ = c.RegisterFlagCompletionFunc("task-from", tasks)
 	Reprocess(c, &f.Reprocess, run.ReprocessNone)
 	f.Run.Add(c, definition)

@@ -42,7 +42,9 @@ func Names(all []notebooks.Notebook) []string {
 var fixedParams = []string{"schema", "logical_date", "logical_dates", "run_id", "notebook_hash"}
 
 // Input returns the trial of a notebook, one of all. All mistakes come at once.
-func (f Trial) Input(now time.Time, settings config.Config, all []notebooks.Notebook, name string) (trial.Input, error) {
+func (f Trial) Input(
+	now time.Time, settings config.Config, all []notebooks.Notebook, name string,
+) (trial.Input, error) {
 	var errName, errDate, errParams error
 	at := slices.IndexFunc(all, func(n notebooks.Notebook) bool { return n.Name == name })
 	if at < 0 && len(all) > 0 {
@@ -59,12 +61,14 @@ func (f Trial) Input(now time.Time, settings config.Config, all []notebooks.Note
 	}
 	for param := range f.params {
 		if slices.Contains(fixedParams, param) || !slices.Contains(notebooks.Parameters, param) {
-			errParams = errors.Join(errParams, exit.Usagef("--param %s: a trial takes %s", param, term.Join(slices.Sorted(maps.Keys(in.Params)))))
+			known := term.Join(slices.Sorted(maps.Keys(in.Params)))
+			errParams = errors.Join(errParams, exit.Usagef("--param %s: a trial takes %s", param, known))
 		}
 	}
 	maps.Copy(in.Params, f.params)
 	if settings.Warehouse == "" {
-		errParams = errors.Join(errParams, exit.Usagef("a trial counts rows on a SQL warehouse: set PINFLOW_WAREHOUSE_ID to the id of one"))
+		errParams = errors.Join(errParams,
+			exit.Usagef("a trial counts rows on a SQL warehouse: set PINFLOW_WAREHOUSE_ID to the id of one"))
 	}
 	if err := errors.Join(errName, errDate, errParams); err != nil {
 		return in, err

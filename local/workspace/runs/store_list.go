@@ -30,7 +30,8 @@ func (s *store) list(ctx context.Context, f listFilter) (runs []*Run, more bool,
 	if f.after != nil {
 		order = "ASC"
 	}
-	statement := fmt.Sprintf(`SELECT body FROM runs WHERE %[1]s ORDER BY start_time %[2]s, run_id %[2]s LIMIT ? OFFSET ?`, where, order)
+	statement := fmt.Sprintf(
+		`SELECT body FROM runs WHERE %[1]s ORDER BY start_time %[2]s, run_id %[2]s LIMIT ? OFFSET ?`, where, order)
 	rows, err := s.db.QueryContext(ctx, statement, append(args, f.limit+1, f.offset)...)
 	if err != nil {
 		return nil, false, fmt.Errorf("list runs: %w", err)
