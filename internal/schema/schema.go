@@ -130,7 +130,7 @@ func advice(w *answers.Warehouse, all []finding) error {
 		return nil
 	}
 	return fmt.Errorf("schema %s has columns of another build, and a run alters no table: %s. "+
-		"Drop what differs with `%s`; the next runs create it. Records stay in the bucket: "+
+		"Drop what differs, and the next runs create it: %s. Records stay in the bucket: "+
 		"run the dates again with `starter backfill --from <first date> --to <last date> --reprocess all`",
 		w.Schema, strings.Join(columns, "; "), strings.Join(drops, "; "))
 }
