@@ -1,7 +1,7 @@
 """Runs SQL on one Spark session with Delta. A request and a response are one line of JSON each.
 
-Requests: {"id", "session", "sql", "limit"} runs a statement, and {"id", "cancel": id} interrupts
-one. Sessions share tables; their temporary views and settings are their own. A response is
+Requests: {"id", "session", "settings", "sql", "limit"} runs a statement, and {"id", "cancel": id}
+interrupts one. Sessions share tables; their temporary views and settings are their own. A response is
 {"id", "columns", "rows"} or {"id", "error"}. The process ends with its standard input.
 """
 
@@ -87,7 +87,7 @@ def run(spark, request):
         if request.get("limit"):
             frame = frame.limit(request["limit"])
         fields = [(field.name, field.dataType.simpleString().upper()) for field in frame.schema.fields]
-        if fields:
+        if any(kind == "TIMESTAMP" for _, kind in fields):
             # Python has no times before the year 1, as those near it are in some time zones.
             names = [f"c{i}" for i in range(len(fields))]
             micros = [f"unix_micros({n})" if kind == "TIMESTAMP" else n for n, (_, kind) in zip(names, fields)]
@@ -111,7 +111,9 @@ def main():
             sessions.pop(request["session"], None)
             continue
         if request["session"] not in sessions:
-            sessions[request["session"]] = spark.newSession()
+            session = sessions[request["session"]] = spark.newSession()
+            for name, value in request.get("settings", {}).items():
+                session.conf.set(name, value)
         threading.Thread(target=run, args=(sessions[request["session"]], request), daemon=True).start()
     os._exit(0)  # Java's threads would hold the process
 

@@ -18,9 +18,10 @@ import (
 	"github.com/pinflow/pinflow/local/objectstore"
 )
 
-// quickStart are Java's options for work of minutes: a third less CPU than with the compilers for
-// long work.
-const quickStart = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+// smallHeap are Java's options: the collector that needs least for a small heap, room for Spark's
+// classes, each growth of which collects the whole heap, and the quick way to start a process,
+// because Hadoop starts two chmod for each file that it writes.
+const smallHeap = "-XX:+UseSerialGC -XX:MetaspaceSize=256m -Djdk.lang.Process.launchMechanism=VFORK"
 
 // Options configures an engine.
 type Options struct {
@@ -33,12 +34,14 @@ type Options struct {
 	Objects objectstore.Store
 	// Memory is the size of Java's heap; 1g by default.
 	Memory string
-	// Java are the options of the virtual machine; by default those for work of minutes.
+	// Java are the options of the virtual machine; by default those for a small heap.
 	Java string
 	// Threads is how many cores Spark may use; all by default.
 	Threads int
 	// TimeZone is Java's time zone, as in America/New_York; that of the machine by default.
 	TimeZone string
+	// SmallTables gives each session the settings of [SmallTables].
+	SmallTables bool
 	// Log gets what Spark prints; nil drops it.
 	Log io.Writer
 }
@@ -49,7 +52,8 @@ type Engine struct {
 	process  *process
 	objects  objectstore.Store
 	scratch  string
-	sessions atomic.Int64
+	settings map[string]string // of each session
+	sessions *atomic.Int64
 }
 
 // Open starts Spark, which takes some seconds.
@@ -66,7 +70,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err := errors.Join(os.RemoveAll(scratch), os.MkdirAll(scratch, 0o755)); err != nil {
 		return nil, err
 	}
-	s := settings{Jars: jars, Warehouse: filepath.Join(dir, "warehouse"), Scratch: scratch, Memory: "1g", Java: quickStart, Threads: runtime.NumCPU()}
+	s := settings{Jars: jars, Warehouse: filepath.Join(dir, "warehouse"), Scratch: scratch, Memory: "1g", Java: smallHeap, Threads: runtime.NumCPU()}
 	if o.Memory != "" {
 		s.Memory = o.Memory
 	}
@@ -83,7 +87,21 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start Spark of %s: %w", o.Home, err)
 	}
-	return &Engine{process: p, objects: o.Objects, scratch: scratch}, nil
+	e := &Engine{process: p, objects: o.Objects, scratch: scratch, sessions: new(atomic.Int64)}
+	if o.SmallTables {
+		e.settings = map[string]string{}
+		for _, setting := range SmallTables {
+			e.settings[setting.Name] = setting.Value
+		}
+	}
+	return e, nil
+}
+
+// ForLargeTables returns the engine with the settings that Spark itself has, on the same process.
+func (e *Engine) ForLargeTables() *Engine {
+	other := *e
+	other.settings = nil
+	return &other
 }
 
 // Close ends Spark.
@@ -158,7 +176,7 @@ func (s *session) run(ctx context.Context, statement engine.Statement, limit int
 	sql, err := statement.OnSpark(s.params, func(pattern string) (string, error) { return s.fetch(ctx, pattern) })
 	var got response
 	if err == nil {
-		got, err = s.engine.process.run(ctx, request{Session: s.name, SQL: sql, Limit: limit})
+		got, err = s.engine.process.run(ctx, request{Session: s.name, Settings: s.engine.settings, SQL: sql, Limit: limit})
 	}
 	switch {
 	case ctx.Err() != nil:

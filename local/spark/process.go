@@ -36,11 +36,12 @@ type process struct {
 
 // request is a line to the driver.
 type request struct {
-	ID      int64  `json:"id"`
-	Session string `json:"session,omitempty"`
-	SQL     string `json:"sql,omitempty"`
-	Limit   int64  `json:"limit,omitempty"`
-	Cancel  int64  `json:"cancel,omitempty"`
+	ID       int64             `json:"id"`
+	Session  string            `json:"session,omitempty"`
+	Settings map[string]string `json:"settings,omitempty"` // of the session, which its first statement starts
+	SQL      string            `json:"sql,omitempty"`
+	Limit    int64             `json:"limit,omitempty"`
+	Cancel   int64             `json:"cancel,omitempty"`
 }
 
 // response is a line of the driver.

@@ -92,7 +92,7 @@ func openSpark(ctx context.Context, o Options, objects objectstore.Store) (_ Eng
 	if err != nil {
 		return nil, noClose, fmt.Errorf("create the log of Spark: %w", err)
 	}
-	e, err := spark.Open(ctx, spark.Options{Home: o.SparkHome, Dir: dir, Objects: objects, Threads: o.Threads, Log: log})
+	e, err := spark.Open(ctx, spark.Options{Home: o.SparkHome, Dir: dir, Objects: objects, Threads: o.Threads, SmallTables: true, Log: log})
 	if err != nil {
 		return nil, noClose, errors.Join(fmt.Errorf("%w (its log is %s)", err, log.Name()), log.Close())
 	}
