@@ -64,13 +64,15 @@ test-silver: ## silver after many random sequences of runs, reruns and kills (SE
 conformance-databricks: build ## Python's Databricks SDK and Airflow's operators against the embedded workspace
 	@scripts/conformance-databricks
 
-# The tests with the tag conformance: scripts/install-spark installs what they need, once.
+# The tests with the tag conformance: scripts/install-spark installs what they need, once. SEED
+# repeats the random sequences of a run that failed: it prints its seed.
 conformance-sql: ## the notebooks on Spark and Delta Lake: the same rows as in the workspace; UPDATE=1 writes docs/conformance.md
 	@scripts/check-tools
 	@scripts/test-records
 	home=$$(scripts/install-spark); export PINFLOW_SPARK=$$home; cd local; \
-		go test -tags conformance -count=1 -timeout 30m -v ./spark -args $(if $(filter 1 yes true,$(UPDATE)),-update) && \
-		go test -tags conformance -count=1 -timeout 15m -v -run 'TestSpark' ./e2e
+		$(GOTEST) -tags conformance -count=1 -timeout 30m -v ./spark $(if $(SEQUENCES),-rapid.checks $(SEQUENCES)) $(if $(SEED),-rapid.seed $(SEED)) \
+			$(if $(filter 1 yes true,$(UPDATE)),-args -update) && \
+		$(GOTEST) -tags conformance -count=1 -timeout 15m -v -run TestSpark ./e2e
 
 fuzz: ## each fuzz test for 20 s (FUZZTIME)
 	@scripts/fuzz $(or $(FUZZTIME),20s)

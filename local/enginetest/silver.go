@@ -130,7 +130,7 @@ func (h *history) compare(t *rapid.T) {
 	if len(h.landed) == 0 {
 		return
 	}
-	rebuild := newPipeline(h.ctx, t, h.System, h.schema+"_rebuilt", h.folder)
+	rebuild := newPipeline(h.ctx, t, System{Engine: h.Rebuild, Objects: h.Objects}, h.schema+"_rebuilt", h.folder)
 	var batches []reference.Batch
 	for _, date := range slices.Sorted(maps.Keys(h.landed)) {
 		for _, notebook := range cleaning {

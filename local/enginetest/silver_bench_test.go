@@ -29,11 +29,11 @@ func BenchmarkSilver(b *testing.B) {
 const postsOfDay = 10_000
 
 func benchmarkSilver(b *testing.B, days int) {
-	objects := Objects{}
+	objects := &Objects{}
 	e, err := engine.Open(b.Context(), engine.Options{Path: b.TempDir() + "/silver.db", Objects: objects, Threads: 2})
 	require.NoError(b, err)
 	defer func() { require.NoError(b, e.Close()) }()
-	p := newPipeline(b.Context(), b, System{e, objects}, "pins", "pins")
+	p := newPipeline(b.Context(), b, System{Engine: e, Objects: objects}, "pins", "pins")
 	const last = "2022-04-11" // the date after the history
 	p.land(last, Example{landed: map[string][]post{last: manyPosts()}}.records(last))
 	timed := func(name string, do func() error) {

@@ -46,9 +46,9 @@ func TestSilver(t *testing.T) {
 
 // onEmbedded calls a function with a new embedded engine.
 func onEmbedded(t require.TestingT, do func(System)) {
-	objects := Objects{}
+	objects := &Objects{}
 	e, err := engine.Open(context.Background(), engine.Options{Objects: objects, Threads: 2})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, e.Close()) }()
-	do(System{e, objects})
+	do(System{Engine: e, Rebuild: e, Objects: objects})
 }

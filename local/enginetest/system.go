@@ -4,7 +4,6 @@ package enginetest
 import (
 	"context"
 	"fmt"
-	"maps"
 	"path"
 	"strings"
 
@@ -23,8 +22,11 @@ type Engine interface {
 
 // System is an engine, and the objects that it reads.
 type System struct {
-	Engine  Engine
-	Objects Objects
+	Engine Engine
+	// Rebuild is the engine of the rebuild from scratch with which a sequence is compared. It reads the
+	// same objects.
+	Rebuild Engine
+	Objects *Objects
 }
 
 // T is a test: *testing.T or *rapid.T.
@@ -75,9 +77,8 @@ func newPipeline(ctx context.Context, t T, s System, schema, folder string) *pip
 // land writes the records of a date like landing: an object for each topic and partition, named
 // after its first offset, and the empty objects of the topics that have none.
 func (p *pipeline) land(date string, records []reference.Record) {
-	objects := map[string][]byte{}
 	for _, kind := range Kinds {
-		objects[p.key(kind, date, 0, "empty")] = nil
+		p.Objects.Append(p.key(kind, date, 0, "empty"), nil)
 	}
 	start := map[string]int64{}
 	for _, r := range records {
@@ -89,9 +90,8 @@ func (p *pipeline) land(date string, records []reference.Record) {
 	for _, r := range records {
 		line := reference.Line(userID+"."+r.Kind, r)
 		key := p.key(r.Kind, date, r.Partition, fmt.Sprintf("%010d", start[fmt.Sprint(r.Kind, r.Partition)]))
-		objects[key] = append(append(objects[key], line...), '\n')
+		p.Objects.Append(key, append(line, '\n'))
 	}
-	maps.Copy(p.Objects, objects)
 }
 
 func (p *pipeline) key(kind, date string, partition int, name string) string {

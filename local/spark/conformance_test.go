@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,15 +23,25 @@ import (
 	"github.com/pinflow/pinflow/notebooks"
 )
 
-const user = "u1"
+const (
+	user    = "u1"
+	monday  = "2022-10-17"
+	tuesday = "2022-10-18"
+)
 
 // onSpark is the Spark of all tests. Its time zone is not UTC, which the notebooks must not notice.
 var onSpark *spark.Engine
 
 // objects are those that both engines read.
-var objects = enginetest.Objects{}
+var objects = &enginetest.Objects{}
 
 func TestMain(m *testing.M) {
+	// Flags on the command line are parsed later, and win.
+	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(sequences), "rapid.seed": strconv.FormatInt(time.Now().UnixNano(), 10)} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(run(m))
 }
 
@@ -46,7 +57,7 @@ func run(m *testing.M) int {
 	}
 	defer log.Close()
 	onSpark, err = spark.Open(context.Background(), spark.Options{
-		Home: os.Getenv("PINFLOW_SPARK"), Dir: dir, Objects: objects, TimeZone: "America/New_York", Log: log,
+		Home: os.Getenv("PINFLOW_SPARK"), Dir: dir, Objects: objects, Memory: "2g", TimeZone: "America/New_York", SmallTables: true, Log: log,
 	})
 	if err != nil {
 		content, _ := os.ReadFile(log.Name()) // the error is reported all the same
@@ -62,9 +73,9 @@ func land(folder string, records []reference.Record) {
 	for _, r := range records {
 		topic := user + "." + r.Kind
 		key := fmt.Sprintf("s3://b/%s/topics/%s/dt=%s/partition=%d/%s+%d+0000000000.json", folder, topic, r.Date, r.Partition, topic, r.Partition)
-		objects[key] = append(append(objects[key], reference.Line(topic, r)...), '\n')
+		objects.Append(key, append(reference.Line(topic, r), '\n'))
 		empty := fmt.Sprintf("s3://b/%s/topics/%s/dt=%s/partition=9/%s+9+empty.json", folder, topic, r.Date, topic)
-		objects[empty] = nil
+		objects.Append(empty, nil)
 	}
 }
 
@@ -73,13 +84,14 @@ type pipeline struct {
 	t              *testing.T
 	schema, folder string
 	duck           *engine.Engine
+	spark          *spark.Engine
 }
 
-func newPipeline(t *testing.T, schema, folder string) *pipeline {
+func newPipeline(t *testing.T, onSpark *spark.Engine, schema, folder string) *pipeline {
 	duck, err := engine.Open(t.Context(), engine.Options{Objects: objects, Threads: 2})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, duck.Close()) })
-	p := &pipeline{t, schema, folder, duck}
+	p := &pipeline{t, schema, folder, duck, onSpark}
 	for _, e := range p.engines() {
 		_, err := e.Query(t.Context(), engine.Query{SQL: "CREATE SCHEMA `" + schema + "`"})
 		require.NoError(t, err)
@@ -88,7 +100,7 @@ func newPipeline(t *testing.T, schema, folder string) *pipeline {
 }
 
 func (p *pipeline) engines() map[string]enginetest.Engine {
-	return map[string]enginetest.Engine{"the workspace": p.duck, "Spark": onSpark}
+	return map[string]enginetest.Engine{"the workspace": p.duck, "Spark": p.spark}
 }
 
 // run runs the notebooks of the daily DAG for a group of dates.
@@ -117,7 +129,7 @@ func (p *pipeline) compare() map[string][]string {
 	}
 	all := map[string][]string{}
 	for _, table := range append(tables, notebooks.Answers...) {
-		want, got := p.rows(p.duck, table), p.rows(onSpark, table)
+		want, got := p.rows(p.duck, table), p.rows(p.spark, table)
 		require.Empty(p.t, minus(want, got), "%s: rows of the workspace that Spark has not", table)
 		require.Empty(p.t, minus(got, want), "%s: rows of Spark that the workspace has not", table)
 		all[table] = want
@@ -195,10 +207,58 @@ func realRecords(t *testing.T) map[string][]string {
 	return lines
 }
 
-func TestConformance(t *testing.T) {
-	report := &report{}
+// scenario is a sequence of runs of landed records, after each of which all rows are compared.
+type scenario struct {
+	name   string // of the schema and in the document
+	folder string // of the landed objects
+	landed []reference.Record
+	runs   []dailyRun
+	// defaults gives Spark's sessions the settings that Spark itself has: the other scenarios have
+	// those for small tables, with which it interprets expressions in place of compiling them.
+	defaults bool
+}
 
-	t.Run("a_day_of_records", func(t *testing.T) {
+type dailyRun struct {
+	name    string // in the document; "" for a run that is followed by another
+	invalid string // the parameter invalid_followers
+	dates   []string
+}
+
+// check runs the scenario on both engines and returns the rows after each of its named runs.
+func (s scenario) check(t *testing.T, r *report) []map[string][]string {
+	e := onSpark
+	if s.defaults {
+		e = e.ForLargeTables()
+	}
+	p := newPipeline(t, e, identifier(s.name), s.folder)
+	var all []map[string][]string
+	for _, run := range s.runs {
+		p.run(run.invalid, run.dates...)
+		if run.name != "" {
+			rows := p.compare()
+			r.add(run.name, len(s.landed), rows)
+			all = append(all, rows)
+		}
+	}
+	return all
+}
+
+// identifier returns a name as that of a schema or folder.
+func identifier(name string) string { return strings.ReplaceAll(name, " ", "_") }
+
+func TestConformance(t *testing.T) {
+	t.Parallel() // beside TestSilver: Spark plans a statement on one core
+	r := &report{}
+	orders := []struct {
+		name   string
+		groups [][]string
+	}{
+		{"forwards", [][]string{{monday}, {tuesday}}},
+		{"backwards", [][]string{{tuesday}, {monday}}},
+		{"as a group", [][]string{{monday, tuesday}}},
+	}
+	ordered := make([]map[string][]string, len(orders))
+	t.Run("rows", func(t *testing.T) {
 		for _, day := range []struct {
 			name  string
 			lines map[string][]string
@@ -211,96 +271,64 @@ func TestConformance(t *testing.T) {
 				t.Logf("%s are not in this clone", day.name)
 				continue
 			}
-			t.Run(strings.ReplaceAll(day.name, " ", "_"), func(t *testing.T) {
-				folder := strings.ReplaceAll(day.name, " ", "_")
-				landed := records(day.lines, "2022-10-18", onePartition)
-				land(folder, landed)
-				p := newPipeline(t, folder, folder)
-				p.run("quarantine", "2022-10-18")
-				first := p.compare()
-				report.add(day.name, len(landed), first)
-				p.run("quarantine", "2022-10-18")
-				require.Equal(t, first, p.compare(), "a second run changes nothing")
-				report.add(day.name+", run again", len(landed), first)
+			s := scenario{name: day.name, folder: identifier(day.name), landed: records(day.lines, tuesday, onePartition)}
+			land(s.folder, s.landed)
+			for _, name := range []string{day.name, day.name + ", run again"} {
+				s.runs = append(s.runs, dailyRun{name, "quarantine", []string{tuesday}})
+				r.expect(name)
+			}
+			t.Run(identifier(s.name), func(t *testing.T) {
+				t.Parallel()
+				rows := s.check(t, r)
+				require.Equal(t, rows[0], rows[1], "a second run changes nothing")
+			})
+		}
+
+		hostile := scenario{
+			name: "hostile records by default", folder: "hostile_records", landed: records(reference.Hostile(), tuesday, onePartition),
+			runs: []dailyRun{{"hostile records, Spark with its own settings", "quarantine", []string{tuesday}}}, defaults: true,
+		}
+		r.expect(hostile.runs[0].name)
+		t.Run(identifier(hostile.name), func(t *testing.T) {
+			t.Parallel()
+			hostile.check(t, r)
+		})
+
+		landed := append(records(reference.Generate(7, 150), monday, func(n int) int { return n % 3 }),
+			records(reference.Generate(8, 150), tuesday, func(n int) int { return n % 2 })...)
+		land("dates", landed)
+		for i, order := range orders {
+			s := scenario{name: "two dates " + order.name, folder: "dates", landed: landed}
+			for _, dates := range order.groups {
+				s.runs = append(s.runs, dailyRun{invalid: "null", dates: dates})
+			}
+			last := &s.runs[len(s.runs)-1]
+			last.name = s.name + ", `invalid_followers=null`"
+			r.expect(last.name)
+			t.Run(identifier(s.name), func(t *testing.T) {
+				t.Parallel()
+				ordered[i] = s.check(t, r)[0]
 			})
 		}
 	})
-
-	t.Run("dates_in_any_order_and_group", func(t *testing.T) {
-		landed := append(records(reference.Generate(7, 150), "2022-10-17", func(n int) int { return n % 3 }),
-			records(reference.Generate(8, 150), "2022-10-18", func(n int) int { return n % 2 })...)
-		land("dates", landed)
-		var first map[string][]string
-		for _, order := range []struct {
-			name   string
-			groups [][]string
-		}{
-			{"forwards", [][]string{{"2022-10-17"}, {"2022-10-18"}}},
-			{"backwards", [][]string{{"2022-10-18"}, {"2022-10-17"}}},
-			{"as a group", [][]string{{"2022-10-17", "2022-10-18"}}},
-		} {
-			name := order.name
-			p := newPipeline(t, "dates_"+strings.ReplaceAll(name, " ", "_"), "dates")
-			for _, group := range order.groups {
-				p.run("null", group...)
-			}
-			rows := p.compare()
-			if first == nil {
-				first = rows
-			}
-			require.Equal(t, first, rows, name)
-			report.add("two dates "+name+", `invalid_followers=null`", len(landed), rows)
-		}
-	})
-	if !t.Failed() {
-		report.check(t)
-	}
-}
-
-// report is the table of docs/conformance.md, which the run writes.
-type report struct{ lines []string }
-
-var update = flag.Bool("update", false, "write the table of docs/conformance.md")
-
-const document = "../../docs/conformance.md"
-
-func (r *report) add(name string, records int, rows map[string][]string) {
-	counts := map[string]int{}
-	for table, of := range rows {
-		switch {
-		case table == "raw":
-		case strings.HasSuffix(table, "_quarantine"):
-			counts["quarantine"] += len(of)
-		case slices.Contains(notebooks.Answers, table):
-			counts["gold"] += len(of)
-		default:
-			counts["silver"] += len(of)
-		}
-	}
-	r.lines = append(r.lines, fmt.Sprintf("| %s | %d | %d | %d | %d | equal |", name, records, counts["silver"], counts["quarantine"], counts["gold"]))
-	fmt.Println(r.lines[len(r.lines)-1])
-}
-
-// check compares the document with what the run has seen, or writes it.
-func (r *report) check(t *testing.T) {
-	content, err := os.ReadFile(document)
-	require.NoError(t, err)
-	if !*update {
-		for _, line := range r.lines {
-			require.Contains(t, string(content), line, "make conformance-sql UPDATE=1 writes %s", document)
-		}
+	if t.Failed() {
 		return
 	}
-	require.NotNil(t, realRecords(t), "the table has a line for the real records: write it where they are")
-	before, rest, found := strings.Cut(string(content), "<!-- written by make conformance-sql UPDATE=1 -->\n")
-	require.True(t, found)
-	_, after, found := strings.Cut(rest, "<!-- end -->")
-	require.True(t, found)
-	var table strings.Builder
-	table.WriteString("| records of | records | silver rows | quarantined | rows of answers | workspace and Spark |\n|---|---|---|---|---|---|\n" + strings.Join(r.lines, "\n") + "\n\n")
-	table.WriteString("| in the notebooks | on open-source Spark |\n|---|---|\n")
-	for _, rule := range engine.SparkRules {
-		fmt.Fprintf(&table, "| `%s` | %s |\n", rule[0], rule[1])
+	for i, rows := range ordered {
+		require.Equal(t, ordered[0], rows, "%s: the order of dates changes nothing", orders[i].name)
 	}
-	require.NoError(t, os.WriteFile(document, []byte(before+"<!-- written by make conformance-sql UPDATE=1 -->\n"+table.String()+"<!-- end -->"+after), 0o644))
+	r.check(t)
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	value := func(e *spark.Engine, name string) any {
+		result, err := e.Query(t.Context(), engine.Query{SQL: "SET " + name})
+		require.NoError(t, err)
+		return result.Rows[0][1]
+	}
+	for _, setting := range spark.SmallTables {
+		require.Equal(t, setting.Value, value(onSpark, setting.Name), setting.Name)
+		require.NotEqual(t, setting.Value, value(onSpark.ForLargeTables(), setting.Name), setting.Name)
+	}
 }
