@@ -166,6 +166,16 @@ func TestPermissions(t *testing.T) {
 		require.True(t, found.Group[kafka.Read])
 	})
 
+	t.Run("without_acls_all_is_allowed", func(t *testing.T) {
+		admin := kafka.NewAdmin(kafka.Connection{Brokers: broker(t, 1).ListenAddrs()})
+		found, err := admin.Permissions(deadline(t), []string{topic}, "pinflow-landing")
+		require.NoError(t, err)
+		for _, operation := range []kafka.Operation{kafka.Describe, kafka.Read, kafka.Write, kafka.DescribeConfigs, kafka.AlterConfigs} {
+			require.True(t, found.Topics[topic][operation], "%s", operation)
+		}
+		require.True(t, found.Group[kafka.Read])
+	})
+
 	t.Run("a_topic_that_may_not_be_described_has_none", func(t *testing.T) {
 		found := ask(t)
 		require.Empty(t, found.Topics[topic])

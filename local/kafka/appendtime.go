@@ -216,7 +216,8 @@ func (t *topics) logAppendTime(name string, id [16]byte) bool {
 	return kind != nil && *kind == "LogAppendTime"
 }
 
-// NewCluster starts a cluster of kfake whose topics can have LogAppendTime.
+// NewCluster starts a cluster of kfake whose topics can have LogAppendTime. It cannot have TLS: requests
+// are read before kfake decrypts them.
 func NewCluster(opts ...kfake.Opt) (*kfake.Cluster, error) {
 	known := &topics{started: make(chan struct{})}
 	listen := kfake.ListenFn(func(network, address string) (net.Listener, error) {

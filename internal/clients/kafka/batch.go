@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go/compress"
@@ -95,12 +96,17 @@ func (b batch) records() ([]byte, error) {
 	}
 	reader := codec.NewReader(bytes.NewReader(packed))
 	defer reader.Close()
-	var buffer bytes.Buffer
+	buffer := unpacked.Get().(*bytes.Buffer)
+	defer unpacked.Put(buffer)
+	buffer.Reset()
 	if _, err := buffer.ReadFrom(reader); err != nil {
 		return nil, fmt.Errorf("decompress the batch at offset %d: %w", b.base(), err)
 	}
-	return buffer.Bytes(), nil
+	return bytes.Clone(buffer.Bytes()), nil // the records keep it
 }
+
+// unpacked are buffers in which batches grow while they are decompressed.
+var unpacked = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // maxCapacity limits what the header of a batch can make a reader allocate.
 const maxCapacity = 1 << 16
