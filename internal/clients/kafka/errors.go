@@ -50,7 +50,7 @@ func Classify(err error) error {
 	case fault.Unauthenticated:
 		return classified(fault.Unauthenticated, "Kafka rejected the credentials", "check PINFLOW_KAFKA_SASL_USERNAME and PINFLOW_KAFKA_SASL_PASSWORD")
 	case fault.Unauthorized:
-		return classified(fault.Unauthorized, "Kafka denied permission", "see which ACL is missing with `starter doctor`")
+		return classified(fault.Unauthorized, "Kafka denied permission", "check the ACLs of the topics and of the consumer group: `starter doctor` names those that are missing")
 	case fault.Invalid:
 		if errors.Is(err, ErrOldFormat) {
 			return classified(fault.Invalid, "Pinflow reads records in the format of Kafka 0.11 and later", "copy them to another topic with a newer client")
