@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -27,7 +28,7 @@ func describe(file string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := err.(*fs.PathError); ok {
+	if errors.As(err, new(*fs.PathError)) {
 		return fmt.Errorf("settings file: %w", err)
 	}
 	text, read := os.ReadFile(file)
