@@ -17,7 +17,7 @@ PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
 comma := ,
 
-.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql fuzz lint bench bench-sql bench-airflow clean
+.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql conformance-kafka fuzz lint bench bench-sql bench-airflow clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,13 @@ conformance-sql: ## the notebooks on Spark and Delta Lake: the same rows as in t
 
 fuzz: ## each fuzz test for 20 s (FUZZTIME)
 	@scripts/fuzz $(or $(FUZZTIME),20s)
+
+conformance-kafka: build ## real Apache Kafka: secured listeners, transactions, the daily DAG
+	@scripts/check-tools
+	@scripts/test-records
+	home=$$(scripts/install-kafka); export PINFLOW_KAFKA_HOME=$$home; cd local; \
+		go test -tags conformance -count=1 -timeout 10m -v ./apachekafka && \
+		go test -tags conformance -count=1 -timeout 10m -v -run 'TestApacheKafka' ./e2e
 
 lint: ## golangci-lint, workflowcheck and tidy modules, as CI does
 	scripts/lint
