@@ -15,6 +15,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
+	"github.com/pinflow/pinflow/local/engine/scan"
 	"github.com/pinflow/pinflow/local/objectstore"
 )
 
@@ -35,6 +36,7 @@ type Options struct {
 type Engine struct {
 	db        *sql.DB
 	objects   objectstore.Store
+	scans     *scan.Scans
 	isolation isolation
 }
 
@@ -63,11 +65,21 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	db := sql.OpenDB(connector)
 	db.SetMaxIdleConns(0) // a session's settings and temporary views must not reach the next one
 	e := &Engine{db: db, objects: o.Objects}
-	// One connection stays open: the database closes with its last one.
-	if err := db.PingContext(ctx); err != nil {
+	if err := e.prepare(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", o.Path, err), db.Close())
 	}
 	return e, nil
+}
+
+// prepare gives the database the functions of all sessions.
+func (e *Engine) prepare(ctx context.Context) error {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // nothing is left to write
+	e.scans, err = scan.Register(conn)
+	return err
 }
 
 // Close closes the database; running statements are interrupted.

@@ -18,7 +18,7 @@ type session struct {
 	engine *Engine
 	conn   *sql.Conn
 	params parameters
-	reads  int // how many relations read_files has created
+	reads  []func() // end the relations of read_files in the running statement
 }
 
 func (e *Engine) newSession(ctx context.Context, params parameters) (*session, error) {
@@ -83,11 +83,10 @@ func (s *session) run(ctx context.Context, toks []token, rowLimit int64) (*Table
 
 // perform runs one statement. If it becomes several in DuckDB, they run in a transaction.
 func (s *session) perform(ctx context.Context, toks []token, rowLimit int64) (*Table, error) {
-	first := s.reads + 1
 	r := &rewriter{params: s.params, readFiles: func(pattern string, wholeText bool) (string, error) {
 		return s.readFiles(ctx, pattern, wholeText)
 	}}
-	defer s.forget(first)
+	defer s.endReads()
 	statements, err := r.rewrite(toks)
 	if err != nil {
 		return nil, err
@@ -110,11 +109,4 @@ func (s *session) perform(ctx context.Context, toks []token, rowLimit int64) (*T
 		}
 	}
 	return nil, tx.Commit()
-}
-
-// forget drops the files that a statement read.
-func (s *session) forget(first int) {
-	for n := first; n <= s.reads; n++ {
-		_, _ = s.conn.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+readTable(n)) // otherwise the end of the session drops it
-	}
 }
