@@ -12,6 +12,9 @@ type rewriter struct {
 	params parameters
 	// readFiles loads the objects of a path pattern and returns the name of the relation.
 	readFiles func(pattern string, wholeText bool) (string, error)
+	// reads reports whether a query may read a table, through views, too; nil is a function that
+	// always returns true.
+	reads func(query, table []token) bool
 }
 
 // rule rewrites the construct at toks[i]. It returns the new SQL and the index after the construct;
@@ -65,38 +68,12 @@ func (r *rewriter) rewrite(toks []token) ([]string, error) {
 	}
 	toks = divisions(nameColumns(toks))
 	if target, condition, query, ok := replaceWhere(toks); ok {
-		return r.replace(target, append([]token{{word, " WHERE "}}, condition...), query)
+		return r.replace(target, condition, query)
 	}
 	if target, query, ok := overwrite(toks); ok {
 		return r.replace(target, nil, query)
 	}
 	return r.each(toks)
-}
-
-// replaced is the table of rows that a statement replaces others by.
-const replaced = "temp.main._replaced"
-
-// replace deletes rows and inserts others. As on Databricks, the query sees the rows that are
-// deleted.
-func (r *rewriter) replace(target, where, query []token) ([]string, error) {
-	selected, err := r.expression(query)
-	if err != nil {
-		return nil, err
-	}
-	table, err := r.expression(target)
-	if err != nil {
-		return nil, err
-	}
-	condition, err := r.expression(where)
-	if err != nil {
-		return nil, err
-	}
-	return []string{
-		"CREATE OR REPLACE TEMP TABLE _replaced AS " + selected,
-		strings.TrimSpace("DELETE FROM " + table + " " + condition),
-		"INSERT INTO " + table + " FROM " + replaced,
-		"DROP TABLE " + replaced,
-	}, nil
 }
 
 func (r *rewriter) each(statements ...[]token) ([]string, error) {

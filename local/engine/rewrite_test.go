@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,28 +51,45 @@ func TestRewrite(t *testing.T) {
 		}
 	})
 
-	t.Run("replace_where_replaces_the_rows_of_a_condition", func(t *testing.T) {
+	t.Run("replace_inserts_the_rows_and_deletes_the_old_ones", func(t *testing.T) {
 		t.Parallel()
-		r := &rewriter{params: parameters{values: map[string]string{"d": "2022-10-18"}}}
-		got, err := r.rewrite(splitStatements("INSERT INTO q REPLACE WHERE d = :d AND (a IN (SELECT 1)) SELECT * FROM r WHERE d = :d")[0])
-		require.NoError(t, err)
-		require.Equal(t, []string{
-			"CREATE OR REPLACE TEMP TABLE _replaced AS SELECT * FROM r WHERE d = '2022-10-18'",
-			"DELETE FROM q WHERE  d = '2022-10-18' AND (a IN (SELECT 1))",
-			"INSERT INTO q FROM temp.main._replaced",
-			"DROP TABLE temp.main._replaced",
-		}, got)
-	})
-
-	t.Run("overwrite_replaces_all_rows", func(t *testing.T) {
-		t.Parallel()
-		r := &rewriter{}
-		got, err := r.rewrite(splitStatements("INSERT OVERWRITE TABLE t WITH c AS (SELECT 1) SELECT * FROM c")[0])
-		require.NoError(t, err)
-		require.Equal(t, []string{
-			"CREATE OR REPLACE TEMP TABLE _replaced AS WITH c AS (SELECT 1) SELECT * FROM c", "DELETE FROM t",
-			"INSERT INTO t FROM temp.main._replaced", "DROP TABLE temp.main._replaced",
-		}, got)
+		const old = "rowid < 36028797018960000"
+		for _, c := range []struct {
+			in    string
+			reads string // the query reads its table where this word is
+			want  []string
+		}{
+			{"INSERT INTO q REPLACE WHERE d = :d AND (a IN (1)) SELECT * FROM r WHERE d = :d", "none", []string{
+				"INSERT INTO q SELECT * FROM r WHERE d = '2022-10-18'",
+				"DELETE FROM q WHERE " + old + " AND ( d = '2022-10-18' AND (a IN (1)) )",
+			}},
+			{"INSERT OVERWRITE TABLE t WITH c AS (SELECT 1) SELECT * FROM c", "none", []string{
+				"INSERT INTO t WITH c AS (SELECT 1) SELECT * FROM c", "DELETE FROM t WHERE " + old,
+			}},
+			{"INSERT INTO q REPLACE WHERE d = 1 SELECT * FROM r UNION ALL SELECT * FROM Q WHERE d = 1 AND e", "Q", []string{
+				"CREATE OR REPLACE TEMP TABLE _kept AS SELECT * FROM Q WHERE d = 1 AND e",
+				"INSERT INTO q SELECT * FROM r UNION ALL SELECT * FROM temp.main._kept",
+				"DELETE FROM q WHERE " + old + " AND ( d = 1 )", "DROP TABLE temp.main._kept",
+			}},
+			{"INSERT INTO q REPLACE WHERE d = 1 SELECT * FROM v UNION ALL SELECT * FROM q WHERE d = 1", "v", []string{
+				"CREATE OR REPLACE TEMP TABLE _replaced AS SELECT * FROM v UNION ALL SELECT * FROM q WHERE d = 1",
+				"DELETE FROM q WHERE d = 1", "INSERT INTO q FROM temp.main._replaced", "DROP TABLE temp.main._replaced",
+			}},
+			{"INSERT OVERWRITE q SELECT * FROM r UNION ALL SELECT * FROM q WHERE a UNION ALL SELECT * FROM q", "q", []string{
+				"CREATE OR REPLACE TEMP TABLE _replaced AS SELECT * FROM r UNION ALL SELECT * FROM q WHERE a UNION ALL SELECT * FROM q",
+				"DELETE FROM q", "INSERT INTO q FROM temp.main._replaced", "DROP TABLE temp.main._replaced",
+			}},
+		} {
+			r := &rewriter{params: parameters{values: map[string]string{"d": "2022-10-18"}}, reads: func(query, _ []token) bool {
+				return slices.ContainsFunc(query, func(t token) bool { return t.text == c.reads })
+			}}
+			got, err := r.rewrite(splitStatements(c.in)[0])
+			require.NoError(t, err)
+			for i := range got {
+				got[i] = squeeze(got[i])
+			}
+			require.Equal(t, c.want, got)
+		}
 	})
 
 	t.Run("reports_errors", func(t *testing.T) {
