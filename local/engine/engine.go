@@ -25,7 +25,8 @@ type Options struct {
 	Path string
 	// Objects is the store behind the paths that notebooks read.
 	Objects objectstore.Store
-	// MemoryLimit is DuckDB's memory_limit; 2GB by default. DuckDB spills to disk beside the file.
+	// MemoryLimit is DuckDB's memory_limit; 900MB by default, with which the process stays within 1.2
+	// GB. DuckDB spills to disk beside the file.
 	MemoryLimit string
 	// Threads is how many cores a statement may use; all by default.
 	Threads int
@@ -47,7 +48,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		"autoinstall_known_extensions": {"false"},
 		"autoload_known_extensions":    {"false"},
 		"preserve_insertion_order":     {"false"},
-		"memory_limit":                 {"2GB"},
+		"memory_limit":                 {"900MB"},
 	}
 	if o.MemoryLimit != "" {
 		settings.Set("memory_limit", o.MemoryLimit)
