@@ -37,10 +37,18 @@ COMMENT 'Every landed record; rows are only added';
 -- DBTITLE 1,A line is a record. An object that is in the table already is not read into it again
 INSERT INTO raw
 WITH lines AS (
-  SELECT value AS line, _metadata.file_name AS file, CAST(regexp_extract(_metadata.file_path, '^.*/dt=([^/]+)/', 1) AS DATE) AS logical_date
-  FROM read_files(
-    :raw_path || '/topics/' || :user_id || '.*/dt={' || :logical_dates || '}/*/*.json',
-    format => 'text'
+  SELECT logical_date, line, file
+  FROM (
+    SELECT value AS line, _metadata.file_name AS file, CAST(regexp_extract(_metadata.file_path, '^.*/dt=([^/]+)/', 1) AS DATE) AS logical_date
+    FROM read_files(
+      :raw_path || '/topics/' || :user_id || '.*/dt={' || :logical_dates || '}/*/*.json',
+      format => 'text'
+    )
+  ) AS landed
+  WHERE NOT EXISTS (
+    SELECT 1 FROM raw
+    WHERE raw.logical_date = landed.logical_date AND raw.file = landed.file
+      AND raw.logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
   )
 ), parsed AS (
   SELECT logical_date, line, file,
@@ -64,9 +72,4 @@ SELECT
   CASE WHEN enveloped THEN coalesce(envelope.`value`, envelope.`text` || coalesce(array_join(envelope.`more`, ''), '')) ELSE line END AS value,
   enveloped AND envelope.`value` IS NOT NULL AS is_json,
   CASE WHEN enveloped THEN envelope.`elements` END AS elements
-FROM judged
-WHERE NOT EXISTS (
-  SELECT 1 FROM raw
-  WHERE raw.logical_date = judged.logical_date AND raw.file = judged.file
-    AND raw.logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
-);
+FROM judged;

@@ -87,6 +87,10 @@ func (s *session) perform(ctx context.Context, toks []token, rowLimit int64) (*T
 		return s.readFiles(ctx, pattern, wholeText)
 	}}
 	defer s.endReads()
+	toks, err := s.skipFiles(ctx, r, toks)
+	if err != nil {
+		return nil, err
+	}
 	statements, err := r.rewrite(toks)
 	if err != nil {
 		return nil, err
