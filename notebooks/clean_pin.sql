@@ -133,13 +133,17 @@ WITH judged AS (
   FROM pin_records
   WHERE logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
     AND array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING)) AND topic = :user_id || '.pin'
-), cleaned AS (
-  SELECT logical_date, topic, topic_partition, topic_offset, element, file, rejected AS reason, CASE WHEN rejected IS NOT NULL THEN value END AS value,
+), slim AS (
+  SELECT logical_date, topic, topic_partition, topic_offset, topic_timestamp, element, file, rejected AS reason, CASE WHEN rejected IS NOT NULL THEN value END AS value,
     ind, unique_id, title, description, CASE WHEN reason IS NULL THEN follower_count END AS follower_count, poster_name, tag_list, is_image_or_video, image_src, save_location, category
   FROM judged
-  QUALIFY rejected IS NOT NULL OR row_number() OVER (
-    PARTITION BY logical_date, ind, CASE WHEN rejected IS NOT NULL THEN topic_offset END
-    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, value DESC
+), cleaned AS (
+  SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, value,
+    ind, unique_id, title, description, follower_count, poster_name, tag_list, is_image_or_video, image_src, save_location, category
+  FROM slim
+  QUALIFY reason IS NOT NULL OR row_number() OVER (
+    PARTITION BY logical_date, ind, CASE WHEN reason IS NOT NULL THEN topic_offset END
+    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC
   ) = 1
 )
 SELECT * FROM cleaned

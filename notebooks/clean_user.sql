@@ -111,15 +111,19 @@ FROM typed;
 -- DBTITLE 1,Replaces the dates. The condition may only compare with constants, hence a range: other dates within it are written back as they are
 INSERT INTO user_by_date
 REPLACE WHERE logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
-WITH cleaned AS (
-  SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, CASE WHEN reason IS NOT NULL THEN value END AS value,
+WITH slim AS (
+  SELECT logical_date, topic, topic_partition, topic_offset, topic_timestamp, element, file, reason, CASE WHEN reason IS NOT NULL THEN value END AS value,
     ind, user_name, age, date_joined
   FROM user_records
   WHERE logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
     AND array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING)) AND topic = :user_id || '.user'
+), cleaned AS (
+  SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, value,
+    ind, user_name, age, date_joined
+  FROM slim
   QUALIFY reason IS NOT NULL OR row_number() OVER (
     PARTITION BY logical_date, ind, CASE WHEN reason IS NOT NULL THEN topic_offset END
-    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, value DESC
+    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC
   ) = 1
 )
 SELECT * FROM cleaned
