@@ -17,7 +17,7 @@ PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
 comma := ,
 
-.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql conformance-kafka fuzz lint bench bench-sql bench-airflow clean
+.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql conformance-rows conformance-kafka fuzz lint bench bench-sql bench-airflow clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,16 +66,17 @@ conformance-databricks: build ## Python's Databricks SDK and Airflow's operators
 
 # The tests with the tag conformance: scripts/install-spark installs what they need, once. SEED
 # repeats the random sequences of a run that failed: it prints its seed.
-conformance-sql: ## the notebooks on Spark and Delta Lake: the same rows as in the workspace; UPDATE=1 writes docs/conformance.md
+conformance-sql: conformance-rows ## the notebooks and the daily DAG on Spark and Delta Lake: the same rows as in the workspace; UPDATE=1 writes docs/conformance.md
+	home=$$(scripts/install-spark); export PINFLOW_SPARK=$$home; cd local; \
+		$(GOTEST) -tags conformance -count=1 -timeout 15m -v -run TestSpark ./e2e
+
+# The part that CI runs.
+conformance-rows:
 	@scripts/check-tools
 	@scripts/test-records
 	home=$$(scripts/install-spark); export PINFLOW_SPARK=$$home; cd local; \
 		$(GOTEST) -tags conformance -count=1 -timeout 30m -v ./spark $(if $(SEQUENCES),-rapid.checks $(SEQUENCES)) $(if $(SEED),-rapid.seed $(SEED)) \
-			$(if $(filter 1 yes true,$(UPDATE)),-args -update) && \
-		$(GOTEST) -tags conformance -count=1 -timeout 15m -v -run TestSpark ./e2e
-
-fuzz: ## each fuzz test for 20 s (FUZZTIME)
-	@scripts/fuzz $(or $(FUZZTIME),20s)
+			$(if $(filter 1 yes true,$(UPDATE)),-args -update)
 
 conformance-kafka: build ## real Apache Kafka: secured listeners, transactions, the daily DAG
 	@scripts/check-tools
@@ -83,6 +84,9 @@ conformance-kafka: build ## real Apache Kafka: secured listeners, transactions, 
 	home=$$(scripts/install-kafka); export PINFLOW_KAFKA_HOME=$$home; cd local; \
 		go test -tags conformance -count=1 -timeout 10m -v ./apachekafka && \
 		go test -tags conformance -count=1 -timeout 10m -v -run 'TestApacheKafka' ./e2e
+
+fuzz: ## each fuzz test for 20 s (FUZZTIME)
+	@scripts/fuzz $(or $(FUZZTIME),20s)
 
 lint: ## golangci-lint, workflowcheck and tidy modules, as CI does
 	scripts/lint
