@@ -56,12 +56,13 @@ func Build(batches ...Batch) Built {
 	return built
 }
 
-// reject puts an element into quarantine.
+// reject puts an element into quarantine. Each byte of its text that is not UTF-8 becomes a
+// replacement character of its own, as landing writes it.
 func (b *Built) reject(e element, reason string) {
 	b.Rejected[e.Kind+":"+reason]++
 	table := e.Kind + "_quarantine"
 	b.Tables[table] = append(b.Tables[table], []any{
-		e.Date, e.Kind, int64(e.Partition), e.Offset, int64(e.index), reason, strings.ToValidUTF8(string(e.Value), "\uFFFD"),
+		e.Date, e.Kind, int64(e.Partition), e.Offset, int64(e.index), reason, string([]rune(string(e.Value))),
 	})
 }
 
