@@ -70,7 +70,7 @@ conformance-sql: conformance-rows ## the notebooks and the daily DAG on Spark an
 	home=$$(scripts/install-spark); export PINFLOW_SPARK=$$home; cd local; \
 		$(GOTEST) -tags conformance -count=1 -timeout 15m -v -run TestSpark ./e2e
 
-# The part that CI runs.
+# The rows alone, without the daily DAG.
 conformance-rows:
 	@scripts/check-tools
 	@scripts/test-records
