@@ -11,14 +11,17 @@ import (
 	"github.com/pinflow/pinflow/internal/run"
 )
 
-// statusOf is a date's run as `starter status` tells it.
+// statusOf is a date's run as `starter status` tells it. It waits for the run: the dates of a backfill
+// have none at once.
 func (s *system) statusOf(date string) (status struct {
 	run.Status
 	Notes []ledger.Note `json:"notes"`
 }) {
 	s.t.Helper()
-	_, stdout, stderr := s.starter("status", date, "-o", "json")
-	require.NoError(s.t, json.Unmarshal([]byte(stdout), &status), stderr)
+	s.eventually(date+" has a run", func() bool {
+		_, stdout, _ := s.starter("status", date, "-o", "json")
+		return json.Unmarshal([]byte(stdout), &status) == nil
+	})
 	return status
 }
 
