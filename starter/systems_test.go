@@ -51,7 +51,7 @@ func TestSetup(t *testing.T) {
 		code, stdout, stderr := w.starter(t, "setup")
 		require.Zero(t, code, stderr)
 		golden(t, "setup", stdout)
-		require.Len(t, w.topics.there, 3)
+		require.Len(t, w.topics.there, 4, "the kinds, and posts")
 		require.True(t, w.bucket.exists)
 		require.Len(t, w.temporal.attributes, len(search.Attributes()))
 		require.True(t, w.sql.schema)

@@ -31,6 +31,8 @@ type Config struct {
 	Deployment run.Deployment `env:"PINFLOW_DEPLOYMENT" envDefault:"pinflow"`
 	// UserID is the prefix of the topics and streams, as in <UserId>.pin.
 	UserID string `env:"PINFLOW_USER_ID" envDefault:"pinflow"`
+	// PostsTopic is the topic of POST /pin/, whose records have all fields of a post.
+	PostsTopic string `env:"PINFLOW_POSTS_TOPIC" envDefault:"Pinterest_data"`
 	// Brokers are the Kafka bootstrap addresses, host:port.
 	Brokers []string `env:"PINFLOW_KAFKA_BROKERS" envDefault:"127.0.0.1:9092"`
 	// Partitions is how many partitions `starter setup` gives a new topic.
@@ -138,8 +140,14 @@ func SplitAPIKey(text string) (name, key string) {
 	return name, key
 }
 
-// Topic returns the name of the topic of one kind of record: pin, geo or user.
-func (c Config) Topic(kind string) string { return c.UserID + "." + kind }
+// Topics returns the names of the topics.
+func (c Config) Topics() run.Topics { return run.Topics{UserID: c.UserID, Posts: c.PostsTopic} }
+
+// Topic returns the name of the topic of one kind of record: pin, geo, user or run.Post.
+func (c Config) Topic(kind string) string { return c.Topics().Name(kind) }
+
+// topicName is what Kafka takes as the name of a topic.
+var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 
 // RawPath is the root of the landed objects as the notebooks see it.
 func (c Config) RawPath() string {
@@ -195,6 +203,9 @@ func (c Config) validate() error {
 	}
 	if c.UserID == "" || strings.ContainsAny(c.UserID, "/+* ") {
 		wrong("PINFLOW_USER_ID", c.UserID, "the prefix of the topics, with letters, digits, '.', '_' and '-'")
+	}
+	if !topicName.MatchString(c.PostsTopic) || strings.Trim(c.PostsTopic, ".") == "" {
+		wrong("PINFLOW_POSTS_TOPIC", c.PostsTopic, "the name of a topic, with letters, digits, '.', '_' and '-'")
 	}
 	if c.Partitions < 1 {
 		wrong("PINFLOW_KAFKA_PARTITIONS", fmt.Sprint(c.Partitions), "1 or more")

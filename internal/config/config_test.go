@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // file writes settings, and takes what they set out of the environment again after the test.
@@ -30,6 +32,7 @@ func TestLoad(t *testing.T) {
 		require.Equal(t, "of-the-environment", c.Bucket)
 		require.Equal(t, "a", c.Schema)
 		require.Equal(t, "b.pin", c.Topic("pin"))
+		require.Equal(t, "Pinterest_data", c.Topic(run.Post), "it has no prefix")
 		require.Equal(t, []string{"x", "y"}, c.APIKeys)
 		require.Equal(t, "s3://of-the-environment/pinflow", c.RawPath())
 	})
@@ -58,8 +61,8 @@ func TestLoad(t *testing.T) {
 	})
 
 	t.Run("names_all_mistakes_at_once", func(t *testing.T) {
-		_, err := Load(file(t, "bad", "PINFLOW_DEPLOYMENT=Dev.2\nPINFLOW_USER_ID=a/b\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\nPINFLOW_WORKER_VERSIONING=true\nPINFLOW_REPORTS=yes\n"))
-		for _, name := range []string{"PINFLOW_DEPLOYMENT=\"Dev.2\": want lower-case letters", "PINFLOW_USER_ID", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS", "PINFLOW_WORKER_VERSIONING", "PINFLOW_REPORTS"} {
+		_, err := Load(file(t, "bad", "PINFLOW_DEPLOYMENT=Dev.2\nPINFLOW_USER_ID=a/b\nPINFLOW_POSTS_TOPIC=all posts\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\nPINFLOW_WORKER_VERSIONING=true\nPINFLOW_REPORTS=yes\n"))
+		for _, name := range []string{"PINFLOW_DEPLOYMENT=\"Dev.2\": want lower-case letters", "PINFLOW_USER_ID", "PINFLOW_POSTS_TOPIC", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS", "PINFLOW_WORKER_VERSIONING", "PINFLOW_REPORTS"} {
 			require.ErrorContains(t, err, name)
 		}
 	})

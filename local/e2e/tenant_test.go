@@ -87,7 +87,7 @@ func startBareTenant(t *testing.T, settings ...string) *system {
 	name := fmt.Sprintf("tenant-%d", shared.tenants.Add(1))
 	at := func(base int) string { return "127.0.0.1:" + port(t, base, s.offset) }
 	s.env = append(append([]string{}, shared.env...),
-		"PINFLOW_DEPLOYMENT="+name, "TEMPORAL_NAMESPACE="+name, "PINFLOW_USER_ID="+name, "PINFLOW_BUCKET="+name,
+		"PINFLOW_DEPLOYMENT="+name, "TEMPORAL_NAMESPACE="+name, "PINFLOW_USER_ID="+name, "PINFLOW_POSTS_TOPIC="+name+".posts", "PINFLOW_BUCKET="+name,
 		"PINFLOW_WORKER_ADDRESS="+at(9464),
 		"PINFLOW_GATEWAY_ADDRESS="+at(8082), "PINFLOW_GATEWAY_URL=http://"+at(8082))
 	s.env = append(s.env, settings...)

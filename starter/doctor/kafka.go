@@ -33,8 +33,8 @@ func (d *Doctor) kafka(ctx context.Context) []Finding {
 }
 
 func (d *Doctor) topicNames() (names []string) {
-	for _, kind := range d.Kinds {
-		names = append(names, d.Settings.Topic(kind))
+	for _, topic := range setup.Topics(d.Settings, d.Kinds) {
+		names = append(names, topic.Name)
 	}
 	return names
 }

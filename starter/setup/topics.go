@@ -4,23 +4,29 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/starter/control"
 	"github.com/pinflow/pinflow/starter/term"
 )
 
-// Topics returns the topics of kinds of record, as the settings want them. The broker sets the time
-// of their records, so that the clock of a producer cannot put a record into a date that is over.
+// Topics returns the topics of kinds of record, and that of posts, as the settings want them. The
+// broker sets the time of their records, so that the clock of a producer cannot put a record into a
+// date that is over.
 func Topics(settings config.Config, kinds []string) []kafka.Topic {
 	wanted := maps.Clone(kafka.LogAppendTime)
 	if settings.Kafka.Retention > 0 {
 		wanted[kafka.RetentionMillis] = strconv.FormatInt(settings.Kafka.Retention.Milliseconds(), 10)
 	}
 	var all []kafka.Topic
+	if !slices.Contains(kinds, run.Post) {
+		kinds = append(slices.Clone(kinds), run.Post)
+	}
 	for _, kind := range kinds {
 		all = append(all, kafka.Topic{
 			Name: settings.Topic(kind), Partitions: settings.Partitions, Replication: settings.Kafka.Replication, Config: wanted,
