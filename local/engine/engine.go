@@ -39,6 +39,7 @@ type Engine struct {
 	objects   objectstore.Store
 	scans     *scan.Scans
 	isolation isolation
+	foreign   map[string]bool // functions that statements may not call, in lower case
 }
 
 // Open opens the database, which it creates if necessary.
@@ -74,15 +75,25 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	return e, nil
 }
 
-// prepare gives the database the functions of all sessions.
+// prepare gives the database the functions of all sessions, and locks it.
 func (e *Engine) prepare(ctx context.Context) error {
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is left to write
-	e.scans, err = scan.Register(conn)
-	return err
+	if e.scans, err = scan.Register(conn); err != nil {
+		return err
+	}
+	if e.foreign, err = foreignFunctions(ctx, conn); err != nil {
+		return err
+	}
+	for _, setting := range lockdown {
+		if _, err := conn.ExecContext(ctx, setting); err != nil {
+			return fmt.Errorf("%s: %w", setting, err)
+		}
+	}
+	return nil
 }
 
 // Close closes the database; running statements are interrupted.
@@ -169,6 +180,9 @@ var missingFunction = regexp.MustCompile(`Function with name "?(\w+)"? does not 
 // explain returns the message of an error, in the words of Databricks where clients read them.
 func explain(err error) string {
 	message := strings.TrimSpace(inDelta(err).Error())
+	if text, ok := explainAccess(message); ok {
+		return text
+	}
 	if found := missingFunction.FindStringSubmatch(message); found != nil {
 		return fmt.Sprintf("[UNRESOLVED_ROUTINE] Cannot resolve routine `%s`: it is not a function of Databricks SQL, or it is not translated by the embedded engine; "+
 			"write it with functions that are, or run it on Databricks. SQLSTATE: 42883", found[1])

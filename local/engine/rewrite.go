@@ -15,6 +15,8 @@ type rewriter struct {
 	// reads reports whether a query may read a table, through views, too; nil is a function that
 	// always returns true.
 	reads func(query, table []token) bool
+	// foreign are the functions that statements may not call, in lower case.
+	foreign map[string]bool
 }
 
 // rule rewrites the construct at toks[i]. It returns the new SQL and the index after the construct;
@@ -42,7 +44,6 @@ func ruleOf(function string) rule {
 // from_json returns NULL for text that is not JSON. (Where texts are not JSON, asking json_valid first
 // would be twice as fast; landing has judged them, and elsewhere it parses each text twice.)
 var prelude = []string{
-	"SET TimeZone = 'UTC'",
 	"CREATE OR REPLACE TEMP MACRO from_json(value, structure) AS TRY(json_transform(value, structure))",
 	"CREATE OR REPLACE TEMP MACRO regexp_like(s, p) AS regexp_matches(s, p)",
 	divMacro, sizeMacro,
@@ -112,8 +113,12 @@ func (r *rewriter) one(toks []token, i int) (sql string, next int, err error) {
 	case stringLiteral:
 		return quoteString(stringValue(t.text)), i + 1, nil
 	case quotedName:
-		return quoteName(unquoteName(t.text)), i + 1, nil
+		name := unquoteName(t.text)
+		return quoteName(name), i + 1, r.refuseFunction(name, toks, i, i+1)
 	case word:
+		if err := r.refuseFunction(t.text, toks, i, i+1); err != nil {
+			return "", 0, err
+		}
 		for _, apply := range []rule{ruleOf(t.upper()), (*rewriter).lateralPosexplode, (*rewriter).function, (*rewriter).keyword} {
 			if apply == nil {
 				continue
@@ -157,7 +162,11 @@ func (r *rewriter) identifier(toks []token, i int) (string, int, bool, error) {
 		if t.kind == operator {
 			b.WriteString(t.text)
 		} else {
-			b.WriteString(quoteName(unquoteName(t.text)))
+			part := unquoteName(t.text)
+			if err := r.refuseFunction(part, toks, i, next); err != nil {
+				return "", 0, false, err
+			}
+			b.WriteString(quoteName(part))
 		}
 	}
 	return b.String(), next, true, nil

@@ -83,7 +83,7 @@ func (s *session) run(ctx context.Context, toks []token, rowLimit int64) (*Table
 
 // perform runs one statement. If it becomes several in DuckDB, they run in a transaction.
 func (s *session) perform(ctx context.Context, toks []token, rowLimit int64) (*Table, error) {
-	r := &rewriter{params: s.params, reads: s.mayRead(ctx), readFiles: func(pattern string, wholeText bool) (string, error) {
+	r := &rewriter{params: s.params, foreign: s.engine.foreign, reads: s.mayRead(ctx), readFiles: func(pattern string, wholeText bool) (string, error) {
 		return s.readFiles(ctx, pattern, wholeText)
 	}}
 	defer s.endReads()

@@ -12,9 +12,10 @@ var unsupported = map[string]string{
 	"ANALYZE": "leave it out: the engine needs no statistics", "ATTACH": "import the data with read_files", "BEGIN": "each statement is a transaction", "CACHE": "leave it out",
 	"CALL": "write the statements that it would run", "CHECKPOINT": "leave it out", "CLEAR": "leave it out", "COMMIT": "each statement is a transaction",
 	"COPY": "use INSERT INTO … SELECT … FROM read_files", "DECLARE": "use parameters", "DENY": "leave it out: the workspace has one user", "DETACH": "leave it out",
-	"EXECUTE": "use IDENTIFIER(:name)", "EXPORT": "read the table with the Statement Execution API", "FSCK": "leave it out", "GRANT": "leave it out: the workspace has one user",
+	"DEALLOCATE": "leave it out", "EXECUTE": "use IDENTIFIER(:name)", "EXPLAIN (…)": "use EXPLAIN <query>",
+	"EXPORT": "read the table with the Statement Execution API", "FORCE": "leave it out", "FSCK": "leave it out", "GRANT": "leave it out: the workspace has one user",
 	"IMPORT": "use INSERT INTO … SELECT … FROM read_files", "INSTALL": "leave it out", "LOAD": "leave it out", "MSCK": "leave it out", "OPTIMIZE": "leave it out: the engine compacts by itself",
-	"PRAGMA": "leave it out", "REFRESH": "leave it out: tables are always fresh", "REORG": "leave it out", "RESTORE": "rebuild the table: the engine keeps no versions",
+	"PRAGMA": "leave it out", "PREPARE": "use parameters", "REFRESH": "leave it out: tables are always fresh", "REORG": "leave it out", "RESTORE": "rebuild the table: the engine keeps no versions",
 	"REVOKE": "leave it out: the workspace has one user", "ROLLBACK": "each statement is a transaction", "START": "each statement is a transaction", "UNCACHE": "leave it out",
 	"UNDROP": "rebuild the table: the engine keeps no versions", "VACUUM": "leave it out: the engine keeps no versions",
 }
@@ -41,10 +42,14 @@ func unsupportedError(what, instead string) error {
 
 // refuse returns an error for what is not translated.
 func refuse(toks []token) error {
-	if instead, ok := unsupported[upper(toks)]; ok {
-		return unsupportedError(upper(toks), instead)
+	verb := verbOf(toks)
+	if instead, ok := unsupported[verb]; ok {
+		return unsupportedError(verb, instead)
 	}
 	for i, t := range toks {
+		if t.text == "$" { // DuckDB's quote, within which it reads other tokens than this package
+			return fmt.Errorf("[PARSE_SYNTAX_ERROR] Syntax error at or near '$'. SQLSTATE: 42601")
+		}
 		if t.kind != word {
 			continue
 		}
@@ -55,6 +60,23 @@ func refuse(toks []token) error {
 		}
 	}
 	return nil
+}
+
+// verbOf returns the first word of a statement, or of the statement that EXPLAIN explains: with
+// ANALYZE it is run.
+func verbOf(toks []token) string {
+	c := &cursor{toks: toks}
+	verb := c.next()
+	if verb != "EXPLAIN" {
+		return verb
+	}
+	for verb = c.next(); slices.Contains([]string{"ANALYZE", "VERBOSE", "EXTENDED", "FORMATTED", "CODEGEN", "COST"}, verb); {
+		verb = c.next()
+	}
+	if verb == "(" {
+		return "EXPLAIN (…)"
+	}
+	return verb
 }
 
 // startsWith reports whether these words are at toks[i].

@@ -34,7 +34,8 @@ func (t token) upper() string {
 
 // lexer has a group for each kind, in order. The last group matches any character.
 var lexer = regexp.MustCompile(`(?s)` +
-	`^(?:(\s+|--[^\n]*|/\*.*?\*/)` +
+	// DuckDB takes Unicode's spaces for blanks.
+	`^(?:([\s\v\p{Z}\x{feff}\x{200b}]+|--[^\n]*|/\*.*?\*/)` +
 	`|([rR]'[^']*'|[rR]"[^"]*"|'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")` +
 	"|(`(?:[^`]|``)*`)" +
 	`|(:[A-Za-z_]\w*)` +
