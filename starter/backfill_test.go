@@ -76,11 +76,11 @@ func TestBackfill(t *testing.T) {
 		t.Parallel()
 		w := newWorld()
 		w.backfills(tenDays(10, 0, 0))
-		code, _, stderr := w.starter(t, backfillLine("--task-from", "clean_geo", "--backwards", "--batch", "8", "--on-failure", "max=3", "--hold", "--ignore-past", "--run-timeout", "6h", "--tag", "repair")...)
+		code, _, stderr := w.starter(t, backfillLine("--task-from", "clean_geo", "--backwards", "--batch", "8", "--on-failure", "max=3", "--hold", "--ignore-past", "--accept-gaps", "--reason", "an outage", "--run-timeout", "6h", "--tag", "repair")...)
 		require.Zero(t, code, stderr)
 		require.Equal(t, []any{run.RangeInput{
 			DAG: pipeline, From: "2022-10-01", To: "2022-10-10", Parallel: 1, Batch: 8, Reprocess: run.ReprocessAll, Backwards: true, OnFailure: "max=3",
-			Trigger: run.Backfill, Params: map[string]string{}, Hold: true, RerunTasks: dag.Tasks{"clean_geo", "query"}, IgnorePast: true, RunTimeout: 6 * time.Hour,
+			Trigger: run.Backfill, Params: map[string]string{}, Hold: true, RerunTasks: dag.Tasks{"clean_geo", "query"}, IgnorePast: true, AcceptGaps: "an outage", RunTimeout: 6 * time.Hour,
 			TriggeredBy: "ann@desk", Tags: []string{"repair"},
 		}}, w.temporal.started, "tasks that run again mean dates that run again")
 	})

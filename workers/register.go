@@ -50,7 +50,9 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 	reader := kafka.NewReader(connection)
 	workflows.Register(w, catalogOf(settings), operators.Default)
 	activities.Register(w,
-		&landing.Activities{Kafka: reader, Objects: objects, UserID: settings.UserID, Group: settings.Deployment.ConsumerGroup()},
+		&landing.Activities{
+			Kafka: reader, Objects: objects, UserID: settings.UserID, Group: settings.Deployment.ConsumerGroup(), WarnOfGaps: settings.LostRecords == "warn",
+		},
 		&activities.Notebooks{
 			Jobs: jobs, Deployment: settings.Deployment, Schema: settings.Schema, RawPath: settings.RawPath(), UserID: settings.UserID,
 			Folder: settings.Notebooks, Compute: settings.Compute, InvalidFollowers: settings.InvalidFollowers, Polls: activities.NewPolls(),

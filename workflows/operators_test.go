@@ -248,6 +248,24 @@ func TestLoad(t *testing.T) {
 		require.Empty(t, l.started, "a date that has not landed completely is not loaded")
 	})
 
+	t.Run("what_the_landing_remarks_is_a_warning_of_the_run", func(t *testing.T) {
+		l := newLake()
+		var accepted journal[*landing.Acceptance]
+		load := dag.DAG{{ID: "load", Tries: 1, Do: operators.Load{Topics: []string{"pin"}, Notebook: "load"}}}
+		in := run.Input{AcceptGaps: "the outage of Monday", TriggeredBy: "ann"}
+		p := play(t, load, in, l.mockNotebooks, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(steps.PlanLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: someDay}, nil).Once()
+			env.OnActivity(steps.WriteManifest, mock.Anything, mock.Anything).Return(func(_ context.Context, in landing.ManifestInput) (landing.ManifestSummary, error) {
+				accepted.Add(in.Accept)
+				return landing.ManifestSummary{Records: 3, Remarks: []string{"u.pin lacks 7 offsets"}}, nil
+			}).Once()
+		})
+		require.NoError(t, p.err)
+		require.Equal(t, []*landing.Acceptance{{By: "ann", Reason: "the outage of Monday"}}, accepted.All())
+		require.Equal(t, []string{"load: u.pin lacks 7 offsets"}, p.entry.Warnings)
+		require.True(t, p.entry.Warned())
+	})
+
 	t.Run("a_failed_partition_writes_no_manifest", func(t *testing.T) {
 		play(t, dag.DAG{{ID: "load", Tries: 1, Do: operators.Load{Topics: []string{"pin"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
 			env.OnActivity(steps.PlanLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: someDay, Ranges: []landing.Range{{Partition: 0, End: 1}, {Partition: 1, End: 1}}, Groups: [][]landing.Range{{{Partition: 0, End: 1}}, {{Partition: 1, End: 1}}}}, nil).Once()

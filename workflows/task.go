@@ -132,6 +132,7 @@ func (r *dagRun) operate(ctx workflow.Context, t dag.Task, s *run.Task, record *
 	id := r.info.WorkflowExecution
 	try := operators.TaskInstance{
 		DAG: r.in.DAG, Date: r.in.Date, Task: t.ID, Number: s.Tries, WorkflowID: id.ID, RunID: id.RunID, Params: r.in.Params,
+		AcceptGaps: r.in.AcceptGaps, By: r.in.TriggeredBy,
 		Report: func(out run.Outcome) {
 			s.Link, s.JobRunID, s.Together = out.Link, out.JobRunID, out.Together
 			r.show(ctx)

@@ -17,14 +17,6 @@ import (
 // the next year would end every date until then.
 const maxAhead = time.Hour
 
-// boundary is where a date ends: for each partition the first offset that belongs to a later date,
-// as JSON {"0":123}. It is written once, with If-None-Match: *, so that all readers see the same.
-type boundary map[int]int64
-
-// at returns the boundary of a partition; 0 for a partition that was added later, whose records
-// belong to later dates.
-func (b boundary) at(partition int) int64 { return b[partition] }
-
 // boundaries fixes the boundaries of one topic.
 //
 // A boundary is the first offset with a time at or after the end of the date, or the last stable
@@ -107,6 +99,10 @@ func (b *boundaries) compute(ctx context.Context, date dates.Date) (boundary, er
 	if err := b.checkReached(earlier, stable); err != nil {
 		return nil, err
 	}
+	first, err := b.firstEver(ctx, earlier)
+	if err != nil {
+		return nil, err
+	}
 	computed := make(boundary, b.partitions)
 	for partition := range b.partitions {
 		end := starts[partition]
@@ -116,21 +112,35 @@ func (b *boundaries) compute(ctx context.Context, date dates.Date) (boundary, er
 		if later != nil {
 			end = min(end, later.at(partition))
 		}
-		computed[partition] = max(end, earlier.at(partition))
+		fixed := mark{Offset: max(end, earlier.at(partition))}
+		if first != nil && fixed.Offset == first[partition] {
+			fixed.Deleted = fixed.Offset
+		}
+		computed[partition] = fixed
 	}
 	return computed, nil
+}
+
+// firstEver returns the first offset of each partition for a boundary that has no earlier one. What is
+// before them was deleted before the topic was first planned.
+func (b *boundaries) firstEver(ctx context.Context, earlier boundary) ([]int64, error) {
+	if earlier != nil {
+		return nil, nil
+	}
+	first, err := b.kafka.FirstOffsets(ctx, b.topic, b.partitions)
+	return first, kafkaError(ctx, "get the first offsets of "+b.topic, err)
 }
 
 // checkReached returns an error if the topic ends before a fixed boundary, or lacks one of its
 // partitions.
 func (b *boundaries) checkReached(fixed boundary, stable []int64) error {
-	for partition, offset := range fixed {
+	for partition, mark := range fixed {
 		end := int64(0)
 		if partition < len(stable) {
 			end = stable[partition]
 		}
-		if end < offset {
-			return replaced(b.topic, partition, offset, end)
+		if end < mark.Offset {
+			return replaced(b.topic, partition, mark.Offset, end)
 		}
 	}
 	return nil

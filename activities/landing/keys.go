@@ -14,6 +14,7 @@ import (
 //
 //	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+<start offset, 10 digits>.json
 //	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+empty.json  (an empty range, length 0)
+//	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+<start offset>.json of length 0: offsets that Kafka lost
 //	boundaries/<topic>/<date>.json        partition → first offset after the date
 //	manifests/<topic>/<date>.json         the objects of the date
 //	runs/<dag>/<date>.json                the ledger

@@ -19,6 +19,7 @@ const (
 	metaEnd     = "end-offset"   // the first offset after those that it covers
 	metaRecords = "records"      // the number of lines: offsets can be missing in Kafka
 	metaSHA256  = "sha256"       // of the content, in hex
+	metaLost    = "lost"         // the cause, if Kafka lost the offsets before they landed
 )
 
 // Object is a landed object. It covers the offsets [Start, End) with Records lines. SHA256 is in
@@ -33,15 +34,21 @@ type Object struct {
 	SHA256    string `json:"sha256"`
 	// Empty reports whether it is the object of an empty range, which covers nothing.
 	Empty bool `json:"empty,omitempty"`
+	// Lost is the cause if Kafka lost the offsets before they landed. The object has the length 0 then.
+	Lost Cause `json:"lost,omitempty"`
 }
 
 func (o Object) metadata() map[string]string {
-	return map[string]string{
+	all := map[string]string{
 		metaStart:   strconv.FormatInt(o.Start, 10),
 		metaEnd:     strconv.FormatInt(o.End, 10),
 		metaRecords: strconv.FormatInt(o.Records, 10),
 		metaSHA256:  o.SHA256,
 	}
+	if o.Lost != "" {
+		all[metaLost] = string(o.Lost)
+	}
+	return all
 }
 
 // landed returns the landed objects with the prefix by partition, in the order of their starts.
@@ -109,6 +116,7 @@ func (l *Activities) head(ctx context.Context, object Object) (Object, error) {
 			l.Objects.URI(object.Key), info.Metadata)
 	}
 	object.End, object.Records, object.Bytes, object.SHA256 = end, records, info.Size, info.Metadata[metaSHA256]
+	object.Lost = Cause(info.Metadata[metaLost])
 	return object, nil
 }
 

@@ -59,6 +59,10 @@ type Activities struct {
 	// monitoring only: boundaries and landed objects decide what to land.
 	Group string
 
+	// WarnOfGaps makes a date from which Kafka lost records a success with a warning. Otherwise its
+	// manifest fails until an operator accepts the loss.
+	WarnOfGaps bool
+
 	// ObjectBytes and ObjectRecords limit a landed object; 16 MiB and 50,000 records by default.
 	ObjectBytes   int
 	ObjectRecords int

@@ -3,6 +3,7 @@ package landing
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,12 +21,15 @@ const commitTimeout = 5 * time.Second
 // Manifest lists the landed objects of a topic and date, with their offsets, lines and checksums.
 // Each landing of the date overwrites it.
 type Manifest struct {
-	Topic      string              `json:"topic"`
-	Date       dates.Date          `json:"date"`
-	Partial    bool                `json:"partial"`
-	Until      time.Time           `json:"until"`
-	Records    int64               `json:"records"`
-	Bytes      int64               `json:"bytes"`
+	Topic   string     `json:"topic"`
+	Date    dates.Date `json:"date"`
+	Partial bool       `json:"partial"`
+	Until   time.Time  `json:"until"`
+	Records int64      `json:"records"`
+	Bytes   int64      `json:"bytes"`
+	// Lost counts the offsets of the date that Kafka lost before they landed. Those are covered by
+	// objects of length 0, and each partition names its own.
+	Lost       int64               `json:"lost,omitempty"`
 	Partitions []ManifestPartition `json:"partitions"`
 }
 
@@ -37,15 +41,29 @@ type ManifestPartition struct {
 	Records   int64    `json:"records"`
 	Bytes     int64    `json:"bytes"`
 	Objects   []Object `json:"objects"`
+	// Lost names the offsets in [Start, End) that Kafka lost before they landed, in their order.
+	// Landing the date again never drops any.
+	Lost []Lost `json:"lost,omitempty"`
+	// DeletedBefore is Start if retention had deleted everything before it when the topic was first
+	// planned, so that records of the date may be missing: [0, DeletedBefore) were never there to
+	// land.
+	DeletedBefore int64 `json:"deletedBefore,omitempty"`
 }
 
 // WriteManifest writes the manifest of a topic and date after all ranges of the plan have landed.
 // It checks that the objects of each partition cover the date from its start to the end of the
 // plan. Then it commits the ends to the consumer group, for monitoring; a failure of that is
 // only logged.
+//
+// If Kafka lost offsets of the date before they landed, the manifest names them, and WriteManifest then
+// fails without a retry, unless someone has accepted the loss or WarnOfGaps is set.
 func (l *Activities) WriteManifest(ctx context.Context, in ManifestInput) (ManifestSummary, error) {
 	plan := in.Plan
 	manifest, err := l.manifest(ctx, plan)
+	if err != nil {
+		return ManifestSummary{}, err
+	}
+	accepted, err := l.acceptLosses(ctx, &manifest, in.Accept)
 	if err != nil {
 		return ManifestSummary{}, err
 	}
@@ -58,12 +76,34 @@ func (l *Activities) WriteManifest(ctx context.Context, in ManifestInput) (Manif
 		return ManifestSummary{}, s3Error(ctx, "write manifest "+key, err)
 	}
 	l.commit(ctx, plan)
-	summary := ManifestSummary{URI: l.Objects.URI(key), Records: manifest.Records, Bytes: manifest.Bytes}
+	if !accepted && !l.WarnOfGaps {
+		return ManifestSummary{}, offsetsLost(manifest)
+	}
+	summary := ManifestSummary{URI: l.Objects.URI(key), Records: manifest.Records, Bytes: manifest.Bytes, Remarks: manifest.remarks()}
 	for _, partition := range manifest.Partitions {
 		summary.Objects += len(partition.Objects)
 	}
 	return summary, nil
 }
+
+// acceptLosses sets who has accepted what Kafka lost of the date, and reports whether that is all of
+// it. An earlier manifest that cannot be decoded has accepted nothing.
+func (l *Activities) acceptLosses(ctx context.Context, manifest *Manifest, now *Acceptance) (bool, error) {
+	if manifest.Lost == 0 {
+		return true, nil
+	}
+	earlier, err := ReadManifest(ctx, l.Objects, manifest.Topic, manifest.Date)
+	if err != nil && !errors.Is(err, bucket.ErrNotFound) && !errors.Is(err, errManifest) {
+		return false, s3Error(ctx, "read manifest of "+manifest.Topic, err)
+	}
+	if now != nil {
+		now = &Acceptance{By: now.By, Reason: now.Reason, At: l.clock.Now().UTC()}
+	}
+	return manifest.accept(earlier, now), nil
+}
+
+// errManifest is the error of a manifest that cannot be decoded.
+var errManifest = errors.New("cannot decode the manifest")
 
 // ReadManifest returns the manifest of a topic and date, or bucket.ErrNotFound.
 func ReadManifest(ctx context.Context, objects bucket.Objects, topic string, date dates.Date) (Manifest, error) {
@@ -73,7 +113,7 @@ func ReadManifest(ctx context.Context, objects bucket.Objects, topic string, dat
 	}
 	var manifest Manifest
 	if err := json.Unmarshal(body, &manifest); err != nil {
-		return Manifest{}, fmt.Errorf("cannot decode manifest %s: rerun the load of the date, which overwrites it: %w", objects.URI(manifestKey(topic, date)), err)
+		return Manifest{}, fmt.Errorf("%w %s: rerun the load of the date, which overwrites it: %w", errManifest, objects.URI(manifestKey(topic, date)), err)
 	}
 	return manifest, nil
 }
@@ -102,6 +142,11 @@ func (l *Activities) manifest(ctx context.Context, plan Plan) (Manifest, error) 
 		for _, object := range chain {
 			partition.Records += object.Records
 			partition.Bytes += object.Bytes
+		}
+		partition.DeletedBefore = starts[planned.Partition].Deleted
+		partition.Lost = lostOf(chain)
+		for _, lost := range partition.Lost {
+			manifest.Lost += lost.Offsets()
 		}
 		manifest.Records += partition.Records
 		manifest.Bytes += partition.Bytes

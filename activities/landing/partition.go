@@ -32,7 +32,11 @@ func (p *partitionLanding) run(ctx context.Context) error {
 	next := p.countLanded(landed[p.Partition])
 	for next < p.End && err == nil {
 		p.reached(ctx, next)
-		next, err = p.land(ctx, next)
+		if lost, ok := p.lostAt(next); ok {
+			next, err = p.putLost(ctx, lost)
+		} else {
+			next, err = p.land(ctx, next, p.availableTo(next))
+		}
 	}
 	p.reached(ctx, next)
 	return err
@@ -58,17 +62,20 @@ func (p *partitionLanding) countLanded(chain []Object) int64 {
 }
 
 func (p *partitionLanding) count(object Object) {
+	if object.Lost != "" {
+		return
+	}
 	p.summary.Objects++
 	p.summary.Records += object.Records
 	p.summary.Bytes += object.Bytes
 }
 
-// land reads from an offset on and writes objects. It returns at the end of the range, or when an
-// object of another writer ends elsewhere than its own would have: then reading continues at the
-// returned offset.
-func (p *partitionLanding) land(ctx context.Context, next int64) (int64, error) {
+// land reads the offsets [next, end) and writes objects. It returns at the end, after offsets that Kafka
+// lost meanwhile, or when an object of another writer ends elsewhere than its own would have: then
+// reading continues at the returned offset.
+func (p *partitionLanding) land(ctx context.Context, next, end int64) (int64, error) {
 	reading, stop := context.WithCancel(ctx)
-	batches, failed := p.read(reading, next)
+	batches, failed := p.read(reading, next, end)
 	defer func() { // no fetch outlives the activity
 		stop()
 		for range batches {
@@ -80,34 +87,41 @@ func (p *partitionLanding) land(ctx context.Context, next int64) (int64, error) 
 			if object.add(record) {
 				continue
 			}
-			end, err := p.put(ctx, object.finish(object.next))
-			if err != nil || end != object.next {
-				return end, err
+			put, err := p.put(ctx, object.finish(object.next))
+			if err != nil || put != object.next {
+				return put, err
 			}
-			object.reset(end)
+			object.reset(put)
 			object.add(record) // an empty object takes any record
 		}
 		p.reached(ctx, object.next)
 	}
-	if err := <-failed; err != nil {
+	err := <-failed
+	var gone *lostError
+	switch {
+	case errors.As(err, &gone) && object.records > 0:
+		return p.put(ctx, object.finish(object.next)) // and then again from there
+	case errors.As(err, &gone):
+		return p.putLost(ctx, Lost{Start: object.start, End: gone.End, Cause: gone.Cause})
+	case err != nil:
 		return object.start, err
 	}
-	return p.put(ctx, object.finish(p.End))
+	return p.put(ctx, object.finish(end))
 }
 
-// read fetches the range from an offset on, one batch ahead of the receiver. The error channel gets
-// one value after the last batch.
-func (p *partitionLanding) read(ctx context.Context, next int64) (<-chan []kafkago.Message, <-chan error) {
+// read fetches the offsets [next, end), one batch ahead of the receiver. The error channel gets one
+// value after the last batch.
+func (p *partitionLanding) read(ctx context.Context, next, end int64) (<-chan []kafkago.Message, <-chan error) {
 	batches, failed := make(chan []kafkago.Message, 1), make(chan error, 1)
 	go func() {
 		defer close(batches)
-		for next < p.End {
+		for next < end {
 			records, after, err := p.fetch(ctx, next)
 			if err != nil {
 				failed <- err
 				return
 			}
-			for len(records) > 0 && records[len(records)-1].Offset >= p.End {
+			for len(records) > 0 && records[len(records)-1].Offset >= end {
 				records = records[:len(records)-1]
 			}
 			next = after
@@ -128,16 +142,18 @@ var errNoProgress = &fault.Error{
 	Kind: fault.Unreachable, What: "Kafka returned no records", Next: "check the brokers", Err: errors.New("the topic has later offsets"),
 }
 
-// fetch returns records, or at least an offset further on. It retries errors that can pass.
+// fetch returns records, or at least an offset further on. It retries errors that can pass; a
+// *lostError is for offsets that Kafka no longer has.
 func (p *partitionLanding) fetch(ctx context.Context, offset int64) (records []kafkago.Message, next int64, err error) {
 	doing := fmt.Sprintf("read partition %d of %s from offset %d", p.Partition, p.topic, offset)
+	var gone *lostError
 	err = p.retry(ctx, doing, p.done.Load(), func() error {
 		records, next, err = p.Kafka.Fetch(ctx, p.topic, p.Partition, offset, fetchBytes)
 		switch {
 		case err == nil && next <= offset:
 			return errNoProgress
 		case errors.Is(err, kafkago.OffsetOutOfRange):
-			return p.outOfRange(ctx, offset)
+			gone, err = p.outOfRange(ctx, offset)
 		}
 		return err
 	})
@@ -146,24 +162,28 @@ func (p *partitionLanding) fetch(ctx context.Context, offset int64) (records []k
 			err = missing
 		}
 	}
+	if err == nil && gone != nil {
+		err = gone
+	}
 	return records, next, err
 }
 
-// outOfRange returns the error for a planned offset that Kafka does not have.
-func (p *partitionLanding) outOfRange(ctx context.Context, offset int64) error {
+// outOfRange returns what is lost from a planned offset on that Kafka does not have, or the error if
+// it is not lost.
+func (p *partitionLanding) outOfRange(ctx context.Context, offset int64) (*lostError, error) {
 	first, err := p.Kafka.FirstOffsets(ctx, p.topic, p.Partition+1)
 	if err != nil {
-		return kafkaError(ctx, "get the first offsets of "+p.topic, err)
+		return nil, kafkaError(ctx, "get the first offsets of "+p.topic, err)
 	}
-	if left := (Range{Partition: p.Partition, Start: offset, End: p.End}); offset < first[p.Partition] {
-		return offsetsGone(p.topic, p.date, describeGone(left, first[p.Partition]))
+	if offset < first[p.Partition] {
+		return &lostError{Lost{Start: offset, End: min(first[p.Partition], p.End), Cause: Expired}}, nil
 	}
 	stable, err := p.Kafka.StableOffsets(ctx, p.topic, p.Partition+1)
 	if err != nil {
-		return kafkaError(ctx, "get the last offsets of "+p.topic, err)
+		return nil, kafkaError(ctx, "get the last offsets of "+p.topic, err)
 	}
 	if offset >= stable[p.Partition] {
-		return replaced(p.topic, p.Partition, offset, stable[p.Partition])
+		return nil, replaced(p.topic, p.Partition, offset, stable[p.Partition])
 	}
-	return kafkaError(ctx, fmt.Sprintf("read partition %d of %s from offset %d", p.Partition, p.topic, offset), kafkago.OffsetOutOfRange)
+	return nil, kafkaError(ctx, fmt.Sprintf("read partition %d of %s from offset %d", p.Partition, p.topic, offset), kafkago.OffsetOutOfRange)
 }

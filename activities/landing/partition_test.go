@@ -123,10 +123,10 @@ func TestLand(t *testing.T) {
 		l.fix(t, day.Add(-1), `{"0":0}`)
 		l.broker.skip(topic, 0, 4)
 		plan, summary := l.land(t, day)
-		require.Equal(t, []Range{{0, 0, 4}}, plan.Ranges)
+		require.Equal(t, []Range{{Partition: 0, Start: 0, End: 4}}, plan.Ranges)
 		require.Equal(t, 1, summary.Objects)
 		plan, _ = l.land(t, day)
-		require.Equal(t, []Range{{0, 4, 4}}, plan.Ranges)
+		require.Equal(t, []Range{{Partition: 0, Start: 4, End: 4}}, plan.Ranges)
 	})
 
 	t.Run("a_retry_continues_after_the_existing_objects", func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestLand(t *testing.T) {
 					}
 					raced = true
 					rival := &Activities{Kafka: l.broker, Objects: l.bucket, UserID: "u", ObjectRecords: other, clock: l.clock}
-					_, err := activitytest.Execute[PartitionsSummary](rival.LandPartitions, PartitionsInput{Topic: topic, Date: day, Ranges: []Range{{0, 0, min(10, int64(2*other))}}})
+					_, err := activitytest.Execute[PartitionsSummary](rival.LandPartitions, PartitionsInput{Topic: topic, Date: day, Ranges: []Range{{Partition: 0, Start: 0, End: min(10, int64(2*other))}}})
 					return err
 				})
 				summary, err := l.landPlan(plan)
@@ -283,7 +283,7 @@ func TestLand(t *testing.T) {
 		}
 		plan, err := l.plan(day)
 		require.NoError(t, err)
-		_, err = activitytest.Execute[PartitionsSummary](l.LandPartitions, PartitionsInput{Topic: topic, Date: day, Ranges: []Range{{0, 0, 4}}})
+		_, err = activitytest.Execute[PartitionsSummary](l.LandPartitions, PartitionsInput{Topic: topic, Date: day, Ranges: []Range{{Partition: 0, Start: 0, End: 4}}})
 		require.NoError(t, err)
 		env := activitytest.NewEnvironment()
 		var beats []int64

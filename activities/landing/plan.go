@@ -3,8 +3,6 @@ package landing
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pinflow/pinflow/activities/servertime"
@@ -23,8 +21,8 @@ const nearEnd = 10 * time.Second
 // start after the objects that have already landed. For a partition without records of the date it
 // writes the object of length 0 that proves it, so that an empty range needs no LandPartitions.
 //
-// It fails without a retry if the topic does not exist, if the date has not begun, or if Kafka's
-// retention has deleted offsets that are left to land.
+// The ranges name the offsets that Kafka no longer has. It fails without a retry if the topic does not
+// exist, or if the date has not begun.
 func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error) {
 	clock := servertime.Of(ctx, l.clock)
 	defer l.heartbeat(ctx)()
@@ -94,7 +92,7 @@ func (b *boundaries) soFar(ctx context.Context, date dates.Date, starts boundary
 		if next[partition] >= 0 {
 			end = min(end, max(start, next[partition]))
 		}
-		ends[partition] = end
+		ends[partition] = mark{Offset: end}
 	}
 	return ends, nil
 }
@@ -107,7 +105,7 @@ func (l *Activities) rangesLeft(ctx context.Context, plan Plan, landed map[int][
 		known = max(known, partition+1)
 	}
 	ranges := make([]Range, known)
-	var left []Range
+	left := false
 	for partition := range known {
 		start, end := starts.at(partition), ends.at(partition)
 		if end < start {
@@ -127,17 +125,18 @@ func (l *Activities) rangesLeft(ctx context.Context, plan Plan, landed map[int][
 		}
 		ranges[partition] = Range{Partition: partition, Start: done, End: end}
 		if done < end {
-			left = append(left, ranges[partition])
+			left = true
 		}
 	}
-	return ranges, l.checkAvailable(ctx, plan, partitions, left)
+	if !left {
+		return ranges, nil
+	}
+	return ranges, l.findLost(ctx, plan, partitions, ranges)
 }
 
-// checkAvailable returns an error if Kafka no longer has all offsets of the ranges.
-func (l *Activities) checkAvailable(ctx context.Context, plan Plan, partitions int, ranges []Range) error {
-	if len(ranges) == 0 {
-		return nil
-	}
+// findLost adds to the ranges the offsets that Kafka no longer has. It returns an error if the topic
+// ends before them.
+func (l *Activities) findLost(ctx context.Context, plan Plan, partitions int, ranges []Range) error {
 	first, err := l.Kafka.FirstOffsets(ctx, plan.Topic, partitions)
 	if err != nil {
 		return kafkaError(ctx, "get the first offsets of "+plan.Topic, err)
@@ -146,8 +145,10 @@ func (l *Activities) checkAvailable(ctx context.Context, plan Plan, partitions i
 	if err != nil {
 		return kafkaError(ctx, "get the last offsets of "+plan.Topic, err)
 	}
-	var gone []string
-	for _, r := range ranges {
+	for i, r := range ranges {
+		if r.Empty() {
+			continue
+		}
 		if r.Partition >= partitions {
 			return replaced(plan.Topic, r.Partition, r.End, 0)
 		}
@@ -155,22 +156,8 @@ func (l *Activities) checkAvailable(ctx context.Context, plan Plan, partitions i
 			return replaced(plan.Topic, r.Partition, r.End, stable[r.Partition])
 		}
 		if r.Start < first[r.Partition] {
-			gone = append(gone, describeGone(r, first[r.Partition]))
+			ranges[i].Lost = []Lost{{Start: r.Start, End: min(first[r.Partition], r.End), Cause: Expired}}
 		}
 	}
-	if len(gone) > 0 {
-		return offsetsGone(plan.Topic, plan.Date, strings.Join(gone, ", "))
-	}
 	return nil
-}
-
-func describeGone(r Range, first int64) string {
-	last := min(first, r.End) - 1
-	return "partition " + strconv.Itoa(r.Partition) + " offsets " + strconv.FormatInt(r.Start, 10) + " to " + strconv.FormatInt(last, 10)
-}
-
-func offsetsGone(topic string, date dates.Date, gone string) error {
-	return failure.NonRetryable(failure.OffsetsGone, nil, "%s of %s: Kafka's retention has deleted records before they were landed: %s. "+
-		"Raise the topic's retention.ms, and produce the lost records again if their source still has them: they land under the date of their arrival. Other dates are not affected",
-		topic, date, gone)
 }

@@ -26,12 +26,12 @@ func TestPlan(t *testing.T) {
 		l.broker.produce(topic, 1, at(day, 1), "{}")
 		plan, err := l.plan(day)
 		require.NoError(t, err)
-		ranges := []Range{{0, 1, 3}, {1, 0, 1}}
+		ranges := []Range{{Partition: 0, Start: 1, End: 3}, {Partition: 1, Start: 0, End: 1}}
 		require.Equal(t, Plan{Topic: topic, Date: day, Until: day.End(), Ranges: ranges, Groups: [][]Range{ranges}}, plan)
 		require.Equal(t, []string{"boundaries/u.pin/2022-10-17.json", "boundaries/u.pin/2022-10-18.json"}, l.bucket.Keys("boundaries/"))
 		body, err := l.bucket.Get(context.Background(), "boundaries/u.pin/2022-10-18.json")
 		require.NoError(t, err)
-		require.JSONEq(t, `{"0":3,"1":1}`, string(body))
+		require.JSONEq(t, `{"0":{"offset":3},"1":{"offset":1}}`, string(body))
 	})
 
 	t.Run("a_boundary_is_fixed_once", func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestPlan(t *testing.T) {
 		require.Equal(t, first, second)
 		next, err := l.plan(day.Add(1))
 		require.NoError(t, err)
-		require.Equal(t, []Range{{0, 1, 2}}, next.Ranges, "the late record is the next date's")
+		require.Equal(t, []Range{{Partition: 0, Start: 1, End: 2}}, next.Ranges, "the late record is the next date's")
 	})
 
 	t.Run("loser_of_the_race_reads_the_winners_boundary", func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestPlan(t *testing.T) {
 		})
 		plan, err := l.plan(day)
 		require.NoError(t, err)
-		require.Equal(t, []Range{{0, 0, 0}}, plan.Ranges)
+		require.Equal(t, []Range{{Partition: 0, Start: 0, End: 0}}, plan.Ranges)
 	})
 
 	// If no record ends a date, its boundary is the current end of the topic. Two workers must not
@@ -100,7 +100,7 @@ func TestPlan(t *testing.T) {
 		l.requireBoundariesInOrder(t)
 		next, err := l.plan(day.Add(1))
 		require.NoError(t, err)
-		require.Equal(t, []Range{{0, 1, 3}}, next.Ranges)
+		require.Equal(t, []Range{{Partition: 0, Start: 1, End: 3}}, next.Ranges)
 	})
 
 	t.Run("record_from_the_far_future_does_not_end_a_date", func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestPlan(t *testing.T) {
 		l.broker.produce(topic, 0, at(day, 2), "{}")
 		plan, err := l.plan(day)
 		require.NoError(t, err)
-		require.Equal(t, []Range{{0, 0, 3}}, plan.Ranges)
+		require.Equal(t, []Range{{Partition: 0, Start: 0, End: 3}}, plan.Ranges)
 	})
 
 	// The run of another DAG may land the same topic while this one plans.
@@ -128,7 +128,7 @@ func TestPlan(t *testing.T) {
 		})
 		plan, err := l.plan(day)
 		require.NoError(t, err)
-		require.Equal(t, []Range{{0, 2, 2}}, plan.Ranges)
+		require.Equal(t, []Range{{Partition: 0, Start: 2, End: 2}}, plan.Ranges)
 		_, err = l.landPlan(plan)
 		require.NoError(t, err)
 		require.Equal(t, []string{"0/0", "0/1"}, l.offsets(t, day))
@@ -141,13 +141,13 @@ func TestPlan(t *testing.T) {
 		plan, summary := l.land(t, day)
 		require.True(t, plan.Partial)
 		require.Equal(t, at(day, 12), plan.Until)
-		require.Equal(t, []Range{{0, 0, 2}}, plan.Ranges)
+		require.Equal(t, []Range{{Partition: 0, Start: 0, End: 2}}, plan.Ranges)
 		require.EqualValues(t, 2, summary.Records)
 
 		l.broker.produce(topic, 0, at(day, 13), `{"index":3}`)
 		l.now = at(day, 14)
 		plan, summary = l.land(t, day)
-		require.Equal(t, []Range{{0, 2, 3}}, plan.Ranges)
+		require.Equal(t, []Range{{Partition: 0, Start: 2, End: 3}}, plan.Ranges)
 		require.EqualValues(t, 3, summary.Records, "the manifest is of the whole date")
 
 		l.broker.produce(topic, 0, at(day, 23), `{"index":4}`)
@@ -155,12 +155,12 @@ func TestPlan(t *testing.T) {
 		l.now = at(day, 25)
 		plan, summary = l.land(t, day)
 		require.False(t, plan.Partial)
-		require.Equal(t, []Range{{0, 3, 4}}, plan.Ranges)
+		require.Equal(t, []Range{{Partition: 0, Start: 3, End: 4}}, plan.Ranges)
 		require.EqualValues(t, 4, summary.Records)
 		require.Equal(t, []string{"0/0", "0/1", "0/2", "0/3"}, l.offsets(t, day))
 
 		plan, again := l.land(t, day)
-		require.Equal(t, []Range{{0, 4, 4}}, plan.Ranges)
+		require.Equal(t, []Range{{Partition: 0, Start: 4, End: 4}}, plan.Ranges)
 		require.Equal(t, summary, again)
 	})
 
@@ -188,9 +188,9 @@ func TestPlan(t *testing.T) {
 		l.broker.produce(topic, 0, at(day, 27), "{}")
 		l.now = at(day, 49)
 		plan, _ := l.land(t, day.Add(1))
-		require.Equal(t, []Range{{0, 1, 2}, {1, 0, 1}}, plan.Ranges)
+		require.Equal(t, []Range{{Partition: 0, Start: 1, End: 2}, {Partition: 1, Start: 0, End: 1}}, plan.Ranges)
 		plan, _ = l.land(t, day)
-		require.Equal(t, []Range{{0, 1, 1}, {1, 0, 0}}, plan.Ranges, "the date's boundary does not know the partition: none of it is the date's")
+		require.Equal(t, []Range{{Partition: 0, Start: 1, End: 1}, {Partition: 1, Start: 0, End: 0}}, plan.Ranges, "the date's boundary does not know the partition: none of it is the date's")
 	})
 
 	t.Run("deleted_by_retention", func(t *testing.T) {
@@ -201,10 +201,10 @@ func TestPlan(t *testing.T) {
 			_, summary := l.land(t, day)
 			l.broker.expire(topic, 0, 2)
 			plan, again := l.land(t, day)
-			require.Equal(t, []Range{{0, 2, 2}}, plan.Ranges)
+			require.Equal(t, []Range{{Partition: 0, Start: 2, End: 2}}, plan.Ranges)
 			require.Equal(t, summary, again)
 		})
-		t.Run("not landed: the error names the offsets", func(t *testing.T) {
+		t.Run("not landed: the plan names the offsets", func(t *testing.T) {
 			l := newLandings(2, at(day, 25))
 			for range 10 {
 				l.broker.produce(topic, 1, at(day, 1), "{}")
@@ -212,21 +212,25 @@ func TestPlan(t *testing.T) {
 			_, err := l.plan(day) // fixes the boundaries
 			require.NoError(t, err)
 			l.broker.expire(topic, 1, 7)
-			_, err = l.plan(day)
-			activitytest.RequireNonRetryable(t, err, failure.OffsetsGone, "partition 1 offsets 0 to 6", "retention.ms", topic, string(day))
-			l.broker.expire(topic, 1, 10)
-			_, err = l.plan(day)
-			activitytest.RequireNonRetryable(t, err, failure.OffsetsGone, "partition 1 offsets 0 to 9")
+			plan, err := l.plan(day)
+			require.NoError(t, err)
+			require.Equal(t, []Lost{{Start: 0, End: 7, Cause: Expired}}, plan.Ranges[1].Lost)
+			l.broker.expire(topic, 1, 20)
+			plan, err = l.plan(day)
+			require.NoError(t, err)
+			require.Equal(t, []Lost{{Start: 0, End: 10, Cause: Expired}}, plan.Ranges[1].Lost, "only those of the date")
+			require.EqualValues(t, 10, plan.Lost())
 		})
-		t.Run("landed in part: the error names the rest", func(t *testing.T) {
+		t.Run("landed in part: the plan names the rest", func(t *testing.T) {
 			l := newLandings(1, at(day, 12))
 			l.broker.produce(topic, 0, at(day, 1), "{}")
 			l.land(t, day)
 			l.broker.produce(topic, 0, at(day, 13), "{}")
 			l.broker.produce(topic, 0, at(day, 13), "{}")
 			l.broker.expire(topic, 0, 2)
-			_, err := l.plan(day)
-			activitytest.RequireNonRetryable(t, err, failure.OffsetsGone, "partition 0 offsets 1 to 1")
+			plan, err := l.plan(day)
+			require.NoError(t, err)
+			require.Equal(t, []Lost{{Start: 1, End: 2, Cause: Expired}}, plan.Ranges[0].Lost)
 		})
 		t.Run("before the first planned date: nothing is missing", func(t *testing.T) {
 			l := newLandings(1, at(day, 25))
@@ -236,7 +240,7 @@ func TestPlan(t *testing.T) {
 			l.broker.expire(topic, 0, 5)
 			plan, err := l.plan(day)
 			require.NoError(t, err)
-			require.Equal(t, []Range{{0, 10, 30}}, plan.Ranges)
+			require.Equal(t, []Range{{Partition: 0, Start: 10, End: 30}}, plan.Ranges)
 		})
 	})
 

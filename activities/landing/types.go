@@ -21,6 +21,37 @@ type Range struct {
 	Partition int   `json:"partition"`
 	Start     int64 `json:"start"`
 	End       int64 `json:"end"`
+	// Lost holds the offsets of the range that Kafka does not have any more, in their order. Landing
+	// writes an object of length 0 in their place.
+	Lost []Lost `json:"lost,omitempty"`
+}
+
+// Cause is why Kafka does not have offsets that have not landed.
+type Cause string
+
+// Expired is for offsets that the topic's retention deleted before they landed.
+const Expired Cause = "expired"
+
+// Lost is the offsets [Start, End) of one partition, which Kafka lost before they landed. Not every
+// offset had a record.
+type Lost struct {
+	Start int64 `json:"start"`
+	End   int64 `json:"end"`
+	Cause Cause `json:"cause"`
+	// Accepted is who accepted the loss, so that runs of the date do not fail because of it. Only
+	// manifests have it.
+	Accepted *Acceptance `json:"accepted,omitempty"`
+}
+
+// Offsets counts the offsets.
+func (l Lost) Offsets() int64 { return l.End - l.Start }
+
+// Acceptance is an operator's decision that a date goes on without the records that Kafka lost.
+type Acceptance struct {
+	By     string `json:"by,omitempty"`
+	Reason string `json:"reason"`
+	// At is when the loss was first accepted, by the worker's clock. Only manifests have it.
+	At time.Time `json:"at,omitzero"`
 }
 
 // Empty reports whether there is nothing to land.
@@ -47,6 +78,16 @@ type Plan struct {
 	Until   time.Time `json:"until"`
 }
 
+// Lost counts the offsets of the ranges that Kafka does not have any more.
+func (p Plan) Lost() (sum int64) {
+	for _, r := range p.Ranges {
+		for _, lost := range r.Lost {
+			sum += lost.Offsets()
+		}
+	}
+	return sum
+}
+
 // PartitionsInput selects the ranges to land, each of another partition.
 type PartitionsInput struct {
 	Topic  string     `json:"topic"`
@@ -67,6 +108,8 @@ type PartitionsSummary struct {
 // ManifestInput holds the plan, all of whose ranges have landed.
 type ManifestInput struct {
 	Plan Plan `json:"plan"`
+	// Accept accepts what Kafka has lost of the date.
+	Accept *Acceptance `json:"accept,omitempty"`
 }
 
 // ManifestSummary has the address of the manifest and what the objects of the date hold in all.
@@ -75,4 +118,6 @@ type ManifestSummary struct {
 	Objects int    `json:"objects"`
 	Records int64  `json:"records"`
 	Bytes   int64  `json:"bytes"`
+	// Remarks are warnings about the landing, in words.
+	Remarks []string `json:"remarks,omitempty"`
 }

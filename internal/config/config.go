@@ -60,6 +60,10 @@ type Config struct {
 	// or null.
 	InvalidFollowers string `env:"PINFLOW_INVALID_FOLLOWERS" envDefault:"quarantine"`
 
+	// LostRecords is what a date does from which Kafka lost records before they landed: fail, until an
+	// operator accepts the loss, or warn.
+	LostRecords string `env:"PINFLOW_LOST_RECORDS" envDefault:"fail"`
+
 	// GatewayAddress is where the gateway listens.
 	GatewayAddress string `env:"PINFLOW_GATEWAY_ADDRESS" envDefault:"127.0.0.1:8082"`
 	// GatewayURL is where clients find the gateway.
@@ -216,6 +220,9 @@ func (c Config) validate() error {
 	}
 	if !slices.Contains(notebooks.InvalidFollowers, c.InvalidFollowers) {
 		wrong("PINFLOW_INVALID_FOLLOWERS", c.InvalidFollowers, strings.Join(notebooks.InvalidFollowers, " or "))
+	}
+	if !slices.Contains([]string{"fail", "warn"}, c.LostRecords) {
+		wrong("PINFLOW_LOST_RECORDS", c.LostRecords, "fail or warn")
 	}
 	if !slices.Contains([]Switch{"", "on", "off"}, c.WorkerVersioning) {
 		wrong("PINFLOW_WORKER_VERSIONING", string(c.WorkerVersioning), "on or off")

@@ -61,8 +61,8 @@ func TestLoad(t *testing.T) {
 	})
 
 	t.Run("names_all_mistakes_at_once", func(t *testing.T) {
-		_, err := Load(file(t, "bad", "PINFLOW_DEPLOYMENT=Dev.2\nPINFLOW_USER_ID=a/b\nPINFLOW_POSTS_TOPIC=all posts\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\nPINFLOW_WORKER_VERSIONING=true\nPINFLOW_REPORTS=yes\n"))
-		for _, name := range []string{"PINFLOW_DEPLOYMENT=\"Dev.2\": want lower-case letters", "PINFLOW_USER_ID", "PINFLOW_POSTS_TOPIC", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS", "PINFLOW_WORKER_VERSIONING", "PINFLOW_REPORTS"} {
+		_, err := Load(file(t, "bad", "PINFLOW_DEPLOYMENT=Dev.2\nPINFLOW_USER_ID=a/b\nPINFLOW_POSTS_TOPIC=all posts\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\nPINFLOW_WORKER_VERSIONING=true\nPINFLOW_REPORTS=yes\nPINFLOW_LOST_RECORDS=ignore\n"))
+		for _, name := range []string{"PINFLOW_DEPLOYMENT=\"Dev.2\": want lower-case letters", "PINFLOW_USER_ID", "PINFLOW_POSTS_TOPIC", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS", "PINFLOW_WORKER_VERSIONING", "PINFLOW_REPORTS", "PINFLOW_LOST_RECORDS=\"ignore\": want fail or warn"} {
 			require.ErrorContains(t, err, name)
 		}
 	})

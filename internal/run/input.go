@@ -23,6 +23,9 @@ type Input struct {
 	Drop Drop `json:"drop,omitzero"`
 	// IgnorePast starts tasks that depend on the past without waiting for it.
 	IgnorePast bool `json:"ignorePast,omitempty"`
+	// AcceptGaps is why an operator accepts that the date goes on without records that Kafka lost
+	// before they landed; empty accepts no loss.
+	AcceptGaps string `json:"acceptGaps,omitempty"`
 	// Together is how many dates of a backfill may go together in one Databricks run; 0 and 1 are
 	// none but this.
 	Together int `json:"together,omitempty"`

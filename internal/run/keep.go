@@ -24,8 +24,8 @@ func (d Drop) Empty() bool {
 
 // Keep returns the input of a rerun with what it keeps of the date's latest run, as Airflow's clear
 // keeps the conf of a DAG run: parameters, tags, hold and the run timeout. What the input sets comes
-// before what it keeps. Whether the run ignored the past is not kept: that was decided for one
-// moment.
+// before what it keeps. Whether the run ignored the past, or accepted lost records, is not kept: that
+// was decided for one moment, and manifests keep what was accepted.
 func (in Input) Keep(latest Status) Input {
 	params := make(map[string]string, len(latest.Params)+len(in.Params))
 	maps.Copy(params, latest.Params) //workflowcheck:ignore // the order does not matter

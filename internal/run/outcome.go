@@ -31,6 +31,8 @@ type Outcome struct {
 	Together []dates.Date `json:"together,omitempty"`
 	// Bytes is the size of the objects that a task landed.
 	Bytes int64 `json:"bytes,omitempty"`
+	// Remarks are warnings of the work, in words: it succeeded, and an operator should know.
+	Remarks []string `json:"remarks,omitempty"`
 	// Until is up to when the task saw the date's data, for a task that reads the source; Partial
 	// reports whether the date was not over then.
 	Until   time.Time `json:"until,omitzero"`

@@ -44,6 +44,7 @@ type RangeInput struct {
 	RerunTasks  []string          `json:"rerunTasks,omitempty"`
 	Drop        Drop              `json:"drop,omitzero"`
 	IgnorePast  bool              `json:"ignorePast,omitempty"`
+	AcceptGaps  string            `json:"acceptGaps,omitempty"`
 	RunTimeout  time.Duration     `json:"runTimeout,omitempty"`
 	TriggeredBy string            `json:"triggeredBy,omitempty"`
 	Tags        []string          `json:"tags,omitempty"`
@@ -56,7 +57,7 @@ func (in RangeInput) RunInput(date dates.Date, parallel int) Input {
 	return Input{
 		Together: in.together(parallel),
 		DAG:      in.DAG, Date: date, Trigger: in.Trigger, Params: in.Params, Hold: in.Hold, RerunTasks: in.RerunTasks, Drop: in.Drop,
-		IgnorePast: in.IgnorePast, BackfillStart: in.From, RunTimeout: in.RunTimeout, TriggeredBy: in.TriggeredBy, Tags: in.Tags,
+		IgnorePast: in.IgnorePast, AcceptGaps: in.AcceptGaps, BackfillStart: in.From, RunTimeout: in.RunTimeout, TriggeredBy: in.TriggeredBy, Tags: in.Tags,
 	}
 }
 

@@ -48,7 +48,7 @@ func (f *Range) Read(c *cobra.Command, now time.Time, definition dag.Definition,
 	in := run.RangeInput{
 		DAG: definition.Name, Parallel: f.Parallel, Batch: f.Batch, Trigger: run.Backfill,
 		Backwards: f.Backwards, TriggeredBy: by, Tags: f.Tags,
-		Hold: f.Hold, IgnorePast: f.IgnorePast, RunTimeout: f.Timeout,
+		Hold: f.Hold, IgnorePast: f.IgnorePast, AcceptGaps: f.Accepted(), RunTimeout: f.Timeout,
 	}
 	usage := func(flag string, err error) error {
 		if err != nil {

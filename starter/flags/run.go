@@ -23,6 +23,8 @@ type Run struct {
 	Tags       []string
 	Hold       bool
 	IgnorePast bool
+	AcceptGaps bool
+	Reason     string // of AcceptGaps
 	Timeout    time.Duration
 }
 
@@ -33,6 +35,8 @@ func (f *Run) Add(c *cobra.Command, definition func() (dag.Definition, error)) {
 	flags.StringArrayVar(&f.Tags, "tag", nil, "`label` by which runs --tag finds the run (repeatable)")
 	flags.BoolVar(&f.Hold, "hold", false, "hold tasks that have used up their tries, for a decision with starter task")
 	flags.BoolVar(&f.IgnorePast, "ignore-past", false, "no wait for the date before")
+	flags.BoolVar(&f.AcceptGaps, "accept-gaps", false, "go on without records that Kafka lost before they landed; needs --reason")
+	flags.StringVar(&f.Reason, "reason", "", "`text` that the manifest keeps with --accept-gaps")
 	flags.DurationVar(&f.Timeout, "run-timeout", 0, "`time` after which the run is cancelled and fails, as in 6h")
 	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		definition, _ := definition() // without a DAG there is nothing to complete
@@ -65,6 +69,12 @@ func (f *Run) Read(definition dag.Definition) (map[string]string, error) {
 	if f.Timeout < 0 || f.Timeout > 0 && f.Timeout < time.Second {
 		errs = append(errs, exit.Usagef("--run-timeout %s: want 1s or more", f.Timeout))
 	}
+	switch reason := strings.TrimSpace(f.Reason); {
+	case f.AcceptGaps && reason == "":
+		errs = append(errs, exit.Usagef("--accept-gaps needs --reason: the manifest keeps why records are missing"))
+	case !f.AcceptGaps && reason != "":
+		errs = append(errs, exit.Usagef("--reason is that of --accept-gaps: give both or none"))
+	}
 	params := make(map[string]string, len(f.Params))
 	for _, pair := range f.Params {
 		name, value, ok := strings.Cut(pair, "=")
@@ -80,11 +90,19 @@ func (f *Run) Read(definition dag.Definition) (map[string]string, error) {
 	return params, errors.Join(errs...)
 }
 
+// Accepted returns why lost records are accepted; empty if they are not.
+func (f *Run) Accepted() string {
+	if !f.AcceptGaps {
+		return ""
+	}
+	return strings.TrimSpace(f.Reason)
+}
+
 // Input returns a manual run of a DAG with the flags, without date and parameters.
 func (f *Run) Input(dagName, by string) run.Input {
 	return run.Input{
 		DAG: dagName, Trigger: run.Manual, TriggeredBy: by,
-		Tags: f.Tags, Hold: f.Hold, IgnorePast: f.IgnorePast, RunTimeout: f.Timeout,
+		Tags: f.Tags, Hold: f.Hold, IgnorePast: f.IgnorePast, AcceptGaps: f.Accepted(), RunTimeout: f.Timeout,
 	}
 }
 

@@ -49,7 +49,7 @@ func count(ctx workflow.Context, op Operator, tries []TaskInstance, done []run.W
 
 // Expect compares the outcome with what the task expects. What was not counted is an error if the
 // task demands it, and a warning if it would warn about it. Without a warehouse nobody asked for
-// counts.
+// counts. The remarks of the outcome are warnings, too.
 func Expect(t dag.Task, done run.WorkDone) (warnings []string, err error) {
 	switch {
 	case done.NotCounted == "":
@@ -61,5 +61,6 @@ func Expect(t dag.Task, done run.WorkDone) (warnings []string, err error) {
 	if broken := t.Expect.Check(done.Outcome); broken != nil {
 		return nil, temporal.NewNonRetryableApplicationError("the outcome is not as expected: "+failure.OneLine(broken), failure.Expectation, nil)
 	}
+	warnings = append(warnings, done.Outcome.Remarks...)
 	return append(warnings, t.Expect.Warnings(done.Outcome)...), nil
 }

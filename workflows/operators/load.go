@@ -104,7 +104,7 @@ func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, er
 		return run.Outcome{}, err
 	}
 	var manifest landing.ManifestSummary
-	written := landing.ManifestInput{Plan: planned}
+	written := landing.ManifestInput{Plan: planned, Accept: accepted(try)}
 	if err := steps.ExecuteQuick(ctx, steps.ManifestPolicy, try.Summary("write manifest of %s", topic), steps.WriteManifest, written, &manifest); err != nil {
 		return run.Outcome{}, err
 	}
@@ -112,7 +112,15 @@ func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, er
 	if !planned.Partial || until.IsZero() {
 		until = try.Date.End()
 	}
-	return run.Outcome{URI: manifest.URI, Rows: manifest.Records, Bytes: manifest.Bytes, Counted: true, Until: until, Partial: planned.Partial}, nil
+	return run.Outcome{URI: manifest.URI, Rows: manifest.Records, Bytes: manifest.Bytes, Counted: true, Remarks: manifest.Remarks, Until: until, Partial: planned.Partial}, nil
+}
+
+// accepted returns the acceptance of lost records with which the run was started, or nil.
+func accepted(try TaskInstance) *landing.Acceptance {
+	if try.AcceptGaps == "" {
+		return nil
+	}
+	return &landing.Acceptance{By: try.By, Reason: try.AcceptGaps}
 }
 
 // sum adds up the outcomes of the topics. The sum is partial if one of them is, and saw the date up
@@ -125,6 +133,7 @@ func sum(parts []run.Outcome) run.Outcome {
 		}
 		all.Rows += part.Rows
 		all.Bytes += part.Bytes
+		all.Remarks = append(all.Remarks, part.Remarks...)
 		all.Counted = all.Counted || part.Counted
 		all.Partial = all.Partial || part.Partial
 		if all.Until.IsZero() || part.Until.Before(all.Until) {

@@ -67,6 +67,9 @@ type TaskInstance struct {
 	Beside []dates.Date
 	// Params are the parameters of the run. They override those of the operator.
 	Params map[string]string
+	// AcceptGaps is why an operator, By, has the date go on without records that Kafka lost before
+	// they landed; empty accepts no loss.
+	AcceptGaps, By string
 	// Prepared is the outcome of Prepare.
 	Prepared run.Outcome
 	// Report shows an early outcome in the run's status, for example the link to a running job.

@@ -165,7 +165,7 @@ func TestLanding(t *testing.T) {
 		requireFinal(t, err, failure.Missing, "u.geo", "starter setup")
 	})
 
-	t.Run("offsets_that_retention_deleted_are_named", func(t *testing.T) {
+	t.Run("what_retention_left_lands_and_the_rest_is_named", func(t *testing.T) {
 		t.Parallel()
 		cluster := newBroker(t, 1)
 		producer := newProducer(t, cluster)
@@ -176,10 +176,17 @@ func TestLanding(t *testing.T) {
 		plan, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
 		require.NoError(t, err)
 		deleteBefore(t, producer, 6)
-		_, err = execute[landing.PartitionsSummary](landings.LandPartitions, landing.PartitionsInput{Topic: plan.Topic, Date: day, Ranges: plan.Ranges[:1]})
-		requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
-		_, err = execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
-		requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5")
+		landed, err := execute[landing.PartitionsSummary](landings.LandPartitions, landing.PartitionsInput{Topic: plan.Topic, Date: day, Ranges: plan.Ranges})
+		require.NoError(t, err)
+		require.EqualValues(t, 4, landed.Records)
+		_, err = execute[landing.ManifestSummary](landings.WriteManifest, landing.ManifestInput{Plan: plan})
+		requireFinal(t, err, failure.OffsetsGone, "partition 0 offsets 0 to 5 (expired)")
+		accept := &landing.Acceptance{By: "ann", Reason: "an outage"}
+		accepted, err := execute[landing.ManifestSummary](landings.WriteManifest, landing.ManifestInput{Plan: plan, Accept: accept})
+		require.NoError(t, err)
+		require.Len(t, accepted.Remarks, 1)
+		again := land(t, landings, day)
+		require.Equal(t, accepted, again, "what was accepted stays so")
 	})
 
 	// The error is retried and names the system that is unreachable.
