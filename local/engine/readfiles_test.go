@@ -69,6 +69,19 @@ func TestReadFiles(t *testing.T) {
 		require.Equal(t, [][]any{{int64(len([]rune(string(objects.store["s3://b/folder19/file"]))))}}, rows)
 	})
 
+	t.Run("is_read_by_all_threads_of_a_statement", func(t *testing.T) {
+		t.Parallel()
+		objects := meeting{store: store{"s3://b/a/x": nil, "s3://b/a/y": nil}, arrived: make(chan struct{}, 2), met: make(chan struct{})}
+		go func() {
+			<-objects.arrived
+			<-objects.arrived
+			close(objects.met)
+		}()
+		rows, err := open(t, objects).Query(t.Context(), engine.Query{SQL: "CREATE TABLE pins.t AS SELECT value FROM " + read})
+		require.NoError(t, err)
+		require.NotNil(t, rows)
+	})
+
 	t.Run("closes_what_a_statement_does_not_read_to_its_end", func(t *testing.T) {
 		t.Parallel()
 		objects := counted{store: objects.store}
@@ -106,6 +119,26 @@ type closing struct {
 func (c closing) Close() error {
 	c.closed()
 	return nil
+}
+
+// meeting is a store whose two objects can only be read at the same time.
+type meeting struct {
+	store
+	arrived, met chan struct{}
+}
+
+func (m meeting) Open(context.Context, string) (io.ReadCloser, error) {
+	return io.NopCloser(m), nil
+}
+
+func (m meeting) Read([]byte) (int, error) {
+	m.arrived <- struct{}{}
+	select {
+	case <-m.met:
+		return 0, io.EOF
+	case <-time.After(10 * time.Second):
+		return 0, errors.New("one thread reads alone")
+	}
 }
 
 // failing is a store whose objects break off.

@@ -62,6 +62,10 @@ func newSource(s *scanned) (*source, error) {
 // ColumnInfos implements duckdb.ParallelChunkTableSource.
 func (s *source) ColumnInfos() []duckdb.ColumnInfo { return s.infos }
 
+// maxThreads is how many threads may read a relation; DuckDB uses no more than the statement has. With
+// 0 it uses one.
+const maxThreads = 256
+
 // usualLine is the length of a line, in bytes, by which the planner of DuckDB estimates how many
 // there are.
 const usualLine = 500
@@ -78,7 +82,7 @@ func (s *source) Cardinality() *duckdb.CardinalityInfo {
 // Init implements duckdb.ParallelChunkTableSource: as many threads as the statement has.
 func (s *source) Init() duckdb.ParallelTableSourceInfo {
 	s.start.Do(func() { go s.openAll() })
-	return duckdb.ParallelTableSourceInfo{}
+	return duckdb.ParallelTableSourceInfo{MaxThreads: maxThreads}
 }
 
 // openAll opens the objects in order, until the statement ends.
