@@ -46,7 +46,7 @@ func ruleOf(function string) rule {
 var prelude = []string{
 	"CREATE OR REPLACE TEMP MACRO from_json(value, structure) AS TRY(json_transform(value, structure))",
 	"CREATE OR REPLACE TEMP MACRO regexp_like(s, p) AS regexp_matches(s, p)",
-	divMacro, sizeMacro,
+	divMacro, sizeMacro, subscriptMacro, elementMacro,
 }
 
 // rewrite returns the statements of DuckDB, for one transaction, that do what the statement does on
@@ -67,7 +67,7 @@ func (r *rewriter) rewrite(toks []token) ([]string, error) {
 		sql, err := r.describe(toks)
 		return []string{sql}, err
 	}
-	toks = divisions(nameColumns(toks))
+	toks = divisions(subscripts(nameColumns(toks)))
 	if target, condition, query, ok := replaceWhere(toks); ok {
 		return r.replace(target, condition, query)
 	}

@@ -36,6 +36,8 @@ func TestCommonSQL(t *testing.T) {
 		{"SELECT map('k', 8)['k'] DIV 3 AS a, CAST(9.9 AS DECIMAL(10,2)) DIV x::DECIMAL(4,1) AS b, 9223372036854775807 DIV 2 AS c, NULL DIV 2 AS d, CASE WHEN x = 3 THEN 7 END DIV 2 > 2 AS e, 7 DIV CASE WHEN true THEN 2 END AS f FROM v WHERE x DIV 3 = 1 AND x = 3", "a BIGINT, b BIGINT, c BIGINT, d BIGINT, e BOOLEAN, f BIGINT", "[[2 3 4611686018427387903 <nil> true 3]]"},
 		{"SELECT size(m) AS a, cardinality(m) AS b, size(map()) AS c, size(array(array(1), NULL)) + size(array(map('a', 1))) + size(split('a,b', ',')) + size(array()) AS d FROM v WHERE x < 3 ORDER BY x", "a INT, b INT, c INT, d INT", "[[1 1 0 5] [<nil> <nil> 0 5]]"},
 		{"SELECT map('a', 1, 'b', 2) AS m, map('a', 1)['a'] AS v, m['k'] AS k FROM v WHERE x = 1", "m MAP<STRING, INT>, v INT, k INT", "[[map[a:1 b:2] 1 7]]"},
+		{"SELECT array(9, 8)[1] AS a, split('a b', ' ')[0] AS b, array(array(1, 2), array(3))[0][1] AS c, map('k', 8)['k'] AS d, named_struct('f', array(7)).f[0] AS e, -l[i] AS f, m[k] AS g FROM (SELECT array(5, 6) AS l, 1 AS i, map('a', 4) AS m, 'a' AS k)", "a INT, b STRING, c INT, d INT, e INT, f INT, g INT", "[[8 a 2 8 7 -6 4]]"},
+		{"SELECT get(array(9, 8), 0) AS a, get(array(9, 8), 2) AS b, get(array(9, 8), -1) AS c, element_at(array(9, 8), 1) AS d, element_at(map('a', 4), 'a') AS e, CAST(NULL AS ARRAY<INT>)[0] AS f", "a INT, b INT, c INT, d INT, e INT, f INT", "[[9 <nil> <nil> 9 4 <nil>]]"},
 		{"SELECT named_struct('a', 1, 'b c', 'x') AS s, named_struct('a', 1).a AS v", "s STRUCT<a: INT, `b c`: STRING>, v INT", "[[map[a:1 b c:x] 1]]"},
 		{"SELECT percentile_approx(x, 0.5), percentile_approx(x, array(0.25, 1.0), 100) AS p, percentile(x, 0.5) AS q FROM v", "percentile_approx(x, 0.5) INT, p ARRAY<INT>, q DOUBLE", "[[2 [1 4] 2.5]]"},
 		{"SELECT count(*), count(*) AS n, count(x) FROM v", "count(1) BIGINT, n BIGINT, count(x) BIGINT", "[[4 4 4]]"},
@@ -77,6 +79,13 @@ func TestCommonSQL(t *testing.T) {
 		for _, sql := range []string{"SELECT 7 DIV 0", "SELECT 7.5 DIV (1 - 1)", "SELECT x DIV 0.0 FROM pins.v"} {
 			_, err := e.Query(t.Context(), engine.Query{SQL: sql})
 			require.ErrorContains(t, err, "[DIVIDE_BY_ZERO]", sql)
+		}
+	})
+
+	t.Run("an_index_that_the_array_lacks_fails", func(t *testing.T) {
+		for _, sql := range []string{"SELECT array(9, 8)[2]", "SELECT array(9)[-1]"} {
+			_, err := e.Query(t.Context(), engine.Query{SQL: sql})
+			require.ErrorContains(t, err, "[INVALID_ARRAY_INDEX]", sql)
 		}
 	})
 
