@@ -66,8 +66,8 @@ func answer(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// problemOf returns the problem for an error of a whole request, of which no record has been sent
-// to Kafka.
+// problemOf returns the problem for an error of a whole request. Only with status 504 may Kafka have
+// records of it.
 func problemOf(err error) problem {
 	var known problem
 	switch {
@@ -77,6 +77,8 @@ func problemOf(err error) problem {
 		return problem{status: http.StatusNotFound, code: codeTopicNotFound, message: "Topic not found."}
 	case errors.Is(err, kafka.ErrUnknownPartition):
 		return problem{status: http.StatusNotFound, code: codePartitionNotFound, message: "Partition not found: " + err.Error()}
+	case errors.Is(err, kafka.ErrUnknownOutcome):
+		return problem{status: http.StatusGatewayTimeout, code: codeKafkaRetriable, message: "The outcome is unknown, and sending the records again may write them twice: " + err.Error()}
 	case errors.Is(err, kafka.ErrClosed), passes(err):
 		return problem{status: http.StatusServiceUnavailable, code: codeKafkaRetriable, message: "Kafka is unavailable, try again later: " + err.Error()}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -86,7 +87,7 @@ func (s *Server) tooLarge() error {
 
 // answerAcks responds with the offset of each record, or with its error.
 func (s *Server) answerAcks(w http.ResponseWriter, acks []kafka.Ack) {
-	status, away, body := http.StatusOK, 0, []byte(`{"offsets":[`)
+	status, away, worst, body := http.StatusOK, 0, error(nil), []byte(`{"offsets":[`)
 	for i, ack := range acks {
 		if i > 0 {
 			body = append(body, ',')
@@ -103,6 +104,9 @@ func (s *Server) answerAcks(w http.ResponseWriter, acks []kafka.Ack) {
 		switch code {
 		case codeKafkaRetriable:
 			away++
+			if worst == nil || errors.Is(ack.Err, kafka.ErrUnknownOutcome) {
+				worst = ack.Err // one that is unknown makes the whole request unknown
+			}
 		case codeKafkaAuthentication:
 			status = http.StatusUnauthorized
 		case codeKafkaAuthorization:
@@ -113,7 +117,7 @@ func (s *Server) answerAcks(w http.ResponseWriter, acks []kafka.Ack) {
 		body = append(body, '}')
 	}
 	if away == len(acks) {
-		fail(w, problemOf(acks[0].Err))
+		fail(w, problemOf(worst))
 		return
 	}
 	body = append(body, `],"key_schema_id":null,"value_schema_id":null}`...)

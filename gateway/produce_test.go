@@ -223,6 +223,33 @@ func TestProduce(t *testing.T) {
 		require.NotEmpty(t, w.Header().Get("Retry-After"))
 	})
 
+	// A client that sends the records again after 504 may write them twice, after 503 it does not.
+	t.Run("says_that_the_outcome_is_unknown", func(t *testing.T) {
+		for name, c := range map[string]struct {
+			errs   []error
+			status int
+		}{
+			"of all":                {[]error{kafka.ErrUnknownOutcome, kafka.ErrUnknownOutcome}, 504},
+			"of one, others failed": {[]error{errors.New("connection refused"), kafka.ErrUnknownOutcome}, 504},
+			"of one":                {[]error{nil, kafka.ErrUnknownOutcome}, 200},
+		} {
+			t.Run(name, func(t *testing.T) {
+				broker := newFakeBroker("pinflow.pin")
+				broker.ack = func(i int, _ kafka.Message) error {
+					if c.errs[i] == nil {
+						return nil
+					}
+					return fmt.Errorf("%w; last error: %w", c.errs[i], context.DeadlineExceeded)
+				}
+				w := serve(newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value":1},{"value":2}]}`))
+				require.Equal(t, c.status, w.Code)
+				require.Contains(t, w.Body.String(), "may have written the record")
+				require.Contains(t, w.Body.String(), `"error_code":50003`)
+				require.Empty(t, w.Header().Get("Retry-After"), "nobody asks for it to be sent again")
+			})
+		}
+	})
+
 	t.Run("completes_a_request_whose_client_disconnected", func(t *testing.T) {
 		broker := newFakeBroker("pinflow.pin")
 		ctx, cancel := context.WithCancel(context.Background())

@@ -21,6 +21,9 @@ var (
 	ErrTooLarge = errors.New("message too large")
 	// ErrUnreachable is the error of a request that no broker answered.
 	ErrUnreachable = errors.New("no Kafka broker answers")
+	// ErrUnknownOutcome is the error of a message that Kafka has not acknowledged in time, and may have
+	// written all the same: to send it again may write it twice.
+	ErrUnknownOutcome = errors.New("not acknowledged by Kafka in time, which may have written the record")
 	// ErrClosed is the error of a closed producer.
 	ErrClosed = errors.New("the producer is closed")
 )
@@ -133,6 +136,34 @@ func passes(err error) bool {
 	}
 	kind := kindOf(err)
 	return kind == fault.Unreachable || kind == fault.Missing
+}
+
+// mayHaveAppended reports whether a broker that answers with the error may have appended the batch.
+func mayHaveAppended(err error) bool {
+	var code kafkago.Error
+	if !errors.As(err, &code) {
+		return true
+	}
+	switch code {
+	case kafkago.Unknown, kafkago.RequestTimedOut, kafkago.NetworkException, kafkago.NotEnoughReplicasAfterAppend,
+		kafkago.KafkaStorageError, kafkago.DuplicateSequenceNumber:
+		return true
+	}
+	return false
+}
+
+// forgotten reports whether the brokers no longer know which batches a producer id has written: the
+// records are gone, or an election was unclean.
+func forgotten(err error) bool {
+	var code kafkago.Error
+	if !errors.As(err, &code) {
+		return false
+	}
+	switch code {
+	case kafkago.OutOfOrderSequenceNumber, kafkago.UnknownProducerId, kafkago.InvalidProducerEpoch, kafkago.InvalidProducerIDMapping:
+		return true
+	}
+	return false
 }
 
 // invalidates reports whether the error is about a record, or the size of a batch: the other

@@ -1,12 +1,14 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 
 	"github.com/pinflow/pinflow/internal/pause"
 )
@@ -16,7 +18,8 @@ type laneID struct {
 	partition int
 }
 
-// entry is a message that is being delivered. done is called once, after ack has been set.
+// entry is a message that is being delivered. done is called once, after ack has been set, and nil
+// from then on.
 type entry struct {
 	ctx     context.Context
 	message *Message
@@ -26,12 +29,18 @@ type entry struct {
 
 func (e *entry) acknowledge(offset int64) {
 	e.ack.Offset = offset
-	e.done()
+	e.end()
 }
 
 func (e *entry) fail(err error) {
 	e.ack.Err = err
-	e.done()
+	e.end()
+}
+
+func (e *entry) end() {
+	done := e.done
+	e.done = nil
+	done()
 }
 
 // lane is the queue of one partition. It has a goroutine only while it is not empty.
@@ -42,6 +51,9 @@ type lane struct {
 	mu      sync.Mutex
 	queue   []*entry
 	sending bool
+
+	// identity is used by send alone.
+	identity identity
 }
 
 // add appends entries to the queue.
@@ -89,93 +101,104 @@ func (l *lane) next() []*entry {
 	return batch
 }
 
-// deliver retries a batch until a broker acknowledges it, rejects it for a reason that does not
-// pass, or all its callers have given up. If a single record can be the reason, deliver splits the
-// batch, because it has records of different callers.
+// deliver sends a batch until a broker acknowledges it, rejects it for a reason that does not pass,
+// or all its callers have given up. Brokers that may have appended the batch get the same bytes again
+// under the same numbers, so that they append it once. Without a producer id they would append it
+// again: then it is not sent again.
 func (l *lane) deliver(batch []*entry) {
-	pause, reason := firstRetry, error(nil)
-	for {
-		batch = giveUpEnded(batch, reason)
-		if len(batch) == 0 {
+	r := &delivery{entries: batch}
+	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
+		if !l.prepare(r) {
 			return
 		}
-		base, err := l.produce(batch)
+		base, err := l.produce(r)
 		switch {
 		case err == nil:
-			for i, e := range batch {
-				e.acknowledge(base + int64(i))
-			}
+			r.acknowledge(base)
+			l.identity.advance(len(r.entries))
 			return
-		case passes(err):
-			reason = err
-			if staleLayout(err) {
-				l.producer.reset()
-			}
-			wait(batch[0].ctx, pause)
-			pause = min(2*pause, lastRetry)
-		case invalidates(err):
-			if len(batch) > 1 {
-				half := len(batch) / 2
-				l.deliver(batch[:half])
-				l.deliver(batch[half:])
-				return
-			}
-			batch[0].fail(err)
+		case forgotten(err) && !r.uncertain:
+			l.identity = identity{}
+		case r.uncertain && (!l.identity.named || forgotten(err) || !passes(err)):
+			l.giveUp(r, err)
 			return
-		default:
-			for _, e := range batch {
-				e.fail(err)
-			}
+		case invalidates(err) && len(r.entries) > 1: // one record can be the reason, of one of several callers
+			half := len(r.entries) / 2
+			l.deliver(r.entries[:half])
+			l.deliver(r.entries[half:])
 			return
+		case !passes(err):
+			r.fail(err)
+			return
+		}
+		r.reason = err
+		if staleLayout(err) {
+			l.producer.reset()
+		}
+		wait(context.Background(), pause)
+	}
+}
+
+// prepare drops the entries whose callers have given up, and encodes the batch unless a broker may
+// have it. It reports whether there is something to send.
+func (l *lane) prepare(r *delivery) bool {
+	for {
+		r.dropEnded()
+		if r.waiting == 0 {
+			if r.uncertain {
+				l.identity = identity{}
+			}
+			return false
+		}
+		if r.uncertain {
+			return true
+		}
+		if l.identity.known() {
+			r.text = encodeBatch(l.identity, time.Now(), r.entries)
+			return true
+		}
+		if l.identity, r.reason = l.producer.newIdentity(); r.reason != nil {
+			wait(context.Background(), firstRetry)
 		}
 	}
 }
 
+// giveUp tells the callers that the outcome is unknown. The numbers of the batch are taken or not, so
+// that the next one needs others.
+func (l *lane) giveUp(r *delivery, reason error) {
+	r.fail(fmt.Errorf("%w; last error: %w", ErrUnknownOutcome, reason))
+	if l.identity.named {
+		l.identity = identity{}
+	}
+}
+
 // produce makes one request and returns the offset of the batch's first record.
-func (l *lane) produce(batch []*entry) (int64, error) {
+func (l *lane) produce(r *delivery) (int64, error) {
 	// The batch has several callers, and the outcome of an interrupted request is unknown: so not
 	// their contexts.
 	ctx, cancel := context.WithTimeout(context.Background(), l.producer.config.RequestTimeout)
 	defer cancel()
-	now, bytes := time.Now(), 0
-	records := make([]kafkago.Record, len(batch))
-	for i, e := range batch {
-		bytes += size(e.message)
-		records[i] = kafkago.Record{Time: now, Key: kafkago.NewBytes(e.message.Key), Value: kafkago.NewBytes(e.message.Value)}
-	}
-	answer, err := l.producer.client.Produce(ctx, &kafkago.ProduceRequest{
+	began, sent := time.Now(), &once{reader: bytes.NewReader(r.text)}
+	answer, err := l.producer.client.RawProduce(ctx, &kafkago.RawProduceRequest{
 		Topic:        l.id.topic,
 		Partition:    l.id.partition,
 		RequiredAcks: kafkago.RequireAll,
-		Records:      kafkago.NewRecordReader(records...),
+		RawRecords:   protocol.RawRecordSet{Reader: sent},
 	})
-	if err == nil && answer.Error != nil {
+	switch {
+	case err != nil:
+		r.uncertain = sent.stop() || r.uncertain
+	case answer.Error != nil:
 		err = answer.Error
+		r.uncertain = r.uncertain || mayHaveAppended(err)
 	}
 	if observe := l.producer.config.OnBatch; observe != nil {
-		observe(Batch{Topic: l.id.topic, Partition: l.id.partition, Records: len(batch), Bytes: bytes, Took: time.Since(now), Err: err})
+		observe(Batch{Topic: l.id.topic, Partition: l.id.partition, Records: len(r.entries), Bytes: len(r.text), Took: time.Since(began), Err: err})
 	}
 	if err != nil {
 		return 0, fmt.Errorf("produce to %s[%d]: %w", l.id.topic, l.id.partition, err)
 	}
 	return answer.BaseOffset, nil
-}
-
-// giveUpEnded fails the entries whose callers have given up, and returns the others.
-func giveUpEnded(batch []*entry, reason error) []*entry {
-	left := batch[:0:0]
-	for _, e := range batch {
-		ended := context.Cause(e.ctx)
-		switch {
-		case ended == nil:
-			left = append(left, e)
-		case reason == nil:
-			e.fail(fmt.Errorf("not sent to Kafka in time: %w", ended))
-		default:
-			e.fail(fmt.Errorf("not acknowledged by Kafka in time; last error: %w", reason))
-		}
-	}
-	return left
 }
 
 // wait sleeps. Its callers check ctx themselves.

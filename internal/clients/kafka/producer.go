@@ -53,9 +53,8 @@ type Message struct {
 type Ack struct {
 	Partition int
 	Offset    int64
-	// Err is ErrTooLarge, the rejection of a broker, or the last error if no broker acknowledged
-	// the message in time: then the message may have been written all the same. Classify
-	// distinguishes them.
+	// Err is ErrTooLarge, the rejection of a broker, the last error if no broker took the message in
+	// time, or ErrUnknownOutcome if one may have written it. Classify distinguishes them.
 	Err error
 }
 
@@ -84,8 +83,10 @@ type ProducerConfig struct {
 // Producer writes messages to Kafka and returns their offsets once all in-sync replicas have them
 // (acks=all).
 //
-// Delivery is at least once: a request whose response is lost is retried, which can duplicate its
-// messages. Messages of a partition keep their order, within a call of Produce and from one call to
+// A message is written once, or not at all if its Ack has an error other than ErrUnknownOutcome: a
+// request whose response is lost is repeated under the same producer id and sequence number, which
+// brokers write once. Where a user may not get a producer id, such a request is not repeated, and the
+// outcome is unknown. Messages of a partition keep their order, within a call of Produce and from one call to
 // the next, because each partition has one open request at a time. Messages that arrive meanwhile
 // form the next request: batches grow under load, and without load nothing waits. A call blocks
 // until its messages are done, so that the callers limit the queue.
