@@ -82,7 +82,7 @@ func (b *fakeBroker) Topics(context.Context) ([]kafka.TopicInfo, error) {
 	return infos, b.down
 }
 
-func (b *fakeBroker) Ping(context.Context) error { return b.down }
+func (b *fakeBroker) Ready(context.Context, func(string) bool) error { return b.down }
 
 func (b *fakeBroker) Close(context.Context) error {
 	b.mu.Lock()

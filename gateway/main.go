@@ -111,7 +111,7 @@ func start(ctx context.Context, logs io.Writer) error {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	options := Options{
-		Broker: producer, Prefix: settings.Topic(""), APIKeys: settings.APIKeys, APIKeysFile: settings.APIKeysFile,
+		Broker: producer, Prefix: settings.Topic(""), Posts: settings.PostsTopic, APIKeys: settings.APIKeys, APIKeysFile: settings.APIKeysFile,
 		Limits: DefaultLimits, DrainDelay: settings.GatewayDrainDelay, Log: log, metrics: metrics,
 	}
 	if settings.GatewayTLSCertFile != "" || settings.GatewayTLSKeyFile != "" {

@@ -55,7 +55,7 @@ func (s *Server) produce(w http.ResponseWriter, r *http.Request) {
 
 // admit validates the header of a request and reserves memory for its body.
 func (s *Server) admit(r *http.Request, topic string) (*reservation, error) {
-	if !strings.HasPrefix(topic, s.prefix) || topic == s.prefix {
+	if !s.serves(topic) {
 		return nil, problemOf(kafka.ErrUnknownTopic)
 	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))

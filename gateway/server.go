@@ -37,7 +37,8 @@ type Broker interface {
 	// sent.
 	Produce(ctx context.Context, topic string, messages []kafka.Message) ([]kafka.Ack, error)
 	Topics(ctx context.Context) ([]kafka.TopicInfo, error)
-	Ping(ctx context.Context) error
+	// Ready returns nil if records can be written to all partitions of the topics that are served.
+	Ready(ctx context.Context, serves func(topic string) bool) error
 	// Close waits for messages that are being written.
 	Close(ctx context.Context) error
 }
@@ -72,8 +73,9 @@ var DefaultLimits = Limits{
 // Options configures a Server.
 type Options struct {
 	Broker Broker
-	// Prefix is the prefix of the topics, for example "pinflow.". Clients cannot see other topics.
-	Prefix string
+	// Prefix is the prefix of the topics, for example "pinflow.", and Posts the topic of posts. Clients
+	// cannot see other topics.
+	Prefix, Posts string
 	// APIKeys holds valid keys, as key or name=key, and APIKeysFile is the file of others. At least
 	// one of them is set.
 	APIKeys     []string
@@ -92,6 +94,7 @@ type Options struct {
 type Server struct {
 	broker    Broker
 	prefix    string
+	posts     string
 	keys      *keyRing
 	options   Options
 	limits    Limits
@@ -116,7 +119,7 @@ func NewServer(o Options) (*Server, error) {
 		}
 	}
 	return &Server{
-		broker: o.Broker, prefix: o.Prefix, keys: keys, options: o, limits: o.Limits, log: o.Log, metrics: o.metrics,
+		broker: o.Broker, prefix: o.Prefix, posts: o.Posts, keys: keys, options: o, limits: o.Limits, log: o.Log, metrics: o.metrics,
 		admission: newAdmission(o.Limits.InFlightRequests, o.Limits.InFlightBytes, o.metrics),
 	}, nil
 }
@@ -182,6 +185,11 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
+// serves reports whether clients may write to a topic.
+func (s *Server) serves(topic string) bool {
+	return topic == s.posts || strings.HasPrefix(topic, s.prefix) && topic != s.prefix
+}
+
 // topics responds with the names of the topics that clients may write to.
 func (s *Server) topics(w http.ResponseWriter, r *http.Request) {
 	infos, err := s.broker.Topics(r.Context())
@@ -191,20 +199,21 @@ func (s *Server) topics(w http.ResponseWriter, r *http.Request) {
 	}
 	names := []string{}
 	for _, info := range infos {
-		if strings.HasPrefix(info.Name, s.prefix) {
+		if s.serves(info.Name) {
 			names = append(names, info.Name)
 		}
 	}
 	answer(w, http.StatusOK, names)
 }
 
-// health responds with 200 if Kafka is reachable and the gateway is not shutting down.
+// health responds with 200 if Kafka takes records and the gateway is not shutting down.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
+	// The answer serves others, too: a client that disconnects must not spoil it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), healthTimeout)
 	defer cancel()
 	status, code := "ok", http.StatusOK
-	if err := s.broker.Ping(ctx); err != nil { // anyone may ask: the log has the addresses
-		status, code = "Kafka is unavailable", http.StatusServiceUnavailable
+	if err := s.broker.Ready(ctx, s.serves); err != nil { // anyone may ask: the log has the addresses
+		status, code = "Kafka cannot take records", http.StatusServiceUnavailable
 		s.unhealthy.log(func(times int64) {
 			s.log.Warn("health check fails", slog.String("error", err.Error()), slog.Int64("times", times))
 		})

@@ -177,3 +177,56 @@ func persist[Out any](t testing.TB, activity, in any) (out Out) {
 		}
 	}
 }
+
+// The gateway's health check asks this. With one of three brokers a quorum is lost, and the broker that
+// is left goes on with the metadata that it has.
+func TestReadiness(t *testing.T) {
+	const topic = "u.pin"
+	cluster := Start(t, 3)
+	admin := kafka.NewAdmin(connect(t, cluster.Settings(config.Plaintext, "")))
+	for name, inSync := range map[string]string{topic: "2", "v.pin": "1"} {
+		settings := map[string]string{"min.insync.replicas": inSync}
+		_, err := admin.CreateTopics(deadline(t), kafka.Topic{Name: name, Partitions: 3, Replication: 3, Config: settings})
+		require.NoError(t, err)
+	}
+	producer, err := kafka.NewProducer(kafka.ProducerConfig{Connection: connect(t, cluster.Settings(config.Plaintext, "")), DeliveryTimeout: 5 * time.Second})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, producer.Close(deadline(t))) }()
+	produce := func() (errs []error) {
+		for partition := range 3 {
+			acks, err := producer.Produce(deadline(t), topic, []kafka.Message{{Partition: partition, Value: []byte("{}")}})
+			require.NoError(t, err)
+			errs = append(errs, acks[0].Err)
+		}
+		return errs
+	}
+	ready := func() error { return producer.Ready(deadline(t), func(name string) bool { return name == topic }) }
+	require.Eventually(t, func() bool { return ready() == nil }, patience, 100*time.Millisecond)
+
+	cluster.Kill(t, 0)
+	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(time.Second) {
+		require.NoError(t, ready(), "the two that are left take over")
+	}
+	for partition, err := range produce() {
+		require.NoError(t, err, "partition %d", partition)
+	}
+
+	cluster.Kill(t, 1)
+	require.Eventually(t, func() bool { return ready() != nil }, 10*time.Second, 100*time.Millisecond)
+	t.Log(ready())
+	for partition, err := range produce() {
+		require.Error(t, err, "partition %d", partition)
+	}
+	// One replica would be enough, but no controller takes the others out of the in-sync replicas.
+	other, err := kafka.NewProducer(kafka.ProducerConfig{Connection: connect(t, cluster.Settings(config.Plaintext, ""))})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close(deadline(t))) }()
+	require.Eventually(t, func() bool {
+		return other.Ready(deadline(t), func(name string) bool { return name == "v.pin" }) != nil
+	}, patience, time.Second)
+
+	cluster.StartBroker(t, 0)
+	cluster.StartBroker(t, 1)
+	require.Eventually(t, func() bool { return ready() == nil }, patience, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return produce()[0] == nil }, patience, 100*time.Millisecond)
+}

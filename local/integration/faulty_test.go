@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -14,10 +15,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// faulty is what happens to the produce requests that arrive next, one each.
+// faulty is what happens to brokers, and to the produce requests that arrive next, one each.
 type faulty struct {
 	mu   sync.Mutex
 	next []produceFault
+	dead []string
 }
 
 type produceFault struct {
@@ -35,6 +37,20 @@ func (f *faulty) inject(times int, what produceFault) {
 	for range times {
 		f.next = append(f.next, what)
 	}
+}
+
+// kill makes the brokers at the addresses close what connects to them, and all others serve again.
+func (f *faulty) kill(addresses ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dead = addresses
+}
+
+// killed reports whether the broker at the address is one of them.
+func (f *faulty) killed(address net.Addr) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Contains(f.dead, address.String())
 }
 
 func (f *faulty) take() (what produceFault) {
@@ -86,6 +102,9 @@ func (c *faultyConn) Read(into []byte) (int, error) {
 		request = append(request, make([]byte, binary.BigEndian.Uint32(request))...)
 		if _, err := io.ReadFull(c.Conn, request[4:]); err != nil {
 			return 0, err
+		}
+		if c.faults.killed(c.LocalAddr()) {
+			return 0, c.Close()
 		}
 		if kmsg.Key(binary.BigEndian.Uint16(request[4:])) == kmsg.Produce {
 			what := c.faults.take()

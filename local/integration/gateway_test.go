@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/posts"
 )
 
@@ -190,6 +191,27 @@ func TestGateway(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, status, text)
 	})
+}
+
+// Brokers that are left alone go on with the metadata that they have.
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	cluster, faults := faultyBroker(t, 3, 3)
+	t.Cleanup(cluster.Close)
+	producer := produces(t, cluster, kafka.ProducerConfig{})
+	serves := func(name string) bool { return name == topic }
+	ready := func() error { return producer.Ready(deadline(t), serves) }
+	admin := kafka.NewAdmin(kafka.Connection{Brokers: cluster.ListenAddrs()})
+	require.NoError(t, admin.ChangeTopics(deadline(t), kafka.Difference{Topic: topic, Setting: "min.insync.replicas", Want: "2"}))
+	require.NoError(t, ready())
+	faults.kill(cluster.ListenAddrs()[1])
+	time.Sleep(2 * time.Second)
+	require.NoError(t, ready(), "one of three")
+	faults.kill(cluster.ListenAddrs()[1:]...)
+	require.Eventually(t, func() bool { return ready() != nil }, patience, 50*time.Millisecond)
+	require.ErrorContains(t, ready(), "1 of the in-sync replicas answer, 2 are required")
+	faults.kill()
+	require.Eventually(t, func() bool { return ready() == nil }, patience, 50*time.Millisecond)
 }
 
 // BenchmarkGateway posts to a running gateway in front of Kafka; an operation is one record.

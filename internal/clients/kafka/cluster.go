@@ -2,8 +2,10 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -23,17 +25,17 @@ const (
 	metadataTimeout = 5 * time.Second
 )
 
-// layout holds the number of partitions of each topic, and of the replicas of its first, at one moment.
+// layout holds the partitions of each topic at one moment.
 type layout struct {
-	partitions, replication map[string]int
-	asked                   time.Time
+	topics map[string][]kafkago.Partition
+	asked  time.Time
 }
 
 // infos returns the topics in the order of their names.
 func (l *layout) infos() []TopicInfo {
-	infos := make([]TopicInfo, 0, len(l.partitions))
-	for _, name := range slices.Sorted(maps.Keys(l.partitions)) {
-		infos = append(infos, TopicInfo{Name: name, Partitions: l.partitions[name]})
+	infos := make([]TopicInfo, 0, len(l.topics))
+	for _, name := range slices.Sorted(maps.Keys(l.topics)) {
+		infos = append(infos, TopicInfo{Name: name, Partitions: len(l.topics[name])})
 	}
 	return infos
 }
@@ -42,6 +44,7 @@ func (l *layout) infos() []TopicInfo {
 // cannot be refreshed. Therefore cluster has connections of its own and closes them, which drops
 // the cache, before each request.
 type cluster struct {
+	brokers   []string
 	client    *kafkago.Client
 	transport *kafkago.Transport
 	asking    singleflight.Group // concurrent requests share one response, also an error
@@ -50,7 +53,7 @@ type cluster struct {
 
 func newCluster(connection Connection) *cluster {
 	transport := connection.transport()
-	return &cluster{client: connection.client(transport, metadataTimeout), transport: transport}
+	return &cluster{brokers: connection.Brokers, client: connection.client(transport, metadataTimeout), transport: transport}
 }
 
 // partitions returns the number of partitions of a topic, or ErrUnknownTopic, or ErrUnreachable. A
@@ -60,7 +63,7 @@ func (c *cluster) partitions(ctx context.Context, topic string) (int, error) {
 	began := time.Now()
 	known := c.current.Load()
 	if known != nil {
-		if count, ok := known.partitions[topic]; ok {
+		if count := len(known.topics[topic]); count > 0 {
 			if began.Sub(known.asked) > layoutAge {
 				c.asking.DoChan("", c.ask) // if it fails, the next call tries again
 			}
@@ -72,7 +75,7 @@ func (c *cluster) partitions(ctx context.Context, topic string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if count, ok := fresh.partitions[topic]; ok {
+	if count := len(fresh.topics[topic]); count > 0 {
 		return count, nil
 	}
 	return 0, fmt.Errorf("%w: %s", ErrUnknownTopic, topic)
@@ -95,19 +98,26 @@ func (c *cluster) layoutSince(ctx context.Context, moment time.Time) (*layout, e
 	}
 }
 
-// ask requests the layout from the brokers.
+// ask requests the layout from one broker after the other, in random order, until one answers:
+// kafka-go does not go on to the next if one takes the connection and then fails.
 func (c *cluster) ask() (any, error) {
 	c.transport.CloseIdleConnections()
 	asked := time.Now()
-	answer, err := c.client.Metadata(context.Background(), &kafkago.MetadataRequest{})
+	var answer *kafkago.MetadataResponse
+	err := errors.New("PINFLOW_KAFKA_BROKERS is empty")
+	for _, i := range rand.Perm(len(c.brokers)) {
+		answer, err = c.client.Metadata(context.Background(), &kafkago.MetadataRequest{Addr: kafkago.TCP(c.brokers[i])})
+		if err == nil {
+			break
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.client.Addr, err)
 	}
-	fresh := &layout{partitions: make(map[string]int, len(answer.Topics)), replication: make(map[string]int, len(answer.Topics)), asked: asked}
+	fresh := &layout{topics: make(map[string][]kafkago.Partition, len(answer.Topics)), asked: asked}
 	for _, topic := range answer.Topics {
 		if len(topic.Partitions) > 0 && !topic.Internal {
-			fresh.partitions[topic.Name] = len(topic.Partitions)
-			fresh.replication[topic.Name] = len(topic.Partitions[0].Replicas)
+			fresh.topics[topic.Name] = topic.Partitions
 		}
 	}
 	c.current.Store(fresh)

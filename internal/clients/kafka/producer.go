@@ -95,6 +95,7 @@ type Producer struct {
 	cluster   *cluster
 	transport *kafkago.Transport
 	client    *kafkago.Client
+	readiness readiness
 	turn      atomic.Uint32 // round robin of messages without a key
 
 	resetting sync.Mutex
@@ -119,6 +120,7 @@ func NewProducer(config ProducerConfig) (*Producer, error) {
 		cluster:   newCluster(config.Connection),
 		transport: transport,
 		client:    config.client(transport, config.RequestTimeout),
+		readiness: readiness{transport: config.transport()},
 		lanes:     map[laneID]*lane{},
 	}, nil
 }
@@ -209,12 +211,6 @@ func (p *Producer) Topics(ctx context.Context) ([]TopicInfo, error) {
 	return known.infos(), nil
 }
 
-// Ping returns nil if a broker answers, or has answered within the last second.
-func (p *Producer) Ping(ctx context.Context) error {
-	_, err := p.cluster.layoutSince(ctx, time.Now().Add(-time.Second))
-	return err
-}
-
 // Queued returns the number of messages that wait for an earlier request of their partition.
 func (p *Producer) Queued() int {
 	p.mu.Lock()
@@ -240,6 +236,7 @@ func (p *Producer) Close(ctx context.Context) error {
 		return fmt.Errorf("closed before all messages were delivered: %w", context.Cause(ctx))
 	}
 	p.transport.CloseIdleConnections()
+	p.readiness.transport.CloseIdleConnections()
 	p.cluster.close()
 	return nil
 }

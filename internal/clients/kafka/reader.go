@@ -45,8 +45,8 @@ func (r *Reader) Partitions(ctx context.Context, topic string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	count, ok := known.partitions[topic]
-	if !ok {
+	count := len(known.topics[topic])
+	if count == 0 {
 		return 0, fmt.Errorf("%w: %s: %w", ErrUnknownTopic, topic, kafkago.UnknownTopicOrPartition)
 	}
 	return count, nil

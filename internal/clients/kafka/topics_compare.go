@@ -41,8 +41,8 @@ func (a *Admin) CompareTopics(ctx context.Context, wanted ...Topic) (missing []s
 	}
 	var existing []Topic
 	for _, topic := range wanted {
-		partitions, ok := known.partitions[topic.Name]
-		if !ok {
+		partitions := len(known.topics[topic.Name])
+		if partitions == 0 {
 			missing = append(missing, topic.Name)
 			continue
 		}
@@ -50,7 +50,7 @@ func (a *Admin) CompareTopics(ctx context.Context, wanted ...Topic) (missing []s
 		if partitions != topic.Partitions {
 			different = append(different, Difference{topic.Name, "partitions", strconv.Itoa(partitions), strconv.Itoa(topic.Partitions), true})
 		}
-		if have := known.replication[topic.Name]; topic.Replication != 0 && have != topic.Replication {
+		if have := len(known.topics[topic.Name][0].Replicas); topic.Replication != 0 && have != topic.Replication {
 			different = append(different, Difference{topic.Name, "replication factor", strconv.Itoa(have), strconv.Itoa(topic.Replication), true})
 		}
 	}
