@@ -101,7 +101,7 @@ func (b *fakeBroker) records(topic string) []kafka.Message {
 func newTestServer(t testing.TB, broker Broker, change func(*Options)) *Server {
 	t.Helper()
 	options := Options{
-		Broker: broker, Prefix: "pinflow.", APIKeys: []string{"other-key", testKey}, Limits: DefaultLimits,
+		Broker: broker, Prefix: "pinflow.", Posts: "Pinterest_data", APIKeys: []string{"other-key", testKey}, Limits: DefaultLimits,
 		Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}
 	if change != nil {

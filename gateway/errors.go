@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math"
@@ -82,7 +83,9 @@ func problemOf(err error) problem {
 	case errors.Is(err, kafka.ErrClosed), passes(err):
 		return problem{status: http.StatusServiceUnavailable, code: codeKafkaRetriable, message: "Kafka is unavailable, try again later: " + err.Error()}
 	}
-	return problem{status: http.StatusInternalServerError, code: codeKafka, message: "Kafka error: " + err.Error()}
+	status := map[int]int{codeKafkaAuthentication: http.StatusUnauthorized, codeKafkaAuthorization: http.StatusForbidden}
+	code := recordCode(err)
+	return problem{status: cmp.Or(status[code], http.StatusInternalServerError), code: code, message: "Kafka error: " + err.Error()}
 }
 
 // recordCode returns the error code of a record that was not written.

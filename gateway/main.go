@@ -3,6 +3,7 @@
 //
 //	POST /topics/{topic}   produce application/vnd.kafka.json.v2+json; returns offsets
 //	GET  /topics           the names of the topics
+//	POST /pin/             write one post, application/json; returns the post
 //	GET  /healthz          200 if Kafka is reachable, else 503
 //	GET  /metrics          metrics in Prometheus's text format
 //

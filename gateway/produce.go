@@ -18,7 +18,7 @@ import (
 // in-sync replicas have them. It validates the whole request before it sends the first record.
 func (s *Server) produce(w http.ResponseWriter, r *http.Request) {
 	topic := r.PathValue("topic")
-	held, err := s.admit(r, topic)
+	held, err := s.admit(r, topic, versionedJSON)
 	if err != nil {
 		fail(w, problemOf(err))
 		return
@@ -34,33 +34,39 @@ func (s *Server) produce(w http.ResponseWriter, r *http.Request) {
 		fail(w, problemOf(err))
 		return
 	}
-	if !held.grow(recordCost * int64(len(messages))) {
-		fail(w, errNoRoom)
-		return
-	}
-	if wait := clientOf(r).wait(len(messages)); wait > 0 {
-		fail(w, problem{status: http.StatusTooManyRequests, after: wait, message: "The API key has sent more records than it may in a second, try again later."})
-		return
-	}
-	// A client that disconnects does not stop its records: they are written, and its next attempt
-	// writes them again.
-	acks, err := s.broker.Produce(context.WithoutCancel(r.Context()), topic, messages)
+	acks, err := s.write(r, held, topic, messages)
 	if err != nil {
 		fail(w, problemOf(err))
 		return
 	}
-	s.metrics.produced(topic, messages, acks)
 	s.answerAcks(w, acks)
 }
 
-// admit validates the header of a request and reserves memory for its body.
-func (s *Server) admit(r *http.Request, topic string) (*reservation, error) {
+// write writes the messages of a request to a topic.
+func (s *Server) write(r *http.Request, held *reservation, topic string, messages []kafka.Message) ([]kafka.Ack, error) {
+	if !held.grow(recordCost * int64(len(messages))) {
+		return nil, errNoRoom
+	}
+	if wait := clientOf(r).wait(len(messages)); wait > 0 {
+		return nil, problem{status: http.StatusTooManyRequests, after: wait, message: "The API key has sent more records than it may in a second, try again later."}
+	}
+	// A client that disconnects does not stop its records: they are written, and its next attempt
+	// writes them again.
+	acks, err := s.broker.Produce(context.WithoutCancel(r.Context()), topic, messages)
+	if err == nil {
+		s.metrics.produced(topic, messages, acks)
+	}
+	return acks, err
+}
+
+// admit validates the header of a request with a body of that type, and reserves memory for it.
+func (s *Server) admit(r *http.Request, topic, wanted string) (*reservation, error) {
 	if !s.serves(topic) {
 		return nil, problemOf(kafka.ErrUnknownTopic)
 	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if charset := params["charset"]; err != nil || media != versionedJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return nil, problem{status: http.StatusUnsupportedMediaType, message: "HTTP 415 Unsupported Media Type: send " + versionedJSON + "."}
+	if charset := params["charset"]; err != nil || media != wanted || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return nil, problem{status: http.StatusUnsupportedMediaType, message: "HTTP 415 Unsupported Media Type: send " + wanted + "."}
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return nil, problem{status: http.StatusUnsupportedMediaType, message: "HTTP 415 Unsupported Media Type: send the body without Content-Encoding."}

@@ -129,9 +129,10 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /topics/{topic}", s.keys.protect(s.produce))
 	mux.Handle("GET /topics", s.keys.protect(s.topics))
+	mux.Handle("POST /pin/{$}", s.keys.protect(s.pin))
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.Handle("GET /metrics", s.metrics.handler())
-	for path, methods := range map[string]string{"/topics/{topic}": "POST", "/topics": "GET, HEAD", "/healthz": "GET, HEAD", "/metrics": "GET, HEAD"} {
+	for path, methods := range map[string]string{"/topics/{topic}": "POST", "/pin/{$}": "POST", "/topics": "GET, HEAD", "/healthz": "GET, HEAD", "/metrics": "GET, HEAD"} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Allow", methods)
 			fail(w, problem{status: http.StatusMethodNotAllowed, message: "HTTP 405 Method Not Allowed"})
