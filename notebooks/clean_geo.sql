@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS geo_by_date (
   element INT NOT NULL COMMENT 'Position in the array that was sent; 0 for the first, or without an array',
   file STRING NOT NULL COMMENT 'Name of the landed object',
   reason STRING COMMENT 'Why the record is rejected; NULL if it is valid',
-  value STRING COMMENT 'Text of a rejected record; NULL if it is valid',
+  value STRING COMMENT 'Text of a rejected record; NULL if it is valid, or a tombstone',
   ind BIGINT COMMENT 'Index of the post',
   country STRING COMMENT 'Country',
   coordinates ARRAY<DOUBLE> COMMENT 'Longitude and latitude, in degrees',
@@ -59,7 +59,7 @@ CREATE VIEW IF NOT EXISTS geo_quarantine (
   element COMMENT 'Position in the array that was sent; 0 for the first, or without an array',
   file COMMENT 'Name of the landed object',
   reason COMMENT 'Why the record is rejected: the first reason that applies',
-  value COMMENT 'Text of the record'
+  value COMMENT 'Text of the record; NULL if it is a tombstone'
 ) COMMENT 'Places and times of posts: the records that cleaning has rejected'
 AS SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, value
 FROM geo_by_date

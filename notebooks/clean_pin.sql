@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS pin_by_date (
   element INT NOT NULL COMMENT 'Position in the array that was sent; 0 for the first, or without an array',
   file STRING NOT NULL COMMENT 'Name of the landed object',
   reason STRING COMMENT 'Why the record is rejected; NULL if it is valid',
-  value STRING COMMENT 'Text of a rejected record; NULL if it is valid',
+  value STRING COMMENT 'Text of a rejected record; NULL if it is valid, or a tombstone',
   ind BIGINT COMMENT 'Index of the post',
   unique_id STRING COMMENT 'Id of the post at its source',
   title STRING COMMENT 'Title',
@@ -74,7 +74,7 @@ CREATE VIEW IF NOT EXISTS pin_quarantine (
   element COMMENT 'Position in the array that was sent; 0 for the first, or without an array',
   file COMMENT 'Name of the landed object',
   reason COMMENT 'Why the record is rejected: the first reason that applies',
-  value COMMENT 'Text of the record'
+  value COMMENT 'Text of the record; NULL if it is a tombstone'
 ) COMMENT 'Posts: the records that cleaning has rejected'
 AS SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, value
 FROM pin_by_date

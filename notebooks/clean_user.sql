@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS user_by_date (
   element INT NOT NULL COMMENT 'Position in the array that was sent; 0 for the first, or without an array',
   file STRING NOT NULL COMMENT 'Name of the landed object',
   reason STRING COMMENT 'Why the record is rejected; NULL if it is valid',
-  value STRING COMMENT 'Text of a rejected record; NULL if it is valid',
+  value STRING COMMENT 'Text of a rejected record; NULL if it is valid, or a tombstone',
   ind BIGINT COMMENT 'Index of the post',
   user_name STRING COMMENT 'First and last name',
   age INT COMMENT 'Age in years',
@@ -59,7 +59,7 @@ CREATE VIEW IF NOT EXISTS user_quarantine (
   element COMMENT 'Position in the array that was sent; 0 for the first, or without an array',
   file COMMENT 'Name of the landed object',
   reason COMMENT 'Why the record is rejected: the first reason that applies',
-  value COMMENT 'Text of the record'
+  value COMMENT 'Text of the record; NULL if it is a tombstone'
 ) COMMENT 'Users who made posts: the records that cleaning has rejected'
 AS SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, value
 FROM user_by_date

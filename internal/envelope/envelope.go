@@ -4,6 +4,7 @@ package envelope
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strconv"
 	"unicode/utf8"
 
@@ -17,9 +18,13 @@ import (
 const maxText = 20_000_000
 
 // Envelope writes the lines of one partition. A line has the record's topic, partition, offset,
-// time in milliseconds and key, then its text: as `value` if every engine reads it alike as a JSON
-// object or array (see judge), otherwise as `text`, which is never parsed. Both are strings, so that
-// no engine spells the text in its own way.
+// time in milliseconds, key and headers, then its text: as `value` if every engine reads it alike as
+// a JSON object or array (see judge), otherwise as `text`, which is never parsed. Both are strings,
+// so that no engine spells the text in its own way. A tombstone, a record without a value, has null
+// as `text`, and its line ends with `,"text":null}`; a record whose value is empty has "".
+//
+// `headers` are there if the record has some, in their order. A header has a `key`, and a `value`
+// that is null or a string; a value that is not UTF-8 is in `base64` instead, with padding.
 //
 // `elements` are the texts to parse, if they are not the value itself: the elements of an array with
 // an object among them, and objects of which a field would be spelled differently by the engines.
@@ -49,14 +54,42 @@ func (e *Envelope) Append(line []byte, record kafkago.Message) []byte {
 	} else {
 		line = quote(line, record.Key)
 	}
+	line = appendHeaders(line, record.Headers)
 	line = appendValue(line, record.Value)
 	return append(line, '}', '\n')
 }
 
+func appendHeaders(line []byte, headers []kafkago.Header) []byte {
+	for i, header := range headers {
+		opening := `,{"key":`
+		if i == 0 {
+			opening = `,"headers":[{"key":`
+		}
+		key, _ := cut([]byte(header.Key), maxText)
+		line = quote(append(line, opening...), key)
+		switch {
+		case header.Value == nil:
+			line = append(line, `,"value":null`...)
+		case utf8.Valid(header.Value):
+			line = appendParts(line, "value", header.Value)
+		default:
+			line = appendParts(line, "base64", base64.StdEncoding.AppendEncode(nil, header.Value))
+		}
+		line = append(line, '}')
+	}
+	if len(headers) > 0 {
+		line = append(line, ']')
+	}
+	return line
+}
+
 func appendValue(line, value []byte) []byte {
+	if value == nil {
+		return append(line, `,"text":null`...)
+	}
 	found := judge(value)
 	if found == notJSON {
-		return appendText(line, value)
+		return appendParts(line, "text", value)
 	}
 	line = quoteJSON(append(line, `,"value":`...), value)
 	if found == needsElements {
@@ -65,11 +98,12 @@ func appendValue(line, value []byte) []byte {
 	return line
 }
 
-// appendText appends `text` and, if it is longer than a string may be, the rest as the strings of
-// `more`.
-func appendText(line, text []byte) []byte {
+// appendParts appends a text under a name and, if it is longer than a string may be, the rest as the
+// strings of `more`.
+func appendParts(line []byte, name string, text []byte) []byte {
 	first, rest := cut(text, maxText)
-	line = quote(append(line, `,"text":`...), first)
+	line = append(append(append(line, `,"`...), name...), `":`...)
+	line = quote(line, first)
 	for opening := `,"more":[`; len(rest) > 0; opening = "," {
 		first, rest = cut(rest, maxText)
 		line = quote(append(line, opening...), first)

@@ -1,6 +1,8 @@
 package envelope
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -36,8 +38,48 @@ func TestEnvelope(t *testing.T) {
 	t.Run("has_offset_time_key_and_value_in_this_order", func(t *testing.T) {
 		require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":"k\"1","value":"{\"index\":1}"}`+"\n",
 			line([]byte(`k"1`), []byte(`{"index":1}`)))
-		require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":null,"text":""}`+"\n", line(nil, nil))
+		require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":null,"text":""}`+"\n", line(nil, []byte{}))
 		require.Contains(t, line([]byte{}, nil), `"key":"",`, "an empty key is not a missing key")
+	})
+
+	// A tombstone deletes what its key had, where an empty value is one that has to be rejected.
+	t.Run("a_tombstone_is_no_empty_value", func(t *testing.T) {
+		require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":"k","text":null}`+"\n", line([]byte("k"), nil))
+		require.Equal(t, `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1666051200123,"key":"k","text":""}`+"\n", line([]byte("k"), []byte{}))
+	})
+
+	t.Run("headers_keep_their_order_and_their_bytes", func(t *testing.T) {
+		headers := []kafkago.Header{
+			{Key: "a", Value: []byte(`x"`)}, {Key: "a", Value: []byte("\u00e9\n")}, {Key: "", Value: []byte{}}, {Key: "none"}, {Key: "bytes\xff", Value: []byte{0xff, 0}},
+		}
+		with := func(value []byte) string {
+			return string(New("u.pin", 2).Append(nil, kafkago.Message{Offset: 7, Time: time.UnixMilli(1), Headers: headers, Value: value}))
+		}
+		const want = `{"topic":"u.pin","partition":2,"offset":7,"timestamp":1,"key":null,` +
+			`"headers":[{"key":"a","value":"x\""},{"key":"a","value":"\u00e9\n"},{"key":"","value":""},{"key":"none","value":null},{"key":"bytes` + "\ufffd" + `","base64":"/wA="}],`
+		require.Equal(t, strings.Replace(want, `\u00e9`, "\u00e9", 1)+`"value":"{}"}`+"\n", with([]byte("{}")))
+		require.True(t, strings.HasSuffix(with(nil), `}],"text":null}`+"\n"), "load knows a tombstone by the end of its line")
+		require.NotContains(t, line(nil, []byte("{}")), "headers", "a record without headers is not longer")
+	})
+
+	// Jackson refuses a line with a string of more than 20,000,000 characters.
+	t.Run("a_longer_header_is_split", func(t *testing.T) {
+		long := bytes.Repeat([]byte{'x'}, 20_000_001)
+		binary := bytes.Repeat([]byte{0xff}, 15_000_001)
+		got := New("u.pin", 2).Append(nil, kafkago.Message{Headers: []kafkago.Header{{Key: string(long), Value: long}, {Value: binary}}, Value: []byte("{}")})
+		var decoded struct {
+			Headers []struct {
+				Key, Value, Base64 string
+				More               []string
+			}
+		}
+		require.NoError(t, json.Unmarshal(got, &decoded))
+		require.Len(t, decoded.Headers[0].Key, 20_000_000, "a key ends there")
+		require.True(t, string(long) == decoded.Headers[0].Value+strings.Join(decoded.Headers[0].More, ""))
+		require.Len(t, decoded.Headers[0].Value, 20_000_000)
+		read, err := base64.StdEncoding.DecodeString(decoded.Headers[1].Base64 + strings.Join(decoded.Headers[1].More, ""))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(binary, read))
 	})
 
 	t.Run("only_strict_json_lands_as_json", func(t *testing.T) {

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"testing"
 
+	kafkago "github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/local/engine"
@@ -33,6 +34,42 @@ func TestLoad(t *testing.T) {
 		require.ElementsMatch(t, want, ask("SELECT topic, topic_partition, topic_offset, reason, value FROM pin_quarantine"))
 	})
 
+	t.Run("keeps_tombstones_apart_from_empty_values", func(t *testing.T) {
+		t.Parallel()
+		landed := []reference.Record{
+			{Kind: "pin", Date: "2022-10-18", Offset: 1, Key: []byte("7"), Value: nil},
+			{Kind: "pin", Date: "2022-10-18", Offset: 2, Key: []byte{}, Value: []byte{}},
+			{Kind: "pin", Date: "2022-10-18", Offset: 3, Value: nil, Headers: []kafkago.Header{{Key: "a", Value: []byte("1")}, {Key: "a", Value: []byte{0xff}}, {Key: "b"}}},
+			{Kind: "pin", Date: "2022-10-18", Offset: 4, Value: []byte("x"), Headers: []kafkago.Header{{Key: `,"text":null}`, Value: []byte{}}}},
+		}
+		objects := store{
+			// Lines of before there were headers, and a line that is no envelope.
+			"s3://b/topics/u1.pin/dt=2022-10-18/partition=2/u1.pin+2+0000000007.json": []byte(
+				`{"topic":"u1.pin","partition":2,"offset":7,"timestamp":5,"key":null,"text":"old"}` + "\n" +
+					`{"topic":"u1.pin","partition":2,"offset":8,"timestamp":5,"key":null}` + "\n"),
+		}
+		objects.land(t, landed, "0000000001")
+		e := open(t, objects)
+		runDate(t.Context(), t, e, "2022-10-18", "quarantine")
+		ask := func(sql string) [][]any {
+			table, err := e.Query(t.Context(), engine.Query{SQL: sql, Schema: "pins"})
+			require.NoError(t, err)
+			return table.Rows
+		}
+		header := func(key, value, base64 any) any { return map[string]any{"key": key, "value": value, "base64": base64} }
+		require.Equal(t, [][]any{
+			{int64(0), int64(1), "7", nil, nil, false},
+			{int64(0), int64(2), "", nil, "", false},
+			{int64(0), int64(3), nil, []any{header("a", "1", nil), header("a", nil, "/w=="), header("b", nil, nil)}, nil, false},
+			{int64(0), int64(4), nil, []any{header(`,"text":null}`, "", nil)}, "x", false},
+			{int64(2), int64(7), nil, nil, "old", false},
+			{int64(2), int64(7), nil, nil, `{"topic":"u1.pin","partition":2,"offset":8,"timestamp":5,"key":null}`, false},
+		}, ask("SELECT topic_partition, topic_offset, key, headers, value, is_json FROM raw WHERE topic = 'u1.pin' ORDER BY ALL"))
+		require.Equal(t, [][]any{{int64(1), nil}, {int64(2), ""}, {int64(3), nil}, {int64(4), "x"}},
+			ask("SELECT topic_offset, value FROM pin_quarantine WHERE topic_partition = 0 AND reason = 'not a pin record' ORDER BY topic_offset"))
+		requireSame(t, reference.Answers(landed, reference.Options{}), withoutOldLines(read(t.Context(), t, e)))
+	})
+
 	t.Run("keeps_the_texts_of_records_and_fields", func(t *testing.T) {
 		t.Parallel()
 		const (
@@ -57,4 +94,10 @@ func TestLoad(t *testing.T) {
 		require.Equal(t, [][]any{{int64(2), int64(0), "index", invalid}, {int64(3), int64(0), "not a pin record", "[5 ," + invalid + "]"}, {int64(3), int64(1), "index", "[5 ," + invalid + "]"}},
 			ask("SELECT topic_offset, element, reason, value FROM pin_quarantine ORDER BY topic_offset, element"))
 	})
+}
+
+// withoutOldLines takes the two lines of another form from the counts.
+func withoutOldLines(e reference.Expected) reference.Expected {
+	e.Rejected["pin:not a pin record"] -= 2
+	return e
 }

@@ -291,7 +291,7 @@ func agree(t *rapid.T) {
 		}
 	}
 	objects := store{}
-	objects.land(t, records, "0000000000")
+	objects.land(t, reference.Unusual(records), "0000000000")
 	ctx := context.Background()
 	e, err := engine.Open(ctx, engine.Options{Objects: objects, Threads: 2})
 	require.NoError(t, err)

@@ -61,6 +61,7 @@ func (h *history) landMore(t *rapid.T) {
 			})
 		}
 	}
+	records = reference.Unusual(records)
 	h.land(date, records)
 	h.landed[date] = append(h.landed[date], records...)
 	h.dirty[date] = true

@@ -61,9 +61,11 @@ func Build(batches ...Batch) Built {
 func (b *Built) reject(e element, reason string) {
 	b.Rejected[e.Kind+":"+reason]++
 	table := e.Kind + "_quarantine"
-	b.Tables[table] = append(b.Tables[table], []any{
-		e.Date, e.Kind, int64(e.Partition), e.Offset, int64(e.index), reason, string([]rune(string(e.Value))),
-	})
+	var value any // a tombstone
+	if e.Value != nil {
+		value = string([]rune(string(e.Value)))
+	}
+	b.Tables[table] = append(b.Tables[table], []any{e.Date, e.Kind, int64(e.Partition), e.Offset, int64(e.index), reason, value})
 }
 
 // plain replaces pointers by their values.

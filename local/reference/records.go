@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
+	kafkago "github.com/segmentio/kafka-go"
 )
 
 // Record is a Kafka record with its topic, partition and offset.
@@ -22,7 +23,9 @@ type Record struct {
 	Partition int
 	Offset    int64
 	Timestamp int64 // milliseconds
-	Value     []byte
+	Key       []byte
+	Headers   []kafkago.Header
+	Value     []byte // nil is a tombstone
 }
 
 // element is a record to clean: the whole value, or an element of an array with an object.

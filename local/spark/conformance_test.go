@@ -190,6 +190,16 @@ func records(lines map[string][]string, date string, partition func(n int) int) 
 	return all
 }
 
+// unusual returns records again, at later offsets, with tombstones, empty values, keys and headers
+// among them.
+func unusual(again []reference.Record) []reference.Record {
+	again = slices.Clone(again)
+	for i := range again {
+		again[i].Offset += 1_000_000
+	}
+	return reference.Unusual(again)
+}
+
 func onePartition(int) int { return 0 }
 
 // realRecords returns the real records, or nil if they are not there, as in a user's clone.
@@ -272,6 +282,9 @@ func TestConformance(t *testing.T) {
 				continue
 			}
 			s := scenario{name: day.name, folder: identifier(day.name), landed: records(day.lines, tuesday, onePartition)}
+			if day.name != "real records" {
+				s.landed = append(s.landed, unusual(s.landed)...)
+			}
 			land(s.folder, s.landed)
 			for _, name := range []string{day.name, day.name + ", run again"} {
 				s.runs = append(s.runs, dailyRun{name, "quarantine", []string{tuesday}})

@@ -66,6 +66,8 @@ def plain(value):
         return str(value)
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "replace")
+    if hasattr(value, "asDict"):  # a struct
+        return {name: plain(field) for name, field in value.asDict().items()}
     if isinstance(value, (list, tuple)):
         return [plain(element) for element in value]
     return value

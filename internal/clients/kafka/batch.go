@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/compress"
 )
 
@@ -114,11 +115,12 @@ const maxCapacity = 1 << 16
 // capacity returns the room that the records of the batch need in a slice.
 func (b batch) capacity() int { return int(min(max(b.int32(atRecords), 0), maxCapacity)) }
 
-// record is a record of a batch. Key and value share its memory; nil is no key, or no value.
+// record is a record of a batch. Key, value and headers share its memory; nil is no key, or no value.
 type record struct {
 	offset     int64
 	at         time.Time
 	key, value []byte
+	headers    []kafkago.Header
 }
 
 // each calls take for each record.
@@ -156,7 +158,13 @@ func (d *decoder) record(of batch) record {
 		at = of.int64(atMaxTimestamp)
 	}
 	decoded := record{at: time.UnixMilli(at), offset: of.base() + one.varint(), key: one.bytes(), value: one.bytes()}
-	d.bad = d.bad || one.bad // headers follow
+	for range one.varint() {
+		if one.bad { // their number is not to be trusted, either
+			break
+		}
+		decoded.headers = append(decoded.headers, kafkago.Header{Key: string(one.bytes()), Value: one.bytes()})
+	}
+	d.bad = d.bad || one.bad
 	return decoded
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	kafkago "github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -37,6 +38,14 @@ func batchOf(base int64, attributes uint16, produced, appended time.Time, values
 	return seal(b)
 }
 
+// withRecords returns a batch of one record, with its encoding.
+func withRecords(b, record []byte) []byte {
+	b = append(b[:headerSize:headerSize], binary.AppendVarint(nil, int64(len(record)))...)
+	b = append(b, record...)
+	binary.BigEndian.PutUint32(b[atLength:], uint32(len(b)-lengthEnd))
+	return seal(b)
+}
+
 func seal(b []byte) []byte {
 	binary.BigEndian.PutUint32(b[atCRC:], crc32.Checksum(b[atAttributes:], castagnoli))
 	return b
@@ -62,6 +71,28 @@ func TestCommittedRecords(t *testing.T) {
 		require.Equal(t, []int64{5, 6, 7, 8}, offsets)
 		require.EqualValues(t, 9, next)
 		require.Equal(t, []time.Time{produced.Add(time.Millisecond), produced.Add(2 * time.Millisecond), appended, appended}, times)
+	})
+
+	t.Run("keeps_headers_and_tells_a_missing_value_from_an_empty_one", func(t *testing.T) {
+		one := func(value []byte, headers ...kafkago.Header) []byte {
+			text := []byte{0, 0, 0, 1} // attributes, deltas of time and offset, and -1: no key
+			text = append(appendBytes(text, value), byte(2*len(headers)))
+			for _, header := range headers {
+				text = appendBytes(appendBytes(text, []byte(header.Key)), header.Value)
+			}
+			return withRecords(batchOf(0, 0, produced, appended, "a"), text)
+		}
+		for _, want := range []kafkago.Message{
+			{Value: nil}, {Value: []byte{}}, {Value: []byte("v"), Headers: []kafkago.Header{{Key: "a", Value: []byte("1")}, {Key: "a", Value: []byte{}}, {Key: "b"}}},
+		} {
+			records, _, err := committedRecords(&fetchResponsePartition{Batches: one(want.Value, want.Headers...)}, 0)
+			require.NoError(t, err)
+			require.Equal(t, want.Value, records[0].Value)
+			require.Equal(t, want.Headers, records[0].Headers)
+		}
+		cut := one([]byte("v"), kafkago.Header{Key: "a", Value: []byte("1")})
+		_, _, _, err := read(0, seal(withRecords(cut, []byte{0, 0, 0, 1, 2, 'v', 0x7e})))
+		require.ErrorContains(t, err, "cannot be decoded", "63 headers, of which there is none")
 	})
 
 	t.Run("leaves_a_batch_that_is_cut_off_to_the_next_fetch", func(t *testing.T) {

@@ -27,7 +27,7 @@ func TestEncodeBatch(t *testing.T) {
 		require.Empty(r, rest)
 		place := 0
 		require.NoError(r, first.each(func(one record) {
-			require.Equal(r, record{int64(place), now, entries[place].message.Key, entries[place].message.Value}, one)
+			require.Equal(r, record{offset: int64(place), at: now, key: entries[place].message.Key, value: entries[place].message.Value}, one)
 			place++
 		}))
 		require.Len(r, entries, place)

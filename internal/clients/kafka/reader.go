@@ -129,7 +129,7 @@ func committedRecords(answer *fetchResponsePartition, from int64) (records []kaf
 		records = slices.Grow(records, b.capacity())
 		if err := b.each(func(one record) {
 			if one.offset >= from {
-				records = append(records, kafkago.Message{Offset: one.offset, Time: one.at, Key: one.key, Value: one.value})
+				records = append(records, kafkago.Message{Offset: one.offset, Time: one.at, Key: one.key, Value: one.value, Headers: one.headers})
 			}
 		}); err != nil {
 			return nil, 0, err
