@@ -50,7 +50,7 @@ type DateCounts struct {
 type Counting struct {
 	// Warehouse is nil if none is configured: then nothing is counted.
 	Warehouse Warehouse
-	UserID    string // prefix of the topics
+	Topics    run.Topics
 }
 
 // CountRows counts the rows that a notebook left, in one statement.
@@ -108,7 +108,7 @@ func (c *Counting) statement(in CountRowsInput) string {
 			days[i] = fmt.Sprintf("DATE'%s'", date)
 		}
 		dates := " WHERE logical_date IN (" + strings.Join(days, ", ") + ")"
-		topic := fmt.Sprintf("%s AND topic = '%s.%s'", dates, strings.ReplaceAll(c.UserID, "'", `\'`), in.Cleans)
+		topic := dates + " AND topic IN " + c.Topics.In(in.Cleans)
 		const day, each = "CAST(logical_date AS STRING)", " GROUP BY logical_date"
 		// The view <kind> has the latest row of each key: a later date would lower the count.
 		count(in.Cleans, in.Cleans+"_by_date", day, dates+" AND reason IS NULL"+each)

@@ -31,7 +31,7 @@ func TestCountRows(t *testing.T) {
 		w := &warehouse{rows: [][]string{
 			{"pin", "2022-10-18", "867"}, {"pin", "2022-10-20", "1"}, {"pin_quarantine", "2022-10-18", "18"}, {"raw", "2022-10-18", "1326"},
 		}}
-		got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w, UserID: "u"}).CountRows,
+		got, err := activitytest.Execute[RowCounts]((&Counting{Warehouse: w, Topics: run.Topics{UserID: "u"}}).CountRows,
 			CountRowsInput{Dates: []dates.Date{day, day.Add(1), day.Add(2)}, Cleans: "pin"})
 		require.NoError(t, err)
 		require.Equal(t, RowCounts{Counted: true, Dates: []DateCounts{{Rows: 867, Records: 1326, Quarantined: 18}, {}, {Rows: 1}}}, got)
@@ -39,9 +39,9 @@ func TestCountRows(t *testing.T) {
 		require.Equal(t, []string{"SELECT name, counted_date, n FROM (" +
 			"SELECT 0 AS place, 'pin' AS name, CAST(logical_date AS STRING) AS counted_date, count(*) AS n FROM `s`.`pin_by_date`" + days + " AND reason IS NULL GROUP BY logical_date UNION ALL " +
 			"SELECT 1 AS place, 'pin_quarantine' AS name, CAST(logical_date AS STRING) AS counted_date, count(*) AS n FROM `s`.`pin_quarantine`" +
-			days + " AND topic = 'u.pin' GROUP BY logical_date UNION ALL " +
+			days + " AND topic IN ('u.pin', 'Pinterest_data') GROUP BY logical_date UNION ALL " +
 			"SELECT 2 AS place, 'raw' AS name, CAST(logical_date AS STRING) AS counted_date, count(*) AS n FROM `s`.`raw`" +
-			days + " AND topic = 'u.pin' GROUP BY logical_date" +
+			days + " AND topic IN ('u.pin', 'Pinterest_data') GROUP BY logical_date" +
 			") AS counts ORDER BY place"}, w.statements)
 	})
 

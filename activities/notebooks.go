@@ -57,7 +57,7 @@ type Notebooks struct {
 	Deployment       run.Deployment
 	Schema           string // the schema of the tables, or catalog.schema
 	RawPath          string // root of the landed objects, as in s3://bucket/deployment
-	UserID           string // prefix of the topics
+	Topics           run.Topics
 	Folder           string // workspace folder of the notebooks
 	Compute          string // see ParseCompute
 	InvalidFollowers string // quarantine or null
@@ -149,7 +149,8 @@ func (n *Notebooks) submission(in StartNotebookInput, where Compute, token strin
 	params := map[string]string{
 		"schema":            n.Schema,
 		"raw_path":          n.RawPath,
-		"user_id":           n.UserID,
+		"user_id":           n.Topics.UserID,
+		"posts_topic":       n.Topics.Name(run.Post),
 		"invalid_followers": n.InvalidFollowers,
 	}
 	maps.Copy(params, in.Params)

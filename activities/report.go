@@ -32,8 +32,7 @@ type Reports struct {
 	Objects bucket.Objects
 	// Warehouse is nil if none is configured: then no report can be written.
 	Warehouse *answers.Warehouse
-	// Topic returns the name of a kind's topic.
-	Topic func(kind string) string
+	Topics    run.Topics
 }
 
 // ReportKey returns the key of the report of a date: that of its latest run.
@@ -50,7 +49,7 @@ func (r *Reports) WriteReport(ctx context.Context, in WriteReportInput) (Written
 	if r.Warehouse == nil {
 		return WrittenReport{}, failure.NonRetryable(failure.InvalidInput, nil, "a report needs a SQL warehouse: set PINFLOW_WAREHOUSE_ID on the worker")
 	}
-	source := report.Source{Warehouse: r.Warehouse, Topic: r.Topic, Runs: []run.Status{in.Run}, Now: time.Now()}
+	source := report.Source{Warehouse: r.Warehouse, Topics: r.Topics, Runs: []run.Status{in.Run}, Now: time.Now()}
 	found, err := report.Read(ctx, source, in.Scope)
 	if errors.Is(err, answers.ErrMissing) {
 		return WrittenReport{}, failure.NonRetryable(failure.InvalidInput, err, "read the tables of the report: %v", err)

@@ -46,7 +46,7 @@ func TestWriteReport(t *testing.T) {
 		Run:   run.Status{Date: day, RunID: "run-1", WorkflowID: "dev.d.2022-10-18", Tasks: []run.Task{{ID: "query", State: run.Success, Ended: day.End(), Outcome: run.Outcome{NotebookHash: "cafe"}}}},
 	}
 	reports := func(statements answers.Statements, objects *buckettest.Memory) *Reports {
-		return &Reports{Objects: objects, Warehouse: &answers.Warehouse{Statements: statements, ID: "w", Schema: "s"}, Topic: func(kind string) string { return "u." + kind }}
+		return &Reports{Objects: objects, Warehouse: &answers.Warehouse{Statements: statements, ID: "w", Schema: "s"}, Topics: run.Topics{UserID: "u"}}
 	}
 
 	t.Run("writes_the_page_of_the_run", func(t *testing.T) {

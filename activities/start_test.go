@@ -22,7 +22,7 @@ import (
 func newNotebooks() (*Notebooks, *workspace, *hand) {
 	jobs, hand := newWorkspace(), &hand{}
 	return &Notebooks{
-		Jobs: jobs, Deployment: run.DefaultDeployment, Schema: "main.pinterest", RawPath: "s3://pinflow/pinflow", UserID: "u", Folder: "/Shared/pinflow", Compute: "serverless",
+		Jobs: jobs, Deployment: run.DefaultDeployment, Schema: "main.pinterest", RawPath: "s3://pinflow/pinflow", Topics: run.Topics{UserID: "u", Posts: "posts"}, Folder: "/Shared/pinflow", Compute: "serverless",
 		InvalidFollowers: "quarantine", clock: hand.clock(),
 	}, jobs, hand
 }
@@ -50,7 +50,7 @@ func TestStart(t *testing.T) {
 		require.Len(t, submitted.Tasks, 1)
 		require.Equal(t, "clean_pin-"+submitted.IdempotencyToken[:16], submitted.Tasks[0].TaskKey)
 		require.Equal(t, &jobs.NotebookTask{NotebookPath: "/Shared/pinflow/clean_pin", Source: jobs.SourceWorkspace, BaseParameters: map[string]string{
-			"schema": "main.pinterest", "raw_path": "s3://pinflow/pinflow", "user_id": "u", "invalid_followers": "null",
+			"schema": "main.pinterest", "raw_path": "s3://pinflow/pinflow", "user_id": "u", "posts_topic": "posts", "invalid_followers": "null",
 			"logical_date": "2022-10-18", "logical_dates": "2022-10-18", "run_id": "run-a", "notebook_hash": run.Hash,
 		}}, submitted.Tasks[0].NotebookTask)
 	})

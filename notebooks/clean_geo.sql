@@ -6,10 +6,12 @@
 -- MAGIC - `geo_by_date` has, for each date, the latest valid record of each post, and every record that is rejected, with the first reason that
 -- MAGIC   applies. A run replaces its dates as a whole, in one statement: the table is a function of what has landed, and of the rules and parameters
 -- MAGIC   with which each date was last cleaned.
--- MAGIC - `geo` has one row per `ind`: of the latest date, and within it the latest by timestamp, offset, partition and element.
+-- MAGIC - `geo` has one row per `ind`: of the latest date, and within it the latest by timestamp, offset, partition, element and topic.
 -- MAGIC - `geo_quarantine` has the rejected records.
 -- MAGIC
--- MAGIC Parameters: `schema`, `user_id`, `logical_dates` (one or more: `2022-10-17,2022-10-18`).
+-- MAGIC Records come from the topic `<user_id>.geo` and from that of posts, whose records have the fields of all kinds.
+-- MAGIC
+-- MAGIC Parameters: `schema`, `user_id`, `posts_topic`, `logical_dates` (one or more: `2022-10-17,2022-10-18`).
 
 -- COMMAND ----------
 
@@ -68,17 +70,17 @@ WHERE reason IS NOT NULL;
 -- COMMAND ----------
 
 -- DBTITLE 1,A schema holds one user id: a run replaces whole dates, and the records of another one would be lost
-SELECT raise_error('[PINFLOW_OTHER_USER_ID] A schema holds one user id, and geo_by_date has records of ' || topic || ': set PINFLOW_SCHEMA to another schema and run `starter setup`, or set PINFLOW_USER_ID to that of the schema') AS refused
+SELECT raise_error('[PINFLOW_OTHER_USER_ID] A schema holds one user id, and geo_by_date has records of ' || topic || ': set PINFLOW_SCHEMA to another schema and run `starter setup`, or set PINFLOW_USER_ID and PINFLOW_POSTS_TOPIC to those of the schema') AS refused
 FROM geo_by_date
-WHERE topic <> :user_id || '.geo'
+WHERE topic NOT IN (:user_id || '.geo', :posts_topic)
 LIMIT 1;
 
 -- COMMAND ----------
 
--- DBTITLE 1,Every record of the topic, unwrapped, parsed and judged: the first reason that applies
+-- DBTITLE 1,Every record, unwrapped, parsed and judged: the first reason that applies
 CREATE OR REPLACE TEMPORARY VIEW geo_records AS
 WITH landed AS (
-  SELECT *, coalesce(elements, array(value)) AS records FROM raw WHERE topic LIKE '%.geo'
+  SELECT *, coalesce(elements, array(value)) AS records FROM raw
 ), unwrapped AS (
   SELECT logical_date, topic, topic_partition, topic_offset, topic_timestamp, file, value, is_json, element, record
   FROM landed, LATERAL posexplode(records) AS elements(element, record)
@@ -116,14 +118,14 @@ WITH slim AS (
     ind, country, coordinates, timestamp
   FROM geo_records
   WHERE logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
-    AND array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING)) AND topic = :user_id || '.geo'
+    AND array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING)) AND topic IN (:user_id || '.geo', :posts_topic)
 ), cleaned AS (
   SELECT logical_date, topic, topic_partition, topic_offset, element, file, reason, value,
     ind, country, coordinates, timestamp
   FROM slim
   QUALIFY reason IS NOT NULL OR row_number() OVER (
     PARTITION BY logical_date, ind, CASE WHEN reason IS NOT NULL THEN topic_offset END
-    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC
+    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, topic DESC
   ) = 1
 )
 SELECT * FROM cleaned

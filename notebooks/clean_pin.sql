@@ -6,10 +6,12 @@
 -- MAGIC - `pin_by_date` has, for each date, the latest valid record of each post, and every record that is rejected, with the first reason that
 -- MAGIC   applies. A run replaces its dates as a whole, in one statement: the table is a function of what has landed, and of the rules and parameters
 -- MAGIC   with which each date was last cleaned.
--- MAGIC - `pin` has one row per `ind`: of the latest date, and within it the latest by timestamp, offset, partition and element.
+-- MAGIC - `pin` has one row per `ind`: of the latest date, and within it the latest by timestamp, offset, partition, element and topic.
 -- MAGIC - `pin_quarantine` has the rejected records.
 -- MAGIC
--- MAGIC Parameters: `schema`, `user_id`, `logical_dates` (one or more: `2022-10-17,2022-10-18`),
+-- MAGIC Records come from the topic `<user_id>.pin` and from that of posts, whose records have the fields of all kinds.
+-- MAGIC
+-- MAGIC Parameters: `schema`, `user_id`, `posts_topic`, `logical_dates` (one or more: `2022-10-17,2022-10-18`),
 -- MAGIC `invalid_followers` (`quarantine`, or `null` to keep such a post without its follower count).
 
 -- COMMAND ----------
@@ -83,17 +85,17 @@ WHERE reason IS NOT NULL;
 -- COMMAND ----------
 
 -- DBTITLE 1,A schema holds one user id: a run replaces whole dates, and the records of another one would be lost
-SELECT raise_error('[PINFLOW_OTHER_USER_ID] A schema holds one user id, and pin_by_date has records of ' || topic || ': set PINFLOW_SCHEMA to another schema and run `starter setup`, or set PINFLOW_USER_ID to that of the schema') AS refused
+SELECT raise_error('[PINFLOW_OTHER_USER_ID] A schema holds one user id, and pin_by_date has records of ' || topic || ': set PINFLOW_SCHEMA to another schema and run `starter setup`, or set PINFLOW_USER_ID and PINFLOW_POSTS_TOPIC to those of the schema') AS refused
 FROM pin_by_date
-WHERE topic <> :user_id || '.pin'
+WHERE topic NOT IN (:user_id || '.pin', :posts_topic)
 LIMIT 1;
 
 -- COMMAND ----------
 
--- DBTITLE 1,Every record of the topic, unwrapped, parsed and judged: the first reason that applies
+-- DBTITLE 1,Every record, unwrapped, parsed and judged: the first reason that applies
 CREATE OR REPLACE TEMPORARY VIEW pin_records AS
 WITH landed AS (
-  SELECT *, coalesce(elements, array(value)) AS records FROM raw WHERE topic LIKE '%.pin'
+  SELECT *, coalesce(elements, array(value)) AS records FROM raw
 ), unwrapped AS (
   SELECT logical_date, topic, topic_partition, topic_offset, topic_timestamp, file, value, is_json, element, record
   FROM landed, LATERAL posexplode(records) AS elements(element, record)
@@ -132,7 +134,7 @@ WITH judged AS (
   SELECT *, CASE WHEN NOT (reason = 'follower_count' AND :invalid_followers = 'null') THEN reason END AS rejected
   FROM pin_records
   WHERE logical_date BETWEEN CAST(array_min(split(:logical_dates, ',')) AS DATE) AND CAST(array_max(split(:logical_dates, ',')) AS DATE)
-    AND array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING)) AND topic = :user_id || '.pin'
+    AND array_contains(split(:logical_dates, ','), CAST(logical_date AS STRING)) AND topic IN (:user_id || '.pin', :posts_topic)
 ), slim AS (
   SELECT logical_date, topic, topic_partition, topic_offset, topic_timestamp, element, file, rejected AS reason, CASE WHEN rejected IS NOT NULL THEN value END AS value,
     ind, unique_id, title, description, CASE WHEN reason IS NULL THEN follower_count END AS follower_count, poster_name, tag_list, is_image_or_video, image_src, save_location, category
@@ -143,7 +145,7 @@ WITH judged AS (
   FROM slim
   QUALIFY reason IS NOT NULL OR row_number() OVER (
     PARTITION BY logical_date, ind, CASE WHEN reason IS NOT NULL THEN topic_offset END
-    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC
+    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, topic DESC
   ) = 1
 )
 SELECT * FROM cleaned

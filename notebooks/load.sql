@@ -9,8 +9,8 @@
 -- MAGIC are not the value itself.
 -- MAGIC Any other line is kept as a text, and its place is the object's name, `topic+partition+offset.json`.
 -- MAGIC
--- MAGIC Parameters: `schema`, `raw_path` (root of the landed objects), `user_id` (the topics' prefix), `logical_dates` (one or more:
--- MAGIC `2022-10-17,2022-10-18`).
+-- MAGIC Parameters: `schema`, `raw_path` (root of the landed objects), `user_id` (the topics' prefix), `posts_topic` (the topic of posts),
+-- MAGIC `logical_dates` (one or more: `2022-10-17,2022-10-18`).
 
 -- COMMAND ----------
 
@@ -44,7 +44,7 @@ WITH lines AS (
   FROM (
     SELECT value AS line, _metadata.file_name AS file, CAST(regexp_extract(_metadata.file_path, '^.*/dt=([^/]+)/', 1) AS DATE) AS logical_date
     FROM read_files(
-      :raw_path || '/topics/' || :user_id || '.*/dt={' || :logical_dates || '}/*/*.json',
+      :raw_path || '/topics/{' || :user_id || '.*,' || :posts_topic || '}/dt={' || :logical_dates || '}/*/*.json',
       format => 'text'
     )
   ) AS landed

@@ -20,7 +20,7 @@ var files embed.FS
 // logical_dates holds the dates of the run, sorted, with commas between them; logical_date is the
 // first of them, for notebooks that know one date only. run_id is the Temporal run of the first date,
 // notebook_hash the hash of the notebook's source.
-var Parameters = []string{"schema", "raw_path", "user_id", "logical_date", "logical_dates", "run_id", "notebook_hash", "invalid_followers"}
+var Parameters = []string{"schema", "raw_path", "user_id", "posts_topic", "logical_date", "logical_dates", "run_id", "notebook_hash", "invalid_followers"}
 
 // InvalidFollowers holds the values of the parameter invalid_followers: what cleaning does with a
 // follower count that it cannot parse.

@@ -48,7 +48,7 @@ func code(n Notebook) []string {
 
 func TestParameters(t *testing.T) {
 	t.Run("are_those_that_the_notebooks_use", func(t *testing.T) {
-		marker := regexp.MustCompile(`(?:^|[^\w:]):([a-z]\w*)`)
+		marker := regexp.MustCompile(`(?:^|[^\w:"]):([a-z]\w*)`)
 		used := map[string]bool{"logical_date": true} // for notebooks of others
 		for _, notebook := range All() {
 			for _, parameter := range marker.FindAllStringSubmatch(strings.Join(code(notebook), "\n"), -1) {

@@ -73,7 +73,7 @@ func (a *app) quarantine(c *cobra.Command, date dates.Date, kinds []string, exam
 	if err != nil {
 		return err
 	}
-	found, err := ws.Warehouse(a.settings).Quarantine(c.Context(), date, kinds, a.settings.Topic, examples)
+	found, err := ws.Warehouse(a.settings).Quarantine(c.Context(), date, kinds, a.settings.Topics(), examples)
 	if err != nil {
 		return databricks.Classify(err)
 	}

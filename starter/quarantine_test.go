@@ -15,10 +15,11 @@ import (
 func rejected() *world {
 	w := newWorld()
 	w.sql.results = map[string][][]string{
-		"`pin_quarantine` WHERE logical_date = DATE'2022-10-18' AND topic = 'pinflow.pin'": {
-			{"follower_count", "3", "0", "7", "0", "s3://pinflow/topics/a.json", `{"follower_count":"many",` + "\n" + `"description":"` + strings.Repeat("long ", 40) + `"}`},
-			{"follower_count", "3", "2", "11", "4", "s3://pinflow/topics/b.json", `{"follower_count":"few"}`},
-			{"index", "1", "1", "5", "0", "s3://pinflow/topics/c.json", `{}`},
+		"`pin_quarantine` WHERE logical_date = DATE'2022-10-18' AND topic IN ('pinflow.pin', 'Pinterest_data')": {
+			{"follower_count", "3", "0", "7", "0", "s3://pinflow/topics/a.json", `{"follower_count":"many",` + "\n" + `"description":"` + strings.Repeat("long ", 40) + `"}`, "false", "pinflow.pin"},
+			{"follower_count", "3", "2", "11", "4", "s3://pinflow/topics/b.json", `{"follower_count":"few"}`, "false", "Pinterest_data"},
+			{"index", "1", "1", "5", "0", "s3://pinflow/topics/c.json", `{}`, "false", "pinflow.pin"},
+			{"not a pin record", "1", "1", "6", "0", "s3://pinflow/topics/c.json", "", "true", "pinflow.pin"},
 		},
 		"`geo_quarantine` WHERE":  {},
 		"`user_quarantine` WHERE": {},
@@ -45,7 +46,7 @@ func TestQuarantine(t *testing.T) {
 			var found struct{ Topics []answers.Quarantined }
 			require.NoError(t, json.Unmarshal([]byte(stdout), &found))
 			require.Len(t, found.Topics, 1)
-			require.EqualValues(t, 4, found.Topics[0].Records)
+			require.EqualValues(t, 5, found.Topics[0].Records)
 			require.EqualValues(t, 3, found.Topics[0].Reasons[0].Records)
 			require.Len(t, found.Topics[0].Reasons[0].Examples, 1)
 			require.Contains(t, found.Topics[0].Reasons[0].Examples[0].Text, "long long", "the text is not cut to the screen")

@@ -139,7 +139,7 @@ func (w *world) holds(topic string, columns ...string) {
 		w.sql.columns = append(w.sql.columns, sql.ColumnInfo{Name: name})
 	}
 	w.sql.results["SELECT * FROM `pinterest`.`pin_by_date` LIMIT 0"] = nil
-	w.sql.results["SELECT topic FROM `pinterest`.`pin_by_date` WHERE topic <> 'pinflow.pin'"] = [][]string{{topic}}
+	w.sql.results["SELECT topic FROM `pinterest`.`pin_by_date` WHERE topic NOT IN ('pinflow.pin', 'Pinterest_data')"] = [][]string{{topic}}
 }
 
 // writes returns a Databricks run with which a deployment writes a schema.

@@ -38,7 +38,7 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 	if err != nil {
 		return nil, err
 	}
-	counting := &activities.Counting{UserID: settings.UserID}
+	counting := &activities.Counting{Topics: settings.Topics()}
 	if warehouse != nil {
 		counting.Warehouse = warehouse
 	}
@@ -51,17 +51,17 @@ func register(ctx context.Context, w worker.Worker, temporal client.Client, sett
 	workflows.Register(w, catalogOf(settings), operators.Default)
 	activities.Register(w,
 		&landing.Activities{
-			Kafka: reader, Objects: objects, UserID: settings.UserID, Group: settings.Deployment.ConsumerGroup(), WarnOfGaps: settings.LostRecords == "warn",
+			Kafka: reader, Objects: objects, Topics: settings.Topics(), Group: settings.Deployment.ConsumerGroup(), WarnOfGaps: settings.LostRecords == "warn",
 		},
 		&activities.Notebooks{
-			Jobs: jobs, Deployment: settings.Deployment, Schema: settings.Schema, RawPath: settings.RawPath(), UserID: settings.UserID,
+			Jobs: jobs, Deployment: settings.Deployment, Schema: settings.Schema, RawPath: settings.RawPath(), Topics: settings.Topics(),
 			Folder: settings.Notebooks, Compute: settings.Compute, InvalidFollowers: settings.InvalidFollowers, Polls: activities.NewPolls(),
 		},
 		counting, &activities.Ledger{Ledger: entries, Ended: runs.Ended},
 	)
 	w.RegisterActivity(&activities.Pools{Client: temporal, Deployment: settings.Deployment})
 	// Also without the setting: a run that was started with it writes its report.
-	w.RegisterActivity(&activities.Reports{Objects: objects, Warehouse: warehouse, Topic: settings.Topic})
+	w.RegisterActivity(&activities.Reports{Objects: objects, Warehouse: warehouse, Topics: settings.Topics()})
 	w.RegisterActivity(&activities.Runs{Client: temporal})
 	w.RegisterActivity(&activities.Past{Client: temporal, Ledger: entries})
 	return reader.Close, nil

@@ -11,4 +11,4 @@ var DefaultCatalog = dag.NewCatalog(Daily)
 
 // NotebookParams holds the parameters of the notebooks that a run may set. The logical date is not
 // one of them: it is the run's.
-var NotebookParams = dag.Params{"schema": nil, "raw_path": nil, "user_id": nil, "invalid_followers": notebooks.InvalidFollowers}
+var NotebookParams = dag.Params{"schema": nil, "raw_path": nil, "user_id": nil, "posts_topic": nil, "invalid_followers": notebooks.InvalidFollowers}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pinflow/pinflow/internal/dag"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/notebooks"
 	"github.com/pinflow/pinflow/workflows/operators"
 )
@@ -14,7 +15,7 @@ var mostlyClean = dag.Expect{WarnQuarantined: 50}
 
 // The notebooks take several dates at once: those of a backfill that wait for the same one go together.
 var (
-	load  = operators.Load{Topics: []string{"pin", "geo", "user"}, Notebook: "load", Together: true}
+	load  = operators.Load{Topics: []string{"pin", "geo", "user"}, Optional: []string{run.Post}, Notebook: "load", Together: true}
 	query = operators.Notebook{Name: "query", Together: true, Rebuilds: notebooks.Answers}
 )
 

@@ -266,6 +266,25 @@ func TestLoad(t *testing.T) {
 		require.True(t, p.entry.Warned())
 	})
 
+	t.Run("an_optional_topic_may_be_missing", func(t *testing.T) {
+		l := newLake()
+		load := operators.Load{Topics: []string{"geo"}, Optional: []string{run.Post}, Notebook: "load"}
+		p := play(t, dag.DAG{{ID: "load", Tries: 1, Do: load}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnActivity(steps.PlanLanding, mock.Anything, landing.PlanInput{Topic: "geo", Date: someDay}).
+				Return(landing.Plan{Topic: "u.geo", Date: someDay}, nil).Once()
+			env.OnActivity(steps.PlanLanding, mock.Anything, landing.PlanInput{Topic: run.Post, Date: someDay, Optional: true}).
+				Return(landing.Plan{Topic: "Pinterest_data", Date: someDay, Until: someDay.End(), Missing: true}, nil).Once()
+			env.OnActivity(steps.WriteManifest, mock.Anything, mock.MatchedBy(func(in landing.ManifestInput) bool { return in.Plan.Topic == "u.geo" })).
+				Return(landing.ManifestSummary{Records: 7}, nil).Once()
+			l.mockNotebooks(env)
+		})
+		require.NoError(t, p.err)
+		out := p.task("load").Outcome
+		require.EqualValues(t, 7, out.Rows)
+		require.Equal(t, someDay.End(), out.Until)
+		require.False(t, out.Partial)
+	})
+
 	t.Run("a_failed_partition_writes_no_manifest", func(t *testing.T) {
 		play(t, dag.DAG{{ID: "load", Tries: 1, Do: operators.Load{Topics: []string{"pin"}, Notebook: "load"}}}, run.Input{}, func(env *testsuite.TestWorkflowEnvironment) {
 			env.OnActivity(steps.PlanLanding, mock.Anything, mock.Anything).Return(landing.Plan{Topic: "u.pin", Date: someDay, Ranges: []landing.Range{{Partition: 0, End: 1}, {Partition: 1, End: 1}}, Groups: [][]landing.Range{{{Partition: 0, End: 1}}, {{Partition: 1, End: 1}}}}, nil).Once()

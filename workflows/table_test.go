@@ -58,10 +58,10 @@ func TestTable(t *testing.T) {
 		requireSet(t, task, "Do")
 		requireSet(t, task.Expect)
 		requireSet(t, operators.Notebook{Name: "n", Params: map[string]string{"x": "y"}, Together: true, AllowFailures: true, Cleans: "pin", Rebuilds: []string{"t"}})
-		requireSet(t, operators.Load{Topics: []string{"pin"}, Notebook: "load", SkipEmpty: true, Together: true})
+		requireSet(t, operators.Load{Topics: []string{"pin"}, Optional: []string{"post"}, Notebook: "load", SkipEmpty: true, Together: true})
 		for _, op := range []operators.Operator{
 			operators.Notebook{Name: "n", Params: map[string]string{"x": "y"}, Together: true, AllowFailures: true, Cleans: "pin", Rebuilds: []string{"t"}},
-			operators.Load{Topics: []string{"pin"}, Notebook: "load", SkipEmpty: true, Together: true},
+			operators.Load{Topics: []string{"pin"}, Optional: []string{"post"}, Notebook: "load", SkipEmpty: true, Together: true},
 		} {
 			do, err := operators.Default.Encode(op)
 			require.NoError(t, err)

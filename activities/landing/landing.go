@@ -10,6 +10,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/pause"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 const (
@@ -54,7 +55,7 @@ type Kafka interface {
 type Activities struct {
 	Kafka   Kafka
 	Objects bucket.Objects
-	UserID  string // the prefix of the topics, as in <UserID>.pin
+	Topics  run.Topics // the names of the topics
 	// Group is the consumer group whose offsets show how far each topic has landed. They are for
 	// monitoring only: boundaries and landed objects decide what to land.
 	Group string

@@ -14,6 +14,7 @@ import (
 	"github.com/pinflow/pinflow/internal/bucket/buckettest"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/pause"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 const topic = "u.pin"
@@ -39,7 +40,7 @@ type landings struct {
 
 func newLandings(partitions int, now time.Time) *landings {
 	l := &landings{broker: newBroker(topic, partitions), bucket: buckettest.New(), now: now, onWait: func() {}}
-	l.Activities = &Activities{Kafka: l.broker, Objects: l.bucket, UserID: "u", clock: pause.Clock{
+	l.Activities = &Activities{Kafka: l.broker, Objects: l.bucket, Topics: run.Topics{UserID: "u"}, clock: pause.Clock{
 		Time: func() time.Time { return l.now.Add(l.skew) },
 		Wait: func(ctx context.Context, d time.Duration) error {
 			l.now = l.now.Add(d)

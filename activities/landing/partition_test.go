@@ -16,6 +16,7 @@ import (
 	"github.com/pinflow/pinflow/activities/activitytest"
 	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/failure"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 func TestLand(t *testing.T) {
@@ -196,7 +197,7 @@ func TestLand(t *testing.T) {
 						return nil
 					}
 					raced = true
-					rival := &Activities{Kafka: l.broker, Objects: l.bucket, UserID: "u", ObjectRecords: other, clock: l.clock}
+					rival := &Activities{Kafka: l.broker, Objects: l.bucket, Topics: run.Topics{UserID: "u"}, ObjectRecords: other, clock: l.clock}
 					_, err := activitytest.Execute[PartitionsSummary](rival.LandPartitions, PartitionsInput{Topic: topic, Date: day, Ranges: []Range{{Partition: 0, Start: 0, End: min(10, int64(2*other))}}})
 					return err
 				})

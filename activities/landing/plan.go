@@ -2,10 +2,13 @@ package landing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/pinflow/pinflow/activities/servertime"
+	"github.com/pinflow/pinflow/internal/bucket"
+	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/dates"
 	"github.com/pinflow/pinflow/internal/failure"
 )
@@ -22,7 +25,7 @@ const nearEnd = 10 * time.Second
 // writes the object of length 0 that proves it, so that an empty range needs no LandPartitions.
 //
 // The ranges name the offsets that Kafka no longer has. It fails without a retry if the topic does not
-// exist, or if the date has not begun.
+// exist and is not optional, or if the date has not begun.
 func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error) {
 	clock := servertime.Of(ctx, l.clock)
 	defer l.heartbeat(ctx)()
@@ -35,8 +38,11 @@ func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error
 		}
 	}
 	now := clock.Now()
-	topic := l.UserID + "." + in.Topic
+	topic := l.Topics.Name(in.Topic)
 	partitions, err := l.partitions(ctx, topic)
+	if in.Optional && errors.Is(err, kafka.ErrUnknownTopic) {
+		return l.planWithout(ctx, topic, in.Date, now, err)
+	}
 	if err != nil {
 		return Plan{}, err
 	}
@@ -67,6 +73,23 @@ func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error
 	}
 	plan.Groups = group(plan.Ranges)
 	return plan, l.proveEmpty(ctx, plan, landed)
+}
+
+// planWithout returns the plan for an optional topic that does not exist. One that has a boundary did
+// exist: without it, records that have not landed are lost, so that the plan fails.
+func (l *Activities) planWithout(ctx context.Context, topic string, date dates.Date, now time.Time, unknown error) (Plan, error) {
+	fixed, err := l.Objects.List(ctx, bucket.ListInput{Prefix: boundaryPrefix(topic)})
+	if err != nil {
+		return Plan{}, s3Error(ctx, "list boundaries of "+topic, err)
+	}
+	if len(fixed) > 0 {
+		return Plan{}, unknown
+	}
+	plan := Plan{Topic: topic, Date: date, Missing: true, Until: date.End()}
+	if !date.Over(now) {
+		plan.Partial, plan.Until = true, now
+	}
+	return plan, nil
 }
 
 // soFar returns where a date that is not over ends for now: at the last stable offset, or before

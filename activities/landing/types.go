@@ -14,6 +14,8 @@ type PlanInput struct {
 	// Topic is the kind of record, such as pin; the plan has the full name of the topic.
 	Topic string     `json:"topic"`
 	Date  dates.Date `json:"date"`
+	// Optional reports whether the topic need not exist. One that has existed must.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // Range is the offsets [Start, End) of one partition. Start equals End if there is nothing to land.
@@ -76,6 +78,9 @@ type Plan struct {
 	// continues there.
 	Partial bool      `json:"partial"`
 	Until   time.Time `json:"until"`
+	// Missing reports that the topic is optional and does not exist: there is nothing to land, and no
+	// manifest to write.
+	Missing bool `json:"missing,omitempty"`
 }
 
 // Lost counts the offsets of the ranges that Kafka does not have any more.

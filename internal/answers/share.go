@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // Share is how much cleaning rejected of the records of a topic, of all dates.
 type Share struct {
-	// Kind is the kind of record, as pin; Topic the name of the topic.
+	// Kind is the kind of record, as pin; Topic the name of its topic. Posts are counted, too.
 	Kind  string `json:"kind"`
 	Topic string `json:"topic"`
 	// Records counts the records that were loaded, Quarantined those that were rejected.
@@ -29,15 +30,14 @@ type ReasonCount struct {
 	Records int64  `json:"records"`
 }
 
-// Shares reads how much cleaning rejected of these kinds of record. topic returns the name of a
-// kind's topic. The error is ErrMissing if a table does not exist yet.
-func (w *Warehouse) Shares(ctx context.Context, kinds []string, topic func(kind string) string) ([]Share, error) {
+// Shares reads how much cleaning rejected of these kinds of record. The error is ErrMissing if a table does not exist yet.
+func (w *Warehouse) Shares(ctx context.Context, kinds []string, topics run.Topics) ([]Share, error) {
 	all := make([]Share, len(kinds))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelStatements)
 	for i, kind := range kinds {
 		group.Go(func() (err error) {
-			all[i], err = w.share(ctx, kind, topic(kind))
+			all[i], err = w.share(ctx, kind, topics)
 			return err
 		})
 	}
@@ -46,9 +46,9 @@ func (w *Warehouse) Shares(ctx context.Context, kinds []string, topic func(kind 
 
 // share asks for all counts in one statement, so that they are of one moment: a row for each reason,
 // and one without a reason for the records.
-func (w *Warehouse) share(ctx context.Context, kind, topic string) (Share, error) {
-	found := Share{Kind: kind, Topic: topic, Reasons: []ReasonCount{}}
-	where := " WHERE topic = '" + strings.ReplaceAll(topic, "'", `\'`) + "'"
+func (w *Warehouse) share(ctx context.Context, kind string, topics run.Topics) (Share, error) {
+	found := Share{Kind: kind, Topic: topics.Name(kind), Reasons: []ReasonCount{}}
+	where := " WHERE topic IN " + topics.In(kind)
 	rows, err := w.Query(ctx, fmt.Sprintf("SELECT reason, count(*) AS n FROM %s%s GROUP BY reason UNION ALL SELECT '' AS reason, count(*) AS n FROM %s%s",
 		w.Name(kind+"_quarantine"), where, w.Name("raw"), where))
 	if err != nil {

@@ -211,6 +211,11 @@ func (c Config) validate() error {
 	if !topicName.MatchString(c.PostsTopic) || strings.Trim(c.PostsTopic, ".") == "" {
 		wrong("PINFLOW_POSTS_TOPIC", c.PostsTopic, "the name of a topic, with letters, digits, '.', '_' and '-'")
 	}
+	for _, kind := range []string{"pin", "geo", "user"} {
+		if c.PostsTopic == c.Topic(kind) {
+			wrong("PINFLOW_POSTS_TOPIC", c.PostsTopic, "a topic of its own: this is that of "+kind+" records")
+		}
+	}
 	if c.Partitions < 1 {
 		wrong("PINFLOW_KAFKA_PARTITIONS", fmt.Sprint(c.Partitions), "1 or more")
 	}

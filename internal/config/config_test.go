@@ -60,6 +60,11 @@ func TestLoad(t *testing.T) {
 		require.NoError(t, err, "the default files need not be there")
 	})
 
+	t.Run("posts_have_a_topic_of_their_own", func(t *testing.T) {
+		_, err := Load(file(t, "posts", "PINFLOW_USER_ID=u\nPINFLOW_POSTS_TOPIC=u.geo\n"))
+		require.ErrorContains(t, err, `PINFLOW_POSTS_TOPIC="u.geo": want a topic of its own: this is that of geo records`)
+	})
+
 	t.Run("names_all_mistakes_at_once", func(t *testing.T) {
 		_, err := Load(file(t, "bad", "PINFLOW_DEPLOYMENT=Dev.2\nPINFLOW_USER_ID=a/b\nPINFLOW_POSTS_TOPIC=all posts\nPINFLOW_KAFKA_PARTITIONS=0\nPINFLOW_INVALID_FOLLOWERS=maybe\nPINFLOW_WORKER_VERSIONING=true\nPINFLOW_REPORTS=yes\nPINFLOW_LOST_RECORDS=ignore\n"))
 		for _, name := range []string{"PINFLOW_DEPLOYMENT=\"Dev.2\": want lower-case letters", "PINFLOW_USER_ID", "PINFLOW_POSTS_TOPIC", "PINFLOW_KAFKA_PARTITIONS", "PINFLOW_INVALID_FOLLOWERS", "PINFLOW_WORKER_VERSIONING", "PINFLOW_REPORTS", "PINFLOW_LOST_RECORDS=\"ignore\": want fail or warn"} {

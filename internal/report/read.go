@@ -56,8 +56,8 @@ func (s Scope) Tables() []string {
 // Source is what a report is read from.
 type Source struct {
 	Warehouse *answers.Warehouse
-	// Topic returns the name of a kind's topic.
-	Topic func(kind string) string
+	// Topics has the names of the topics.
+	Topics run.Topics
 	// Runs holds the runs that may have rebuilt the tables.
 	Runs []run.Status
 	// Now is when the report is made.
@@ -75,7 +75,7 @@ func Read(ctx context.Context, from Source, scope Scope) (Report, error) {
 		return err
 	})
 	group.Go(func() (err error) {
-		r.Quarantine, err = from.Warehouse.Shares(ctx, scope.Cleaned, from.Topic)
+		r.Quarantine, err = from.Warehouse.Shares(ctx, scope.Cleaned, from.Topics)
 		return err
 	})
 	err := group.Wait()

@@ -1,6 +1,9 @@
 package run
 
-import "cmp"
+import (
+	"cmp"
+	"strings"
+)
 
 // Post is the kind of the records that have all fields of a post, those of its pin, geo and user
 // record.
@@ -23,4 +26,17 @@ func (t Topics) Name(kind string) string {
 		return cmp.Or(t.Posts, PostsTopic)
 	}
 	return t.UserID + "." + kind
+}
+
+// Of returns the topics whose records are cleaned as one kind: pin, geo or user. Posts are of all
+// kinds.
+func (t Topics) Of(kind string) []string { return []string{t.Name(kind), t.Name(Post)} }
+
+// In returns these topics as the right side of IN in Databricks SQL: ('u.pin', 'Pinterest_data').
+func (t Topics) In(kind string) string {
+	topics := t.Of(kind)
+	for i, topic := range topics {
+		topics[i] = "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(topic) + "'"
+	}
+	return "(" + strings.Join(topics, ", ") + ")"
 }

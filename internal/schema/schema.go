@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pinflow/pinflow/internal/answers"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/notebooks"
 )
 
@@ -23,8 +24,7 @@ const atOnce = 10
 // Expected is what a schema should have.
 type Expected struct {
 	Notebooks []notebooks.Notebook
-	// Topic returns the topic of a kind of record.
-	Topic func(kind string) string
+	Topics    run.Topics
 }
 
 // Check returns an error if tables of the schema have other columns than the notebooks create, or
@@ -40,7 +40,7 @@ func Check(ctx context.Context, w *answers.Warehouse, want Expected) error {
 	group.SetLimit(atOnce)
 	for i, table := range tables {
 		group.Go(func() (err error) {
-			wrong[i], err = check(ctx, w, table, want.Topic)
+			wrong[i], err = check(ctx, w, table, want.Topics)
 			return err
 		})
 	}
@@ -53,16 +53,16 @@ func Check(ctx context.Context, w *answers.Warehouse, want Expected) error {
 
 // finding is what is wrong with a table; its texts are empty if nothing is.
 type finding struct {
-	columns string // how the columns differ
-	drop    string // the statement that drops the table
-	topic   string // the topic of another user id
-	want    string // the topic of this one
+	columns string   // how the columns differ
+	drop    string   // the statement that drops the table
+	topic   string   // the topic of another user id
+	want    []string // the topics of this one
 	table   string
 }
 
 // check compares one table.
 func check(
-	ctx context.Context, w *answers.Warehouse, table notebooks.Table, topic func(kind string) string,
+	ctx context.Context, w *answers.Warehouse, table notebooks.Table, topics run.Topics,
 ) (finding, error) {
 	columns, err := w.Columns(ctx, table.Name)
 	if errors.Is(err, answers.ErrMissing) {
@@ -83,8 +83,8 @@ func check(
 	if !byDate || !slices.Contains(table.Columns, "topic") {
 		return f, nil
 	}
-	f.want = topic(kind)
-	others := fmt.Sprintf("SELECT topic FROM %s WHERE topic <> '%s' LIMIT 1", w.Name(table.Name), f.want)
+	f.want = topics.Of(kind)
+	others := fmt.Sprintf("SELECT topic FROM %s WHERE topic NOT IN %s LIMIT 1", w.Name(table.Name), topics.In(kind))
 	rows, err := w.Query(ctx, others)
 	if err == nil && len(rows) > 0 {
 		f.topic = rows[0][0]
@@ -117,10 +117,10 @@ func advice(w *answers.Warehouse, all []finding) error {
 	var columns, drops []string
 	for _, f := range all {
 		if f.topic != "" {
-			return fmt.Errorf("%s of schema %s has records of topic %s, and here PINFLOW_USER_ID makes it %s: "+
+			return fmt.Errorf("%s of schema %s has records of topic %s, and here PINFLOW_USER_ID and PINFLOW_POSTS_TOPIC make it %s: "+
 				"a schema holds one user id, because a run replaces whole dates. "+
-				"Set another PINFLOW_SCHEMA and run `starter setup`, or set PINFLOW_USER_ID to that of the schema",
-				f.table, w.Schema, f.topic, f.want)
+				"Set another PINFLOW_SCHEMA and run `starter setup`, or set these to those of the schema",
+				f.table, w.Schema, f.topic, strings.Join(f.want, " or "))
 		}
 		if f.columns != "" {
 			columns, drops = append(columns, f.columns), append(drops, f.drop)

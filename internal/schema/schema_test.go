@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pinflow/pinflow/internal/answers"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/schema"
 	"github.com/pinflow/pinflow/notebooks"
 )
@@ -49,7 +50,7 @@ func (f *fake) ExecuteStatement(_ context.Context, r sql.ExecuteStatementRequest
 	for _, column := range columns {
 		response.Manifest.Schema.Columns = append(response.Manifest.Schema.Columns, sql.ColumnInfo{Name: column})
 	}
-	if topic := f.topics[name]; topic != "" && strings.HasPrefix(rest, " WHERE topic <> '") && !strings.Contains(rest, "'"+topic+"'") {
+	if topic := f.topics[name]; topic != "" && strings.HasPrefix(rest, " WHERE topic NOT IN ('") && !strings.Contains(rest, "'"+topic+"'") {
 		response.Result, response.Manifest.TotalRowCount = &sql.ResultData{DataArray: [][]string{{topic}}}, 1
 	}
 	return response, nil
@@ -57,13 +58,14 @@ func (f *fake) ExecuteStatement(_ context.Context, r sql.ExecuteStatementRequest
 
 func TestCheck(t *testing.T) {
 	check := func(t *testing.T, f *fake) error {
-		want := schema.Expected{Notebooks: notebooks.All(), Topic: func(kind string) string { return "ann." + kind }}
+		want := schema.Expected{Notebooks: notebooks.All(), Topics: run.Topics{UserID: "ann"}}
 		return schema.Check(t.Context(), &answers.Warehouse{Statements: f, ID: "w", Schema: "main.pins"}, want)
 	}
 
 	t.Run("finds_nothing_in_an_empty_schema_and_in_one_of_this_build", func(t *testing.T) {
 		f := right()
 		f.topics["pin_by_date"] = "ann.pin"
+		f.topics["geo_by_date"] = "Pinterest_data"
 		require.NoError(t, check(t, f))
 		f.columns["geo"] = append([]string{"IND"}, f.columns["geo"][1:]...)
 		require.NoError(t, check(t, f), "names of columns have no case")
@@ -73,7 +75,7 @@ func TestCheck(t *testing.T) {
 
 	t.Run("says_how_to_drop_tables_of_another_build", func(t *testing.T) {
 		f := right()
-		f.columns["raw"] = f.columns["raw"][:8]
+		f.columns["raw"] = f.columns["raw"][:len(f.columns["raw"])-1]
 		f.columns["geo"] = append([]string{"old"}, f.columns["geo"][1:]...)
 		f.columns["users_joined_by_year"] = []string{"number_users_joined", "post_year"}
 		err := check(t, f)
@@ -89,7 +91,7 @@ func TestCheck(t *testing.T) {
 		f := right()
 		f.topics["user_by_date"] = "bob.user"
 		err := check(t, f)
-		require.ErrorContains(t, err, "user_by_date of schema main.pins has records of topic bob.user, and here PINFLOW_USER_ID makes it ann.user")
+		require.ErrorContains(t, err, "user_by_date of schema main.pins has records of topic bob.user, and here PINFLOW_USER_ID and PINFLOW_POSTS_TOPIC make it ann.user or Pinterest_data")
 		require.ErrorContains(t, err, "PINFLOW_SCHEMA")
 	})
 

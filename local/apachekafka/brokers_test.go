@@ -24,6 +24,7 @@ import (
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/dates"
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // described returns what a broker knows of the partitions of a topic now.
@@ -95,7 +96,7 @@ func TestThreeBrokers(t *testing.T) {
 	reader := kafka.NewReader(connect(t, cluster.Settings(config.Plaintext, "")))
 	t.Cleanup(reader.Close)
 	objects := buckettest.New()
-	landings := &landing.Activities{Kafka: reader, Objects: objects, UserID: "u", Group: "pinflow-landing", ObjectRecords: 5_000}
+	landings := &landing.Activities{Kafka: reader, Objects: objects, Topics: run.Topics{UserID: "u"}, Group: "pinflow-landing", ObjectRecords: 5_000}
 	date := dates.Of(time.Now())
 	landed := make(chan int64, 1)
 	go func() { landed <- land(t, landings, topic, date) }()

@@ -20,13 +20,17 @@ import (
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/local/engine"
 	"github.com/pinflow/pinflow/local/objectstore"
 	"github.com/pinflow/pinflow/local/reference"
 	"github.com/pinflow/pinflow/notebooks"
 )
 
-const user = "u1"
+const (
+	user       = reference.UserID
+	postsTopic = run.PostsTopic
+)
 
 // store is an object store in memory.
 type store map[string][]byte
@@ -54,9 +58,9 @@ func (s store) land(t require.TestingT, records []reference.Record, name string)
 		}
 	}
 	for _, r := range records {
-		topic := user + "." + r.Kind
+		topic := r.Topic()
 		key := fmt.Sprintf("s3://b/topics/%s/dt=%s/partition=%d/%s+%d+%s.json", topic, r.Date, r.Partition, topic, r.Partition, name)
-		s[key] = append(append(s[key], reference.Line(topic, r)...), '\n')
+		s[key] = append(append(s[key], reference.Line(r)...), '\n')
 	}
 }
 
@@ -87,7 +91,7 @@ func runDate(ctx context.Context, t require.TestingT, e *engine.Engine, date, in
 	}
 	for _, name := range []string{"load", "clean_pin", "clean_geo", "clean_user", "query"} {
 		_, err := e.RunNotebook(ctx, sources[name], map[string]string{
-			"schema": "pins", "raw_path": "s3://b", "user_id": user, "logical_dates": date, "run_id": "run of " + date, "notebook_hash": "cafe", "invalid_followers": invalid,
+			"schema": "pins", "raw_path": "s3://b", "user_id": user, "posts_topic": postsTopic, "logical_dates": date, "run_id": "run of " + date, "notebook_hash": "cafe", "invalid_followers": invalid,
 		})
 		require.NoError(t, err, name)
 	}
@@ -217,7 +221,7 @@ func TestNotebooks(t *testing.T) {
 			for _, name := range []string{"clean_pin", "clean_geo", "clean_user"} {
 				group.Go(func() error {
 					_, err := e.RunNotebook(t.Context(), sources[name], map[string]string{
-						"schema": "pins", "raw_path": "s3://b", "user_id": user, "logical_dates": date, "invalid_followers": "quarantine",
+						"schema": "pins", "raw_path": "s3://b", "user_id": user, "posts_topic": postsTopic, "logical_dates": date, "invalid_followers": "quarantine",
 					})
 					return err
 				})
@@ -241,6 +245,47 @@ func TestNotebooks(t *testing.T) {
 		e := open(t, objects)
 		runDate(t.Context(), t, e, "2022-10-18", "quarantine")
 		requireSame(t, reference.Answers(records, reference.Options{}), read(t.Context(), t, e))
+	})
+
+	t.Run("split_posts_into_the_kinds", func(t *testing.T) {
+		t.Parallel()
+		const fields = `"unique_id":"00000000-0000-4000-8000-000000000000","category":"art","ind":%d,"timestamp":"2020-01-01 00:00:00","latitude":1.5,"longitude":2,"country":"Albania","first_name":"Bo","last_name":"Ng","age":30,"date_joined":"2016-01-01 00:00:00"}`
+		record := func(kind string, offset, index int, followers string) reference.Record {
+			value := fmt.Sprintf(`{"index":%d,"follower_count":%q,`+fields, index, followers, index)
+			return reference.Record{Kind: kind, Date: "2022-10-18", Offset: int64(offset), Timestamp: 5, Value: []byte(value)}
+		}
+		var records []reference.Record
+		for i := range 60 { // of equal times and places the topic that is last by its name counts, which is u1.pin
+			first, second := record("pin", i, i, "1k"), record(run.Post, i, i, "2k")
+			if i%2 == 0 {
+				first, second = second, first
+			}
+			records = append(records, first, second)
+		}
+		records = append(records, record(run.Post, 60, 0, "3k"), record(run.Post, 61, 100, "many"), reference.Record{Kind: run.Post, Date: "2022-10-18", Offset: 62, Value: []byte("[{},5]")})
+		objects := store{}
+		objects.land(t, records, "0000000000")
+		e := open(t, objects)
+		runDate(t.Context(), t, e, "2022-10-18", "quarantine")
+		requireSame(t, reference.Answers(records, reference.Options{}), read(t.Context(), t, e))
+		ask := func(sql string) [][]any {
+			table, err := e.Query(t.Context(), engine.Query{SQL: sql, Schema: "pins"})
+			require.NoError(t, err)
+			return table.Rows
+		}
+		require.Equal(t, [][]any{{int64(1000), int64(59)}, {int64(3000), int64(1)}}, ask("SELECT follower_count, count(*) AS n FROM pin GROUP BY ALL ORDER BY ALL"))
+		require.Equal(t, [][]any{{int64(61), int64(61)}}, ask("SELECT (SELECT count(*) FROM geo) AS geo, (SELECT count(*) FROM `user`) AS users"))
+		for kind, rejected := range map[string][]int64{"pin": {61, 62, 62}, "geo": {62, 62}, "user": {62, 62}} {
+			var want [][]any
+			for i, offset := range rejected {
+				reason := map[bool]string{true: "follower_count", false: "not a " + kind + " record"}[offset == 61]
+				want = append(want, []any{"Pinterest_data", offset, int64(i - len(rejected) + 2), reason})
+			}
+			if kind == "pin" {
+				want[0][2] = int64(0)
+			}
+			require.Equal(t, want, ask("SELECT topic, topic_offset, element, reason FROM "+kind+"_quarantine ORDER BY topic_offset, element"), kind)
+		}
 	})
 
 	t.Run("invalid_followers_can_be_kept", func(t *testing.T) {
@@ -289,6 +334,12 @@ func agree(t *rapid.T) {
 				Offset: int64(i), Timestamp: int64(spread.IntN(50)), Value: []byte(line),
 			})
 		}
+	}
+	for i, line := range reference.GeneratePosts(rapid.Uint64().Draw(t, "seed of posts"), rapid.IntRange(0, 60).Draw(t, "records of posts")) {
+		records = append(records, reference.Record{
+			Kind: run.Post, Date: fmt.Sprintf("2022-10-%02d", 10+spread.IntN(3)), Partition: spread.IntN(3),
+			Offset: int64(i), Timestamp: int64(spread.IntN(50)), Value: []byte(line),
+		})
 	}
 	objects := store{}
 	objects.land(t, reference.Unusual(records), "0000000000")

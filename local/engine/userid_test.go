@@ -37,7 +37,7 @@ func TestUserID(t *testing.T) {
 			continue
 		}
 		_, err := e.RunNotebook(t.Context(), n.Source, map[string]string{
-			"schema": "pins", "raw_path": "s3://b", "user_id": "u2", "logical_dates": date, "run_id": "r", "notebook_hash": "h", "invalid_followers": "null",
+			"schema": "pins", "raw_path": "s3://b", "user_id": "u2", "posts_topic": postsTopic, "logical_dates": date, "run_id": "r", "notebook_hash": "h", "invalid_followers": "null",
 		})
 		if n.Name == "load" {
 			require.NoError(t, err, "rows are only added, each with its topic")

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/local/engine"
 	"github.com/pinflow/pinflow/local/reference"
 	"github.com/pinflow/pinflow/notebooks"
@@ -41,7 +42,8 @@ func Silver(ctx context.Context, t *rapid.T, s System, name string) {
 // history is a pipeline and what has happened to it.
 type history struct {
 	*pipeline
-	offset int64 // of the next record
+	offset int64 // of the latest record of pin, geo and user
+	posts  int64 // offset of the latest record of posts, which can be that of another topic's record, too
 	landed map[string][]reference.Record
 	last   map[string]options // of the latest run of each date
 	dirty  map[string]bool    // dates that have to run: records have landed since, or a run was killed
@@ -60,6 +62,12 @@ func (h *history) landMore(t *rapid.T) {
 				Kind: kind, Date: date, Partition: i % 2, Offset: h.offset, Timestamp: h.offset * 7919 % times, Value: []byte(line),
 			})
 		}
+	}
+	for i, line := range reference.GeneratePosts(rapid.Uint64().Draw(t, "seed of posts"), rapid.IntRange(0, 15).Draw(t, "records of posts")) {
+		h.posts++
+		records = append(records, reference.Record{
+			Kind: run.Post, Date: date, Partition: i % 2, Offset: h.posts, Timestamp: h.posts * 7919 % times, Value: []byte(line),
+		})
 	}
 	records = reference.Unusual(records)
 	h.land(date, records)
@@ -152,7 +160,7 @@ var silver = map[string]string{
 	"user": "ind, user_name, age, CAST(date_joined AS STRING) AS moment, CAST(logical_date AS STRING) AS logical_date",
 }
 
-const quarantine = "CAST(logical_date AS STRING) AS logical_date, split_part(topic, '.', 2) AS topic, topic_partition, topic_offset, element, reason, value"
+const quarantine = "CAST(logical_date AS STRING) AS logical_date, topic, topic_partition, topic_offset, element, reason, value"
 
 // tables returns the rows of silver, quarantine and gold, each as a sorted list of JSON texts.
 func (p *pipeline) tables(t T) map[string][]string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/local/engine"
 	"github.com/pinflow/pinflow/local/reference"
 	"github.com/pinflow/pinflow/notebooks"
@@ -35,9 +36,6 @@ type T interface {
 	Helper()
 	Logf(format string, args ...any)
 }
-
-// userID is the prefix of the topics.
-const userID = "u1"
 
 // Kinds are the kinds of records, which are the names of their silver tables, too.
 var Kinds = []string{"pin", "geo", "user"}
@@ -88,14 +86,14 @@ func (p *pipeline) land(date string, records []reference.Record) {
 		}
 	}
 	for _, r := range records {
-		line := reference.Line(userID+"."+r.Kind, r)
+		line := reference.Line(r)
 		key := p.key(r.Kind, date, r.Partition, fmt.Sprintf("%010d", start[fmt.Sprint(r.Kind, r.Partition)]))
 		p.Objects.Append(key, append(line, '\n'))
 	}
 }
 
 func (p *pipeline) key(kind, date string, partition int, name string) string {
-	topic := userID + "." + kind
+	topic := reference.Topics.Name(kind)
 	return root + path.Join("/", p.folder, "topics", topic, "dt="+date, fmt.Sprintf("partition=%d", partition), fmt.Sprintf("%s+%d+%s.json", topic, partition, name))
 }
 
@@ -107,7 +105,7 @@ func (p *pipeline) run(notebook string, dates []string, o options, statements in
 		source = first(source, statements)
 	}
 	_, err := p.Engine.RunNotebook(p.ctx, source, map[string]string{
-		"schema": p.schema, "raw_path": root + "/" + p.folder, "user_id": userID, "invalid_followers": o.Invalid,
+		"schema": p.schema, "raw_path": root + "/" + p.folder, "user_id": reference.UserID, "posts_topic": run.PostsTopic, "invalid_followers": o.Invalid,
 		"logical_dates": strings.Join(dates, ","), "run_id": "r", "notebook_hash": "h",
 	})
 	return err

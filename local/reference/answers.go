@@ -7,7 +7,7 @@ import (
 )
 
 // Expected is the result that the pipeline must have: rows of the cleaned tables, quarantined
-// records by `topic:reason`, and the rows of each answer.
+// records by `kind:reason`, and the rows of each answer.
 type Expected struct {
 	Rows     map[string]int     `json:"rows"`
 	Rejected map[string]int     `json:"rejected"`

@@ -18,7 +18,7 @@ type Batch struct {
 type Built struct {
 	Expected
 	// Tables holds the rows of pin, geo, user, and their quarantine. A row of silver has the columns
-	// of its table and then the logical date; one of quarantine has logical date, topic (as pin),
+	// of its table and then the logical date; one of quarantine has logical date, topic,
 	// partition, offset, element, reason and value. Values are int64, float64, string, nil or []any;
 	// times are texts, 2022-10-18 10:00:00.
 	Tables map[string][][]any
@@ -38,8 +38,8 @@ func Build(batches ...Batch) Built {
 					built.reject(e, reason)
 					continue
 				}
-				if before, ok := latest[e.Kind][cleaned.ind]; !ok || later(e, before) > 0 {
-					latest[e.Kind][cleaned.ind], tables[e.Kind][cleaned.ind] = e, cleaned
+				if before, ok := latest[e.kind][cleaned.ind]; !ok || later(e, before) > 0 {
+					latest[e.kind][cleaned.ind], tables[e.kind][cleaned.ind] = e, cleaned
 				}
 			}
 		}
@@ -59,13 +59,13 @@ func Build(batches ...Batch) Built {
 // reject puts an element into quarantine. Each byte of its text that is not UTF-8 becomes a
 // replacement character of its own, as landing writes it.
 func (b *Built) reject(e element, reason string) {
-	b.Rejected[e.Kind+":"+reason]++
-	table := e.Kind + "_quarantine"
+	b.Rejected[e.kind+":"+reason]++
+	table := e.kind + "_quarantine"
 	var value any // a tombstone
 	if e.Value != nil {
 		value = string([]rune(string(e.Value)))
 	}
-	b.Tables[table] = append(b.Tables[table], []any{e.Date, e.Kind, int64(e.Partition), e.Offset, int64(e.index), reason, value})
+	b.Tables[table] = append(b.Tables[table], []any{e.Date, e.Topic(), int64(e.Partition), e.Offset, int64(e.index), reason, value})
 }
 
 // plain replaces pointers by their values.

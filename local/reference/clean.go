@@ -47,7 +47,7 @@ var (
 
 // clean returns the row of an element, or the first reason to reject it.
 func clean(e element, o Options) (row, string) {
-	switch e.Kind {
+	switch e.kind {
 	case "pin":
 		return cleanPin(e.fields, o)
 	case "geo":

@@ -9,9 +9,9 @@ import (
 )
 
 // Line returns the line that landing writes for a record, without its newline.
-func Line(topic string, r Record) []byte {
+func Line(r Record) []byte {
 	record := kafkago.Message{Offset: r.Offset, Time: time.UnixMilli(r.Timestamp), Key: r.Key, Headers: r.Headers, Value: r.Value}
-	line := envelope.New(topic, r.Partition).Append(nil, record)
+	line := envelope.New(r.Topic(), r.Partition).Append(nil, record)
 	return line[:len(line)-1]
 }
 

@@ -3,6 +3,7 @@ package reference
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 )
@@ -17,6 +18,21 @@ func Generate(seed uint64, n int) map[string][]string {
 		lines["pin"] = append(lines["pin"], g.wire(g.pin(ind), "pin"))
 		lines["geo"] = append(lines["geo"], g.wire(g.geo(ind), "geo"))
 		lines["user"] = append(lines["user"], g.wire(g.user(ind), "user"))
+	}
+	return lines
+}
+
+// GeneratePosts returns n posts as records with the fields of all kinds, in the order in which they
+// were sent, with the same faults.
+func GeneratePosts(seed uint64, n int) []string {
+	g := &generator{rand.New(rand.NewPCG(seed, 2))}
+	var lines []string
+	for range n {
+		ind := g.IntN(max(2, n*2/3))
+		record := g.pin(ind)
+		maps.Copy(record, g.geo(ind))
+		maps.Copy(record, g.user(ind))
+		lines = append(lines, g.wire(record, "pin"))
 	}
 	return lines
 }

@@ -14,11 +14,13 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/pinflow/pinflow/internal/run"
 )
 
 // Record is a Kafka record with its topic, partition and offset.
 type Record struct {
-	Kind      string // pin, geo or user: that of the topic, whatever the record is
+	Kind      string // pin, geo or user: that of the topic, whatever the record is; or Post
 	Date      string // logical date that it landed in
 	Partition int
 	Offset    int64
@@ -28,23 +30,55 @@ type Record struct {
 	Value     []byte // nil is a tombstone
 }
 
+// Post is the kind of records with the fields of all kinds.
+const Post = run.Post
+
+// UserID is the prefix of the topics.
+const UserID = "u1"
+
+// Topics are the topics of the records.
+var Topics = run.Topics{UserID: UserID}
+
+// Topic returns the topic of the record.
+func (r Record) Topic() string { return Topics.Name(r.Kind) }
+
+// kinds returns the kinds as which the record is cleaned.
+func (r Record) kinds() []string {
+	if r.Kind == run.Post {
+		return []string{"pin", "geo", "user"}
+	}
+	return []string{r.Kind}
+}
+
 // element is a record to clean: the whole value, or an element of an array with an object.
 type element struct {
 	Record
+	kind  string // as which it is cleaned
 	index int
 	// fields holds the fields of a JSON object without nulls; nil if the element is not an object.
 	fields map[string]string
 }
 
-// later orders elements by date, then timestamp, offset, partition and element: the last one
-// counts.
+// later orders elements by date, then timestamp, offset, partition, element and topic: the last
+// one counts.
 func later(a, b element) int {
 	return cmp.Or(strings.Compare(a.Date, b.Date), cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.Offset, b.Offset),
-		cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.index, b.index))
+		cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.index, b.index), strings.Compare(a.Topic(), b.Topic()))
 }
 
-// elements unwraps a record.
+// elements unwraps a record, as each of its kinds.
 func elements(r Record) []element {
+	var all []element
+	for _, kind := range r.kinds() {
+		for _, e := range unwrapped(r) {
+			e.kind = kind
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+func unwrapped(r Record) []element {
 	value := jsontext.Value(bytes.Clone(r.Value))
 	if !Strict(value) {
 		return []element{{Record: r}}

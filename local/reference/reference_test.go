@@ -43,7 +43,7 @@ func TestElements(t *testing.T) {
 		for value, want := range map[string]int{
 			`{"index":1}`: 1, `[{"index":1}]`: 1, `[{"a":1},5,"x",null]`: 4, `[[{"a":1}],[{"b":2}]]`: 1, `[]`: 1, `["{}"]`: 1, `5`: 1, `{`: 1,
 		} {
-			require.Len(t, elements(Record{Value: []byte(value)}), want, value)
+			require.Len(t, elements(Record{Kind: "pin", Value: []byte(value)}), want, value)
 		}
 	})
 }

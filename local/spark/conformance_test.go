@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	user    = "u1"
+	user    = reference.UserID
 	monday  = "2022-10-17"
 	tuesday = "2022-10-18"
 )
@@ -71,9 +71,9 @@ func run(m *testing.M) int {
 // land writes records as landing does, below a folder.
 func land(folder string, records []reference.Record) {
 	for _, r := range records {
-		topic := user + "." + r.Kind
+		topic := r.Topic()
 		key := fmt.Sprintf("s3://b/%s/topics/%s/dt=%s/partition=%d/%s+%d+0000000000.json", folder, topic, r.Date, r.Partition, topic, r.Partition)
-		objects.Append(key, append(reference.Line(topic, r), '\n'))
+		objects.Append(key, append(reference.Line(r), '\n'))
 		empty := fmt.Sprintf("s3://b/%s/topics/%s/dt=%s/partition=9/%s+9+empty.json", folder, topic, r.Date, topic)
 		objects.Append(empty, nil)
 	}
@@ -112,7 +112,7 @@ func (p *pipeline) run(invalid string, dates ...string) {
 			}
 			for where, e := range p.engines() {
 				_, err := e.RunNotebook(p.t.Context(), n.Source, map[string]string{
-					"schema": p.schema, "raw_path": "s3://b/" + p.folder, "user_id": user, "invalid_followers": invalid,
+					"schema": p.schema, "raw_path": "s3://b/" + p.folder, "user_id": user, "posts_topic": reference.Topics.Name(reference.Post), "invalid_followers": invalid,
 					"logical_dates": strings.Join(dates, ","), "run_id": "r", "notebook_hash": "h",
 				})
 				require.NoError(p.t, err, "%s on %s", name, where)
@@ -200,6 +200,16 @@ func unusual(again []reference.Record) []reference.Record {
 	return reference.Unusual(again)
 }
 
+// posts returns the lines as records of posts. They share offsets and times with those of the other
+// topics.
+func posts(lines []string, date string) []reference.Record {
+	var all []reference.Record
+	for i, line := range lines {
+		all = append(all, reference.Record{Kind: reference.Post, Date: date, Offset: int64(i), Timestamp: int64(i / 4), Value: []byte(line)})
+	}
+	return all
+}
+
 func onePartition(int) int { return 0 }
 
 // realRecords returns the real records, or nil if they are not there, as in a user's clone.
@@ -284,6 +294,7 @@ func TestConformance(t *testing.T) {
 			s := scenario{name: day.name, folder: identifier(day.name), landed: records(day.lines, tuesday, onePartition)}
 			if day.name != "real records" {
 				s.landed = append(s.landed, unusual(s.landed)...)
+				s.landed = append(s.landed, posts(reference.GeneratePosts(101, 400), tuesday)...)
 			}
 			land(s.folder, s.landed)
 			for _, name := range []string{day.name, day.name + ", run again"} {
@@ -309,6 +320,7 @@ func TestConformance(t *testing.T) {
 
 		landed := append(records(reference.Generate(7, 150), monday, func(n int) int { return n % 3 }),
 			records(reference.Generate(8, 150), tuesday, func(n int) int { return n % 2 })...)
+		landed = append(append(landed, posts(reference.GeneratePosts(7, 50), monday)...), posts(reference.GeneratePosts(8, 50), tuesday)...)
 		land("dates", landed)
 		for i, order := range orders {
 			s := scenario{name: "two dates " + order.name, folder: "dates", landed: landed}

@@ -24,7 +24,7 @@ func TestUserID(t *testing.T) {
 		}
 		for where, e := range p.engines() {
 			_, err := e.RunNotebook(t.Context(), n.Source, map[string]string{
-				"schema": p.schema, "user_id": "other", "logical_dates": tuesday, "invalid_followers": "quarantine",
+				"schema": p.schema, "user_id": "other", "posts_topic": "posts", "logical_dates": tuesday, "invalid_followers": "quarantine",
 			})
 			require.ErrorContains(t, err, "[PINFLOW_OTHER_USER_ID] A schema holds one user id, and pin_by_date has records of "+user+".pin: set PINFLOW_SCHEMA", where)
 		}

@@ -48,7 +48,7 @@ func TestTrial(t *testing.T) {
 	try := trial.Trial{
 		Tree: w.tree, Runs: w.jobs, Warehouse: warehouse, Folder: "/Shared/pinflow", Name: "test", Place: func(*jobs.SubmitTask) {}, Now: time.Now, Log: t.Logf,
 	}
-	in := trial.Input{Notebook: notebook("clean_pin"), Date: "2022-10-18", Dry: true, Params: map[string]string{"user_id": "u", "invalid_followers": "quarantine", "raw_path": "s3://b"}}
+	in := trial.Input{Notebook: notebook("clean_pin"), Date: "2022-10-18", Dry: true, Params: map[string]string{"user_id": "u", "posts_topic": "posts", "invalid_followers": "quarantine", "raw_path": "s3://b"}}
 	rows := func(result trial.Result, table string) int64 {
 		for _, counted := range result.Tables {
 			if counted.Table == table {
@@ -84,7 +84,7 @@ func TestTrial(t *testing.T) {
 		before, content := query("SHOW TABLES FROM `pins`"), query("SELECT * FROM `pins`.`pin` ORDER BY ALL")
 		require.Len(t, content, 1)
 		kept := in
-		kept.Params = map[string]string{"user_id": "u", "invalid_followers": "null", "raw_path": "s3://b"}
+		kept.Params = map[string]string{"user_id": "u", "posts_topic": "posts", "invalid_followers": "null", "raw_path": "s3://b"}
 		result, err := try.Run(t.Context(), kept)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, rows(result, "pin"))

@@ -40,7 +40,7 @@ func (d *Doctor) schema(ctx context.Context, ws *systems.Workspace) (string, err
 	if err != nil || conflict != nil {
 		return "", cmp.Or(databricks.Classify(err), conflict)
 	}
-	err = schema.Check(ctx, warehouse, schema.Expected{Notebooks: d.Notebooks, Topic: d.Settings.Topic})
+	err = schema.Check(ctx, warehouse, schema.Expected{Notebooks: d.Notebooks, Topics: d.Settings.Topics()})
 	return d.Settings.Schema, databricks.Classify(err)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/internal/trial"
 	"github.com/pinflow/pinflow/notebooks"
 	"github.com/pinflow/pinflow/starter/exit"
@@ -54,7 +55,7 @@ func (f Trial) Input(
 		errDate = exit.Usagef("--date: name a logical date as YYYY-MM-DD, today or yesterday")
 	}
 	in := trial.Input{Dry: f.dry, Params: map[string]string{
-		"raw_path": settings.RawPath(), "user_id": settings.UserID, "invalid_followers": settings.InvalidFollowers,
+		"raw_path": settings.RawPath(), "user_id": settings.UserID, "posts_topic": settings.Topic(run.Post), "invalid_followers": settings.InvalidFollowers,
 	}}
 	if errDate == nil {
 		in.Date, errDate = Date(now, "--date", f.date)

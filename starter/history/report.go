@@ -28,6 +28,6 @@ func (r *Reader) Report(ctx context.Context, table string) (report.Report, error
 	for i, entry := range entries {
 		runs[i] = entry.Status
 	}
-	found, err := report.Read(ctx, report.Source{Warehouse: ws.Warehouse(r.Settings), Topic: r.Settings.Topic, Runs: runs, Now: r.Now()}, scope)
+	found, err := report.Read(ctx, report.Source{Warehouse: ws.Warehouse(r.Settings), Topics: r.Settings.Topics(), Runs: runs, Now: r.Now()}, scope)
 	return found, databricks.Classify(err)
 }

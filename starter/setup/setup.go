@@ -235,7 +235,7 @@ func (s *Setup) schema(ctx context.Context, ws *systems.Workspace) (control.Outc
 		return "", "", databricks.Classify(err)
 	}
 	if exists {
-		err := schema.Check(ctx, warehouse, schema.Expected{Notebooks: s.Notebooks, Topic: s.Settings.Topic})
+		err := schema.Check(ctx, warehouse, schema.Expected{Notebooks: s.Notebooks, Topics: s.Settings.Topics()})
 		return control.Unchanged, s.Settings.Schema, databricks.Classify(err)
 	}
 	if _, err := warehouse.Query(ctx, "CREATE SCHEMA IF NOT EXISTS "+warehouse.Name("")); err != nil {

@@ -29,7 +29,14 @@ func (v *View) Quarantine(date dates.Date, topics []answers.Quarantined) {
 				if example.Element > 0 {
 					place += fmt.Sprintf("[%d]", example.Element)
 				}
-				v.Say("    %-10s %s", place, term.Short(strings.Join(strings.Fields(example.Text), " "), max(20, width-len("    0123456789 "))))
+				if example.Topic != topic.Topic {
+					place = example.Topic + " " + place
+				}
+				record := strings.Join(strings.Fields(example.Text), " ")
+				if example.Tombstone {
+					record = "(tombstone)"
+				}
+				v.Say("    %-10s %s", place, term.Short(record, max(20, width-max(len(place), 10)-len("     "))))
 			}
 		}
 	}

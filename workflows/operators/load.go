@@ -2,6 +2,7 @@ package operators
 
 import (
 	"errors"
+	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -17,6 +18,8 @@ import (
 type Load struct {
 	// Topics holds kinds of record, such as pin. Activities add the prefix of the topics' names.
 	Topics []string `json:"topics"`
+	// Optional holds kinds of record that land, too, if their topics exist.
+	Optional []string `json:"optional,omitempty"`
 	// Notebook is the name of the notebook, without folder and extension.
 	Notebook string `json:"notebook"`
 	// SkipEmpty skips everything downstream if the date has no records.
@@ -27,19 +30,22 @@ type Load struct {
 
 // Effects returns the kinds of record that the task lands, and whether its notebook takes several
 // dates.
-func (l Load) Effects() dag.Effects { return dag.Effects{Lands: l.Topics, Together: l.Together} }
+func (l Load) Effects() dag.Effects {
+	return dag.Effects{Lands: slices.Concat(l.Topics, l.Optional), Together: l.Together}
+}
 
 // Prepare lands all topics. If one fails, the others still land, so that the next try has less to
 // do.
 func (l Load) Prepare(ctx workflow.Context, try TaskInstance) (run.Outcome, error) {
-	outcomes := make([]run.Outcome, len(l.Topics))
-	errs := make([]error, len(l.Topics))
+	all := l.Effects().Lands
+	outcomes := make([]run.Outcome, len(all))
+	errs := make([]error, len(all))
 	topics := workflow.NewWaitGroup(ctx)
-	for i, topic := range l.Topics {
+	for i, topic := range all {
 		topics.Add(1)
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			defer topics.Done()
-			outcomes[i], errs[i] = land(ctx, try, topic)
+			outcomes[i], errs[i] = land(ctx, try, topic, i >= len(l.Topics))
 		})
 	}
 	topics.Wait(ctx)
@@ -79,11 +85,14 @@ func (l Load) ReportsStart() {}
 func (l Load) describe() string { return "notebook " + l.Notebook }
 
 // land lands one topic: the plan, then the partitions that have records, then the manifest.
-func land(ctx workflow.Context, try TaskInstance, topic string) (run.Outcome, error) {
+func land(ctx workflow.Context, try TaskInstance, topic string, optional bool) (run.Outcome, error) {
 	var planned landing.Plan
-	in := landing.PlanInput{Topic: topic, Date: try.Date}
+	in := landing.PlanInput{Topic: topic, Date: try.Date, Optional: optional}
 	if err := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.PlanPolicy, try.Summary("plan landing of %s", topic)), steps.PlanLanding, in).Get(ctx, &planned); err != nil {
 		return run.Outcome{}, err
+	}
+	if planned.Missing {
+		return run.Outcome{Counted: true, Until: planned.Until, Partial: planned.Partial}, nil
 	}
 	var landings []workflow.Future
 	for _, ranges := range planned.Groups {

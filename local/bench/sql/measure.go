@@ -161,7 +161,7 @@ func pipeline(ctx context.Context, e notebookRunner, schema string, step func(st
 		source := sources[strings.TrimSuffix(name, ", nothing new")]
 		err := step(name, func() error {
 			_, err := e.RunNotebook(ctx, source, map[string]string{
-				"schema": schema, "raw_path": strings.TrimSuffix(bucket, "/"), "user_id": user, "invalid_followers": "quarantine",
+				"schema": schema, "raw_path": strings.TrimSuffix(bucket, "/"), "user_id": user, "posts_topic": "Pinterest_data", "invalid_followers": "quarantine",
 				"logical_dates": date, "run_id": "r", "notebook_hash": "h",
 			})
 			return err

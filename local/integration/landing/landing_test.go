@@ -143,7 +143,7 @@ func TestLanding(t *testing.T) {
 				return nil, nil, false
 			})
 		}
-		landing := &landing.Activities{Kafka: newReader(t, cluster), Objects: bucket, UserID: "u", Group: run.DefaultDeployment.ConsumerGroup(), ObjectBytes: 40_000, ObjectRecords: 70}
+		landing := &landing.Activities{Kafka: newReader(t, cluster), Objects: bucket, Topics: run.Topics{UserID: "u"}, Group: run.DefaultDeployment.ConsumerGroup(), ObjectBytes: 40_000, ObjectRecords: 70}
 		for i, date := range []dates.Date{day.Add(1), day.Add(2), day} {
 			require.NoError(t, cluster.MoveTopicPartition(topic, int32(i), int32(i)))
 			summary := land(t, landing, date)
@@ -160,7 +160,7 @@ func TestLanding(t *testing.T) {
 
 	t.Run("a_missing_topic_has_a_hint", func(t *testing.T) {
 		t.Parallel()
-		landings := &landing.Activities{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), UserID: "u", Group: run.DefaultDeployment.ConsumerGroup()}
+		landings := &landing.Activities{Kafka: newReader(t, newBroker(t, 1)), Objects: newBucket(t), Topics: run.Topics{UserID: "u"}, Group: run.DefaultDeployment.ConsumerGroup()}
 		_, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "geo", Date: day})
 		requireFinal(t, err, failure.Missing, "u.geo", "starter setup")
 	})
@@ -172,7 +172,7 @@ func TestLanding(t *testing.T) {
 		for range 10 {
 			produce(t, producer, record(0, noon, "{}"))
 		}
-		landings := &landing.Activities{Kafka: newReader(t, cluster), Objects: newBucket(t), UserID: "u", Group: run.DefaultDeployment.ConsumerGroup()}
+		landings := &landing.Activities{Kafka: newReader(t, cluster), Objects: newBucket(t), Topics: run.Topics{UserID: "u"}, Group: run.DefaultDeployment.ConsumerGroup()}
 		plan, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
 		require.NoError(t, err)
 		deleteBefore(t, producer, 6)
@@ -193,7 +193,7 @@ func TestLanding(t *testing.T) {
 	t.Run("without_kafka_is_retried", func(t *testing.T) {
 		reader := kafka.NewReader(kafka.Connection{Brokers: []string{freeAddress(t)}, ClientID: "test"})
 		t.Cleanup(reader.Close)
-		landings := &landing.Activities{Kafka: reader, Objects: newBucket(t), UserID: "u", Group: run.DefaultDeployment.ConsumerGroup()}
+		landings := &landing.Activities{Kafka: reader, Objects: newBucket(t), Topics: run.Topics{UserID: "u"}, Group: run.DefaultDeployment.ConsumerGroup()}
 		_, err := execute[landing.Plan](landings.PlanLanding, landing.PlanInput{Topic: "pin", Date: day})
 		var failure *temporal.ApplicationError
 		require.ErrorAs(t, err, &failure)
@@ -220,7 +220,7 @@ func BenchmarkLanding(b *testing.B) {
 	b.SetBytes(int64(size))
 	date := day
 	for b.Loop() {
-		landings := &landing.Activities{Kafka: reader, Objects: bucket, UserID: "u", Group: run.DefaultDeployment.ConsumerGroup()}
+		landings := &landing.Activities{Kafka: reader, Objects: bucket, Topics: run.Topics{UserID: "u"}, Group: run.DefaultDeployment.ConsumerGroup()}
 		landed, err := execute[landing.PartitionsSummary](landings.LandPartitions, landing.PartitionsInput{
 			Topic: topic, Date: date, Ranges: []landing.Range{{End: records}},
 		})
