@@ -27,6 +27,7 @@ const (
 )
 
 func main() {
+	syscall.Umask(0o077) // what the parts write is for the user alone
 	ctx, stop := untilSignalled()
 	defer stop()
 	root := &cobra.Command{
@@ -100,7 +101,10 @@ func serveTemporal(cmd *cobra.Command, o temporal.Options, ui *temporal.UIOption
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Temporal server: %s:%d\n", o.IP, o.Port)
 	if ui != nil {
-		web := temporal.StartUI(*ui)
+		web, err := temporal.StartUI(*ui)
+		if err != nil {
+			return errors.Join(err, server.Stop())
+		}
 		defer web.Stop()
 		fmt.Fprintf(cmd.OutOrStdout(), "Web UI: http://%s:%s\n", ui.IP, strconv.Itoa(ui.Port))
 	}

@@ -101,7 +101,7 @@ func (s *system) breakNotebook(name, source string) {
 	require.NoError(s.t, err)
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.setting("DATABRICKS_HOST")+"/api/2.0/workspace/import", strings.NewReader(string(body)))
 	require.NoError(s.t, err)
-	request.Header.Set("Authorization", "Bearer dapi-local")
+	request.Header.Set("Authorization", "Bearer "+s.setting("DATABRICKS_TOKEN"))
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(s.t, err)
 	defer drain(response.Body)

@@ -120,13 +120,13 @@ func (s *system) post(lines map[string][]string, part, parts int) {
 	s.must("emulate", "--posts", dir, "--data", s.t.TempDir())
 }
 
-// request asks the gateway, with the key of the embedded stack.
+// request asks the gateway, with the first key of the settings.
 func (s *system) request(method, path, contentType string, body []byte) (int, string) {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), method, s.setting("PINFLOW_GATEWAY_URL")+path, bytes.NewReader(body))
 	require.NoError(s.t, err)
 	request.Header.Set("Content-Type", contentType)
-	request.Header.Set("x-api-key", "local-key")
+	request.Header.Set("x-api-key", s.setting("PINFLOW_API_KEYS"))
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(s.t, err)
 	defer drain(response.Body)

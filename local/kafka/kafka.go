@@ -17,7 +17,7 @@ type Broker struct{ cluster *kfake.Cluster }
 // Start starts a broker on 127.0.0.1 with its records under dir. Acknowledged records survive a
 // kill of the process: as with Kafka itself, they are in the page cache of the operating system.
 func Start(port int, dir string, logOutput io.Writer) (*Broker, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	cluster, err := NewCluster(

@@ -125,7 +125,7 @@ func (p *Process) failure() error {
 func Serve(ctx context.Context, stdin io.Reader) error {
 	dir := os.Getenv(envDir)
 	buckets := filepath.Join(dir, "buckets")
-	if err := os.MkdirAll(buckets, 0o755); err != nil {
+	if err := os.MkdirAll(buckets, 0o700); err != nil {
 		return err
 	}
 	storer, err := metadata(dir, buckets)

@@ -67,7 +67,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	scratch := filepath.Join(dir, "scratch") // what an earlier process left there is of no use
-	if err := errors.Join(os.RemoveAll(scratch), os.MkdirAll(scratch, 0o755)); err != nil {
+	if err := errors.Join(os.RemoveAll(scratch), os.MkdirAll(scratch, 0o700)); err != nil {
 		return nil, err
 	}
 	s := settings{Jars: jars, Warehouse: filepath.Join(dir, "warehouse"), Scratch: scratch, Memory: "1g", Java: smallHeap, Threads: runtime.NumCPU()}

@@ -57,11 +57,12 @@ type Options struct {
 // stack holds the parts that have started.
 type stack struct {
 	Options
-	log   *slog.Logger
-	begun time.Time
-	mu    sync.Mutex
-	stops []func()
-	lost  chan error // the error of a part that ended by itself
+	secrets secrets
+	log     *slog.Logger
+	begun   time.Time
+	mu      sync.Mutex
+	stops   []func()
+	lost    chan error // the error of a part that ended by itself
 }
 
 // Run starts the stack, writes its settings, and runs until the context ends. It returns a
@@ -70,8 +71,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Data, err = filepath.Abs(o.Data); err != nil {
 		return err
 	}
-	logs := filepath.Join(o.Data, "logs")
-	if err := os.MkdirAll(logs, 0o755); err != nil {
+	if err := makePrivate(o.Data); err != nil {
 		return err
 	}
 	held, err := lock(o.Data)
@@ -88,19 +88,23 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := o.Ports.check(); err != nil {
 		return err
 	}
-	logFile, err := os.OpenFile(filepath.Join(logs, "stack.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	own, err := loadSecrets(o.Data)
+	if err != nil {
+		return err
+	}
+	logFile, err := os.OpenFile(filepath.Join(o.Data, "logs", "stack.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer logFile.Close()
 
-	s := &stack{Options: o, begun: time.Now(), lost: make(chan error, 4), log: slog.New(slog.NewJSONHandler(logFile, nil))}
+	s := &stack{Options: o, secrets: own, begun: time.Now(), lost: make(chan error, 4), log: slog.New(slog.NewJSONHandler(logFile, nil))}
 	defer s.stop()
 	url, err := s.start(ctx, logFile)
 	if err != nil {
 		return err
 	}
-	if err := writeSettings(o.Data, o.Ports, url); err != nil {
+	if err := writeSettings(o.Data, o.Ports, url, own); err != nil {
 		return err
 	}
 	defer func() { s.warn("remove the settings", os.Remove(settings)) }()
@@ -157,7 +161,10 @@ func (s *stack) startTemporal(ctx context.Context) error {
 }
 
 func (s *stack) startUI(ctx context.Context) error {
-	ui := temporal.StartUI(temporal.UIOptions{IP: loopback, Port: s.Ports.UI, Frontend: address(s.Ports.Temporal), Namespace: namespace})
+	ui, err := temporal.StartUI(temporal.UIOptions{IP: loopback, Port: s.Ports.UI, Frontend: address(s.Ports.Temporal), Namespace: namespace})
+	if err != nil {
+		return err
+	}
 	s.started(ui.Stop)
 	if err := temporal.WaitUI(ctx, loopback, s.Ports.UI); err != nil {
 		return err
@@ -178,7 +185,7 @@ func (s *stack) startKafka(log io.Writer) error {
 
 func (s *stack) startS3(log io.Writer) error {
 	server, err := s3.Start(s3.Options{
-		Address: address(s.Ports.S3), Dir: filepath.Join(s.Data, "s3"), AccessKey: accessKey, SecretKey: secretKey, Region: region,
+		Address: address(s.Ports.S3), Dir: filepath.Join(s.Data, "s3"), AccessKey: accessKey, SecretKey: s.secrets.secretKey, Region: region,
 	}, log)
 	if err != nil {
 		return err
@@ -194,9 +201,9 @@ func (s *stack) startS3(log io.Writer) error {
 
 func (s *stack) startWorkspace(ctx context.Context) (string, error) {
 	server, err := workspace.New(ctx, workspace.Options{
-		Address: address(s.Ports.Workspace), DataDir: filepath.Join(s.Data, "workspace"), Token: token, WarehouseID: warehouseID, Logger: s.log,
+		Address: address(s.Ports.Workspace), DataDir: filepath.Join(s.Data, "workspace"), Token: s.secrets.token, WarehouseID: warehouseID, Logger: s.log,
 		SparkHome: s.SparkHome,
-		S3:        workspace.S3Options{Endpoint: "http://" + address(s.Ports.S3), Region: region, AccessKey: accessKey, SecretKey: secretKey},
+		S3:        workspace.S3Options{Endpoint: "http://" + address(s.Ports.S3), Region: region, AccessKey: accessKey, SecretKey: s.secrets.secretKey},
 	})
 	if err != nil {
 		return "", fmt.Errorf("workspace: %w", err)

@@ -164,7 +164,7 @@ func (o Options) prepare(sql *config.SQL) error {
 // createDatabase creates the schema under another name first, so that a killed process leaves no
 // incomplete database.
 func createDatabase(file string) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
 	unfinished := file + ".new"

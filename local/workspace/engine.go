@@ -85,7 +85,7 @@ func openEngine(ctx context.Context, o Options) (_ Engine, closeEngine func() er
 // openSpark starts Spark, with its tables and its log in the data directory.
 func openSpark(ctx context.Context, o Options, objects objectstore.Store) (_ Engine, closeEngine func() error, _ error) {
 	dir := filepath.Join(o.DataDir, "spark")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, noClose, fmt.Errorf("create the data directory of Spark: %w", err)
 	}
 	log, err := os.Create(filepath.Join(dir, "spark.log"))

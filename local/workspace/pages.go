@@ -6,11 +6,9 @@ import (
 	"errors"
 	"html/template"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pinflow/pinflow/local/workspace/runs"
@@ -39,28 +37,11 @@ type page struct {
 }
 
 func (s *Server) handlePages(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", s.localOnly(s.indexPage))
-	mux.HandleFunc("GET /jobs/{job_id}/runs/{run_id}", s.localOnly(s.runPageHandler))
-	mux.HandleFunc("/", s.localOnly(func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /{$}", s.indexPage)
+	mux.HandleFunc("GET /jobs/{job_id}/runs/{run_id}", s.runPageHandler)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.showMissing(w, "There is no page at "+r.URL.Path+".")
-	}))
-}
-
-// localOnly protects the pages, which need no token, from DNS rebinding: it accepts only requests
-// for localhost, an IP address or the configured address.
-func (s *Server) localOnly(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		host = strings.Trim(host, "[]")
-		if host != "localhost" && net.ParseIP(host) == nil && !strings.Contains(s.options.PublicURL, "//"+r.Host) {
-			http.Error(w, "This workspace answers at "+s.URL()+" only.", http.StatusMisdirectedRequest)
-			return
-		}
-		next(w, r)
-	}
+	})
 }
 
 func (s *Server) indexPage(w http.ResponseWriter, r *http.Request) {

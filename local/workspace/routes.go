@@ -12,13 +12,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/pinflow/pinflow/local/engine"
+	"github.com/pinflow/pinflow/local/hostcheck"
 	"github.com/pinflow/pinflow/local/workspace/api"
 )
 
 // workspaceID is the id of the workspace, which the SDK sends with each request.
 const workspaceID = "1"
 
-// routes returns the APIs, the pages and the health check.
+// routes returns the APIs, the pages and the health check, for requests that name this server.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, routes := range []api.Routes{s.runs.Routes(), s.tree.Routes(), s.statements.Routes(), s.dashboards.Routes(), s.ownRoutes()} {
@@ -31,7 +32,7 @@ func (s *Server) routes() http.Handler {
 	s.handle(all, "GET /.well-known/databricks-config", s.discovery)
 	s.handle(all, "GET /healthz", s.health)
 	s.handlePages(all)
-	return s.recovered(all)
+	return hostcheck.Only(s.recovered(all), s.options.PublicURL)
 }
 
 // ownRoutes returns the endpoints about the workspace itself.

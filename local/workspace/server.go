@@ -126,7 +126,7 @@ func (o Options) withDefaults() (Options, error) {
 }
 
 func (s *Server) open(ctx context.Context) (err error) {
-	if err := os.MkdirAll(s.options.DataDir, 0o755); err != nil {
+	if err := os.MkdirAll(s.options.DataDir, 0o700); err != nil {
 		return fmt.Errorf("create the data directory of the workspace: %w", err)
 	}
 	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Address); err != nil {

@@ -63,7 +63,7 @@ func newProcesses(data string, report func(format string, args ...any)) (*proces
 			return nil, fmt.Errorf("the demo needs the program %q beside %s: build both with `make build`", program, self)
 		}
 	}
-	return p, os.MkdirAll(p.logs, 0o755)
+	return p, os.MkdirAll(p.logs, 0o700)
 }
 
 // start starts a program with its output in <logs>/<name>.log. If it ends by itself, it is lost.
@@ -74,7 +74,7 @@ func (p *processes) start(name string, args ...string) error {
 // launch starts a program. mode is os.O_TRUNC or os.O_APPEND: what happens to the log of before.
 func (p *processes) launch(next *process, mode int) (err error) {
 	next.log, next.done, next.began = filepath.Join(p.logs, next.name+".log"), make(chan struct{}), time.Now()
-	log, err := os.OpenFile(next.log, os.O_CREATE|os.O_WRONLY|mode, 0o644)
+	log, err := os.OpenFile(next.log, os.O_CREATE|os.O_WRONLY|mode, 0o600)
 	if err != nil {
 		return err
 	}
