@@ -139,10 +139,11 @@ func clauseEnd(toks []token, i int) int {
 	return i
 }
 
-// overwrite splits INSERT OVERWRITE t query, which on Databricks replaces all rows atomically.
-func overwrite(toks []token) (target, query []token, ok bool) {
+// insertion splits INSERT how t query; how is INTO, or OVERWRITE, which on Databricks replaces all rows
+// atomically.
+func insertion(toks []token, how string) (target, query []token, ok bool) {
 	i := skip(toks, 0)
-	if at(toks, i).upper() != "INSERT" || at(toks, i+1).upper() != "OVERWRITE" {
+	if at(toks, i).upper() != "INSERT" || at(toks, i+1).upper() != how {
 		return nil, nil, false
 	}
 	start := skip(toks, skip(toks, i+1)+1)

@@ -38,8 +38,14 @@ func (r *rewriter) replace(target, condition, query []token) ([]string, error) {
 	return r.each(createTemporary("_replaced", query), old, insertInto(target, []token{{operator, "FROM " + replaced}}), drop(replaced))
 }
 
+// add inserts rows of a query that reads the table. They wait in a temporary table: in DuckDB a union or
+// a join would find rows that the same statement has added.
+func (r *rewriter) add(target, query []token) ([]string, error) {
+	return r.each(createTemporary("_replaced", query), insertInto(target, []token{{operator, "FROM " + replaced}}), drop(replaced))
+}
+
 func insertInto(target, query []token) []token {
-	return slices.Concat([]token{{operator, "INSERT INTO "}}, target, []token{{space, " "}}, query)
+	return slices.Concat([]token{{word, "INSERT"}, {space, " "}, {word, "INTO"}, {space, " "}}, target, []token{{space, " "}}, query)
 }
 
 func createTemporary(name string, query []token) []token {

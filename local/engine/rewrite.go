@@ -71,8 +71,11 @@ func (r *rewriter) rewrite(toks []token) ([]string, error) {
 	if target, condition, query, ok := replaceWhere(toks); ok {
 		return r.replace(target, condition, query)
 	}
-	if target, query, ok := overwrite(toks); ok {
+	if target, query, ok := insertion(toks, "OVERWRITE"); ok {
 		return r.replace(target, nil, query)
+	}
+	if target, query, ok := insertion(toks, "INTO"); ok && r.mayRead(query, (&cursor{toks: target}).name()) {
+		return r.add(target, query)
 	}
 	return r.each(toks)
 }
