@@ -1,11 +1,16 @@
 package landing
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/dates"
@@ -25,11 +30,15 @@ const maxAhead = time.Hour
 // always fixed first. The records before its boundary never change, so that every worker computes
 // the same boundaries for all earlier dates, in any order.
 type boundaries struct {
-	kafka      Kafka
-	objects    bucket.Objects
-	topic      string
-	partitions int
-	now        time.Time
+	kafka       Kafka
+	objects     bucket.Objects
+	topic       string
+	partitions  int
+	now         time.Time
+	generations generations
+	log         *identity
+	// landed returns the landed objects of a date by partition.
+	landed func(ctx context.Context, date dates.Date) (map[int][]Object, error)
 }
 
 // of returns the boundary of a date that is over, and fixes it if that has not happened yet.
@@ -78,11 +87,10 @@ func (b *boundaries) read(ctx context.Context, date dates.Date) (boundary, error
 // compute returns the boundary by the records in Kafka, between the boundaries that are already
 // fixed.
 func (b *boundaries) compute(ctx context.Context, date dates.Date) (boundary, error) {
-	// The stable offsets come first, so that a record that arrives between the requests is after
-	// them.
-	stable, err := b.kafka.StableOffsets(ctx, b.topic, b.partitions)
+	// The ends come first, so that a record that arrives between the requests is after them.
+	known, err := b.log.ends(ctx, b.partitions)
 	if err != nil {
-		return nil, kafkaError(ctx, "get the last offsets of "+b.topic, err)
+		return nil, err
 	}
 	starts, err := b.offsetsAt(ctx, date.End())
 	if err != nil {
@@ -92,58 +100,98 @@ func (b *boundaries) compute(ctx context.Context, date dates.Date) (boundary, er
 	if err != nil {
 		return nil, err
 	}
-	earlier, later, err := b.neighbours(ctx, date)
+	earlier, later, open, err := b.neighbours(ctx, date)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.checkReached(earlier, stable); err != nil {
-		return nil, err
+	claims := append(b.claims(earlier), b.claims(later)...)
+	var landed map[int][]Object
+	if open != "" {
+		if landed, err = b.landed(ctx, open); err != nil {
+			return nil, err
+		}
+		for _, partition := range slices.Sorted(maps.Keys(landed)) {
+			claims = append(claims, b.claimsOf(partition, landed[partition]))
+		}
 	}
-	first, err := b.firstEver(ctx, earlier)
-	if err != nil {
+	if err := b.log.check(ctx, claims, known); err != nil {
 		return nil, err
 	}
 	computed := make(boundary, b.partitions)
-	for partition := range b.partitions {
-		end := starts[partition]
-		if end < 0 || end == ahead[partition] {
-			end = stable[partition]
+	for partition := range max(b.partitions, earlier.partitions(), b.generations.partitions()) {
+		generation := b.generations.of(partition, date)
+		end := int64(0) // of a partition that a new topic lacks
+		if partition < b.partitions {
+			if end = starts[partition]; end < 0 || end == ahead[partition] {
+				end = known.stable[partition]
+			}
 		}
-		if later != nil {
+		end = min(end, b.generations.limit(partition, generation))
+		if later != nil && later[partition].Generation == generation {
 			end = min(end, later.at(partition))
 		}
-		fixed := mark{Offset: max(end, earlier.at(partition))}
-		if first != nil && fixed.Offset == first[partition] {
-			fixed.Deleted = fixed.Offset
+		for _, object := range ofGeneration(landed[partition], generation) {
+			end = max(end, object.End) // of a log that is gone
+		}
+		fixed := mark{Offset: max(end, b.generations.from(partition, generation, earlier[partition])), Generation: generation}
+		if partition < b.partitions && generation == b.generations.latest(partition) {
+			fixed.Expired = fixed.Offset > 0 && fixed.Offset <= known.first[partition]
+			fixed.First = fixed.Expired && earlier == nil
 		}
 		computed[partition] = fixed
 	}
-	return computed, nil
+	return computed, b.identify(ctx, computed)
 }
 
-// firstEver returns the first offset of each partition for a boundary that has no earlier one. What is
-// before them was deleted before the topic was first planned.
-func (b *boundaries) firstEver(ctx context.Context, earlier boundary) ([]int64, error) {
-	if earlier != nil {
-		return nil, nil
+// claims returns what a boundary says about the logs that Kafka has.
+func (b *boundaries) claims(fixed boundary) (all []claim) {
+	for partition := range max(fixed.partitions(), b.generations.partitions()) {
+		if m, ok := fixed[partition]; ok && m.Generation == b.generations.latest(partition) {
+			all = append(all, m.claim(partition))
+		} else {
+			all = append(all, b.generations.claim(partition))
+		}
 	}
-	first, err := b.kafka.FirstOffsets(ctx, b.topic, b.partitions)
-	return first, kafkaError(ctx, "get the first offsets of "+b.topic, err)
+	return all
 }
 
-// checkReached returns an error if the topic ends before a fixed boundary, or lacks one of its
-// partitions.
-func (b *boundaries) checkReached(fixed boundary, stable []int64) error {
-	for partition, mark := range fixed {
-		end := int64(0)
-		if partition < len(stable) {
-			end = stable[partition]
-		}
-		if end < mark.Offset {
-			return replaced(b.topic, partition, mark.Offset, end)
+// claimsOf returns what the landed objects say about the log that Kafka has: its least end, and the last
+// record, as a log that still has that one has those before it.
+func (b *boundaries) claimsOf(partition int, landed []Object) claim {
+	all := claim{partition: partition}
+	for _, object := range ofGeneration(landed, b.generations.latest(partition)) {
+		all.end, all.record = max(all.end, object.End), cmp.Or(object.Last, all.record)
+		if object.Lost == Expired {
+			all.first = max(all.first, object.End)
 		}
 	}
-	return nil
+	return all
+}
+
+// identify adds the fingerprints of the records before the offsets.
+func (b *boundaries) identify(ctx context.Context, computed boundary) error {
+	marks := make([]mark, computed.partitions())
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(bucket.ParallelRequests)
+	for partition := range marks {
+		m := computed[partition]
+		marks[partition] = m
+		if m.Offset == 0 || partition >= b.partitions || m.Generation != b.generations.latest(partition) {
+			continue
+		}
+		group.Go(func() error {
+			record, ok, err := b.log.at(ctx, partition, m.Offset-1)
+			if ok {
+				marks[partition].Record = &record
+			}
+			return err
+		})
+	}
+	err := group.Wait()
+	for partition, m := range marks {
+		computed[partition] = m
+	}
+	return err
 }
 
 func (b *boundaries) offsetsAt(ctx context.Context, at time.Time) ([]int64, error) {
@@ -151,17 +199,18 @@ func (b *boundaries) offsetsAt(ctx context.Context, at time.Time) ([]int64, erro
 	return offsets, kafkaError(ctx, "get the offsets of "+b.topic+" at "+at.Format(time.RFC3339), err)
 }
 
-// neighbours returns the nearest fixed boundaries before and after the date, or nil.
-func (b *boundaries) neighbours(ctx context.Context, date dates.Date) (earlier, later boundary, err error) {
+// neighbours returns the nearest fixed boundaries before and after the date, or nil. open is the date after
+// the earlier one: a part of it can have landed although its end is not fixed.
+func (b *boundaries) neighbours(ctx context.Context, date dates.Date) (earlier, later boundary, open dates.Date, err error) {
 	listed, err := b.objects.List(ctx, bucket.ListInput{Prefix: boundaryPrefix(b.topic)})
 	if err != nil {
-		return nil, nil, s3Error(ctx, "list boundaries of "+b.topic, err)
+		return nil, nil, "", s3Error(ctx, "list boundaries of "+b.topic, err)
 	}
 	var before, after dates.Date
 	for _, object := range listed {
 		fixed, err := boundaryDate(b.topic, object.Key)
 		if err != nil {
-			return nil, nil, failure.NonRetryable(failure.Contradiction, err, "%s is not a boundary: move it out of the folder", b.objects.URI(object.Key))
+			return nil, nil, "", failure.NonRetryable(failure.Contradiction, err, "%s is not a boundary: move it out of the folder", b.objects.URI(object.Key))
 		}
 		if fixed < date {
 			before = fixed
@@ -170,19 +219,13 @@ func (b *boundaries) neighbours(ctx context.Context, date dates.Date) (earlier, 
 		}
 	}
 	if before != "" {
+		open = before.Add(1)
 		if earlier, err = b.read(ctx, before); err != nil {
-			return nil, nil, err
+			return nil, nil, "", err
 		}
 	}
 	if after != "" {
 		later, err = b.read(ctx, after)
 	}
-	return earlier, later, err
-}
-
-// replaced returns the error of a partition that ends before an offset that it had.
-func replaced(topic string, partition int, known, end int64) error {
-	return failure.NonRetryable(failure.TopicReplaced, nil, "partition %d of %s ends at offset %d, but it has had offset %d: the topic was deleted and created again, or truncated. "+
-		"Land it under another PINFLOW_USER_ID, or delete boundaries/%s/, manifests/%s/ and topics/%s/ from the deployment's folder of the bucket to start over",
-		partition, topic, end, known, topic, topic, topic)
+	return earlier, later, open, err
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"strconv"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 type broker struct {
 	mu        sync.Mutex
 	topics    map[string][]*partitionLog
+	marked    int                                  // counts markers
 	fetchSize int                                  // most records of a fetch; 0 is all
 	fault     func(request, topic string) error    // may fail a request
 	committed map[string]map[int]int64             // by topic
@@ -29,6 +31,7 @@ type broker struct {
 // Offsets may be missing.
 type partitionLog struct {
 	records    []kafkago.Message
+	markers    []kafkago.Message // at offsets that have no record
 	first, end int64
 }
 
@@ -54,7 +57,34 @@ func (b *broker) produce(topic string, partition int, at time.Time, value string
 
 // skip leaves offsets without records, as transaction markers do.
 func (b *broker) skip(topic string, partition int, offsets int64) {
-	b.topics[topic][partition].end += offsets
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	log := b.topics[topic][partition]
+	for range offsets {
+		b.marked++
+		log.markers = append(log.markers, kafkago.Message{Offset: log.end, Value: []byte(strconv.Itoa(b.marked))})
+		log.end++
+	}
+}
+
+// replace deletes the topic and creates it again, with as many partitions.
+func (b *broker) replace(topic string, partitions int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.topics[topic] = nil
+	for range partitions {
+		b.addPartition(topic)
+	}
+}
+
+// truncate cuts a partition off at an offset, as an unclean leader election does.
+func (b *broker) truncate(topic string, partition int, end int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	log := b.topics[topic][partition]
+	log.end = max(log.first, min(log.end, end))
+	cut := func(r kafkago.Message) bool { return r.Offset >= log.end }
+	log.records, log.markers = slices.DeleteFunc(log.records, cut), slices.DeleteFunc(log.markers, cut)
 }
 
 // expire deletes the records before an offset, as retention does.
@@ -63,6 +93,8 @@ func (b *broker) expire(topic string, partition int, before int64) {
 	defer b.mu.Unlock()
 	log := b.topics[topic][partition]
 	log.first = before
+	log.end = max(log.end, before)
+	log.markers = slices.DeleteFunc(log.markers, func(r kafkago.Message) bool { return r.Offset < before })
 	log.records = slices.DeleteFunc(log.records, func(r kafkago.Message) bool { return r.Offset < before })
 }
 
@@ -150,6 +182,21 @@ func (b *broker) Fetch(ctx context.Context, topic string, partition int, offset 
 		return slices.Clone(records), records[len(records)-1].Offset + 1, nil
 	}
 	return slices.Clone(records), log.end, nil
+}
+
+func (b *broker) RecordAt(_ context.Context, topic string, partition int, offset int64) (kafkago.Message, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	logs, err := b.ask("record", topic)
+	if err != nil || partition >= len(logs) {
+		return kafkago.Message{}, false, errors.Join(err, kafkago.UnknownTopicOrPartition)
+	}
+	for _, record := range slices.Concat(logs[partition].records, logs[partition].markers) {
+		if record.Offset == offset {
+			return record, true, nil
+		}
+	}
+	return kafkago.Message{}, false, nil
 }
 
 func (b *broker) CommitGroup(_ context.Context, _, topic string, offsets map[int]int64) error {

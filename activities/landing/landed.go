@@ -1,6 +1,7 @@
 package landing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -19,6 +20,7 @@ const (
 	metaEnd     = "end-offset"   // the first offset after those that it covers
 	metaRecords = "records"      // the number of lines: offsets can be missing in Kafka
 	metaSHA256  = "sha256"       // of the content, in hex
+	metaLast    = "last-record"  // the fingerprint of the last record: offset, time in ms, checksum
 	metaLost    = "lost"         // the cause, if Kafka lost the offsets before they landed
 )
 
@@ -27,11 +29,17 @@ const (
 type Object struct {
 	Key       string `json:"key"`
 	Partition int    `json:"partition"`
-	Start     int64  `json:"start"`
-	End       int64  `json:"end"`
-	Records   int64  `json:"records"`
-	Bytes     int64  `json:"bytes"`
-	SHA256    string `json:"sha256"`
+	// Generation counts the logs that the partition has had, from 0: see Restart. Offsets of different
+	// generations are different records.
+	Generation int    `json:"generation,omitempty"`
+	Start      int64  `json:"start"`
+	End        int64  `json:"end"`
+	Records    int64  `json:"records"`
+	Bytes      int64  `json:"bytes"`
+	SHA256     string `json:"sha256"`
+	// Last is the fingerprint of the last record, or of the marker of a transaction after it, by which a
+	// later landing knows the log again; nil if there is neither.
+	Last *Fingerprint `json:"last,omitempty"`
 	// Empty reports whether it is the object of an empty range, which covers nothing.
 	Empty bool `json:"empty,omitempty"`
 	// Lost is the cause if Kafka lost the offsets before they landed. The object has the length 0 then.
@@ -44,6 +52,9 @@ func (o Object) metadata() map[string]string {
 		metaEnd:     strconv.FormatInt(o.End, 10),
 		metaRecords: strconv.FormatInt(o.Records, 10),
 		metaSHA256:  o.SHA256,
+	}
+	if o.Last != nil {
+		all[metaLast] = o.Last.metadata()
 	}
 	if o.Lost != "" {
 		all[metaLost] = string(o.Lost)
@@ -61,12 +72,12 @@ func (l *Activities) landed(ctx context.Context, topic string, date dates.Date, 
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(bucket.ParallelRequests)
 	for i, object := range listed {
-		partition, start, empty, ok := parseObjectKey(topic, date, object.Key)
+		named, ok := parseObjectKey(topic, date, object.Key)
 		if !ok {
 			return nil, failure.NonRetryable(failure.Contradiction, nil, "%s is not a landed object: move it out of the folder", l.Objects.URI(object.Key))
 		}
-		objects[i] = Object{Key: object.Key, Partition: partition, Start: start, Bytes: object.Size, Empty: empty}
-		if empty {
+		objects[i] = named
+		if objects[i].Bytes = object.Size; named.Empty {
 			objects[i].SHA256 = emptySHA256
 			continue
 		}
@@ -83,20 +94,25 @@ func (l *Activities) landed(ctx context.Context, topic string, date dates.Date, 
 		byPartition[object.Partition] = append(byPartition[object.Partition], object)
 	}
 	for _, chain := range byPartition {
-		slices.SortFunc(chain, func(a, b Object) int { return compareStarts(a, b) })
+		slices.SortFunc(chain, compareObjects)
 	}
 	return byPartition, nil
 }
 
-// compareStarts orders by start. The order of the keys differs beyond ten digits.
-func compareStarts(a, b Object) int {
-	switch {
-	case a.Start < b.Start:
-		return -1
-	case a.Start > b.Start:
-		return 1
+// compareObjects orders by generation and start. The order of the keys differs beyond ten digits.
+func compareObjects(a, b Object) int {
+	return cmp.Or(cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Start, b.Start))
+}
+
+// ofGeneration returns the objects of a generation. Those of empty ranges are of generation 0.
+func ofGeneration(chain []Object, generation int) []Object {
+	var some []Object
+	for _, object := range chain {
+		if object.Generation == generation {
+			some = append(some, object)
+		}
 	}
-	return 0
+	return some
 }
 
 // head returns what an existing object covers, by its metadata.
@@ -116,13 +132,14 @@ func (l *Activities) head(ctx context.Context, object Object) (Object, error) {
 			l.Objects.URI(object.Key), info.Metadata)
 	}
 	object.End, object.Records, object.Bytes, object.SHA256 = end, records, info.Size, info.Metadata[metaSHA256]
+	object.Last = parseFingerprint(info.Metadata[metaLast])
 	object.Lost = Cause(info.Metadata[metaLost])
 	return object, nil
 }
 
-// chainEnd returns the offset at which the objects of a partition end. They must follow each other
+// chainEnd returns the offset at which the objects of one generation of a partition end. They must follow each other
 // from the start without gaps, because landing only writes at the end of this chain.
-func (l *Activities) chainEnd(chain []Object, start int64) (int64, error) {
+func chainEnd(objects bucket.Objects, chain []Object, start int64) (int64, error) {
 	end := start
 	for _, object := range chain {
 		if object.Empty {
@@ -130,7 +147,7 @@ func (l *Activities) chainEnd(chain []Object, start int64) (int64, error) {
 		}
 		if object.Start != end {
 			return 0, failure.NonRetryable(failure.Contradiction, nil, "%s starts at offset %d, but the objects before it end at %d: restore the missing objects, or move this one out of the folder and run the date again",
-				l.Objects.URI(object.Key), object.Start, end)
+				objects.URI(object.Key), object.Start, end)
 		}
 		end = object.End
 	}

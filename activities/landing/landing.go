@@ -42,6 +42,9 @@ type Kafka interface {
 	// fetch. Offsets can be missing between records. If there are no records it waits, and then
 	// next is offset. A record larger than maxBytes is returned alone.
 	Fetch(ctx context.Context, topic string, partition int, offset int64, maxBytes int) (records []kafkago.Message, next int64, err error)
+	// RecordAt returns what a partition has at an offset: also a marker of a transaction, and a record
+	// of an aborted one. found is false if there is nothing.
+	RecordAt(ctx context.Context, topic string, partition int, offset int64) (at kafkago.Message, found bool, err error)
 	// CommitGroup moves the offsets of a consumer group forward, never back.
 	CommitGroup(ctx context.Context, group, topic string, offsets map[int]int64) error
 }

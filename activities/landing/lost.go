@@ -1,6 +1,7 @@
 package landing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -44,7 +45,7 @@ func (r Range) availableTo(offset int64) int64 {
 
 // putLost writes the object of lost offsets, and returns the end of the object that has its name.
 func (p *partitionLanding) putLost(ctx context.Context, lost Lost) (int64, error) {
-	return p.put(ctx, pendingObject{Object: Object{Partition: p.Partition, Start: lost.Start, End: lost.End, SHA256: emptySHA256, Lost: lost.Cause}})
+	return p.put(ctx, pendingObject{Object: Object{Partition: p.Partition, Generation: p.Generation, Start: lost.Start, End: lost.End, SHA256: emptySHA256, Lost: lost.Cause}})
 }
 
 // lostOf returns the lost offsets of a chain of objects.
@@ -77,7 +78,7 @@ func (m *Manifest) accept(earlier Manifest, now *Acceptance) bool {
 func (m Manifest) accepted(of ManifestPartition, lost Lost) *Acceptance {
 	for _, partition := range m.Partitions {
 		for _, known := range partition.Lost {
-			if partition.Partition == of.Partition && known.Start == lost.Start && known.End == lost.End {
+			if partition.Partition == of.Partition && partition.Generation == of.Generation && known.Start == lost.Start && known.End == lost.End {
 				return known.Accepted
 			}
 		}
@@ -97,6 +98,12 @@ func (m Manifest) remarks() (all []string) {
 		all = append(all, fmt.Sprintf("%s: Kafka's retention had deleted offsets before the topic was first planned, and records of %s may have been among them: %s",
 			m.Topic, m.Date, strings.Join(deleted, ", ")))
 	}
+	for _, partition := range m.Partitions {
+		if by := partition.Replaced; by != nil {
+			all = append(all, fmt.Sprintf("%s: partition %d has had a new log since offset %d, and records of the old one that had not landed are lost (%s)",
+				m.Topic, partition.Partition, partition.End, by))
+		}
+	}
 	if m.Lost > 0 {
 		all = append(all, m.losses())
 	}
@@ -109,7 +116,7 @@ func (m Manifest) losses() string {
 	for _, partition := range m.Partitions {
 		for _, lost := range partition.Lost {
 			if a := lost.Accepted; a != nil {
-				accepted = append(accepted, fmt.Sprintf("%s accepted it on %s: %s", a.who(), dates.Of(a.At), a.Reason))
+				accepted = append(accepted, a.String())
 			}
 		}
 	}
@@ -131,11 +138,9 @@ func (m Manifest) lostRanges() string {
 	return strings.Join(all, ", ")
 }
 
-func (a Acceptance) who() string {
-	if a.By == "" {
-		return "an operator"
-	}
-	return a.By
+// String says who accepted a loss, when and why.
+func (a Acceptance) String() string {
+	return fmt.Sprintf("%s accepted it on %s: %s", cmp.Or(a.By, "an operator"), dates.Of(a.At), a.Reason)
 }
 
 // describe names offsets.

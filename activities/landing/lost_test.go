@@ -52,7 +52,7 @@ func TestLost(t *testing.T) {
 		require.EqualValues(t, 7, manifest.Lost)
 		require.EqualValues(t, 3, manifest.Records)
 		require.Equal(t, []Lost{{Start: 0, End: 7, Cause: Expired}}, manifest.Partitions[0].Lost)
-		require.Equal(t, Object{Key: objectKey(topic, day, 0, 0), End: 7, SHA256: emptySHA256, Lost: Expired}, manifest.Partitions[0].Objects[0])
+		require.Equal(t, Object{Key: objectKey(topic, day, Object{Partition: 0, Start: 0}), End: 7, SHA256: emptySHA256, Lost: Expired}, manifest.Partitions[0].Objects[0])
 
 		plan, err = l.plan(day)
 		require.NoError(t, err)

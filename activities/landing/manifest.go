@@ -35,12 +35,16 @@ type Manifest struct {
 
 // ManifestPartition is what has landed of one partition: the offsets [Start, End).
 type ManifestPartition struct {
-	Partition int      `json:"partition"`
-	Start     int64    `json:"start"`
-	End       int64    `json:"end"`
-	Records   int64    `json:"records"`
-	Bytes     int64    `json:"bytes"`
-	Objects   []Object `json:"objects"`
+	Partition int `json:"partition"`
+	// Generation counts the logs that the partition has had, from 0: see Restart. Offsets of different
+	// generations are different records. A date in which the partition got a new log has an entry for
+	// each.
+	Generation int      `json:"generation,omitempty"`
+	Start      int64    `json:"start"`
+	End        int64    `json:"end"`
+	Records    int64    `json:"records"`
+	Bytes      int64    `json:"bytes"`
+	Objects    []Object `json:"objects"`
 	// Lost names the offsets in [Start, End) that Kafka lost before they landed, in their order.
 	// Landing the date again never drops any.
 	Lost []Lost `json:"lost,omitempty"`
@@ -48,6 +52,9 @@ type ManifestPartition struct {
 	// planned, so that records of the date may be missing: [0, DeletedBefore) were never there to
 	// land.
 	DeletedBefore int64 `json:"deletedBefore,omitempty"`
+	// Replaced is set if this log ended within the date: another one has replaced it, and records that
+	// came after End are lost, which nobody can count. It is who accepted that.
+	Replaced *Acceptance `json:"replaced,omitempty"`
 }
 
 // WriteManifest writes the manifest of a topic and date after all ranges of the plan have landed.
@@ -125,34 +132,52 @@ func (l *Activities) manifest(ctx context.Context, plan Plan) (Manifest, error) 
 	if err != nil {
 		return manifest, s3Error(ctx, "read boundary of "+plan.Topic, err)
 	}
+	generations, err := readGenerations(ctx, l.Objects, plan.Topic)
+	if err != nil {
+		return manifest, err
+	}
 	landed, err := l.landed(ctx, plan.Topic, plan.Date, datePrefix(plan.Topic, plan.Date))
 	if err != nil {
 		return manifest, err
 	}
-	for _, planned := range plan.Ranges {
-		chain := landed[planned.Partition]
-		partition := ManifestPartition{Partition: planned.Partition, Start: starts.at(planned.Partition), Objects: chain}
-		if partition.End, err = l.chainEnd(chain, partition.Start); err != nil {
+	for i, planned := range plan.Ranges {
+		all := landed[planned.Partition]
+		chain := ofGeneration(all, planned.Generation)
+		partition := ManifestPartition{
+			Partition: planned.Partition, Generation: planned.Generation, Objects: chain,
+			Start: generations.from(planned.Partition, planned.Generation, starts[planned.Partition]),
+		}
+		if partition.End, err = chainEnd(l.Objects, chain, partition.Start); err != nil {
 			return manifest, err
 		}
-		if partition.End < planned.End || len(chain) == 0 {
+		if partition.End < planned.End || len(all) == 0 {
 			return manifest, failure.NonRetryable(failure.Contradiction, nil, "partition %d of %s: the objects of %s end at offset %d, the plan at %d: run the date again to land the rest",
 				planned.Partition, plan.Topic, plan.Date, partition.End, planned.End)
 		}
-		for _, object := range chain {
-			partition.Records += object.Records
-			partition.Bytes += object.Bytes
+		if planned.Generation == starts[planned.Partition].Generation {
+			partition.DeletedBefore = starts[planned.Partition].deleted()
 		}
-		partition.DeletedBefore = starts[planned.Partition].Deleted
-		partition.Lost = lostOf(chain)
-		for _, lost := range partition.Lost {
-			manifest.Lost += lost.Offsets()
+		if i+1 < len(plan.Ranges) && plan.Ranges[i+1].Partition == planned.Partition {
+			partition.Replaced = generations.ended(planned.Partition, planned.Generation)
 		}
-		manifest.Records += partition.Records
-		manifest.Bytes += partition.Bytes
-		manifest.Partitions = append(manifest.Partitions, partition)
+		manifest.add(partition)
 	}
 	return manifest, nil
+}
+
+// add adds a partition, and counts what its objects hold.
+func (m *Manifest) add(partition ManifestPartition) {
+	for _, object := range partition.Objects {
+		partition.Records += object.Records
+		partition.Bytes += object.Bytes
+	}
+	partition.Lost = lostOf(partition.Objects)
+	for _, lost := range partition.Lost {
+		m.Lost += lost.Offsets()
+	}
+	m.Records += partition.Records
+	m.Bytes += partition.Bytes
+	m.Partitions = append(m.Partitions, partition)
 }
 
 // commit commits the ends of the plan to the consumer group.

@@ -13,14 +13,46 @@ type boundary map[int]mark
 // belong to later dates.
 func (b boundary) at(partition int) int64 { return b[partition].Offset }
 
+// partitions returns how many partitions the topic had.
+func (b boundary) partitions() (count int) {
+	for partition := range b {
+		count = max(count, partition+1)
+	}
+	return count
+}
+
 // mark is where a date ends in one partition.
 type mark struct {
 	// Offset is the first offset of a later date.
 	Offset int64 `json:"offset"`
-	// Deleted is the first offset that Kafka had when the boundary was fixed, if there was no earlier
-	// boundary and the offset is that one: retention had deleted all records before it, so that some
-	// of those after the boundary may be gone as well.
-	Deleted int64 `json:"deleted,omitempty"`
+	// Generation counts the logs that the partition has had, from 0: see Restart.
+	Generation int `json:"generation,omitempty"`
+	// Record is the fingerprint of what the log had at the offset before, when the boundary was fixed;
+	// nil if it had nothing there. Then nothing tells whether a later log is the same.
+	Record *Fingerprint `json:"record,omitempty"`
+	// Expired reports whether retention had deleted everything before Offset when the boundary was fixed.
+	Expired bool `json:"expired,omitempty"`
+	// First reports whether there was no earlier boundary. If it is also Expired, records of the next
+	// date may be gone as well.
+	First bool `json:"first,omitempty"`
+}
+
+// claim returns what the mark says about the log of its partition.
+func (m mark) claim(partition int) claim {
+	all := claim{partition: partition, end: m.Offset, record: m.Record}
+	if m.Expired {
+		all.first = m.Offset
+	}
+	return all
+}
+
+// deleted returns how many offsets retention had deleted before the topic was first planned, if they
+// are all that were before the mark.
+func (m mark) deleted() int64 {
+	if !m.First || !m.Expired {
+		return 0
+	}
+	return m.Offset
 }
 
 // UnmarshalJSON also reads a mark that is only its offset, as in {"0":123}.

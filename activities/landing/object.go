@@ -25,16 +25,21 @@ func checksum(body []byte) string {
 type objectWriter struct {
 	envelope   *envelope.Envelope
 	partition  int
+	generation int
 	start      int64 // the first offset that the object covers
 	next       int64 // the offset after the last record
 	records    int
+	last       kafkago.Message
 	body       []byte
 	maxBytes   int
 	maxRecords int
 }
 
-func newObjectWriter(topic string, partition int, start int64, maxBytes, maxRecords int) *objectWriter {
-	return &objectWriter{envelope: envelope.New(topic, partition), partition: partition, start: start, next: start, maxBytes: maxBytes, maxRecords: maxRecords}
+func newObjectWriter(topic string, of Range, start int64, maxBytes, maxRecords int) *objectWriter {
+	return &objectWriter{
+		envelope: envelope.New(topic, of.Partition), partition: of.Partition, generation: of.Generation, start: start, next: start,
+		maxBytes: maxBytes, maxRecords: maxRecords,
+	}
 }
 
 // add appends the line of a record and reports whether it fitted. An empty object takes any record.
@@ -49,6 +54,7 @@ func (w *objectWriter) add(record kafkago.Message) bool {
 		return false
 	}
 	w.records++
+	w.last = record
 	w.next = record.Offset + 1
 	return true
 }
@@ -61,9 +67,15 @@ type pendingObject struct {
 
 // finish returns the object, which covers the offsets up to end. Its body is valid until reset.
 func (w *objectWriter) finish(end int64) pendingObject {
-	return pendingObject{body: w.body, Object: Object{
-		Partition: w.partition, Start: w.start, End: end, Records: int64(w.records), Bytes: int64(len(w.body)), SHA256: checksum(w.body),
-	}}
+	object := Object{
+		Partition: w.partition, Generation: w.generation, Start: w.start, End: end,
+		Records: int64(w.records), Bytes: int64(len(w.body)), SHA256: checksum(w.body),
+	}
+	if w.records > 0 {
+		last := fingerprint(w.last)
+		object.Last = &last
+	}
+	return pendingObject{body: w.body, Object: object}
 }
 
 // reset begins the next object.
@@ -78,7 +90,7 @@ const putAttempts = 3
 // put writes an object unless its name is taken, and returns the end of the object that has the
 // name now: this one, or that of another writer.
 func (p *partitionLanding) put(ctx context.Context, object pendingObject) (int64, error) {
-	object.Key = objectKey(p.topic, p.date, p.Partition, object.Start)
+	object.Key = objectKey(p.topic, p.date, object.Object)
 	var err error
 	for range putAttempts {
 		err = p.Objects.Put(ctx, bucket.PutInput{Key: object.Key, Body: object.body, Metadata: object.metadata(), SHA256: object.SHA256, OnlyNew: true})
@@ -97,12 +109,22 @@ func (p *partitionLanding) put(ctx context.Context, object pendingObject) (int64
 	return object.Start, s3Error(ctx, "write "+object.Key, err)
 }
 
+// empty reports whether the plan has nothing to land of a partition.
+func (p Plan) empty(partition int) bool {
+	for _, r := range p.Ranges {
+		if r.Partition == partition && !r.Empty() {
+			return false
+		}
+	}
+	return true
+}
+
 // proveEmpty writes an object of length 0 for each partition without records of the plan's date.
 func (l *Activities) proveEmpty(ctx context.Context, plan Plan, landed map[int][]Object) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(bucket.ParallelRequests)
 	for _, r := range plan.Ranges {
-		if !r.Empty() || len(landed[r.Partition]) > 0 {
+		if !r.Empty() || len(landed[r.Partition]) > 0 || !plan.empty(r.Partition) {
 			continue
 		}
 		group.Go(func() error {

@@ -29,7 +29,7 @@ func (p *partitionLanding) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next := p.countLanded(landed[p.Partition])
+	next := p.countLanded(ofGeneration(landed[p.Partition], p.Generation))
 	for next < p.End && err == nil {
 		p.reached(ctx, next)
 		if lost, ok := p.lostAt(next); ok {
@@ -81,7 +81,7 @@ func (p *partitionLanding) land(ctx context.Context, next, end int64) (int64, er
 		for range batches {
 		}
 	}()
-	object := newObjectWriter(p.topic, p.Partition, next, p.objectBytes(), p.objectRecords())
+	object := newObjectWriter(p.topic, p.Range, next, p.objectBytes(), p.objectRecords())
 	for records := range batches {
 		for _, record := range records {
 			if object.add(record) {
@@ -106,7 +106,28 @@ func (p *partitionLanding) land(ctx context.Context, next, end int64) (int64, er
 	case err != nil:
 		return object.start, err
 	}
-	return p.put(ctx, object.finish(end))
+	last := object.finish(end)
+	if err := p.identifyEnd(ctx, &last); err != nil {
+		return object.start, err
+	}
+	return p.put(ctx, last)
+}
+
+// identifyEnd sets the fingerprint of an object whose range does not end with a record to that of the
+// marker at the end, if there is one.
+func (p *partitionLanding) identifyEnd(ctx context.Context, object *pendingObject) error {
+	if object.Last != nil && object.Last.Offset == object.End-1 {
+		return nil
+	}
+	doing := fmt.Sprintf("read partition %d of %s at offset %d", p.Partition, p.topic, object.End-1)
+	return p.retry(ctx, doing, p.done.Load(), func() error {
+		marker, found, err := p.Kafka.RecordAt(ctx, p.topic, p.Partition, object.End-1)
+		if found {
+			last := fingerprint(marker)
+			object.Last = &last
+		}
+		return err
+	})
 }
 
 // read fetches the offsets [next, end), one batch ahead of the receiver. The error channel gets one
@@ -183,7 +204,8 @@ func (p *partitionLanding) outOfRange(ctx context.Context, offset int64) (*lostE
 		return nil, kafkaError(ctx, "get the last offsets of "+p.topic, err)
 	}
 	if offset >= stable[p.Partition] {
-		return nil, replaced(p.topic, p.Partition, offset, stable[p.Partition])
+		replaced := &replacedError{p.topic, []mismatch{*endsBefore(p.Partition, offset+1, stable[p.Partition])}}
+		return nil, replaced.final(PlanInput{Date: p.date})
 	}
 	return nil, kafkaError(ctx, fmt.Sprintf("read partition %d of %s from offset %d", p.Partition, p.topic, offset), kafkago.OffsetOutOfRange)
 }

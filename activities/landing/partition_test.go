@@ -114,7 +114,7 @@ func TestLand(t *testing.T) {
 		key := "topics/u.pin/dt=2022-10-18/partition=0/u.pin+0+0000000000.json"
 		object, err := l.bucket.Head(t.Context(), key)
 		require.NoError(t, err)
-		require.Equal(t, map[string]string{"start-offset": "0", "end-offset": "6", "records": "1", "sha256": checksum(l.bucket.Body(key))}, object.Metadata)
+		require.Equal(t, map[string]string{"start-offset": "0", "end-offset": "6", "records": "1", "sha256": checksum(l.bucket.Body(key)), "last-record": "5 -62135596800000 576f0efc"}, object.Metadata)
 		require.EqualValues(t, 1, summary.Records)
 		require.Equal(t, object.Size, summary.Bytes)
 	})
@@ -226,7 +226,7 @@ func TestLand(t *testing.T) {
 			l.broker.produce(topic, 0, at(day, 1), "{}")
 		}
 		plan, _ := l.land(t, day)
-		l.bucket.Delete(objectKey(topic, day, 0, 1))
+		l.bucket.Delete(objectKey(topic, day, Object{Start: 1}))
 		_, err := l.plan(day)
 		activitytest.RequireNonRetryable(t, err, failure.Contradiction, "starts at offset 2", "end at 1")
 		_, err = activitytest.Execute[ManifestSummary](l.WriteManifest, ManifestInput{Plan: plan})

@@ -40,7 +40,7 @@ func TestLandPartitions(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, plan.Groups, 1)
 		l.bucket.FailBefore(func(request, key string) error {
-			if request == "put" && key == objectKey(topic, day, 1, 0) {
+			if request == "put" && key == objectKey(topic, day, Object{Partition: 1, Start: 0}) {
 				return errors.New("connection reset")
 			}
 			return nil
@@ -63,9 +63,9 @@ func TestLandPartitions(t *testing.T) {
 		require.NoError(t, err)
 		l.bucket.FailBefore(func(request, key string) error {
 			switch {
-			case request == "put" && key == objectKey(topic, day, 0, 0):
+			case request == "put" && key == objectKey(topic, day, Object{Partition: 0, Start: 0}):
 				return errors.New("connection reset")
-			case request == "put" && key == objectKey(topic, day, 1, 0):
+			case request == "put" && key == objectKey(topic, day, Object{Partition: 1, Start: 0}):
 				return &fault.Error{Kind: fault.Unauthorized, What: "S3 refused", Next: "check the policy", Err: errors.New("403")}
 			}
 			return nil

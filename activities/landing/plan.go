@@ -25,7 +25,8 @@ const nearEnd = 10 * time.Second
 // writes the object of length 0 that proves it, so that an empty range needs no LandPartitions.
 //
 // The ranges name the offsets that Kafka no longer has. It fails without a retry if the topic does not
-// exist and is not optional, or if the date has not begun.
+// exist and is not optional, or if the date has not begun. If the topic has other logs than those that
+// have landed, it fails unless in.Accept begins a generation with them.
 func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error) {
 	clock := servertime.Of(ctx, l.clock)
 	defer l.heartbeat(ctx)()
@@ -46,30 +47,67 @@ func (l *Activities) PlanLanding(ctx context.Context, in PlanInput) (Plan, error
 	if err != nil {
 		return Plan{}, err
 	}
-	fixing := &boundaries{kafka: l.Kafka, objects: l.Objects, topic: topic, partitions: partitions, now: now}
-	plan := Plan{Topic: topic, Date: in.Date, Until: in.Date.End()}
-	starts, err := fixing.of(ctx, in.Date.Add(-1))
+	for restarts := 0; ; restarts++ {
+		plan, err := l.plan(ctx, topic, in.Date, partitions, now)
+		replaced, ok := asReplaced(err)
+		switch {
+		case !ok:
+			return plan, err
+		case in.Accept == nil || restarts == maxRestarts:
+			return Plan{}, replaced.final(in)
+		}
+		warn(ctx, "going on with a new log of the topic", "topic", topic, "why", replaced.Error(), "accepted", in.Accept.Reason)
+		if err := l.restart(ctx, replaced, *in.Accept, now); err != nil {
+			return Plan{}, err
+		}
+	}
+}
+
+// maxRestarts limits how often a plan begins a generation: partitions can turn out one after the other
+// to have another log.
+const maxRestarts = 5
+
+// plan returns the plan of a date at that moment, or a *replacedError.
+func (l *Activities) plan(ctx context.Context, topic string, date dates.Date, partitions int, now time.Time) (Plan, error) {
+	generations, err := readGenerations(ctx, l.Objects, topic)
+	if err != nil {
+		return Plan{}, err
+	}
+	fixing := &boundaries{
+		kafka: l.Kafka, objects: l.Objects, topic: topic, partitions: partitions, now: now,
+		generations: generations, log: &identity{kafka: l.Kafka, topic: topic},
+		landed: func(ctx context.Context, date dates.Date) (map[int][]Object, error) {
+			return l.landed(ctx, topic, date, datePrefix(topic, date))
+		},
+	}
+	plan := Plan{Topic: topic, Date: date, Until: date.End()}
+	starts, err := fixing.of(ctx, date.Add(-1))
 	if err != nil {
 		return Plan{}, err
 	}
 	// The objects are listed before the end is read: the run of another DAG may land the topic at the
 	// same time, and its objects must not be beyond the end.
-	landed, err := l.landed(ctx, topic, in.Date, datePrefix(topic, in.Date))
+	landed, err := fixing.landed(ctx, date)
 	if err != nil {
 		return Plan{}, err
 	}
 	var ends boundary
-	if in.Date.Over(now) {
-		ends, err = fixing.of(ctx, in.Date)
+	if date.Over(now) {
+		ends, err = fixing.of(ctx, date)
 	} else {
 		plan.Partial, plan.Until = true, now
-		ends, err = fixing.soFar(ctx, in.Date, starts)
+		ends, err = fixing.soFar(ctx, date, starts)
 	}
 	if err != nil {
 		return Plan{}, err
 	}
-	if plan.Ranges, err = l.rangesLeft(ctx, plan, landed, partitions, starts, ends); err != nil {
+	if plan.Ranges, err = fixing.rangesLeft(plan, landed, starts, ends); err != nil {
 		return Plan{}, err
+	}
+	if plan.left() {
+		if err := fixing.findLost(ctx, plan.Ranges, landed, starts, ends); err != nil {
+			return Plan{}, err
+		}
 	}
 	plan.Groups = group(plan.Ranges)
 	return plan, l.proveEmpty(ctx, plan, landed)
@@ -98,89 +136,28 @@ func (l *Activities) planWithout(ctx context.Context, topic string, date dates.D
 // must not land them. If that record is within an earlier date, nothing lands before the date is
 // over.
 func (b *boundaries) soFar(ctx context.Context, date dates.Date, starts boundary) (boundary, error) {
-	stable, err := b.kafka.StableOffsets(ctx, b.topic, b.partitions)
+	known, err := b.log.ends(ctx, b.partitions)
 	if err != nil {
-		return nil, kafkaError(ctx, "get the last offsets of "+b.topic, err)
+		return nil, err
 	}
 	next, err := b.offsetsAt(ctx, date.End())
 	if err != nil {
 		return nil, err
 	}
-	if err := b.checkReached(starts, stable); err != nil {
+	if err := b.log.check(ctx, b.claims(starts), known); err != nil {
 		return nil, err
 	}
 	ends := make(boundary, b.partitions)
-	for partition := range b.partitions {
-		start, end := starts.at(partition), stable[partition]
-		if next[partition] >= 0 {
-			end = min(end, max(start, next[partition]))
+	for partition := range max(b.partitions, starts.partitions(), b.generations.partitions()) {
+		generation := b.generations.of(partition, date)
+		start := b.generations.from(partition, generation, starts[partition])
+		end := start
+		if partition < b.partitions {
+			if end = known.stable[partition]; next[partition] >= 0 {
+				end = min(end, max(start, next[partition]))
+			}
 		}
-		ends[partition] = mark{Offset: end}
+		ends[partition] = mark{Offset: end, Generation: generation}
 	}
 	return ends, nil
-}
-
-// rangesLeft returns the ranges without what has landed, and checks that Kafka still has their
-// offsets.
-func (l *Activities) rangesLeft(ctx context.Context, plan Plan, landed map[int][]Object, partitions int, starts, ends boundary) ([]Range, error) {
-	known := partitions
-	for partition := range ends { // a topic that was created again can have fewer partitions than the boundary
-		known = max(known, partition+1)
-	}
-	ranges := make([]Range, known)
-	left := false
-	for partition := range known {
-		start, end := starts.at(partition), ends.at(partition)
-		if end < start {
-			return nil, failure.NonRetryable(failure.Contradiction, nil, "partition %d of %s: the boundary of %s is at offset %d, after that of %s at %d: one of them was changed by hand; restore it",
-				partition, plan.Topic, plan.Date.Add(-1), start, plan.Date, end)
-		}
-		done, err := l.chainEnd(landed[partition], start)
-		if err != nil {
-			return nil, err
-		}
-		if done > end && plan.Partial {
-			return nil, replaced(plan.Topic, partition, done, end)
-		}
-		if done > end {
-			return nil, failure.NonRetryable(failure.Contradiction, nil, "partition %d of %s: the objects of %s end at offset %d, after its boundary at %d: the boundary was changed by hand; restore it",
-				partition, plan.Topic, plan.Date, done, end)
-		}
-		ranges[partition] = Range{Partition: partition, Start: done, End: end}
-		if done < end {
-			left = true
-		}
-	}
-	if !left {
-		return ranges, nil
-	}
-	return ranges, l.findLost(ctx, plan, partitions, ranges)
-}
-
-// findLost adds to the ranges the offsets that Kafka no longer has. It returns an error if the topic
-// ends before them.
-func (l *Activities) findLost(ctx context.Context, plan Plan, partitions int, ranges []Range) error {
-	first, err := l.Kafka.FirstOffsets(ctx, plan.Topic, partitions)
-	if err != nil {
-		return kafkaError(ctx, "get the first offsets of "+plan.Topic, err)
-	}
-	stable, err := l.Kafka.StableOffsets(ctx, plan.Topic, partitions)
-	if err != nil {
-		return kafkaError(ctx, "get the last offsets of "+plan.Topic, err)
-	}
-	for i, r := range ranges {
-		if r.Empty() {
-			continue
-		}
-		if r.Partition >= partitions {
-			return replaced(plan.Topic, r.Partition, r.End, 0)
-		}
-		if r.End > stable[r.Partition] {
-			return replaced(plan.Topic, r.Partition, r.End, stable[r.Partition])
-		}
-		if r.Start < first[r.Partition] {
-			ranges[i].Lost = []Lost{{Start: r.Start, End: min(first[r.Partition], r.End), Cause: Expired}}
-		}
-	}
-	return nil
 }

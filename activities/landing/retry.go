@@ -19,6 +19,11 @@ const (
 	kafkaPause    = 100 * time.Millisecond
 )
 
+// warn logs a warning of an activity.
+func warn(ctx context.Context, message string, fields ...any) {
+	activity.GetLogger(ctx).Warn(message, fields...)
+}
+
 // retry makes a request to Kafka until it succeeds, fails for good, or has failed kafkaAttempts
 // times. It heartbeats with the detail, and returns the error of an activity; see kafkaError.
 func (l *Activities) retry(ctx context.Context, doing string, detail any, request func() error) error {
@@ -32,7 +37,7 @@ func (l *Activities) retry(ctx context.Context, doing string, detail any, reques
 			return err
 		}
 		activity.RecordHeartbeat(ctx, detail)
-		activity.GetLogger(ctx).Warn("Kafka failed; retrying", "error", err, "attempt", attempt)
+		warn(ctx, "Kafka failed; retrying", "error", err, "attempt", attempt)
 		if err := l.clock.Sleep(ctx, pause); err != nil {
 			return err
 		}

@@ -16,13 +16,18 @@ type PlanInput struct {
 	Date  dates.Date `json:"date"`
 	// Optional reports whether the topic need not exist. One that has existed must.
 	Optional bool `json:"optional,omitempty"`
+	// Accept goes on with the new log of partitions whose log is not the one that has landed.
+	Accept *Acceptance `json:"accept,omitempty"`
 }
 
 // Range is the offsets [Start, End) of one partition. Start equals End if there is nothing to land.
 type Range struct {
-	Partition int   `json:"partition"`
-	Start     int64 `json:"start"`
-	End       int64 `json:"end"`
+	Partition int `json:"partition"`
+	// Generation counts the logs that the partition has had, from 0: see Restart. A date in which a
+	// partition got a new log has a range for each.
+	Generation int   `json:"generation,omitempty"`
+	Start      int64 `json:"start"`
+	End        int64 `json:"end"`
 	// Lost holds the offsets of the range that Kafka does not have any more, in their order. Landing
 	// writes an object of length 0 in their place.
 	Lost []Lost `json:"lost,omitempty"`
@@ -31,8 +36,13 @@ type Range struct {
 // Cause is why Kafka does not have offsets that have not landed.
 type Cause string
 
-// Expired is for offsets that the topic's retention deleted before they landed.
-const Expired Cause = "expired"
+const (
+	// Expired is for offsets that the topic's retention deleted before they landed.
+	Expired Cause = "expired"
+	// Replaced is for offsets of a log that is gone: the topic was deleted and created again, or an
+	// unclean leader election has cut the log off.
+	Replaced Cause = "replaced"
+)
 
 // Lost is the offsets [Start, End) of one partition, which Kafka lost before they landed. Not every
 // offset had a record.

@@ -11,8 +11,8 @@ const (
 	Missing = "Missing"
 	// OffsetsGone is a range of offsets that Kafka's retention deleted before it was landed.
 	OffsetsGone = "OffsetsGone"
-	// TopicReplaced is a topic that ends before offsets that were planned or landed: it was deleted
-	// and created again, or truncated.
+	// TopicReplaced is a topic whose log is not the one that has landed: it was deleted and created
+	// again, or an unclean leader election has cut it off.
 	TopicReplaced = "TopicReplaced"
 	// Contradiction is a state of the bucket that Pinflow never writes: a gap between objects,
 	// crossed boundaries, an unreadable ledger entry.

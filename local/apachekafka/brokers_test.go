@@ -158,17 +158,23 @@ func land(t testing.TB, landings *landing.Activities, topic string, date dates.D
 	return persist[landing.ManifestSummary](t, landings.WriteManifest, landing.ManifestInput{Plan: plan}).Records
 }
 
+// try runs an activity once.
+func try[Out any](activity, in any) (out Out, err error) {
+	suite := &testsuite.WorkflowTestSuite{}
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(activity)
+	value, err := env.ExecuteActivity(activity, in)
+	if err != nil {
+		return out, err
+	}
+	return out, value.Get(&out)
+}
+
 func persist[Out any](t testing.TB, activity, in any) (out Out) {
 	for ctx := deadline(t); ; {
-		suite := &testsuite.WorkflowTestSuite{}
-		suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-		env := suite.NewTestActivityEnvironment()
-		env.RegisterActivity(activity)
-		value, err := env.ExecuteActivity(activity, in)
+		out, err := try[Out](activity, in)
 		if err == nil {
-			if err := value.Get(&out); err != nil {
-				t.Error(err)
-			}
 			return out
 		}
 		var failure *temporal.ApplicationError

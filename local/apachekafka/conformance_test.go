@@ -163,6 +163,10 @@ func TestOneBroker(t *testing.T) {
 		require.NoError(t, one.EndTransaction(deadline(t), kgo.TryAbort))
 	})
 
+	t.Run("transactions_land_across_objects", func(t *testing.T) { cluster.landsTransactions(t, reader) })
+
+	t.Run("a_topic_created_again_is_refused_until_accepted", func(t *testing.T) { cluster.refusesATopicCreatedAgain(t, reader) })
+
 	t.Run("topics_are_created_compared_and_changed", func(t *testing.T) {
 		admin := kafka.NewAdmin(connect(t, cluster.Settings(config.Plaintext, "")))
 		cluster.create(t, "compared", nil)

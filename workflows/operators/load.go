@@ -87,7 +87,7 @@ func (l Load) describe() string { return "notebook " + l.Notebook }
 // land lands one topic: the plan, then the partitions that have records, then the manifest.
 func land(ctx workflow.Context, try TaskInstance, topic string, optional bool) (run.Outcome, error) {
 	var planned landing.Plan
-	in := landing.PlanInput{Topic: topic, Date: try.Date, Optional: optional}
+	in := landing.PlanInput{Topic: topic, Date: try.Date, Optional: optional, Accept: accepted(try)}
 	if err := workflow.ExecuteActivity(steps.WithPolicy(ctx, steps.PlanPolicy, try.Summary("plan landing of %s", topic)), steps.PlanLanding, in).Get(ctx, &planned); err != nil {
 		return run.Outcome{}, err
 	}

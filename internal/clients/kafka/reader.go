@@ -58,7 +58,7 @@ func (r *Reader) Partitions(ctx context.Context, topic string) (int, error) {
 // topic has LogAppendTime, and the producer's otherwise. The records share memory: keeping one keeps
 // its neighbors.
 func (r *Reader) Fetch(ctx context.Context, topic string, partition int, offset int64, maxBytes int) (records []kafkago.Message, next int64, err error) {
-	answer, err := r.ask(ctx, topic, partition, offset, maxBytes)
+	answer, err := r.ask(ctx, topic, partition, offset, maxBytes, fetchWait)
 	if err == nil {
 		records, next, err = committedRecords(answer, offset)
 	}
@@ -68,13 +68,61 @@ func (r *Reader) Fetch(ctx context.Context, topic string, partition int, offset 
 	return records, next, nil
 }
 
-// ask makes one request.
-func (r *Reader) ask(ctx context.Context, topic string, partition int, offset int64, maxBytes int) (*fetchResponsePartition, error) {
+// RecordAt returns what a partition has at an offset: also a marker that ends a transaction, and a
+// record of an aborted one. found is false if there is nothing: retention or compaction has removed
+// it, or the topic ends before it.
+func (r *Reader) RecordAt(ctx context.Context, topic string, partition int, offset int64) (at kafkago.Message, found bool, err error) {
+	const oneBatch = 1 // a broker returns the first batch as a whole
+	for attempt := 1; ; attempt++ {
+		answer, err := r.ask(ctx, topic, partition, offset, oneBatch, 0)
+		switch {
+		case err == nil:
+			at, found, err = recordAt(answer.Batches, offset)
+		case errors.Is(err, kafkago.OffsetOutOfRange):
+			return at, false, nil
+		}
+		if err == nil {
+			return at, found, nil
+		}
+		if !passes(err) || attempt == offsetAttempts || ctx.Err() != nil {
+			return at, false, fmt.Errorf("fetch %s/%d at offset %d: %w", topic, partition, offset, err)
+		}
+		wait(ctx, time.Duration(attempt)*offsetPause)
+	}
+}
+
+// recordAt returns the record of the batches that has the offset.
+func recordAt(batches []byte, offset int64) (at kafkago.Message, found bool, err error) {
+	for rest := batches; len(rest) > 0 && !found; {
+		var b batch
+		if b, rest, err = cutBatch(rest); errors.Is(err, errCut) || err == nil && b.base() > offset {
+			break
+		} else if err != nil {
+			return at, false, err
+		}
+		if b.end() <= offset {
+			continue
+		}
+		if err := b.each(func(one record) {
+			if one.offset == offset {
+				at, found = kafkago.Message{Offset: one.offset, Time: one.at, Key: one.key, Value: one.value}, true
+			}
+		}); err != nil {
+			return at, false, err
+		}
+	}
+	return at, found, nil // compaction has removed it, if it is not found
+}
+
+// ask makes one request. The broker waits that long for records before it answers that there are none.
+func (r *Reader) ask(
+	ctx context.Context, topic string, partition int, offset int64, maxBytes int, wait time.Duration,
+) (*fetchResponsePartition, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	const none = -1 // no replica, no session, any epoch
 	answer, err := r.transport.RoundTrip(ctx, r.client.Addr, &fetchRequest{client: r.transport.ClientID, Request: &fetch.Request{
-		ReplicaID: none, MaxWaitTime: int32(fetchWait.Milliseconds()), MinBytes: 1, MaxBytes: math.MaxInt32, // that of the partition holds
+		ReplicaID: none, MaxWaitTime: int32(wait.Milliseconds()), MinBytes: 1, MaxBytes: math.MaxInt32, // that of the partition holds
 		IsolationLevel: int8(kafkago.ReadCommitted), SessionID: none, SessionEpoch: none,
 		Topics: []fetch.RequestTopic{{Topic: topic, Partitions: []fetch.RequestPartition{{
 			Partition: int32(partition), CurrentLeaderEpoch: none, FetchOffset: offset, LogStartOffset: none, PartitionMaxBytes: int32(maxBytes),
