@@ -24,6 +24,7 @@ import (
 
 	"github.com/pinflow/pinflow/internal/clients/kafka"
 	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/healthcheck"
 	"github.com/pinflow/pinflow/internal/observe"
 )
 
@@ -54,8 +55,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	version := flags.Bool("version", false, "print the version and exit")
 	name := flags.String("new-key", "", "print a new API key with its line for PINFLOW_API_KEYS_FILE, by that `name`, and exit")
+	health := flags.Bool("health", false, "ask the gateway of these settings for its health, and exit with 1 unless it is healthy")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: gateway [-version] [-new-key name]\nAll settings are environment variables, or in .env: see .env.example.")
+		fmt.Fprintln(stderr, "usage: gateway [-version] [-health] [-new-key name]\nAll settings are environment variables, or in .env: see .env.example.")
 		flags.PrintDefaults()
 	}
 	switch err := flags.Parse(args); {
@@ -78,7 +80,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := observe.ExitWithParent(ctx)
 	defer stop()
-	switch err := start(ctx, stderr); {
+	do := func() error { return start(ctx, stderr) }
+	if *health {
+		do = func() error { return checkHealth(ctx) }
+	}
+	switch err := do(); {
 	case errors.Is(err, errUsage):
 		fmt.Fprintln(stderr, err)
 		return exitUsage
@@ -87,6 +93,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return exitDone
+}
+
+// checkHealth asks the gateway that runs with these settings, as the health check of its container.
+func checkHealth(ctx context.Context) error {
+	settings, err := config.Load()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return healthcheck.Check(ctx, settings.GatewayAddress, settings.GatewayTLSCertFile != "")
 }
 
 // start reads the settings and serves until ctx ends.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pinflow/pinflow/internal/healthcheck"
 	"github.com/pinflow/pinflow/local/s3"
 	"github.com/pinflow/pinflow/local/stack"
 	"github.com/pinflow/pinflow/local/temporal"
@@ -124,9 +125,13 @@ func workspaceCommand() *cobra.Command {
 		Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
 	}
 	var engine string
+	var health bool
 	cmd := &cobra.Command{
 		Use: "workspace", Short: "Run the Databricks-compatible workspace alone, with settings from the environment", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if health {
+				return healthcheck.Check(cmd.Context(), o.Address, false)
+			}
 			var err error
 			if o.SparkHome, err = sparkHome(engine); err != nil {
 				return &usageError{err}
@@ -139,6 +144,7 @@ func workspaceCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&o.Address, "address", "127.0.0.1:8090", "address to listen on")
+	cmd.Flags().BoolVar(&health, "health", false, "ask the workspace that runs at the address for its health, and exit with 1 unless it is healthy")
 	cmd.Flags().StringVar(&o.DataDir, "data", ".local/workspace", "directory of its state")
 	engineFlag(cmd, &engine)
 	return cmd

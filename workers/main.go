@@ -3,7 +3,8 @@
 //
 // On SIGINT and SIGTERM it shuts down: it takes no more work and waits for running activities, for
 // PINFLOW_WORKER_STOP_TIMEOUT at most. A second signal ends it at once. Exit codes: 0 shut down, 1
-// failed, 2 invalid settings, 3 a system cannot be reached.
+// failed, 2 invalid settings, 3 a system cannot be reached. With -health it asks the worker that runs
+// with the same settings for its health, and exits with 1 unless it is healthy.
 package main
 
 import (
@@ -12,8 +13,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/pinflow/pinflow/internal/clients/fault"
+	"github.com/pinflow/pinflow/internal/config"
+	"github.com/pinflow/pinflow/internal/healthcheck"
 	"github.com/pinflow/pinflow/internal/observe"
 )
 
@@ -35,11 +39,25 @@ func main() {
 // Main runs the worker until the context ends and returns the exit code. Logs and errors go to
 // stderr.
 func Main(ctx context.Context, args []string, stderr io.Writer) int {
-	err := work(ctx, args, stderr)
+	do := work
+	if slices.Equal(args, []string{"-health"}) {
+		do = checkHealth
+	}
+	err := do(ctx, args, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "workers:", err)
 	}
 	return exitCode(err)
+}
+
+// checkHealth asks the worker that runs with these settings for its health, as the health check of its
+// container.
+func checkHealth(ctx context.Context, _ []string, _ io.Writer) error {
+	settings, err := config.Load()
+	if err != nil {
+		return &settingsError{err}
+	}
+	return healthcheck.Check(ctx, settings.WorkerAddress, false)
 }
 
 // settingsError is an error that the operator fixes in the settings.

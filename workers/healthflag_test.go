@@ -1,0 +1,24 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The health check of the worker's container, whose image has no other program.
+func TestHealthFlag(t *testing.T) {
+	status := http.StatusOK
+	served := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "failing", status) }))
+	defer served.Close()
+	t.Setenv("PINFLOW_WORKER_ADDRESS", served.Listener.Addr().String())
+	require.Equal(t, exitDone, Main(t.Context(), []string{"-health"}, io.Discard))
+	status = http.StatusServiceUnavailable
+	var stderr bytes.Buffer
+	require.Equal(t, exitFailed, Main(t.Context(), []string{"-health"}, &stderr))
+	require.Contains(t, stderr.String(), "failing")
+}
