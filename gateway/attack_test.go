@@ -169,7 +169,7 @@ func TestUnknownLengths(t *testing.T) {
 			all.Go(func() {
 				r := post("pinflow.pin", `{"records":[{"value":1}]}`)
 				r.ContentLength = -1
-				w := serve(server, r)
+				w := serve(t, server, r)
 				if w.Code != http.StatusOK {
 					t.Errorf("answer %d %s", w.Code, w.Body)
 				}
@@ -186,7 +186,7 @@ func TestUnknownLengths(t *testing.T) {
 			text := `{"records":[{"value":1}]}`
 			r := post("pinflow.pin", text+strings.Repeat(" ", size-len(text)))
 			r.ContentLength = -1
-			require.Equal(t, status, serve(server, r).Code, size)
+			require.Equal(t, status, serve(t, server, r).Code, size)
 		}
 	})
 }

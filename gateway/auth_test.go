@@ -63,10 +63,10 @@ func TestKeysOfAFile(t *testing.T) {
 		o.APIKeys, o.APIKeysFile, o.Log = []string{"env=from-the-environment"}, file, slog.New(slog.NewTextHandler(&logs, nil))
 	})
 	for _, key := range []string{first["ann"], first["bob"], "from-the-environment"} {
-		require.Equal(t, http.StatusOK, serve(server, withKey(key, oneRecord)).Code)
+		require.Equal(t, http.StatusOK, serve(t, server, withKey(key, oneRecord)).Code)
 	}
-	require.Equal(t, http.StatusForbidden, serve(server, withKey("env=from-the-environment", oneRecord)).Code)
-	metrics := serve(server, httptest.NewRequest(http.MethodGet, "/metrics", nil)).Body.String()
+	require.Equal(t, http.StatusForbidden, serve(t, server, withKey("env=from-the-environment", oneRecord)).Code)
+	metrics := serve(t, server, httptest.NewRequest(http.MethodGet, "/metrics", nil)).Body.String()
 	for _, name := range []string{"ann", "bob", "env"} {
 		require.Contains(t, metrics, fmt.Sprintf(`pinflow_gateway_requests_total{code="200",key="%s",route="POST /topics/{topic}"} 1`, name))
 	}
@@ -76,12 +76,12 @@ func TestKeysOfAFile(t *testing.T) {
 		require.NoError(t, os.Chtimes(file, time.Time{}, time.Now().Add(time.Minute)))
 		require.NoError(t, server.keys.reload())
 		for key, status := range map[string]int{second["ann"]: 200, second["cem"]: 200, first["ann"]: 403, first["bob"]: 403, "from-the-environment": 200} {
-			require.Equal(t, status, serve(server, withKey(key, oneRecord)).Code)
+			require.Equal(t, status, serve(t, server, withKey(key, oneRecord)).Code)
 		}
 
 		require.NoError(t, os.WriteFile(file, []byte("dan sha256:0123"), 0o600))
 		require.ErrorContains(t, server.keys.reload(), "line 1")
-		require.Equal(t, http.StatusOK, serve(server, withKey(second["ann"], oneRecord)).Code, "a wrong file changes nothing")
+		require.Equal(t, http.StatusOK, serve(t, server, withKey(second["ann"], oneRecord)).Code, "a wrong file changes nothing")
 	})
 }
 
@@ -120,12 +120,12 @@ func TestShares(t *testing.T) {
 		server := newTestServer(t, broker, func(o *Options) { o.Limits.InFlightRequests = 4 })
 		var all sync.WaitGroup
 		for range 2 {
-			all.Go(func() { serve(server, withKey("other-key", oneRecord)) })
+			all.Go(func() { serve(t, server, withKey("other-key", oneRecord)) })
 			<-arrived
 		}
-		require.Equal(t, http.StatusTooManyRequests, serve(server, withKey("other-key", oneRecord)).Code)
+		require.Equal(t, http.StatusTooManyRequests, serve(t, server, withKey("other-key", oneRecord)).Code)
 		all.Go(func() {
-			if w := serve(server, withKey(testKey, oneRecord)); w.Code != http.StatusOK {
+			if w := serve(t, server, withKey(testKey, oneRecord)); w.Code != http.StatusOK {
 				t.Errorf("answer %d %s", w.Code, w.Body)
 			}
 		})
@@ -139,13 +139,13 @@ func TestShares(t *testing.T) {
 		key := writeKeys(t, file, "bob 5/s")["bob"]
 		server := newTestServer(t, newFakeBroker("pinflow.pin"), func(o *Options) { o.APIKeysFile, o.Limits.Records = file, 20 })
 		twenty := `{"records":[` + strings.TrimSuffix(strings.Repeat(`{"value":1},`, 20), ",") + `]}`
-		require.Equal(t, http.StatusOK, serve(server, withKey(key, twenty)).Code, "the largest request passes")
-		w := serve(server, withKey(key, twenty))
+		require.Equal(t, http.StatusOK, serve(t, server, withKey(key, twenty)).Code, "the largest request passes")
+		w := serve(t, server, withKey(key, twenty))
 		requireProblem(t, w, 429, 429)
 		after, err := strconv.Atoi(w.Header().Get("Retry-After"))
 		require.NoError(t, err)
 		require.InDelta(t, 4, after, 1, "20 records at 5 a second")
-		require.Equal(t, http.StatusOK, serve(server, post("pinflow.pin", twenty)).Code, "others are not limited")
+		require.Equal(t, http.StatusOK, serve(t, server, post("pinflow.pin", twenty)).Code, "others are not limited")
 	})
 }
 
@@ -153,7 +153,7 @@ func TestGuessedKeys(t *testing.T) {
 	var logs bytes.Buffer
 	server := newTestServer(t, newFakeBroker("pinflow.pin"), func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&logs, nil)) })
 	for range 2000 {
-		w := serve(server, withKey("guess", oneRecord))
+		w := serve(t, server, withKey("guess", oneRecord))
 		require.Equal(t, http.StatusForbidden, w.Code)
 		require.Equal(t, "close", w.Header().Get("Connection"))
 	}
@@ -165,7 +165,7 @@ func TestHealthOfStrangers(t *testing.T) {
 	broker, logs := newFakeBroker(), bytes.Buffer{}
 	broker.down = errors.New("dial tcp 10.0.0.7:9092: connection refused")
 	server := newTestServer(t, broker, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&logs, nil)) })
-	w := serve(server, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	w := serve(t, server, httptest.NewRequest(http.MethodGet, "/healthz", nil))
 	require.Equal(t, http.StatusServiceUnavailable, w.Code)
 	require.NotContains(t, w.Body.String(), "10.0.0.7")
 	require.Contains(t, logs.String(), "10.0.0.7")
@@ -182,7 +182,7 @@ func TestDrainDelay(t *testing.T) {
 	requireAlive(t, listener.Addr().String())
 	end(errors.New("the test ends it"))
 	probe := httptest.NewRequest(http.MethodGet, "/healthz", nil)
-	require.Eventually(t, func() bool { return serve(server, probe).Code == http.StatusServiceUnavailable }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return serve(t, server, probe).Code == http.StatusServiceUnavailable }, patience, time.Millisecond)
 	requireAlive(t, listener.Addr().String()) // load balancers have not noticed yet
 	require.NoError(t, <-served)
 	require.True(t, broker.closed)

@@ -120,8 +120,13 @@ func post(topic, body string) *http.Request {
 	return r
 }
 
-// serve returns the response to a request.
-func serve(s *Server, r *http.Request) *httptest.ResponseRecorder { return serveWith(s.Handler(), r) }
+// serve returns the response to a request, which the OpenAPI document must have.
+func serve(t testing.TB, s *Server, r *http.Request) *httptest.ResponseRecorder {
+	t.Helper()
+	w := serveWith(s.Handler(), r)
+	requireDocumented(t, r, w)
+	return w
+}
 
 func serveWith(handler http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()

@@ -4,7 +4,8 @@
 //	POST /topics/{topic}   produce application/vnd.kafka.json.v2+json; returns offsets
 //	GET  /topics           the names of the topics
 //	POST /pin/             write one post, application/json; returns the post
-//	GET  /healthz          200 if Kafka is reachable, else 503
+//	GET  /healthz          200 if Kafka takes records, else 503
+//	GET  /openapi.json     the OpenAPI document of all routes
 //	GET  /metrics          metrics in Prometheus's text format
 //
 // Its settings are those of package config. On SIGINT and SIGTERM it stops accepting requests,

@@ -33,7 +33,7 @@ func TestPin(t *testing.T) {
 	const topic = "Pinterest_data"
 	t.Run("writes_the_post_and_responds_with_it", func(t *testing.T) {
 		broker := newFakeBroker(topic)
-		w := serve(newTestServer(t, broker, nil), postPin("\n"+examplePost+"\n"))
+		w := serve(t, newTestServer(t, broker, nil), postPin("\n"+examplePost+"\n"))
 		require.Equal(t, http.StatusOK, w.Code, w.Body)
 		require.Equal(t, "application/json", w.Header().Get("Content-Type"))
 		require.Equal(t, examplePost, w.Body.String())
@@ -74,23 +74,23 @@ func TestPin(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				broker := newFakeBroker(topic)
-				requireProblem(t, serve(newTestServer(t, broker, nil), postPin(c.body)), c.status, c.status)
+				requireProblem(t, serve(t, newTestServer(t, broker, nil), postPin(c.body)), c.status, c.status)
 				require.Empty(t, broker.records(topic))
 			})
 		}
 		server := newTestServer(t, newFakeBroker(topic), nil)
 		other := postPin(examplePost)
 		other.Header.Set("Content-Type", versionedJSON)
-		requireProblem(t, serve(server, other), 415, 415)
+		requireProblem(t, serve(t, server, other), 415, 415)
 		other = postPin(examplePost)
 		other.Header.Del("x-api-key")
-		requireProblem(t, serve(server, other), 401, 401)
+		requireProblem(t, serve(t, server, other), 401, 401)
 		other = postPin(examplePost)
 		other.Method = http.MethodGet
-		requireProblem(t, serve(server, other), 405, 405)
+		requireProblem(t, serve(t, server, other), 405, 405)
 		other = postPin(examplePost)
 		other.URL.Path = "/pin/7528"
-		requireProblem(t, serve(server, other), 404, 404)
+		requireProblem(t, serve(t, server, other), 404, 404)
 	})
 
 	t.Run("reports_faults_of_kafka", func(t *testing.T) {
@@ -103,13 +103,13 @@ func TestPin(t *testing.T) {
 		} {
 			broker := newFakeBroker(topic)
 			broker.ack = func(int, kafka.Message) error { return fmt.Errorf("produce: %w", err) }
-			requireProblem(t, serve(newTestServer(t, broker, nil), postPin(examplePost)), want[0], want[1])
+			requireProblem(t, serve(t, newTestServer(t, broker, nil), postPin(examplePost)), want[0], want[1])
 		}
-		requireProblem(t, serve(newTestServer(t, newFakeBroker(), nil), postPin(examplePost)), 404, 40401)
+		requireProblem(t, serve(t, newTestServer(t, newFakeBroker(), nil), postPin(examplePost)), 404, 40401)
 	})
 
 	t.Run("counts_against_the_limit_of_its_key", func(t *testing.T) {
 		server := newTestServer(t, newFakeBroker(topic), func(o *Options) { o.Limits.InFlightBytes = 100 })
-		requireProblem(t, serve(server, postPin(examplePost)), 429, 429)
+		requireProblem(t, serve(t, server, postPin(examplePost)), 429, 429)
 	})
 }

@@ -19,7 +19,7 @@ import (
 func TestProduce(t *testing.T) {
 	t.Run("returns_the_offset_of_each_record", func(t *testing.T) {
 		broker := newFakeBroker("pinflow.pin")
-		w := serve(newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"key":"7528","value":{"index":7528}},{"value":[1]}]}`))
+		w := serve(t, newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"key":"7528","value":{"index":7528}},{"value":[1]}]}`))
 		require.Equal(t, http.StatusOK, w.Code)
 		require.Equal(t, "application/vnd.kafka.v2+json", w.Header().Get("Content-Type"))
 		require.JSONEq(t, `{"offsets":[{"partition":0,"offset":0,"error_code":null,"error":null},{"partition":0,"offset":1,"error_code":null,"error":null}],
@@ -36,7 +36,7 @@ func TestProduce(t *testing.T) {
 			"{ \"spaced\" :\n[ 1 ,\t2 ] }", `true`, `""`, `"<b>&\u0026\/"`, `[]`, strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000),
 		} {
 			broker := newFakeBroker("pinflow.pin")
-			w := serve(newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value": `+value+` ,"key":"1"}]}`))
+			w := serve(t, newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value": `+value+` ,"key":"1"}]}`))
 			require.Equal(t, http.StatusOK, w.Code, "%s: %s", value, w.Body)
 			require.Equal(t, value, string(broker.records("pinflow.pin")[0].Value))
 		}
@@ -44,7 +44,7 @@ func TestProduce(t *testing.T) {
 
 	t.Run("reads_keys_and_partitions", func(t *testing.T) {
 		broker := newFakeBroker("pinflow.pin")
-		w := serve(newTestServer(t, broker, nil), post("pinflow.pin", `{"key_schema":null,"value_schema_id":3,"records":[
+		w := serve(t, newTestServer(t, broker, nil), post("pinflow.pin", `{"key_schema":null,"value_schema_id":3,"records":[
 		{"key":"7528"},{"key":7528,"value":null},{"key":"\u00e9\n","value":1},{"key":null,"value":1},{"key":{"a": 1},"value":1,"partition":2},
 		{"key":"","value":1,"partition":null},{"key":"\ud800","value":1},{}]}`))
 		require.Equal(t, http.StatusOK, w.Code, w.Body)
@@ -144,7 +144,7 @@ func TestProduce(t *testing.T) {
 				if c.change != nil {
 					c.change(r)
 				}
-				w := serve(server, r)
+				w := serve(t, server, r)
 				requireProblem(t, w, c.status, c.code)
 				for topic := range broker.topics {
 					require.Empty(t, broker.records(topic))
@@ -169,7 +169,7 @@ func TestProduce(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				broker := newFakeBroker("pinflow.pin")
 				broker.before = func(string, []kafka.Message) error { return c.err }
-				w := serve(newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value":1}]}`))
+				w := serve(t, newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value":1}]}`))
 				requireProblem(t, w, c.status, c.code)
 				require.Equal(t, c.later, w.Header().Get("Retry-After") != "")
 			})
@@ -194,7 +194,7 @@ func TestProduce(t *testing.T) {
 					}
 					return nil
 				}
-				w := serve(newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value":1},{"value":2},{"value":3}]}`))
+				w := serve(t, newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value":1},{"value":2},{"value":3}]}`))
 				require.Equal(t, c.status, w.Code)
 				var body struct {
 					Offsets []struct {
@@ -218,7 +218,7 @@ func TestProduce(t *testing.T) {
 	t.Run("is_unavailable_if_no_record_reaches_kafka", func(t *testing.T) {
 		broker := newFakeBroker("pinflow.pin")
 		broker.ack = func(int, kafka.Message) error { return errors.New("connection refused") }
-		w := serve(newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value":1},{"value":2}]}`))
+		w := serve(t, newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value":1},{"value":2}]}`))
 		requireProblem(t, w, 503, 50003)
 		require.NotEmpty(t, w.Header().Get("Retry-After"))
 	})
@@ -241,7 +241,7 @@ func TestProduce(t *testing.T) {
 					}
 					return fmt.Errorf("%w; last error: %w", c.errs[i], context.DeadlineExceeded)
 				}
-				w := serve(newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value":1},{"value":2}]}`))
+				w := serve(t, newTestServer(t, broker, nil), post("pinflow.pin", `{"records":[{"value":1},{"value":2}]}`))
 				require.Equal(t, c.status, w.Code)
 				require.Contains(t, w.Body.String(), "may have written the record")
 				require.Contains(t, w.Body.String(), `"error_code":50003`)
@@ -254,7 +254,7 @@ func TestProduce(t *testing.T) {
 		broker := newFakeBroker("pinflow.pin")
 		ctx, cancel := context.WithCancel(context.Background())
 		broker.before = func(string, []kafka.Message) error { cancel(); return nil }
-		serve(newTestServer(t, &contextBroker{fakeBroker: broker}, nil), post("pinflow.pin", `{"records":[{"value":1}]}`).WithContext(ctx))
+		serve(t, newTestServer(t, &contextBroker{fakeBroker: broker}, nil), post("pinflow.pin", `{"records":[{"value":1}]}`).WithContext(ctx))
 		require.Len(t, broker.records("pinflow.pin"), 1)
 	})
 }

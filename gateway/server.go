@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	_ "embed" // the OpenAPI document
 	"errors"
 	"fmt"
 	"log/slog"
@@ -124,17 +125,46 @@ func NewServer(o Options) (*Server, error) {
 	}, nil
 }
 
+// openAPI describes all routes; a test compares it with what they do.
+//
+//go:embed openapi.json
+var openAPI []byte
+
+// route is a method of a path, which is a pattern of http.ServeMux.
+type route struct {
+	method, path string
+	handler      http.Handler
+}
+
+// routes returns all routes.
+func (s *Server) routes() []route {
+	return []route{
+		{http.MethodPost, "/topics/{topic}", s.keys.protect(s.produce)},
+		{http.MethodGet, "/topics", s.keys.protect(s.topics)},
+		{http.MethodPost, "/pin/{$}", s.keys.protect(s.pin)},
+		{http.MethodGet, "/healthz", http.HandlerFunc(s.health)},
+		{http.MethodGet, "/metrics", s.metrics.handler()},
+		{http.MethodGet, "/openapi.json", http.HandlerFunc(describe)},
+	}
+}
+
+// describe responds with the OpenAPI document.
+func describe(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", plainJSON)
+	_, _ = w.Write(openAPI) // the client may have disconnected
+}
+
 // Handler serves all routes.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST /topics/{topic}", s.keys.protect(s.produce))
-	mux.Handle("GET /topics", s.keys.protect(s.topics))
-	mux.Handle("POST /pin/{$}", s.keys.protect(s.pin))
-	mux.HandleFunc("GET /healthz", s.health)
-	mux.Handle("GET /metrics", s.metrics.handler())
-	for path, methods := range map[string]string{"/topics/{topic}": "POST", "/pin/{$}": "POST", "/topics": "GET, HEAD", "/healthz": "GET, HEAD", "/metrics": "GET, HEAD"} {
-		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Allow", methods)
+	for _, one := range s.routes() {
+		mux.Handle(one.method+" "+one.path, one.handler)
+		allowed := one.method
+		if one.method == http.MethodGet {
+			allowed = "GET, HEAD" // http.ServeMux takes HEAD as well
+		}
+		mux.HandleFunc(one.path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", allowed)
 			fail(w, problem{status: http.StatusMethodNotAllowed, message: "HTTP 405 Method Not Allowed"})
 		})
 	}

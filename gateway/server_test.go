@@ -31,33 +31,33 @@ func get(path string) *http.Request {
 func TestTopics(t *testing.T) {
 	t.Run("lists_the_users_topics_only", func(t *testing.T) {
 		server := newTestServer(t, newFakeBroker("pinflow.pin", "other.pin", "pinflowx"), nil)
-		w := serve(server, get("/topics"))
+		w := serve(t, server, get("/topics"))
 		require.Equal(t, http.StatusOK, w.Code)
 		require.JSONEq(t, `["pinflow.pin"]`, w.Body.String())
 
-		w = serve(newTestServer(t, newFakeBroker(), nil), get("/topics"))
+		w = serve(t, newTestServer(t, newFakeBroker(), nil), get("/topics"))
 		require.JSONEq(t, `[]`, w.Body.String())
 
 		down := newFakeBroker()
 		down.down = kafka.ErrUnreachable
-		requireProblem(t, serve(newTestServer(t, down, nil), get("/topics")), 503, 50003)
+		requireProblem(t, serve(t, newTestServer(t, down, nil), get("/topics")), 503, 50003)
 
 		noKey := get("/topics")
 		noKey.Header.Del("x-api-key")
-		requireProblem(t, serve(server, noKey), 401, 401)
+		requireProblem(t, serve(t, server, noKey), 401, 401)
 	})
 }
 
 func TestRoutes(t *testing.T) {
 	t.Run("unknown_ones_are_errors_in_the_same_format", func(t *testing.T) {
 		server := newTestServer(t, newFakeBroker("pinflow.pin"), nil)
-		requireProblem(t, serve(server, get("/nothing")), 404, 404)
-		w := serve(server, get("/topics/pinflow.pin"))
+		requireProblem(t, serve(t, server, get("/nothing")), 404, 404)
+		w := serve(t, server, get("/topics/pinflow.pin"))
 		requireProblem(t, w, 405, 405)
 		require.Equal(t, "POST", w.Header().Get("Allow"))
 		r := get("/topics")
 		r.Method = http.MethodDelete
-		requireProblem(t, serve(server, r), 405, 405)
+		requireProblem(t, serve(t, server, r), 405, 405)
 	})
 }
 
@@ -66,18 +66,18 @@ func TestHealth(t *testing.T) {
 		broker := newFakeBroker()
 		server := newTestServer(t, broker, nil)
 		probe := httptest.NewRequest(http.MethodGet, "/healthz", nil) // without an API key
-		require.Equal(t, http.StatusOK, serve(server, probe).Code)
+		require.Equal(t, http.StatusOK, serve(t, server, probe).Code)
 		broker.down = kafka.ErrUnreachable
-		require.Equal(t, http.StatusServiceUnavailable, serve(server, probe).Code)
+		require.Equal(t, http.StatusServiceUnavailable, serve(t, server, probe).Code)
 	})
 }
 
 func TestMetrics(t *testing.T) {
 	t.Run("count_requests_records_and_bytes", func(t *testing.T) {
 		server := newTestServer(t, newFakeBroker("pinflow.pin"), nil)
-		serve(server, post("pinflow.pin", `{"records":[{"key":"ab","value":"cd"},{"value":1}]}`))
-		serve(server, post("pinflow.pin", `{}`))
-		text := serve(server, httptest.NewRequest(http.MethodGet, "/metrics", nil)).Body.String()
+		serve(t, server, post("pinflow.pin", `{"records":[{"key":"ab","value":"cd"},{"value":1}]}`))
+		serve(t, server, post("pinflow.pin", `{}`))
+		text := serve(t, server, httptest.NewRequest(http.MethodGet, "/metrics", nil)).Body.String()
 		for _, line := range []string{
 			`pinflow_gateway_requests_total{code="200",key="key-2",route="POST /topics/{topic}"} 1`,
 			`pinflow_gateway_requests_total{code="422",key="key-2",route="POST /topics/{topic}"} 1`,
@@ -94,7 +94,7 @@ func TestMetrics(t *testing.T) {
 
 func TestDocumentedMetrics(t *testing.T) {
 	server := newTestServer(t, newFakeBroker("pinflow.pin"), nil)
-	serve(server, post("pinflow.pin", `{"records":[{"value":1}]}`))
+	serve(t, server, post("pinflow.pin", `{"records":[{"value":1}]}`))
 	server.metrics.batch(kafka.Batch{Records: 1, Took: time.Second}) // the fake broker has none
 	require.Equal(t, observetest.Documented(t, "../docs/metrics.md", "Gateway"), observetest.Exported(t, server.metrics.handler()))
 }
@@ -105,10 +105,10 @@ func TestLogs(t *testing.T) {
 		server := newTestServer(t, newFakeBroker("pinflow.pin"), func(o *Options) {
 			o.Log = slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		})
-		serve(server, post("pinflow.pin", `{"records":[{"value":1}]}`))
+		serve(t, server, post("pinflow.pin", `{"records":[{"value":1}]}`))
 		wrong := post("pinflow.pin", `{}`)
 		wrong.Header.Set("x-api-key", "secret-guess")
-		serve(server, wrong)
+		serve(t, server, wrong)
 		require.Contains(t, logs.String(), `"status":403`)
 		require.NotContains(t, logs.String(), testKey)
 		require.NotContains(t, logs.String(), "secret-guess")
@@ -154,18 +154,18 @@ func TestBackPressure(t *testing.T) {
 				var wg sync.WaitGroup
 				for range 2 {
 					wg.Go(func() {
-						if w := serve(server, post("pinflow.pin", body)); w.Code != http.StatusOK {
+						if w := serve(t, server, post("pinflow.pin", body)); w.Code != http.StatusOK {
 							t.Errorf("answer %d %s", w.Code, w.Body)
 						}
 					})
 					<-arrived
 				}
-				w := serve(server, post("pinflow.pin", body))
+				w := serve(t, server, post("pinflow.pin", body))
 				requireProblem(t, w, 429, 429)
 				require.Equal(t, "1", w.Header().Get("Retry-After"))
 				close(release)
 				wg.Wait()
-				require.Equal(t, http.StatusOK, serve(server, post("pinflow.pin", body)).Code, "memory is free again")
+				require.Equal(t, http.StatusOK, serve(t, server, post("pinflow.pin", body)).Code, "memory is free again")
 				require.Len(t, broker.records("pinflow.pin"), 3)
 			})
 		}
@@ -207,7 +207,7 @@ func TestServe(t *testing.T) {
 			}
 			return err != nil
 		}, patience, time.Millisecond, "no new connections")
-		require.Equal(t, http.StatusServiceUnavailable, serve(server, httptest.NewRequest(http.MethodGet, "/healthz", nil)).Code)
+		require.Equal(t, http.StatusServiceUnavailable, serve(t, server, httptest.NewRequest(http.MethodGet, "/healthz", nil)).Code)
 		require.Empty(t, served, "a request is under way")
 		close(release)
 		require.Equal(t, http.StatusOK, <-status)
