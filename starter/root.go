@@ -69,7 +69,7 @@ func (a *app) command() *cobra.Command {
 		a.runCommand(), a.backfillCommand(), a.scheduleCommand(), a.statusCommand(), a.runsCommand(), a.graphCommand(),
 		a.rerunCommand(), a.taskCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.terminateCommand(), a.noteCommand(), a.dagsCommand(),
 		a.gridCommand(), a.ganttCommand(), a.calendarCommand(), a.logsCommand(), a.diffCommand(),
-		a.answersCommand(), a.dashboardCommand(), a.whyCommand(), a.quarantineCommand(),
+		a.answersCommand(), a.dashboardCommand(), a.whyCommand(), a.quarantineCommand(), a.verifyCommand(),
 		a.setupCommand(), a.doctorCommand(), a.deployCommand(), a.notebooksCommand(), a.emulateCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	root.SetOut(a.Out) // `completion` keeps the writer that it is created with

@@ -26,6 +26,7 @@ import (
 	"github.com/pinflow/pinflow/starter/startertest"
 	"github.com/pinflow/pinflow/starter/systems"
 	"github.com/pinflow/pinflow/starter/term"
+	"github.com/pinflow/pinflow/starter/verify/verifytest"
 )
 
 // pipeline is the name of the DAG of these tests.
@@ -57,6 +58,7 @@ type world struct {
 	patience   time.Duration // with the gateway
 	temporal   *fakeTemporal
 	topics     *fakeTopics
+	records    *verifytest.Kafka
 	bucket     *fakeBucket
 	notes      *fakeNotebooks
 	dashboards *fakeDashboards
@@ -155,8 +157,9 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 				w.topics.err = w.touch("kafka")
 				return w.topics, nil
 			},
-			Bucket: func(context.Context, config.Config) (systems.Bucket, error) { return w.bucket, w.touch("bucket") },
-			HTTP:   &http.Client{Transport: w},
+			Records: func(context.Context, config.Config) (systems.Records, error) { return w.records, w.touch("kafka") },
+			Bucket:  func(context.Context, config.Config) (systems.Bucket, error) { return w.bucket, w.touch("bucket") },
+			HTTP:    &http.Client{Transport: w},
 		},
 	}
 }

@@ -100,7 +100,7 @@ func (l *Activities) acceptLosses(ctx context.Context, manifest *Manifest, now *
 		return true, nil
 	}
 	earlier, err := ReadManifest(ctx, l.Objects, manifest.Topic, manifest.Date)
-	if err != nil && !errors.Is(err, bucket.ErrNotFound) && !errors.Is(err, errManifest) {
+	if err != nil && !errors.Is(err, bucket.ErrNotFound) && !errors.Is(err, ErrDecode) {
 		return false, s3Error(ctx, "read manifest of "+manifest.Topic, err)
 	}
 	if now != nil {
@@ -109,10 +109,8 @@ func (l *Activities) acceptLosses(ctx context.Context, manifest *Manifest, now *
 	return manifest.accept(earlier, now), nil
 }
 
-// errManifest is the error of a manifest that cannot be decoded.
-var errManifest = errors.New("cannot decode the manifest")
-
-// ReadManifest returns the manifest of a topic and date, or bucket.ErrNotFound.
+// ReadManifest returns the manifest of a topic and date. The error is bucket.ErrNotFound if there is
+// none, and ErrDecode if it was damaged.
 func ReadManifest(ctx context.Context, objects bucket.Objects, topic string, date dates.Date) (Manifest, error) {
 	body, err := objects.Get(ctx, manifestKey(topic, date))
 	if err != nil {
@@ -120,7 +118,7 @@ func ReadManifest(ctx context.Context, objects bucket.Objects, topic string, dat
 	}
 	var manifest Manifest
 	if err := json.Unmarshal(body, &manifest); err != nil {
-		return Manifest{}, fmt.Errorf("%w %s: rerun the load of the date, which overwrites it: %w", errManifest, objects.URI(manifestKey(topic, date)), err)
+		return Manifest{}, fmt.Errorf("manifest %s: %w: rerun the load of the date, which overwrites it: %w", objects.URI(manifestKey(topic, date)), ErrDecode, err)
 	}
 	return manifest, nil
 }

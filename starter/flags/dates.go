@@ -1,6 +1,7 @@
 package flags
 
 import (
+	"errors"
 	"time"
 
 	"github.com/pinflow/pinflow/internal/dates"
@@ -42,4 +43,39 @@ func OptionalDate(now time.Time, name, text string) (dates.Date, error) {
 		return "", nil
 	}
 	return AnyDate(now, name, text)
+}
+
+// Days returns the dates that a command names: one, or those from one to another. All dates are not
+// known here: they are nil.
+func Days(now time.Time, date, from, to string, all bool) ([]dates.Date, error) {
+	ways := 0
+	for _, given := range []bool{date != "", from != "" || to != "", all} {
+		if given {
+			ways++
+		}
+	}
+	switch {
+	case ways != 1:
+		return nil, exit.Usagef("name one date, or --from and --to, or --all")
+	case all:
+		return nil, nil
+	case date != "":
+		one, err := Date(now, "date", date)
+		return []dates.Date{one}, err
+	case from == "" || to == "":
+		return nil, exit.Usagef("--from and --to go together")
+	}
+	first, errFrom := Date(now, "--from", from)
+	last, errTo := Date(now, "--to", to)
+	if err := errors.Join(errFrom, errTo); err != nil {
+		return nil, err
+	}
+	if first > last {
+		return nil, exit.Usagef("--from %s comes after --to %s: swap them", first, last)
+	}
+	var days []dates.Date
+	for day := first; day <= last; day = day.Add(1) {
+		days = append(days, day)
+	}
+	return days, nil
 }

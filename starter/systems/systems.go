@@ -23,13 +23,15 @@ import (
 	"github.com/pinflow/pinflow/internal/dashboard"
 	"github.com/pinflow/pinflow/internal/notebookpush"
 	"github.com/pinflow/pinflow/internal/trial"
+	"github.com/pinflow/pinflow/starter/verify"
 )
 
-// Systems connects to the systems. The caller of Temporal closes the connection.
+// Systems connects to the systems. The callers of Temporal and Records close the connection.
 type Systems struct {
 	Temporal  func(context.Context) (*temporal.Connection, error)
 	Workspace func() (*Workspace, error)
 	Topics    func(context.Context, config.Config) (Topics, error)
+	Records   func(context.Context, config.Config) (Records, error)
 	Bucket    func(context.Context, config.Config) (Bucket, error)
 	HTTP      *http.Client
 }
@@ -89,6 +91,12 @@ type Topics interface {
 	ListTopics(context.Context) ([]kafka.TopicInfo, error)
 }
 
+// Records reads the records of Kafka, as landing does.
+type Records interface {
+	verify.Kafka
+	Close()
+}
+
 // Bucket is what commands need of the bucket.
 type Bucket interface {
 	bucket.Objects
@@ -108,6 +116,10 @@ func Real() Systems {
 		Topics: func(ctx context.Context, settings config.Config) (Topics, error) {
 			connection, err := kafka.NewConnection(ctx, settings, "starter")
 			return kafka.NewAdmin(connection), err
+		},
+		Records: func(ctx context.Context, settings config.Config) (Records, error) {
+			connection, err := kafka.NewConnection(ctx, settings, "starter")
+			return kafka.NewReader(connection), err
 		},
 		Bucket: func(ctx context.Context, settings config.Config) (Bucket, error) {
 			return s3.New(ctx, settings)
