@@ -200,32 +200,43 @@ func (b *boundaries) offsetsAt(ctx context.Context, at time.Time) ([]int64, erro
 }
 
 // neighbours returns the nearest fixed boundaries before and after the date, or nil. open is the date after
-// the earlier one: a part of it can have landed although its end is not fixed.
+// the earlier one: a part of it can have landed although its end is not fixed. All boundaries of a topic are
+// only listed if that of the date before is not fixed: a backfill of years would list years for each date.
 func (b *boundaries) neighbours(ctx context.Context, date dates.Date) (earlier, later boundary, open dates.Date, err error) {
-	listed, err := b.objects.List(ctx, bucket.ListInput{Prefix: boundaryPrefix(b.topic)})
-	if err != nil {
-		return nil, nil, "", s3Error(ctx, "list boundaries of "+b.topic, err)
+	before := date.Add(-1)
+	earlier, err = b.read(ctx, before)
+	if errors.Is(err, bucket.ErrNotFound) {
+		if before, err = b.last(ctx, bucket.ListInput{Before: boundaryKey(b.topic, date)}); before != "" {
+			earlier, err = b.read(ctx, before)
+		}
 	}
-	var before, after dates.Date
-	for _, object := range listed {
-		fixed, err := boundaryDate(b.topic, object.Key)
-		if err != nil {
-			return nil, nil, "", failure.NonRetryable(failure.Contradiction, err, "%s is not a boundary: move it out of the folder", b.objects.URI(object.Key))
-		}
-		if fixed < date {
-			before = fixed
-		} else if fixed > date && after == "" {
-			after = fixed
-		}
+	if err != nil {
+		return nil, nil, "", err
 	}
 	if before != "" {
 		open = before.Add(1)
-		if earlier, err = b.read(ctx, before); err != nil {
-			return nil, nil, "", err
-		}
 	}
+	after, err := b.last(ctx, bucket.ListInput{After: boundaryKey(b.topic, date), Limit: 1})
 	if after != "" {
 		later, err = b.read(ctx, after)
 	}
 	return earlier, later, open, err
+}
+
+// last returns the date of the last boundary in a part of the list, or "".
+func (b *boundaries) last(ctx context.Context, part bucket.ListInput) (dates.Date, error) {
+	part.Prefix = boundaryPrefix(b.topic)
+	listed, err := b.objects.List(ctx, part)
+	if err != nil {
+		return "", s3Error(ctx, "list boundaries of "+b.topic, err)
+	}
+	if len(listed) == 0 {
+		return "", nil
+	}
+	key := listed[len(listed)-1].Key
+	fixed, err := boundaryDate(b.topic, key)
+	if err != nil {
+		return "", failure.NonRetryable(failure.Contradiction, err, "%s is not a boundary: move it out of the folder", b.objects.URI(key))
+	}
+	return fixed, nil
 }

@@ -116,7 +116,7 @@ func (l *Activities) plan(ctx context.Context, topic string, date dates.Date, pa
 // planWithout returns the plan for an optional topic that does not exist. One that has a boundary did
 // exist: without it, records that have not landed are lost, so that the plan fails.
 func (l *Activities) planWithout(ctx context.Context, topic string, date dates.Date, now time.Time, unknown error) (Plan, error) {
-	fixed, err := l.Objects.List(ctx, bucket.ListInput{Prefix: boundaryPrefix(topic)})
+	fixed, err := l.Objects.List(ctx, bucket.ListInput{Prefix: boundaryPrefix(topic), Limit: 1})
 	if err != nil {
 		return Plan{}, s3Error(ctx, "list boundaries of "+topic, err)
 	}

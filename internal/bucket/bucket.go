@@ -60,9 +60,10 @@ type PutInput struct {
 }
 
 // ListInput selects the keys with the prefix that come after After and before Before, if these are
-// set.
+// set, and the first Limit of them, if it is not 0.
 type ListInput struct {
 	Prefix string
 	After  string
 	Before string
+	Limit  int
 }

@@ -163,6 +163,8 @@ func listsBetweenAfterAndBefore(ctx context.Context, t *testing.T, objects bucke
 		{bucket.ListInput{Prefix: "a/", After: "a/1"}, []string{"a/10", "a/2", "a/B", "a/b"}},
 		{bucket.ListInput{Prefix: "a/", Before: "a/B"}, []string{"a/1", "a/10", "a/2"}},
 		{bucket.ListInput{Prefix: "a/", After: "a/0", Before: "a/10"}, []string{"a/1"}},
+		{bucket.ListInput{Prefix: "a/", After: "a/1", Limit: 2}, []string{"a/10", "a/2"}},
+		{bucket.ListInput{Prefix: "a/", Before: "a/2", Limit: 3}, []string{"a/1", "a/10"}},
 		{bucket.ListInput{Prefix: "a/", After: "0", Before: "c"}, []string{"a/1", "a/10", "a/2", "a/B", "a/b"}},
 		{bucket.ListInput{Prefix: "c/"}, nil},
 	} {

@@ -122,6 +122,9 @@ func (m *Memory) List(ctx context.Context, list bucket.ListInput) (found []bucke
 			if strings.HasPrefix(key, list.Prefix) && key > list.After && (list.Before == "" || key < list.Before) {
 				found = append(found, bucket.Object{Key: key, Size: int64(len(m.objects[key].Body))})
 			}
+			if len(found) == list.Limit && list.Limit > 0 {
+				break
+			}
 		}
 		return nil
 	})

@@ -126,11 +126,14 @@ func checksum(object bucket.PutInput) ([]byte, error) {
 	return sum, nil
 }
 
-// List returns keys and sizes in the byte order of the keys, all pages up to Before.
+// List returns keys and sizes in the byte order of the keys, all pages up to Before or Limit.
 func (c *Client) List(ctx context.Context, list bucket.ListInput) ([]bucket.Object, error) {
 	input := &s3.ListObjectsV2Input{Bucket: &c.bucket, Prefix: aws.String(c.folder + list.Prefix)}
 	if list.After != "" {
 		input.StartAfter = aws.String(c.folder + list.After)
+	}
+	if list.Limit > 0 {
+		input.MaxKeys = aws.Int32(int32(min(list.Limit, pageSize)))
 	}
 	var objects []bucket.Object
 	for pages := s3.NewListObjectsV2Paginator(c.api, input); pages.HasMorePages(); {
@@ -144,10 +147,17 @@ func (c *Client) List(ctx context.Context, list bucket.ListInput) ([]bucket.Obje
 				return objects, nil
 			}
 			objects = append(objects, bucket.Object{Key: key, Size: aws.ToInt64(object.Size)})
+			if len(objects) == list.Limit {
+				return objects, nil
+			}
 		}
 	}
 	return objects, nil
 }
+
+// pageSize is the most keys of a page.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+const pageSize = 1000
 
 func (c *Client) page(ctx context.Context, pages *s3.ListObjectsV2Paginator) (*s3.ListObjectsV2Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
