@@ -24,6 +24,9 @@ func subscripts(toks []token) []token {
 			continue
 		}
 		end := closing(toks, i)
+		if end-1 <= i || toks[end-1].text != "]" { // DuckDB says what is wrong
+			continue
+		}
 		if key := slices.DeleteFunc(slices.Clone(toks[i+1:end-1]), func(t token) bool { return t.kind == space }); len(key) == 1 && key[0].kind == stringLiteral {
 			continue
 		}
