@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/pinflow/pinflow/internal/run"
@@ -47,13 +46,13 @@ func (m *Metrics) Dates() (*Dates, error) {
 // Open records how many runs of a DAG are open, by state.
 func (d *Dates) Open(ctx context.Context, dag string, states map[run.State]int) {
 	for state, n := range states {
-		d.open.Record(ctx, int64(n), metric.WithAttributes(attribute.String("dag", dag), attribute.String("state", string(state))))
+		d.open.Record(ctx, int64(n), metric.WithAttributes(label("dag", dag), label("state", string(state))))
 	}
 }
 
 // Checked records that a check has found that many overdue dates of a DAG.
 func (d *Dates) Checked(ctx context.Context, dag string, overdue int, at time.Time) {
-	of := metric.WithAttributes(attribute.String("dag", dag))
+	of := metric.WithAttributes(label("dag", dag))
 	d.overdue.Record(ctx, int64(overdue), of)
 	d.checked.Record(ctx, float64(at.UnixMilli())/1000, of)
 }

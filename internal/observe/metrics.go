@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
@@ -67,3 +69,9 @@ func (m *Metrics) Handler() http.Handler {
 
 // Close stops collecting.
 func (m *Metrics) Close(ctx context.Context) error { return m.provider.Shutdown(ctx) }
+
+// label returns a label of a metric. Prometheus takes UTF-8 only, and a value that is not would cost
+// all metrics of the scrape.
+func label(name, value string) attribute.KeyValue {
+	return attribute.String(name, strings.ToValidUTF8(value, "\ufffd"))
+}

@@ -47,12 +47,12 @@ func (m *Metrics) Runs() (*Runs, error) {
 
 // Ended records a run that has ended. Results that the run kept from an earlier one are not its own.
 func (r *Runs) Ended(ctx context.Context, status run.Status) {
-	dag := attribute.String("dag", status.DAG)
+	dag := label("dag", status.DAG)
 	with := func(more ...attribute.KeyValue) metric.MeasurementOption {
 		return metric.WithAttributes(append([]attribute.KeyValue{dag}, more...)...)
 	}
-	state := attribute.String("state", string(status.State))
-	r.runs.Add(ctx, 1, with(state, attribute.String("trigger", string(status.Trigger))))
+	state := label("state", string(status.State))
+	r.runs.Add(ctx, 1, with(state, label("trigger", string(status.Trigger))))
 	r.run.Record(ctx, status.Ended.Sub(status.Started).Seconds(), with(state))
 	if status.Warned() {
 		r.warned.Add(ctx, 1, with())
@@ -66,13 +66,13 @@ func (r *Runs) Ended(ctx context.Context, status run.Status) {
 
 // ended records a task of a run that has ended.
 func (r *Runs) ended(ctx context.Context, status run.Status, task run.Task, with func(...attribute.KeyValue) metric.MeasurementOption) {
-	id := attribute.String("task", task.ID)
+	id := label("task", task.ID)
 	if !task.Started.IsZero() && !task.Ended.IsZero() {
-		r.task.Record(ctx, task.Ended.Sub(task.Started).Seconds(), with(id, attribute.String("state", string(task.State))))
+		r.task.Record(ctx, task.Ended.Sub(task.Started).Seconds(), with(id, label("state", string(task.State))))
 	}
 	for _, try := range task.History {
 		if !try.Queued.IsZero() && !try.Granted.IsZero() && !try.Started.Before(status.Started) { // not of an earlier run
-			r.wait.Record(ctx, try.Granted.Sub(try.Queued).Seconds(), with(attribute.String("pool", task.Pool)))
+			r.wait.Record(ctx, try.Granted.Sub(try.Queued).Seconds(), with(label("pool", task.Pool)))
 		}
 	}
 	if !task.Counted || task.State != run.Success {
