@@ -67,7 +67,7 @@ func (a *app) command() *cobra.Command {
 	)
 	root.AddCommand(
 		a.runCommand(), a.backfillCommand(), a.scheduleCommand(), a.statusCommand(), a.runsCommand(), a.graphCommand(),
-		a.rerunCommand(), a.taskCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.terminateCommand(), a.noteCommand(), a.dagsCommand(),
+		a.rerunCommand(), a.landCommand(), a.taskCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.terminateCommand(), a.noteCommand(), a.dagsCommand(),
 		a.gridCommand(), a.ganttCommand(), a.calendarCommand(), a.logsCommand(), a.diffCommand(),
 		a.answersCommand(), a.dashboardCommand(), a.whyCommand(), a.quarantineCommand(), a.verifyCommand(),
 		a.setupCommand(), a.doctorCommand(), a.deployCommand(), a.notebooksCommand(), a.emulateCommand(), a.demoCommand(), a.versionCommand(),

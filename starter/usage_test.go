@@ -40,6 +40,7 @@ func TestStarter(t *testing.T) {
 			"run 2023-01-01 --param a=b --reprocess x":                  {"in the future", `parameter "a" is unknown`, `--reprocess "x"`},
 			"run --accept-gaps":                                         {"--accept-gaps needs --reason"},
 			"run --reason holiday":                                      {"--reason is that of --accept-gaps"},
+			"land 2022-10-18":                                           {"land needs --dry-run", "starter run 2022-10-18"},
 			"run -o csv":                                                {"-o csv", "prints table, json"},
 			"backfill":                                                  {"needs --from and --to"},
 			"backfill --from 2022-10-01":                                {"needs --from and --to"},

@@ -26,7 +26,6 @@ import (
 	"github.com/pinflow/pinflow/starter/startertest"
 	"github.com/pinflow/pinflow/starter/systems"
 	"github.com/pinflow/pinflow/starter/term"
-	"github.com/pinflow/pinflow/starter/verify/verifytest"
 )
 
 // pipeline is the name of the DAG of these tests.
@@ -58,7 +57,7 @@ type world struct {
 	patience   time.Duration // with the gateway
 	temporal   *fakeTemporal
 	topics     *fakeTopics
-	records    *verifytest.Kafka
+	records    systems.Records
 	bucket     *fakeBucket
 	notes      *fakeNotebooks
 	dashboards *fakeDashboards
@@ -78,7 +77,7 @@ type world struct {
 
 func newWorld() *world {
 	return &world{
-		now: noon, catalog: startertest.Catalog, settings: defaultSettings(), temporal: newFakeTemporal(), topics: &fakeTopics{}, bucket: newFakeBucket(),
+		now: noon, catalog: startertest.Catalog, settings: defaultSettings(), temporal: newFakeTemporal(), topics: &fakeTopics{}, records: &fakeRecords{}, bucket: newFakeBucket(),
 		dashboards: &fakeDashboards{}, trials: &fakeTrials{}, notebooks: startertest.Notebooks,
 		notes: &fakeNotebooks{sources: map[string]string{}}, sql: &fakeSQL{schema: true, results: map[string][][]string{}},
 		down: map[string]error{}, runs: &fakeJobs{},

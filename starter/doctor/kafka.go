@@ -29,6 +29,7 @@ func (d *Doctor) kafka(ctx context.Context) []Finding {
 		}},
 		check{"permissions", func() (string, error) { return d.permissions(ctx, admin) }},
 		check{"topic settings", func() (string, error) { return d.topicSettings(ctx, admin) }},
+		check{"records", func() (string, error) { return d.records(ctx) }},
 	)
 }
 

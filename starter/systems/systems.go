@@ -12,6 +12,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/jobs"
 
 	"github.com/pinflow/pinflow/activities"
+	"github.com/pinflow/pinflow/activities/landing"
 	"github.com/pinflow/pinflow/internal/answers"
 	"github.com/pinflow/pinflow/internal/bucket"
 	"github.com/pinflow/pinflow/internal/clients/databricks"
@@ -23,7 +24,6 @@ import (
 	"github.com/pinflow/pinflow/internal/dashboard"
 	"github.com/pinflow/pinflow/internal/notebookpush"
 	"github.com/pinflow/pinflow/internal/trial"
-	"github.com/pinflow/pinflow/starter/verify"
 )
 
 // Systems connects to the systems. The callers of Temporal and Records close the connection.
@@ -31,9 +31,10 @@ type Systems struct {
 	Temporal  func(context.Context) (*temporal.Connection, error)
 	Workspace func() (*Workspace, error)
 	Topics    func(context.Context, config.Config) (Topics, error)
-	Records   func(context.Context, config.Config) (Records, error)
-	Bucket    func(context.Context, config.Config) (Bucket, error)
-	HTTP      *http.Client
+	// Records reads the records of Kafka; the caller closes it.
+	Records func(context.Context, config.Config) (Records, error)
+	Bucket  func(context.Context, config.Config) (Bucket, error)
+	HTTP    *http.Client
 }
 
 // Workspace is a Databricks workspace.
@@ -93,7 +94,7 @@ type Topics interface {
 
 // Records reads the records of Kafka, as landing does.
 type Records interface {
-	verify.Kafka
+	landing.Kafka
 	Close()
 }
 
