@@ -17,7 +17,7 @@ PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
 comma := ,
 
-.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql conformance-rows conformance-kafka fuzz lint bench bench-sql bench-airflow clean
+.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql conformance-rows conformance-kafka fuzz lint bench bench-sql bench-gateway bench-airflow clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,12 @@ bench-sql: ## the notebooks on a million posts, workspace against Spark (POSTS=1
 	@scripts/check-tools
 	engines=$(or $(ENGINES),bare$(comma)duckdb$(comma)spark); case $$engines in *spark*) home=$$(scripts/install-spark); export PINFLOW_SPARK=$$home ;; esac; \
 		cd local && go run ./bench/sql --posts "$(or $(POSTS),1000000)" --engines "$$engines" $(if $(BENCH_OUT),--out "$(abspath $(BENCH_OUT))")
+
+bench-gateway: ## posts of one record through the gateway, franz-go and others: posts a second, latency, CPU; 3 minutes; needs Linux
+	@scripts/check-tools
+	@scripts/build . ./gateway -- -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(BIN)/
+	cd local && go build -o ../$(BIN)/bench-gateway ./bench/gateway
+	$(BIN)/bench-gateway --gateway $(BIN)/gateway $(if $(BENCH_OUT),--out "$(abspath $(BENCH_OUT))")
 
 bench-airflow: build ## the daily DAG by Pinflow and by Airflow on one workspace: time and memory, 7 minutes; needs Linux
 	@scripts/bench-airflow

@@ -39,13 +39,21 @@ const (
 // errUsage marks errors in settings and arguments.
 var errUsage = errors.New("the gateway cannot start")
 
-// memoryLimit is where Go's garbage collector begins to work harder, if GOMEMLIMIT does not say so:
-// below the 256 MB that DefaultLimits suit.
-const memoryLimit = 230 << 20
+const (
+	// memoryLimit is where Go's garbage collector begins to work harder, if GOMEMLIMIT does not say so:
+	// below the 256 MB that DefaultLimits suit.
+	memoryLimit = 230 << 20
+	// garbagePercent is how much garbage, in percent of what is in use, is left until then, if GOGC does
+	// not say so. What is in use is small: Go's default of 100 collects ten times a second.
+	garbagePercent = 400
+)
 
 func main() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
 	}
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }

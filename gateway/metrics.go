@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -29,6 +30,22 @@ type metrics struct {
 	inFlightBytes metric.Int64UpDownCounter
 	batches       metric.Float64Histogram
 	batchRecords  metric.Int64Histogram
+	// labels holds the options of measurements by their labels: to make one costs more than to count.
+	labels sync.Map
+}
+
+// labelled returns the option of a measurement with these labels, as name and value in turn.
+func (m *metrics) labelled(labels [6]string) metric.MeasurementOption {
+	if known, ok := m.labels.Load(labels); ok {
+		return known.(metric.MeasurementOption)
+	}
+	var all []attribute.KeyValue
+	for i := 0; i < len(labels) && labels[i] != ""; i += 2 {
+		all = append(all, attribute.String(labels[i], labels[i+1]))
+	}
+	option := metric.WithAttributeSet(attribute.NewSet(all...))
+	m.labels.Store(labels, option)
+	return option
 }
 
 func newMetrics() (*metrics, error) {
@@ -67,7 +84,7 @@ func (m *metrics) batch(b kafka.Batch) {
 	if b.Err != nil {
 		outcome = "failed"
 	}
-	m.batches.Record(context.Background(), b.Took.Seconds(), metric.WithAttributes(attribute.String("outcome", outcome)))
+	m.batches.Record(context.Background(), b.Took.Seconds(), m.labelled([6]string{"outcome", outcome}))
 	m.batchRecords.Record(context.Background(), int64(b.Records))
 }
 
@@ -82,11 +99,10 @@ func (m *metrics) produced(topic string, messages []kafka.Message, acks []kafka.
 		}
 		bytes += int64(len(messages[i].Key) + len(messages[i].Value))
 	}
-	name := attribute.String("topic", topic)
-	m.recordBytes.Add(context.Background(), bytes, metric.WithAttributes(name))
-	m.records.Add(context.Background(), int64(len(acks))-failed, metric.WithAttributes(name, attribute.String("outcome", "acknowledged")))
+	m.recordBytes.Add(context.Background(), bytes, m.labelled([6]string{"topic", topic}))
+	m.records.Add(context.Background(), int64(len(acks))-failed, m.labelled([6]string{"topic", topic, "outcome", "acknowledged"}))
 	if failed > 0 {
-		m.records.Add(context.Background(), failed, metric.WithAttributes(name, attribute.String("outcome", "failed")))
+		m.records.Add(context.Background(), failed, m.labelled([6]string{"topic", topic, "outcome", "failed"}))
 	}
 }
 
@@ -116,9 +132,8 @@ func (s *Server) watched(next http.Handler) http.Handler {
 		watched := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(watched, r)
 		took := time.Since(began)
-		route := attribute.String("route", r.Pattern)
-		s.metrics.requests.Add(r.Context(), 1, metric.WithAttributes(route, attribute.String("code", strconv.Itoa(watched.status)), attribute.String("key", watched.key)))
-		s.metrics.seconds.Record(r.Context(), took.Seconds(), metric.WithAttributes(route))
+		s.metrics.requests.Add(r.Context(), 1, s.metrics.labelled([6]string{"route", r.Pattern, "code", strconv.Itoa(watched.status), "key", watched.key}))
+		s.metrics.seconds.Record(r.Context(), took.Seconds(), s.metrics.labelled([6]string{"route", r.Pattern}))
 		level, times := slog.LevelDebug, int64(1)
 		switch {
 		case watched.status == http.StatusUnauthorized || watched.status == http.StatusForbidden:

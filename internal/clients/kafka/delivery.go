@@ -23,7 +23,7 @@ type delivery struct {
 // dropEnded fails the entries whose callers have given up. While a broker may have the batch, it keeps
 // them in it, without an outcome that could change.
 func (d *delivery) dropEnded() {
-	left := d.entries[:0:0]
+	left := make([]*entry, 0, len(d.entries))
 	for _, e := range d.entries {
 		if ended := context.Cause(e.ctx); ended != nil && e.done != nil {
 			switch {
