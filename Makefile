@@ -17,7 +17,7 @@ PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
 comma := ,
 
-.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql conformance-rows conformance-kafka fuzz lint bench bench-sql bench-gateway bench-airflow clean
+.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql conformance-rows conformance-kafka fuzz lint vulncheck bench bench-sql bench-gateway bench-airflow clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ conformance-kafka: build ## real Apache Kafka: secured listeners, transactions, 
 
 fuzz: ## each fuzz test for 20 s (FUZZTIME)
 	@scripts/fuzz $(or $(FUZZTIME),20s)
+
+vulncheck: ## known vulnerabilities of dependencies, by govulncheck; needs vuln.go.dev or GOVULNDB
+	@scripts/vulncheck
 
 lint: ## golangci-lint, workflowcheck and tidy modules, as CI does
 	scripts/lint
