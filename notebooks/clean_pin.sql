@@ -6,7 +6,7 @@
 -- MAGIC - `pin_by_date` has, for each date, the latest valid record of each post, and every record that is rejected, with the first reason that
 -- MAGIC   applies. A run replaces its dates as a whole, in one statement: the table is a function of what has landed, and of the rules and parameters
 -- MAGIC   with which each date was last cleaned.
--- MAGIC - `pin` has one row per `ind`: of the latest date, and within it the latest by timestamp, offset, partition, element and topic.
+-- MAGIC - `pin` has one row per `ind`: of the latest date, and within it the latest by timestamp, offset, partition, element, topic and file.
 -- MAGIC - `pin_quarantine` has the rejected records.
 -- MAGIC
 -- MAGIC Records come from the topic `<user_id>.pin` and from that of posts, whose records have the fields of all kinds.
@@ -145,7 +145,7 @@ WITH judged AS (
   FROM slim
   QUALIFY reason IS NOT NULL OR row_number() OVER (
     PARTITION BY logical_date, ind, CASE WHEN reason IS NOT NULL THEN topic_offset END
-    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, topic DESC
+    ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, topic DESC, file DESC
   ) = 1
 )
 SELECT * FROM cleaned

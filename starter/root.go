@@ -70,7 +70,7 @@ func (a *app) command() *cobra.Command {
 		a.rerunCommand(), a.landCommand(), a.taskCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.terminateCommand(), a.noteCommand(), a.dagsCommand(),
 		a.gridCommand(), a.ganttCommand(), a.calendarCommand(), a.logsCommand(), a.diffCommand(),
 		a.answersCommand(), a.dashboardCommand(), a.whyCommand(), a.quarantineCommand(), a.verifyCommand(),
-		a.setupCommand(), a.doctorCommand(), a.deployCommand(), a.notebooksCommand(), a.emulateCommand(), a.demoCommand(), a.versionCommand(),
+		a.setupCommand(), a.doctorCommand(), a.deployCommand(), a.notebooksCommand(), a.emulateCommand(), a.importCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	root.SetOut(a.Out) // `completion` keeps the writer that it is created with
 	cli.CompletionNeedsShell(root)

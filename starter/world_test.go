@@ -23,6 +23,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dag"
 	"github.com/pinflow/pinflow/internal/run"
 	"github.com/pinflow/pinflow/notebooks"
+	"github.com/pinflow/pinflow/starter/imports"
 	"github.com/pinflow/pinflow/starter/startertest"
 	"github.com/pinflow/pinflow/starter/systems"
 	"github.com/pinflow/pinflow/starter/term"
@@ -59,6 +60,7 @@ type world struct {
 	topics     *fakeTopics
 	records    systems.Records
 	bucket     *fakeBucket
+	old        imports.Source // the bucket of another pipeline
 	notes      *fakeNotebooks
 	dashboards *fakeDashboards
 	trials     *fakeTrials
@@ -158,6 +160,7 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 			},
 			Records: func(context.Context, config.Config) (systems.Records, error) { return w.records, w.touch("kafka") },
 			Bucket:  func(context.Context, config.Config) (systems.Bucket, error) { return w.bucket, w.touch("bucket") },
+			Source:  func(context.Context, config.Config, string) (imports.Source, error) { return w.old, w.touch("source") },
 			HTTP:    &http.Client{Transport: w},
 		},
 	}

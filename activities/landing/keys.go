@@ -15,6 +15,8 @@ import (
 //
 //	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+<start offset, 10 digits>.json
 //	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+empty.json  (an empty range, length 0)
+//	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+import-<source>-<plan>-<n>.json  (of `starter import`)
+//	imports/<source>/plan-<n>.json.gz     which objects of another pipeline go into which imported object
 //	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+<start offset>.json of length 0: offsets that Kafka lost
 //	topics/<topic>/dt=<date>/partition=<p>/<topic>+<p>+<start offset>+g<generation>.json from generation 1 on
 //	boundaries/<topic>/<date>.json        partition → first offset after the date

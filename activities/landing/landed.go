@@ -68,6 +68,7 @@ func (l *Activities) landed(ctx context.Context, topic string, date dates.Date, 
 	if err != nil {
 		return nil, s3Error(ctx, "list objects of "+prefix, err)
 	}
+	listed, _ = splitImported(topic, date, listed)
 	objects := make([]Object, len(listed))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(bucket.ParallelRequests)

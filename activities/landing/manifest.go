@@ -31,6 +31,9 @@ type Manifest struct {
 	// objects of length 0, and each partition names its own.
 	Lost       int64               `json:"lost,omitempty"`
 	Partitions []ManifestPartition `json:"partitions"`
+	// Imported holds the objects of the date that `starter import` has written. Records and Bytes do
+	// not count them.
+	Imported []Object `json:"imported,omitempty"`
 }
 
 // ManifestPartition is what has landed of one partition: the offsets [Start, End).
@@ -89,6 +92,11 @@ func (l *Activities) WriteManifest(ctx context.Context, in ManifestInput) (Manif
 	summary := ManifestSummary{URI: l.Objects.URI(key), Records: manifest.Records, Bytes: manifest.Bytes, Remarks: manifest.remarks()}
 	for _, partition := range manifest.Partitions {
 		summary.Objects += len(partition.Objects)
+	}
+	for _, object := range manifest.Imported {
+		summary.Objects++
+		summary.Records += object.Records
+		summary.Bytes += object.Bytes
 	}
 	return summary, nil
 }
@@ -159,6 +167,9 @@ func (l *Activities) manifest(ctx context.Context, plan Plan) (Manifest, error) 
 			partition.Replaced = generations.ended(planned.Partition, planned.Generation)
 		}
 		manifest.add(partition)
+	}
+	if manifest.Imported, err = l.readImported(ctx, plan.Topic, plan.Date); err != nil {
+		return manifest, err
 	}
 	return manifest, nil
 }

@@ -80,12 +80,14 @@ func (s Stored) Manifest(ctx context.Context, date dates.Date) (Manifest, error)
 func (s Stored) ManifestKey(date dates.Date) string { return manifestKey(s.Topic, date) }
 
 // List returns the objects in the folder of a date, in the order of their partitions and starts, with
-// what their names say: partition, start and size. Other holds the keys that landing does not write.
+// what their names say: partition, start and size. Imported objects are not among
+// them, see Imported. Other holds the keys that neither landing nor an import writes.
 func (s Stored) List(ctx context.Context, date dates.Date) (objects []Object, other []string, err error) {
 	listed, err := s.Objects.List(ctx, bucket.ListInput{Prefix: datePrefix(s.Topic, date)})
 	if err != nil {
 		return nil, nil, err
 	}
+	listed, _ = splitImported(s.Topic, date, listed)
 	for _, object := range listed {
 		named, ok := parseObjectKey(s.Topic, date, object.Key)
 		if !ok {

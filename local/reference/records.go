@@ -28,6 +28,8 @@ type Record struct {
 	Key       []byte
 	Headers   []kafkago.Header
 	Value     []byte // nil is a tombstone
+	// File is the name of its object, for records that share a place with others.
+	File string
 }
 
 // Post is the kind of records with the fields of all kinds.
@@ -59,11 +61,11 @@ type element struct {
 	fields map[string]string
 }
 
-// later orders elements by date, then timestamp, offset, partition, element and topic: the last
-// one counts.
+// later orders elements by date, then timestamp, offset, partition, element, topic and file: the
+// last one counts.
 func later(a, b element) int {
 	return cmp.Or(strings.Compare(a.Date, b.Date), cmp.Compare(a.Timestamp, b.Timestamp), cmp.Compare(a.Offset, b.Offset),
-		cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.index, b.index), strings.Compare(a.Topic(), b.Topic()))
+		cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.index, b.index), strings.Compare(a.Topic(), b.Topic()), strings.Compare(a.File, b.File))
 }
 
 // elements unwraps a record, as each of its kinds.

@@ -24,6 +24,7 @@ import (
 	"github.com/pinflow/pinflow/internal/dashboard"
 	"github.com/pinflow/pinflow/internal/notebookpush"
 	"github.com/pinflow/pinflow/internal/trial"
+	"github.com/pinflow/pinflow/starter/imports"
 )
 
 // Systems connects to the systems. The callers of Temporal and Records close the connection.
@@ -34,7 +35,9 @@ type Systems struct {
 	// Records reads the records of Kafka; the caller closes it.
 	Records func(context.Context, config.Config) (Records, error)
 	Bucket  func(context.Context, config.Config) (Bucket, error)
-	HTTP    *http.Client
+	// Source returns the objects of another pipeline at an address such as s3://bucket/folder.
+	Source func(ctx context.Context, settings config.Config, uri string) (imports.Source, error)
+	HTTP   *http.Client
 }
 
 // Workspace is a Databricks workspace.
@@ -124,6 +127,9 @@ func Real() Systems {
 		},
 		Bucket: func(ctx context.Context, settings config.Config) (Bucket, error) {
 			return s3.New(ctx, settings)
+		},
+		Source: func(ctx context.Context, settings config.Config, uri string) (imports.Source, error) {
+			return s3.NewSource(ctx, settings, uri)
 		},
 		HTTP: &http.Client{Timeout: healthTimeout},
 	}

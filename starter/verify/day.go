@@ -30,7 +30,8 @@ type day struct {
 	manifest     *landing.Manifest
 	listed       map[string]landing.Object // the object of the manifest, by key
 	objects      []landing.Object
-	other        []string // keys that landing does not write
+	imported     []landing.Object // those of `starter import`
+	other        []string         // keys that landing does not write
 
 	keepsInvalid bool // whether its latest run had invalid_followers=null
 
@@ -69,6 +70,9 @@ func (d *day) read(ctx context.Context) error {
 		d.manifest = &manifest
 	}
 	if d.objects, d.other, err = d.stored.List(ctx, d.date); err != nil {
+		return s3.Classify(err)
+	}
+	if d.imported, err = d.stored.Imported(ctx, d.date); err != nil {
 		return s3.Classify(err)
 	}
 	d.listed = map[string]landing.Object{}
@@ -117,6 +121,9 @@ func (d *day) boundary(ctx context.Context, date dates.Date) (map[int]landing.Ma
 func (d *day) check(ctx context.Context, logs *logs, places chan struct{}) error {
 	for _, key := range d.other {
 		d.problem(Problem{Object: d.Objects.URI(key), What: "landing has not written this object, and load reads it", Next: "move it out of the folder"})
+	}
+	if err := d.checkImported(ctx, places); err != nil {
+		return err
 	}
 	switch {
 	case d.manifest == nil && len(d.objects) == 0:
@@ -190,7 +197,7 @@ func (d *day) checkNotLanded() {
 
 // absent reports whether the topic is optional and did not exist when the date ran.
 func (d *day) absent() bool {
-	return d.landed.State == NotLanded && d.starts == nil && d.ends == nil && slices.Contains(d.Optional, d.topic)
+	return d.landed.State == NotLanded && len(d.imported) == 0 && d.starts == nil && d.ends == nil && slices.Contains(d.Optional, d.topic)
 }
 
 // chain names the log of a partition, of which a date has one or, if it was replaced, several.

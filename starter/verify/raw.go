@@ -20,7 +20,7 @@ func (d *day) compareRaw(ctx context.Context, table string, files map[string]raw
 		d.problem(Problem{Table: table, What: fmt.Sprintf("it has no row of the %d records that have landed", d.landed.Records), Next: d.runAgain() + " loads them"})
 		return nil
 	}
-	for _, object := range d.objects {
+	for _, object := range slices.Concat(d.objects, d.imported) {
 		is, name := d.contents[object.Key], path.Base(object.Key)
 		file, ok := files[name]
 		delete(files, name)

@@ -97,7 +97,7 @@ func (v *Verifier) Verify(ctx context.Context, days []dates.Date) (report Report
 		return Report{}, nil, err
 	}
 	for _, d := range all {
-		v.total += int64(len(d.objects))
+		v.total += int64(len(d.objects) + len(d.imported))
 		d.landed.State = Complete
 		if d.manifest == nil && len(d.objects) == 0 {
 			d.landed.State = NotLanded

@@ -466,3 +466,49 @@ func TestVerify(t *testing.T) {
 		require.ErrorContains(t, err, "connection reset")
 	})
 }
+
+// importInto writes an imported object into day, with the lines of these offsets.
+func importInto(t require.TestingT, w *verifytest.World, offsets ...int64) string {
+	key := landing.ImportedKey(topic, day, 0, "ab-1-000001")
+	var body []byte
+	for _, offset := range offsets {
+		body = fmt.Appendf(body, `{"topic":%q,"partition":0,"offset":%d,"timestamp":5,"key":null,"value":"{}"}`+"\n", topic, offset)
+	}
+	object := landing.Object{Key: key, Start: offsets[0], End: offsets[len(offsets)-1] + 1, Records: int64(len(offsets))}
+	require.NoError(t, landing.PutImported(context.Background(), w.Bucket, object, body))
+	return key
+}
+
+func TestImported(t *testing.T) {
+	t.Run("objects_beside_landed_ones_are_right", func(t *testing.T) {
+		w := world(t)
+		importInto(t, w, 3, 12, 13) // also offsets that have landed
+		before := verifyAll(t, world(t))
+		report := verifyAll(t, w)
+		require.Empty(t, report.Problems)
+		require.Equal(t, before.Topics[1].Records+3, report.Topics[1].Records)
+		require.NoError(t, w.Land("pin", day, day.Add(1).Start().Add(13*time.Hour)))
+		require.Empty(t, verifyAll(t, w).Problems, "with the object in the manifest")
+	})
+
+	t.Run("objects_that_were_changed_or_deleted_are_found", func(t *testing.T) {
+		for what, damage := range map[string]func(w *verifytest.World, key string) error{
+			"the content is not what landed": func(w *verifytest.World, key string) error {
+				return w.Edit(key, func(body []byte) []byte { return body[:bytes.IndexByte(body, '\n')+1] })
+			},
+			"and it is gone": func(w *verifytest.World, key string) error { w.Bucket.Delete(key); return nil },
+			"the metadata do not have the offsets of the object": func(w *verifytest.World, key string) error {
+				return w.Bucket.Put(context.Background(), bucket.PutInput{Key: key, Body: w.Bucket.Body(key)})
+			},
+		} {
+			w := world(t)
+			key := importInto(t, w, 3, 4)
+			require.NoError(t, w.Land("pin", day, day.Add(1).Start().Add(13*time.Hour)))
+			require.NoError(t, damage(w, key))
+			problems := verifyAll(t, w).Problems
+			require.NotEmpty(t, problems, what)
+			require.Contains(t, problems[0].What, what)
+			require.Equal(t, w.Bucket.URI(key), problems[0].Object)
+		}
+	})
+}
