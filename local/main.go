@@ -1,4 +1,4 @@
-// Command local is Pinflow's embedded stack: Temporal, its Web UI, Kafka, S3 and a
+// Command local is Pinflow's embedded stack: Temporal, its Web UI, Kafka, S3, Kinesis and a
 // Databricks-compatible workspace in one program.
 package main
 

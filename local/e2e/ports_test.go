@@ -12,7 +12,7 @@ import (
 )
 
 // defaultPorts are those to which a stack, its worker and its gateway add their offset.
-var defaultPorts = []int{7233, 8233, 9092, 9000, 8090, 8082, 9464}
+var defaultPorts = []int{7233, 8233, 9092, 9000, 4567, 8090, 8082, 9464}
 
 // offsets hands out port offsets. What it has given it never gives again: a port that is free now
 // is not, once the system that it was given to has started or starts again.

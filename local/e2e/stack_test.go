@@ -64,6 +64,7 @@ func TestStack(t *testing.T) {
 			{"PINFLOW_TEMPORAL_UI_URL", "/api/v1/settings", http.StatusOK, http.StatusMisdirectedRequest},
 			// S3 signs the Host, with a secret that no page has.
 			{"AWS_ENDPOINT_URL_S3", "/", http.StatusForbidden, http.StatusForbidden},
+			{"AWS_ENDPOINT_URL_KINESIS", "/", http.StatusBadRequest, http.StatusBadRequest}, // as S3
 		} {
 			url := settingOf(shared.env, server.setting) + server.path
 			for host, want := range map[string]int{"": server.own, "localhost": server.own, "rebound.example": server.foreign} {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/pinflow/pinflow/local/kinesis/streams"
 )
@@ -95,8 +94,6 @@ func (s *Server) sign(r *http.Request, body []byte, given authorization, at time
 	signed, _ := parseAuthorization(again.Header.Get("Authorization"))
 	return signed.signature, nil
 }
-
-func newSigner() *v4.Signer { return v4.NewSigner() }
 
 func parseAuthorization(header string) (authorization, bool) {
 	rest, ok := strings.CutPrefix(header, algorithm)

@@ -78,7 +78,7 @@ func Start(o Options) (*Server, error) {
 		return nil, fmt.Errorf("kinesis in %s: %w", o.Dir, err)
 	}
 	s := &Server{
-		credentials: o.Credentials, clock: o.Clock, broker: b, signer: newSigner(), log: o.Logger,
+		credentials: o.Credentials, clock: o.Clock, broker: b, signer: v4.NewSigner(), log: o.Logger,
 		quit: make(chan struct{}), lost: make(chan struct{}),
 	}
 	if cut := b.journal.Cut; cut > 0 {

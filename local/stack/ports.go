@@ -1,5 +1,5 @@
-// Package stack runs the embedded stack: Temporal and its Web UI, Kafka, S3 and the workspace, on
-// loopback, with their state in one directory.
+// Package stack runs the embedded stack: Temporal and its Web UI, Kafka, S3, Kinesis and the
+// workspace, on loopback, with their state in one directory.
 package stack
 
 import (
@@ -17,7 +17,7 @@ const loopback = "127.0.0.1"
 
 // Ports holds the ports of the parts on 127.0.0.1.
 type Ports struct {
-	Temporal, UI, Kafka, S3, Workspace int
+	Temporal, UI, Kafka, S3, Kinesis, Workspace int
 	// Offset is added to the default of each port that is not set.
 	Offset int
 }
@@ -37,6 +37,7 @@ func (p *Ports) parts() []part {
 		{"Temporal Web UI", "--ui-port", "PINFLOW_UI_PORT", 8233, &p.UI},
 		{"Kafka", "--kafka-port", "PINFLOW_KAFKA_PORT", 9092, &p.Kafka},
 		{"S3", "--s3-port", "PINFLOW_S3_PORT", 9000, &p.S3},
+		{"Kinesis", "--kinesis-port", "PINFLOW_KINESIS_PORT", 4567, &p.Kinesis},
 		{"workspace", "--workspace-port", "PINFLOW_WORKSPACE_PORT", 8090, &p.Workspace},
 	}
 }

@@ -23,7 +23,7 @@ const secretsFile = "secrets.env"
 // secrets are random: every page of the Web and every user of the machine can know fixed ones.
 type secrets struct {
 	token     string // of the workspace
-	secretKey string // of S3
+	secretKey string // of S3 and Kinesis
 	apiKey    string // of the gateway
 }
 
@@ -73,7 +73,7 @@ func writePrivate(file, text string) error {
 }
 
 // parts are the directories of the state.
-var parts = []string{"temporal", "kafka", "s3", "workspace", "logs"}
+var parts = []string{"temporal", "kafka", "s3", "kinesis", "workspace", "logs"}
 
 // makePrivate makes the directories of the state, and closes those of an older stack to other users.
 // The data directory itself may have been there before, and hold other files: then its mode remains.

@@ -31,6 +31,7 @@ func writeSettings(dir string, p Ports, workspaceURL string, own secrets) error 
 		{"AWS_ACCESS_KEY_ID", accessKey},
 		{"AWS_SECRET_ACCESS_KEY", own.secretKey},
 		{"AWS_ENDPOINT_URL_S3", "http://" + address(p.S3)},
+		{"AWS_ENDPOINT_URL_KINESIS", "http://" + address(p.Kinesis)},
 		{"PINFLOW_BUCKET", bucket},
 		{"PINFLOW_S3_PATH_STYLE", "true"},
 		{"DATABRICKS_HOST", workspaceURL},

@@ -18,6 +18,7 @@ import (
 	"github.com/pinflow/pinflow/internal/config"
 	"github.com/pinflow/pinflow/internal/search"
 	"github.com/pinflow/pinflow/local/kafka"
+	"github.com/pinflow/pinflow/local/kinesis"
 	"github.com/pinflow/pinflow/local/s3"
 	"github.com/pinflow/pinflow/local/temporal"
 	"github.com/pinflow/pinflow/local/workspace"
@@ -26,6 +27,10 @@ import (
 // retention is how long the stack keeps closed workflows. With the server's default of one day, it
 // would forget the runs of last week.
 const retention = 30 * 24 * time.Hour
+
+// transition is how long a stream of Kinesis is CREATING, UPDATING or DELETING. On AWS it takes
+// seconds; with none, programs that do not wait would work here and fail there.
+const transition = 100 * time.Millisecond
 
 // startLimit limits the start of all parts.
 const startLimit = 2 * time.Minute
@@ -133,6 +138,7 @@ func (s *stack) start(ctx context.Context, log io.Writer) (string, error) {
 	group.Go(func() error { return s.startTemporal(ctx) })
 	group.Go(func() error { return s.startUI(ctx) })
 	group.Go(func() error { return s.startKafka(log) })
+	group.Go(s.startKinesis)
 	var url string
 	group.Go(func() (err error) { // the workspace reads from S3
 		if err = s.startS3(log); err == nil {
@@ -196,6 +202,25 @@ func (s *stack) startS3(log io.Writer) error {
 		s.lost <- fmt.Errorf("the S3 server has ended; the end of its log is in %s", filepath.Join(s.Data, "logs", "stack.log"))
 	}()
 	s.say("S3              http://%s", address(s.Ports.S3))
+	return nil
+}
+
+func (s *stack) startKinesis() error {
+	server, err := kinesis.Start(kinesis.Options{
+		Address: address(s.Ports.Kinesis), Dir: filepath.Join(s.Data, "kinesis"), Region: region, Transition: transition, Logger: s.log,
+		Credentials: kinesis.Credentials{AccessKey: accessKey, SecretKey: s.secrets.secretKey},
+	})
+	if err != nil {
+		return err
+	}
+	s.started(server.Stop)
+	go func() {
+		<-server.Done()
+		if err := server.Err(); err != nil {
+			s.lost <- fmt.Errorf("kinesis: %w", err)
+		}
+	}()
+	s.say("Kinesis         http://%s", address(s.Ports.Kinesis))
 	return nil
 }
 
