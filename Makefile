@@ -17,7 +17,7 @@ PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
 comma := ,
 
-.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql conformance-rows conformance-kafka fuzz lint vulncheck bench bench-sql bench-gateway bench-airflow clean
+.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql conformance-rows conformance-kafka conformance-kinesis fuzz lint vulncheck bench bench-sql bench-gateway bench-airflow clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ help: ## list the targets
 demo: build ## the main job on an embedded stack: post, run the DAG, show the answers
 	@exec $(BIN)/starter demo --data "$(DATA)" --posts "$(POSTS)" --out "$(OUT)" --port-offset $(PORT_OFFSET) $(if $(filter 1 yes true,$(EXIT)),--exit)
 
-stack: build ## the embedded stack alone (Temporal, Kafka, S3, workspace)
+stack: build ## the embedded stack alone (Temporal, Kafka, S3, Kinesis, workspace)
 	@exec $(BIN)/local stack --data "$(DATA)" --port-offset $(PORT_OFFSET)
 
 build: ## build all programs into bin/
@@ -84,6 +84,11 @@ conformance-kafka: build ## real Apache Kafka: secured listeners, transactions, 
 	home=$$(scripts/install-kafka); export PINFLOW_KAFKA_HOME=$$home; cd local; \
 		go test -tags conformance -count=1 -timeout 10m -v ./apachekafka && \
 		go test -tags conformance -count=1 -timeout 10m -v -run 'TestApacheKafka' ./e2e
+
+conformance-kinesis: ## the stack's Kinesis and those of others, by one suite; UPDATE=1 writes docs/conformance-kinesis.md
+	@scripts/check-tools
+	home=$$(scripts/install-kinesis-peers); export PINFLOW_KINESIS_PEERS=$$home; cd local; \
+		go test -tags conformance -count=1 -timeout 15m -v -run 'TestConformance|TestPeers' ./kinesis $(if $(filter 1 yes true,$(UPDATE)),-args -update)
 
 fuzz: ## each fuzz test for 20 s (FUZZTIME)
 	@scripts/fuzz $(or $(FUZZTIME),20s)
