@@ -17,7 +17,7 @@ PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
 comma := ,
 
-.PHONY: help demo stack build test test-units test-e2e test-silver conformance-databricks conformance-sql conformance-rows conformance-kafka conformance-kinesis fuzz lint vulncheck bench bench-sql bench-gateway bench-airflow clean
+.PHONY: help demo stack build test test-units test-e2e test-silver chaos conformance-databricks conformance-sql conformance-rows conformance-kafka conformance-kinesis fuzz lint vulncheck bench bench-sql bench-gateway bench-airflow clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,11 @@ test-units:
 # Whole systems, after the other tests and not beside them: one test measures times.
 test-e2e:
 	cd local && $(GOTEST) -count=1 -timeout 40m ./e2e
+
+# DURATION is how long faults are injected; test-e2e does it for 60 s. SEED injects in the same order as
+# a run that failed, which has printed its seed.
+chaos: ## records and runs while everything fails: nothing is lost or doubled (DURATION=10m SEED=n)
+	cd local && CHAOS_DURATION=$(or $(DURATION),10m) CHAOS_SEED=$(SEED) go test -count=1 -timeout 10h -v -run 'TestChaos$$' ./e2e
 
 # SEED repeats the sequences of a run that failed: it prints its seed.
 test-silver: ## silver after many random sequences of runs, reruns and kills (SEQUENCES=500)

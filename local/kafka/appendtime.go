@@ -88,7 +88,16 @@ func restore(batches []byte) {
 // listener accepts connections whose produce requests and fetches are changed.
 type listener struct {
 	net.Listener
-	topics *topics
+	topics     *topics
+	advertised net.Addr // nil if it is that of the listener
+}
+
+// Addr returns the address that clients are told.
+func (l *listener) Addr() net.Addr {
+	if l.advertised != nil {
+		return l.advertised
+	}
+	return l.Listener.Addr()
 }
 
 func (l *listener) Accept() (net.Conn, error) {
@@ -218,11 +227,14 @@ func (t *topics) logAppendTime(name string, id [16]byte) bool {
 
 // NewCluster starts a cluster of kfake whose topics can have LogAppendTime. It cannot have TLS: requests
 // are read before kfake decrypts them.
-func NewCluster(opts ...kfake.Opt) (*kfake.Cluster, error) {
+func NewCluster(opts ...kfake.Opt) (*kfake.Cluster, error) { return newCluster(nil, opts...) }
+
+// newCluster is NewCluster with another address for clients than that of the listener.
+func newCluster(advertised net.Addr, opts ...kfake.Opt) (*kfake.Cluster, error) {
 	known := &topics{started: make(chan struct{})}
 	listen := kfake.ListenFn(func(network, address string) (net.Listener, error) {
 		accepting, err := net.Listen(network, address)
-		return &listener{Listener: accepting, topics: known}, err
+		return &listener{Listener: accepting, topics: known, advertised: advertised}, err
 	})
 	cluster, err := kfake.NewCluster(append([]kfake.Opt{listen}, opts...)...)
 	known.cluster = cluster

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -16,11 +17,16 @@ type Broker struct{ cluster *kfake.Cluster }
 
 // Start starts a broker on 127.0.0.1 with its records under dir. Acknowledged records survive a
 // kill of the process: as with Kafka itself, they are in the page cache of the operating system.
-func Start(port int, dir string, logOutput io.Writer) (*Broker, error) {
+// Clients are told the advertised port, as of a proxy before the broker; 0 is its own.
+func Start(port, advertised int, dir string, logOutput io.Writer) (*Broker, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	cluster, err := NewCluster(
+	var told net.Addr
+	if advertised != 0 {
+		told = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: advertised}
+	}
+	cluster, err := newCluster(told,
 		kfake.NumBrokers(1),
 		kfake.Ports(port),
 		kfake.ClusterID("pinflow-local"),

@@ -18,6 +18,8 @@ const loopback = "127.0.0.1"
 // Ports holds the ports of the parts on 127.0.0.1.
 type Ports struct {
 	Temporal, UI, Kafka, S3, Kinesis, Workspace int
+	// KafkaAdvertised is the port of Kafka that clients are told, as of a proxy before it; 0 is its own.
+	KafkaAdvertised int
 	// Offset is added to the default of each port that is not set.
 	Offset int
 }
@@ -75,6 +77,7 @@ func (p *Ports) Flags(flags *pflag.FlagSet) {
 	for _, part := range p.parts() {
 		flags.IntVar(part.set, part.option[len("--"):], 0, fmt.Sprintf("port of %s (default %d, or %s)", part.name, part.port, part.env))
 	}
+	flags.IntVar(&p.KafkaAdvertised, "kafka-advertised-port", 0, "port that Kafka gives to its clients, as of a proxy before it (default that of Kafka)")
 	flags.IntVar(&p.Offset, "port-offset", 0, "added to every default port, of the gateway and the worker too")
 }
 

@@ -180,7 +180,7 @@ func (s *stack) startUI(ctx context.Context) error {
 }
 
 func (s *stack) startKafka(log io.Writer) error {
-	broker, err := kafka.Start(s.Ports.Kafka, filepath.Join(s.Data, "kafka"), log)
+	broker, err := kafka.Start(s.Ports.Kafka, s.Ports.KafkaAdvertised, filepath.Join(s.Data, "kafka"), log)
 	if err != nil {
 		return err
 	}
