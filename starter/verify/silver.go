@@ -106,7 +106,7 @@ WITH records AS (
 ), ranked AS (
   SELECT logical_date, topic, topic_partition, topic_offset, element, file, rule,
     row_number() OVER (PARTITION BY logical_date, ind, CASE WHEN rule IS NULL THEN 'valid' ELSE 'rejected' END
-      ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, topic DESC) AS latest
+      ORDER BY topic_timestamp DESC, topic_offset DESC, topic_partition DESC, element DESC, topic DESC, file DESC) AS latest
   FROM records
 ), stored AS (
   SELECT logical_date, topic, topic_partition, topic_offset, element, file, max(reason) AS reason, count(*) AS copies
