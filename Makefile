@@ -17,7 +17,7 @@ PORT_OFFSET ?= 0#        added to every default port
 DATA := $(strip $(DATA))
 comma := ,
 
-.PHONY: help demo stack build test test-units test-e2e test-silver chaos conformance-databricks conformance-sql conformance-rows conformance-kafka conformance-kinesis fuzz lint vulncheck bench bench-sql bench-gateway bench-airflow clean
+.PHONY: help demo stack build test test-units test-e2e test-silver chaos conformance-databricks conformance-sql conformance-rows conformance-kafka conformance-kinesis fuzz lint vulncheck bench bench-sql bench-landing bench-gateway bench-airflow clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +121,13 @@ bench-gateway: ## posts of one record through the gateway, franz-go and others: 
 	@scripts/build . ./gateway -- -ldflags "$(LDFLAGS)" -o $(CURDIR)/$(BIN)/
 	cd local && go build -o ../$(BIN)/bench-gateway ./bench/gateway
 	$(BIN)/bench-gateway --gateway $(BIN)/gateway $(if $(BENCH_OUT),--out "$(abspath $(BENCH_OUT))")
+
+# RECORDS: records of the smallest measurement; the others have 4 and 16 times as many.
+bench-landing: ## landing against a bare read and Kafka Connect, on Apache Kafka; needs Java and Maven; about 3 minutes
+	@scripts/check-tools
+	home=$$(scripts/install-kafka) && connect=$$(scripts/install-connect) && cd local && \
+		PINFLOW_KAFKA_HOME=$$home PINFLOW_CONNECT_HOME=$$connect PINFLOW_BENCH_RECORDS="$(or $(RECORDS),100000)" $(if $(BENCH_OUT),BENCH_OUT="$(abspath $(BENCH_OUT))") \
+		go test -tags conformance -count=1 -v -timeout 20m -run TestLanding ./bench/landing
 
 bench-airflow: build ## the daily DAG by Pinflow and by Airflow on one workspace: time and memory, 7 minutes; needs Linux
 	@scripts/bench-airflow
