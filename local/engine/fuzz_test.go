@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// strings of DuckDB: 'it”s'.
+// duckString is a string of DuckDB, in which a quote is written twice.
 var duckString = regexp.MustCompile(`'(?:[^']|'')*'`)
 
 // FuzzTokens checks that tokens add up to their SQL, that no text makes the engine panic, and that
