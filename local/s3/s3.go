@@ -132,7 +132,9 @@ func Serve(ctx context.Context, stdin io.Reader) error {
 	if err != nil {
 		return err
 	}
-	backend, err := posix.New(buckets, storer, posix.PosixOpts{CopyObjectThreshold: maxCopy})
+	options := posix.PosixOpts{CopyObjectThreshold: maxCopy}
+	options.SetNewFilePerm(0o600) // the server sets modes without regard to the umask
+	backend, err := posix.New(buckets, storer, options)
 	if err != nil {
 		return err
 	}
