@@ -107,10 +107,9 @@ func (c *chaos) launchStack() {
 
 // startSecond starts a worker beside the first one.
 func (c *chaos) startSecond() *process {
-	first := c.env
-	c.env = append(slices.Clone(c.env), "PINFLOW_WORKER_ADDRESS=127.0.0.1:"+port(c.t, 8233, freeOffset(c.t)))
-	defer func() { c.env = first }()
-	return c.start("workers")
+	env := append(slices.Clone(c.env), "PINFLOW_WORKER_ADDRESS=127.0.0.1:"+port(c.t, 8233, freeOffset(c.t)))
+	second := &system{t: c.t, data: c.data, offset: c.offset, env: env}
+	return second.start("workers")
 }
 
 func (c *chaos) kafkaClient() *kafkago.Client {
