@@ -35,6 +35,9 @@ var documented = sync.OnceValues(func() (validator.Validator, error) {
 	return v, errors.Join(errs...)
 })
 
+// validating is held while a response is validated: the library renders schemas in place.
+var validating sync.Mutex
+
 // requireDocumented checks a response by the OpenAPI document. Paths and methods that it does not have
 // are answered with 404 and 405, which have no operation.
 func requireDocumented(t testing.TB, r *http.Request, w *httptest.ResponseRecorder) {
@@ -46,7 +49,9 @@ func requireDocumented(t testing.TB, r *http.Request, w *httptest.ResponseRecord
 	}
 	sent := w.Result()
 	defer sent.Body.Close()
+	validating.Lock()
 	ok, wrong := v.ValidateHttpResponse(r, sent)
+	validating.Unlock()
 	require.True(t, ok, "%s %s was answered %d %s: %v", r.Method, r.URL.Path, w.Code, w.Body, wrong)
 }
 
