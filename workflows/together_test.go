@@ -90,7 +90,11 @@ func playTogether(t require.TestingT, env *testsuite.TestWorkflowEnvironment, in
 	env.OnActivity(steps.FindClosed, mock.Anything, mock.Anything).Return(activities.ClosedRequesters{}, nil).Maybe()
 	withLedger()(env)
 	namespace := func(ctx workflow.Context) (run.RangeResult, error) {
-		workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: poolsID}), run.PoolsWorkflow, run.PoolsState{})
+		pools := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: poolsID}), run.PoolsWorkflow, run.PoolsState{})
+		// The environment panics on a signal for a child that has not begun.
+		if err := pools.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+			return run.RangeResult{}, err
+		}
 		var result run.RangeResult
 		err := workflow.ExecuteChildWorkflow(ctx, run.RangeWorkflow, in).Get(ctx, &result)
 		return result, err
