@@ -11,9 +11,9 @@ import (
 // A day need not fit into memory: load streams, and sorts spill to disk. With the same limit for ten
 // times the day, as docs/benchmarks.md has it, only time grows.
 func TestADayLargerThanTheMemoryLimit(t *testing.T) {
-	const limit = 100_000_000
+	const limit = 130_000_000
 	dir := t.TempDir()
-	landed, err := land(dir, 120_000, true)
+	landed, err := land(dir, 160_000, true)
 	require.NoError(t, err)
 	var bytes int64
 	require.NoError(t, filepath.WalkDir(landed, func(_ string, entry fs.DirEntry, err error) error {
@@ -25,7 +25,7 @@ func TestADayLargerThanTheMemoryLimit(t *testing.T) {
 		return err
 	}))
 	require.Greater(t, bytes, int64(limit*3/2))
-	found, err := measureApart(t.Context(), job{Engine: "duckdb", Posts: 120_000, Objects: landed, Memory: "100MB", Threads: 2})
+	found, err := measureApart(t.Context(), job{Engine: "duckdb", Posts: 160_000, Objects: landed, Memory: "130MB", Threads: 2})
 	require.NoError(t, err)
 	require.Len(t, found, 6)
 }
