@@ -41,7 +41,7 @@ build: ## build all programs into bin/
 GOTEST := GORACE=atexit_sleep_ms=10 go test -race -vet=off
 TESTED := go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 
-test: ## all tests, with the race detector; 3 minutes on two cores, once built
+test: ## all tests, with the race detector; about 20 minutes on two cores, once built
 	@scripts/check-tools
 	@scripts/test-records
 	go vet ./... && (cd local && go vet ./...)
